@@ -1,0 +1,114 @@
+// The Python module gatsparse._C: registers the CPU kernels built for the best
+// instruction set that this processor has.
+#define Py_LIMITED_API 0x030A0000
+#include <Python.h>
+
+#include <cstring>
+#include <memory>
+
+#include "csr.h"
+
+namespace gatsparse {
+
+// Every kernel file is compiled once per instruction set, in a namespace of that
+// name. A new operator adds one line to `Isa::load`.
+#define GATSPARSE_DECLARE(isa)             \
+  namespace isa {                          \
+  void register_gat(StableLibrary&);       \
+  inline void load(StableLibrary& library) { register_gat(library); } \
+  }
+
+GATSPARSE_DECLARE(baseline)
+#ifdef GATSPARSE_HAS_avx2
+GATSPARSE_DECLARE(avx2)
+#endif
+#ifdef GATSPARSE_HAS_avx512
+GATSPARSE_DECLARE(avx512)
+#endif
+
+namespace {
+
+struct Isa {
+  const char* name;
+  bool (*supported)();
+  void (*load)(StableLibrary&);
+};
+
+const Isa kIsas[] = {
+#ifdef GATSPARSE_HAS_avx512
+    {"avx512",
+     [] {
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+              __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+     },
+     &avx512::load},
+#endif
+#ifdef GATSPARSE_HAS_avx2
+    {"avx2", [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); },
+     &avx2::load},
+#endif
+    {"baseline", [] { return true; }, &baseline::load},
+};
+
+std::unique_ptr<StableLibrary> kernels;  // the registration; replaced by use_isa
+
+void register_kernels(const Isa& isa) {
+  kernels.reset();
+  kernels = std::make_unique<StableLibrary>(StableLibrary::Kind::IMPL, "gatsparse", "CPU",
+                                            __FILE__, __LINE__);
+  register_graph(*kernels);
+  isa.load(*kernels);
+}
+
+PyObject* isas(PyObject*, PyObject*) {
+  PyObject* names = PyList_New(0);
+  for (const Isa& isa : kIsas) {
+    if (!names || !isa.supported()) continue;
+    PyObject* name = PyUnicode_FromString(isa.name);
+    if (!name || PyList_Append(names, name) < 0) Py_CLEAR(names);
+    Py_XDECREF(name);
+  }
+  return names;
+}
+
+PyObject* use_isa(PyObject*, PyObject* argument) {
+  PyObject* bytes = PyUnicode_AsUTF8String(argument);
+  if (!bytes) return nullptr;
+  const char* wanted = PyBytes_AsString(bytes);
+  for (const Isa& isa : kIsas) {
+    if (std::strcmp(isa.name, wanted) != 0 || !isa.supported()) continue;
+    Py_DECREF(bytes);
+    try {
+      register_kernels(isa);
+    } catch (const std::exception& error) {
+      PyErr_SetString(PyExc_RuntimeError, error.what());
+      return nullptr;
+    }
+    Py_RETURN_NONE;
+  }
+  PyErr_Format(PyExc_ValueError, "isa: '%s' is not built in or not supported here", wanted);
+  Py_DECREF(bytes);
+  return nullptr;
+}
+
+PyMethodDef methods[] = {
+    {"isas", isas, METH_NOARGS,
+     "The instruction sets that are built in and run here, best first."},
+    {"use_isa", use_isa, METH_O, "Registers the kernels built for one instruction set."},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyModuleDef module = {PyModuleDef_HEAD_INIT,
+                      "_C",
+                      "CPU kernels of gatsparse.",
+                      -1,
+                      methods,
+                      nullptr,
+                      nullptr,
+                      nullptr,
+                      nullptr};
+
+}  // namespace
+}  // namespace gatsparse
+
+PyMODINIT_FUNC PyInit__C() { return PyModule_Create(&gatsparse::module); }
