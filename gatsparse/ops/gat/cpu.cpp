@@ -53,20 +53,31 @@ struct Gat {
   int64_t loop_id(int64_t i) const { return csr.num_entries + i; }
 };
 
+template <class T>
+acc_t<T> inner_product(const T* a, const T* b, int64_t n) {
+  acc_t<T> sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t c = 0; c < n; ++c)
+    sum += static_cast<acc_t<T>>(a[c]) * static_cast<acc_t<T>>(b[c]);
+  return sum;
+}
+
 template <class T, class index_t>
-std::tuple<Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType dtype) {
+std::tuple<Tensor, Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType dtype) {
   using A = acc_t<T>;
   const int64_t H = g.H, C = g.C;
   Tensor out_ = empty({g.num_dst, H, C}, dtype);
-  Tensor lse_ = empty({g.num_dst, H}, acc_dtype<T>());
+  Tensor score_max_ = empty({g.num_dst, H}, acc_dtype<T>());
+  Tensor weight_sum_ = empty({g.num_dst, H}, acc_dtype<T>());
   T* out = out_.mutable_data_ptr<T>();
-  A* lse = lse_.mutable_data_ptr<A>();
   BoundsFlag flag;
 
   parallel_rows(g.num_dst, g.csr.ptr, [&](int64_t first, int64_t last) {
-    std::vector<A> max(H), sum(H), scale(H, A(1)), weighted_sum(H * C);
+    std::vector<A> scale(H, A(1)), weighted_sum(H * C);
     for (int64_t i = first; i < last; ++i) {
       const A* alpha_i = g.alpha_dst + i * H;
+      A* max = score_max_.mutable_data_ptr<A>() + i * H;
+      A* sum = weight_sum_.mutable_data_ptr<A>() + i * H;
       const auto for_each_edge = [&](const auto& visit) {
         for (int64_t e = g.csr.ptr[i]; e < g.csr.ptr[i + 1]; ++e) {
           const int64_t j = g.csr.index[e];
@@ -76,14 +87,14 @@ std::tuple<Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType dtype) {
         if (i < g.num_loops) visit(i, g.loop_id(i));
       };
 
-      std::fill(max.begin(), max.end(), -std::numeric_limits<A>::infinity());
+      std::fill(max, max + H, -std::numeric_limits<A>::infinity());
       for_each_edge([&](int64_t j, int64_t) {
         const A* alpha_j = g.alpha_src + j * H;
         for (int64_t h = 0; h < H; ++h)
           max[h] = std::max(max[h], g.leaky_relu(alpha_j[h] + alpha_i[h]));
       });
 
-      std::fill(sum.begin(), sum.end(), A(0));
+      std::fill(sum, sum + H, A(0));
       std::fill(weighted_sum.begin(), weighted_sum.end(), A(0));
       for_each_edge([&](int64_t j, int64_t edge) {
         if (g.dropout.active()) g.dropout(edge, H, scale.data());
@@ -104,32 +115,31 @@ std::tuple<Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType dtype) {
         for (int64_t c = 0; c < C; ++c)
           out[(i * H + h) * C + c] =
               static_cast<T>(isolated ? A(0) : weighted_sum[h * C + c] / sum[h]);
-        lse[i * H + h] = max[h] + std::log(sum[h]);
       }
     }
   });
   flag.check("col: index out of range");
-  return {out_, lse_};
+  return {out_, score_max_, weight_sum_};
 }
 
 template <class T, class index_t>
 std::tuple<Tensor, Tensor, Tensor> backward(const Gat<T, index_t>& g,
                                             const Csr<index_t>& csr_t, const Tensor& grad_out_,
-                                            const Tensor& grad_lse_, const Tensor& out_,
-                                            const Tensor& lse_) {
+                                            const Tensor& out_, const Tensor& score_max_,
+                                            const Tensor& weight_sum_) {
   using A = acc_t<T>;
   const int64_t H = g.H, C = g.C, num_edges = g.csr.num_entries;
   const ScalarType dtype = out_.scalar_type();
   check_tensor(grad_out_, "grad_out", dtype, {g.num_dst, H, C});
-  check_tensor(grad_lse_, "grad_lse", acc_dtype<T>(), {g.num_dst, H});
   check_tensor(out_, "out", dtype, {g.num_dst, H, C});
-  check_tensor(lse_, "lse", acc_dtype<T>(), {g.num_dst, H});
+  check_tensor(score_max_, "score_max", acc_dtype<T>(), {g.num_dst, H});
+  check_tensor(weight_sum_, "weight_sum", acc_dtype<T>(), {g.num_dst, H});
   STD_TORCH_CHECK(csr_t.num_rows == g.num_src && csr_t.num_entries == num_edges,
                   "csr_t: not the transpose of csr");
   const T* grad_out = grad_out_.const_data_ptr<T>();
   const T* out = out_.const_data_ptr<T>();
-  const A* grad_lse = grad_lse_.const_data_ptr<A>();
-  const A* lse = lse_.const_data_ptr<A>();
+  const A* score_max = score_max_.const_data_ptr<A>();
+  const A* weight_sum = weight_sum_.const_data_ptr<A>();
 
   Tensor grad_x_ = empty({g.num_src, H, C}, dtype);
   Tensor grad_alpha_src_ = empty({g.num_src, H}, acc_dtype<T>());
@@ -145,13 +155,8 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Gat<T, index_t>& g,
   BoundsFlag flag;
 
   torch::stable::parallel_for(0, g.num_dst * H, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t ih = begin; ih < end; ++ih) {
-      A dot = 0;
-#pragma omp simd reduction(+ : dot)
-      for (int64_t c = 0; c < C; ++c)
-        dot += static_cast<A>(grad_out[ih * C + c]) * static_cast<A>(out[ih * C + c]);
-      D[ih] = dot - grad_lse[ih];
-    }
+    for (int64_t ih = begin; ih < end; ++ih)
+      D[ih] = inner_product(grad_out + ih * C, out + ih * C, C);
   });
 
   parallel_rows(g.num_src, csr_t.ptr, [&](int64_t first, int64_t last) {
@@ -167,19 +172,17 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Gat<T, index_t>& g,
         const A* alpha_i = g.alpha_dst + i * H;
         for (int64_t h = 0; h < H; ++h) {
           const A score = alpha_j[h] + alpha_i[h];
-          const A p = std::exp(g.leaky_relu(score) - lse[i * H + h]);
+          const A p =
+              std::exp(g.leaky_relu(score) - score_max[i * H + h]) / weight_sum[i * H + h];
           const A weight = p * scale[h];
           const T* x_j = g.x + (j * H + h) * C;
           const T* grad_out_i = grad_out + (i * H + h) * C;
           A* target = grad_x_j.data() + h * C;
-          A grad_alpha = 0;
-#pragma omp simd reduction(+ : grad_alpha)
-          for (int64_t c = 0; c < C; ++c) {
-            grad_alpha += static_cast<A>(grad_out_i[c]) * static_cast<A>(x_j[c]);
-            target[c] += weight * static_cast<A>(grad_out_i[c]);
-          }
-          const A grad = p * (scale[h] * grad_alpha - D[i * H + h]) *
-                         (score > A(0) ? A(1) : g.slope);
+#pragma omp simd
+          for (int64_t c = 0; c < C; ++c) target[c] += weight * static_cast<A>(grad_out_i[c]);
+          const A grad_alpha = scale[h] * inner_product(grad_out_i, x_j, C);
+          const A grad =
+              p * (grad_alpha - D[i * H + h]) * (score > A(0) ? A(1) : g.slope);
           grad_score[slot * H + h] = grad;
           grad_alpha_j[h] += grad;
         }
@@ -214,10 +217,10 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Gat<T, index_t>& g,
   return {grad_x_, grad_alpha_src_, grad_alpha_dst_};
 }
 
-std::tuple<Tensor, Tensor> gat(const Tensor& x, const Tensor& alpha_src,
-                               const Tensor& alpha_dst, Tensors csr, Tensors /*csr_t*/,
-                               bool add_self_loops, double negative_slope, double dropout,
-                               std::optional<Tensor> seed) {
+std::tuple<Tensor, Tensor, Tensor> gat(const Tensor& x, const Tensor& alpha_src,
+                                       const Tensor& alpha_dst, Tensors csr, Tensors /*csr_t*/,
+                                       bool add_self_loops, double negative_slope,
+                                       double dropout, std::optional<Tensor> seed) {
   STD_TORCH_CHECK(csr.size() == 3, "csr: expected [rowptr, col, perm]");
   return dispatch(x, csr[1], [&](auto storage, auto index) {
     using T = typename decltype(storage)::type;
@@ -228,16 +231,17 @@ std::tuple<Tensor, Tensor> gat(const Tensor& x, const Tensor& alpha_src,
 }
 
 std::tuple<Tensor, Tensor, Tensor> gat_backward(
-    const Tensor& grad_out, const Tensor& grad_lse, const Tensor& x, const Tensor& alpha_src,
-    const Tensor& alpha_dst, const Tensor& out, const Tensor& lse, Tensors csr, Tensors csr_t,
-    bool add_self_loops, double negative_slope, double dropout, std::optional<Tensor> seed) {
+    const Tensor& grad_out, const Tensor& x, const Tensor& alpha_src, const Tensor& alpha_dst,
+    const Tensor& out, const Tensor& score_max, const Tensor& weight_sum, Tensors csr,
+    Tensors csr_t, bool add_self_loops, double negative_slope, double dropout,
+    std::optional<Tensor> seed) {
   STD_TORCH_CHECK(csr.size() == 3, "csr: expected [rowptr, col, perm]");
   return dispatch(x, csr[1], [&](auto storage, auto index) {
     using T = typename decltype(storage)::type;
     using index_t = typename decltype(index)::type;
     const Gat<T, index_t> g(x, alpha_src, alpha_dst, csr, add_self_loops, negative_slope, dropout,
                             seed);
-    return backward(g, Csr<index_t>(csr_t), grad_out, grad_lse, out, lse);
+    return backward(g, Csr<index_t>(csr_t), grad_out, out, score_max, weight_sum);
   });
 }
 

@@ -1,0 +1,55 @@
+"""The compiled kernels: whether they are there, and which instruction set they use."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: The schemas of all operators; each one stands beside its operator.
+LIBRARY = torch.library.Library("gatsparse", "DEF")
+
+#: Why the kernels are missing, or None when they are there.
+MISSING: str | None = None
+
+_C: Any = None
+try:
+    _C = importlib.import_module("gatsparse._C")
+except ImportError as error:
+    MISSING = f"the extension gatsparse._C cannot be imported ({error})"
+else:
+    _C.use_isa(_C.isas()[0])
+
+
+def available() -> bool:
+    """Whether the CPU kernels are installed."""
+    return MISSING is None
+
+
+def isas() -> list[str]:
+    """The instruction sets that are built in and run on this processor, best first."""
+    return _C.isas() if available() else []
+
+
+@contextmanager
+def use_isa(isa: str) -> Iterator[None]:
+    """Runs the kernels built for one instruction set; for tests and benchmarks.
+
+    Args:
+        isa (str): One of :func:`isas`.
+
+    Raises:
+        ValueError: If :obj:`isa` is not built in or this processor lacks it.
+    """
+    if isa not in isas():
+        raise ValueError(f"isa: expected one of {isas()}, got {isa!r}")
+    _C.use_isa(isa)
+    try:
+        yield
+    finally:
+        _C.use_isa(isas()[0])

@@ -1,0 +1,295 @@
+"""Graph structure: the in-edges of every node as CSR, and its transpose."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from gatsparse import _native
+
+_INT32_MAX = torch.iinfo(torch.int32).max
+
+_native.LIBRARY.define(
+    "coo_to_csr(Tensor row, Tensor col, SymInt num_rows, SymInt num_cols, bool narrow) -> Tensor[]"
+)
+_native.LIBRARY.define("csr_transpose(Tensor[] csr, SymInt num_cols) -> Tensor[]")
+
+
+@torch.library.register_fake("gatsparse::coo_to_csr", lib=_native.LIBRARY)
+def _(row: Tensor, col: Tensor, num_rows: int, _num_cols: int, narrow: bool) -> list[Tensor]:
+    index = col.new_empty(col.numel(), dtype=torch.int32 if narrow else torch.int64)
+    return [row.new_empty(num_rows + 1), index, torch.empty_like(index)]
+
+
+@torch.library.register_fake("gatsparse::csr_transpose", lib=_native.LIBRARY)
+def _(csr: list[Tensor], num_cols: int) -> list[Tensor]:
+    rowptr, col, perm = csr
+    return [rowptr.new_empty(num_cols + 1), torch.empty_like(col), torch.empty_like(perm)]
+
+
+class CSR(NamedTuple):
+    """Entries grouped by row.
+
+    Args:
+        ptr (Tensor): int64 ``[num_rows + 1]``; row ``i`` holds entries ``ptr[i]:ptr[i + 1]``.
+        other (Tensor): int32 or int64 ``[E]``; the other end of each edge.
+        perm (Tensor): int32 or int64 ``[E]``; where each edge stood before it was sorted.
+    """
+
+    ptr: Tensor
+    other: Tensor
+    perm: Tensor
+
+    def row(self) -> Tensor:
+        """The row of every entry, int64 ``[E]``."""
+        return torch.repeat_interleave(
+            torch.arange(self.ptr.numel() - 1, device=self.ptr.device),
+            self.ptr.diff(),
+            output_size=self.other.numel(),
+        )
+
+
+class CSRGraph:
+    r"""A directed graph, stored as the in-edges of every destination.
+
+    Build it with :meth:`from_edge_index`. It is accepted wherever a gatsparse layer
+    takes an :obj:`edge_index`. The transpose, which only a backward pass needs, is
+    built when it is first asked for.
+
+    Attributes:
+        num_src (int): Number of source nodes, :math:`N_{src}`.
+        num_dst (int): Number of destination nodes, :math:`N_{dst}`.
+        num_edges (int): Number of edges :math:`E`, duplicates and self-loops included.
+        rowptr (Tensor): int64 ``[N_dst + 1]``.
+        col (Tensor): ``[E]``, the source of each edge, by destination.
+        perm (Tensor): ``[E]``, the position of each edge in the :obj:`edge_index` it came from.
+        rowptr_t, col_t, perm_t (Tensor): The same for the out-edges of every source;
+            :obj:`perm_t` holds positions in :obj:`col`.
+
+    :obj:`col`, :obj:`perm` and their transposes are int32 where the graph fits, else int64.
+    """
+
+    def __init__(self, csr: CSR, num_src: int) -> None:
+        self._csr = csr
+        self._csr_t: CSR | None = None
+        self.num_src = num_src
+        self.num_dst = csr.ptr.numel() - 1
+        self.num_edges = csr.other.numel()
+
+    @classmethod
+    def from_edge_index(
+        cls,
+        edge_index: Tensor,
+        num_nodes: int | None = None,
+        size: tuple[int, int] | None = None,
+        index_dtype: torch.dtype | None = None,
+    ) -> CSRGraph:
+        r"""Sorts edges by destination, by a parallel counting sort.
+
+        The edges of one destination stay in the order in which they came.
+
+        Args:
+            edge_index (Tensor): ``[2, E]``, int64 or int32; row 0 holds the source
+                :math:`j` and row 1 the destination :math:`i` of each edge.
+            num_nodes (int, optional): Number of nodes, of a graph with one node set.
+                (default: one more than the largest index)
+            size (tuple, optional): ``(N_src, N_dst)``, of a bipartite graph.
+            index_dtype (torch.dtype, optional): ``torch.int32`` or ``torch.int64``.
+                (default: int32 where the graph fits)
+
+        Raises:
+            TypeError: If :obj:`edge_index` is no tensor, or not of integers.
+            ValueError: If its shape is not ``[2, E]``, a size is negative, both
+                :obj:`num_nodes` and :obj:`size` are given, or the graph does not fit
+                :obj:`index_dtype`.
+            IndexError: If an index is negative or not below its number of nodes.
+        """
+        _check_edge_index(edge_index)
+        if num_nodes is not None and size is not None:
+            raise ValueError("num_nodes, size: expected one of them, got both")
+        if size is not None:
+            num_src, num_dst = _check_size("size[0]", size[0]), _check_size("size[1]", size[1])
+        elif num_nodes is not None:
+            num_src = num_dst = _check_size("num_nodes", num_nodes)
+        else:
+            num_src = num_dst = int(edge_index.max()) + 1 if edge_index.numel() > 0 else 0
+        if not torch.compiler.is_compiling():  # else the operator itself checks
+            _check_range("edge_index[0]", edge_index[0], num_src)
+            _check_range("edge_index[1]", edge_index[1], num_dst)
+
+        fits = max(num_src, num_dst, edge_index.size(1)) <= _INT32_MAX
+        if index_dtype not in (None, torch.int32, torch.int64):
+            raise ValueError(f"index_dtype: expected torch.int32 or int64, got {index_dtype}")
+        if index_dtype == torch.int32 and not fits:
+            raise ValueError("index_dtype: the graph does not fit torch.int32")
+        narrow = fits and index_dtype != torch.int64
+
+        col, row = edge_index.to(torch.int64).contiguous().unbind(0)
+        if row.device.type == "cpu" and _native.available():
+            csr = CSR(*torch.ops.gatsparse.coo_to_csr(row, col, num_dst, num_src, narrow))
+        else:
+            csr = _sort_by_row(row, col, num_dst, torch.int32 if narrow else torch.int64)
+        return cls(csr, num_src)
+
+    @property
+    def csr(self) -> CSR:
+        """The in-edges of every destination."""
+        return self._csr
+
+    @property
+    def csr_t(self) -> CSR:
+        """The out-edges of every source; built at the first use."""
+        if self._csr_t is None:
+            if self.device.type == "cpu" and _native.available():
+                csr_t = CSR(*torch.ops.gatsparse.csr_transpose(list(self._csr), self.num_src))
+            else:
+                row = self._csr.row()
+                csr_t = _sort_by_row(self.col.long(), row, self.num_src, self.col.dtype)
+            self._csr_t = csr_t
+        return self._csr_t
+
+    @property
+    def rowptr(self) -> Tensor:
+        """int64 ``[N_dst + 1]``."""
+        return self._csr.ptr
+
+    @property
+    def col(self) -> Tensor:
+        """``[E]``, the source of each edge."""
+        return self._csr.other
+
+    @property
+    def perm(self) -> Tensor:
+        """``[E]``, the position of each edge in the input."""
+        return self._csr.perm
+
+    @property
+    def rowptr_t(self) -> Tensor:
+        """int64 ``[N_src + 1]``."""
+        return self.csr_t.ptr
+
+    @property
+    def col_t(self) -> Tensor:
+        """``[E]``, the destination of each edge, by source."""
+        return self.csr_t.other
+
+    @property
+    def perm_t(self) -> Tensor:
+        """``[E]``, the position of each edge in :obj:`col`."""
+        return self.csr_t.perm
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """``(N_src, N_dst)``."""
+        return self.num_src, self.num_dst
+
+    @property
+    def device(self) -> torch.device:
+        """Where the structure lies."""
+        return self.rowptr.device
+
+    def edge_index(self) -> Tensor:
+        """The edges in the order in which they came, int64 ``[2, E]``."""
+        sorted_edges = torch.stack([self.col.long(), self._csr.row()])
+        edge_index = torch.empty_like(sorted_edges)
+        edge_index[:, self.perm.long()] = sorted_edges
+        return edge_index
+
+    def to(self, device: torch.device | str) -> CSRGraph:
+        """The same graph on another device; itself where it lies there already."""
+        if torch.device(device) == self.device:
+            return self
+        moved = CSRGraph(CSR(*(t.to(device) for t in self._csr)), self.num_src)
+        if self._csr_t is not None:
+            moved._csr_t = CSR(*(t.to(device) for t in self._csr_t))
+        return moved
+
+    def __repr__(self) -> str:
+        return (
+            f"CSRGraph(num_src={self.num_src}, num_dst={self.num_dst}, "
+            f"num_edges={self.num_edges}, device={str(self.device)!r})"
+        )
+
+
+class _Entry(NamedTuple):
+    version: int
+    data_ptr: int
+    graph: CSRGraph
+
+
+_cache: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+
+
+def as_graph(edge_index: Tensor | CSRGraph, size: tuple[int, int]) -> CSRGraph:
+    r"""The structure of :obj:`edge_index`, from a weak cache where it was seen before.
+
+    A tensor is recognised by identity, version and memory, so changing it in place
+    rebuilds its structure. Changes that PyTorch does not see (through ``.data`` or
+    NumPy) do not; inference tensors count no versions and are not cached.
+
+    Args:
+        edge_index (Tensor or CSRGraph): ``[2, E]``, or a structure that is handed through.
+        size (tuple): ``(N_src, N_dst)``.
+
+    Raises:
+        ValueError: If a :class:`CSRGraph` is not of this size; else as
+            :meth:`CSRGraph.from_edge_index`.
+    """
+    if isinstance(edge_index, CSRGraph):
+        if edge_index.size != size:
+            raise ValueError(
+                f"edge_index: expected a graph of size {size}, as x has it, got {edge_index.size}"
+            )
+        return edge_index
+    if torch.compiler.is_compiling():
+        return CSRGraph.from_edge_index(edge_index, size=size)
+    _check_edge_index(edge_index)
+    if edge_index.is_inference():
+        return CSRGraph.from_edge_index(edge_index, size=size)
+    if edge_index not in _cache:
+        _cache[edge_index] = {}
+    entries: dict[tuple[int, int], _Entry] = _cache[edge_index]
+    entry = entries.get(size)
+    key = (edge_index._version, edge_index.data_ptr())
+    if entry is None or (entry.version, entry.data_ptr) != key:
+        entry = _Entry(*key, CSRGraph.from_edge_index(edge_index, size=size))
+        entries[size] = entry
+    return entry.graph
+
+
+def _sort_by_row(row: Tensor, col: Tensor, num_rows: int, dtype: torch.dtype) -> CSR:
+    """The counting sort in torch operations, where there is no native one."""
+    perm = torch.sort(row, stable=True).indices
+    ptr = row.new_zeros(num_rows + 1)
+    ptr[1:] = torch.bincount(row, minlength=num_rows).cumsum(0)
+    return CSR(ptr, col[perm].to(dtype), perm.to(dtype))
+
+
+def _check_edge_index(edge_index: Tensor) -> None:
+    if not isinstance(edge_index, Tensor):
+        raise TypeError(f"edge_index: expected a tensor, got {type(edge_index).__name__}")
+    if edge_index.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"edge_index: expected int64 or int32, got {edge_index.dtype}")
+    if edge_index.dim() != 2 or edge_index.size(0) != 2:
+        raise ValueError(f"edge_index: expected shape [2, E], got {list(edge_index.shape)}")
+
+
+def _check_size(name: str, size: int) -> int:
+    if size < 0:
+        raise ValueError(f"{name}: expected >= 0, got {size}")
+    return size
+
+
+def _check_range(name: str, index: Tensor, num_nodes: int) -> None:
+    if index.numel() == 0:
+        return
+    low, high = (int(bound) for bound in index.aminmax())
+    if low < 0 or high >= num_nodes:
+        worst = low if low < 0 else high
+        position = int((index == worst).nonzero()[0])
+        raise IndexError(
+            f"{name}: expected indices in 0 .. {num_nodes - 1}, got {worst} at position {position}"
+        )

@@ -1,0 +1,16 @@
+"""Layers and models."""
+
+from gatsparse.nn.accelerate import accelerate
+from gatsparse.nn.dense import GraphAttentionLayer, dense_adjacency
+from gatsparse.nn.gat_conv import GATConv
+from gatsparse.nn.models import GAT, DenseGAT, build_gat
+
+__all__ = [
+    "GAT",
+    "DenseGAT",
+    "GATConv",
+    "GraphAttentionLayer",
+    "accelerate",
+    "build_gat",
+    "dense_adjacency",
+]

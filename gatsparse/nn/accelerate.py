@@ -1,0 +1,40 @@
+"""Exchanging PyG's layers for ours in a model that exists."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+import torch_geometric.nn
+
+from gatsparse.nn.gat_conv import GATConv
+from gatsparse.ops import backend as backends
+from gatsparse.ops.backend import Backend
+
+Model = TypeVar("Model", bound=torch.nn.Module)
+
+_OURS: dict[type[torch.nn.Module], type[torch.nn.Module]] = {torch_geometric.nn.GATConv: GATConv}
+
+
+def accelerate(model: Model, backend: Backend = "auto") -> Model:
+    r"""Makes every PyG GAT layer of a model one of ours, in place.
+
+    Parameters, buffers, hooks and optimisers that hold them stay as they are; the model
+    computes the same function. Subclasses of PyG's layers that users wrote are left alone.
+
+    Args:
+        model (torch.nn.Module): Any module; may be a layer itself.
+        backend (str, optional): As in :class:`gatsparse.GATConv`.
+
+    Returns:
+        torch.nn.Module: :obj:`model` itself.
+
+    Raises:
+        ValueError: If there is no such backend.
+    """
+    backends.check(backend)
+    for module in model.modules():
+        if type(module) in _OURS:
+            module.__class__ = _OURS[type(module)]
+            module.backend = backend  # pyright: ignore[reportArgumentType]
+    return model

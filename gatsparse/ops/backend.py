@@ -1,0 +1,33 @@
+"""The choice between backends that compute the same function."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+#: How an operator is computed; ``"auto"`` takes the best that can serve.
+Backend = Literal["auto", "fused", "scatter", "dense"]
+
+
+def check(backend: Backend) -> None:
+    """Raises ValueError if :obj:`backend` is none of :data:`Backend`."""
+    if backend not in get_args(Backend):
+        raise ValueError(f"backend: expected one of {get_args(Backend)}, got {backend!r}")
+
+
+def choose(backend: Backend, unmet: dict[str, list[str]]) -> str:
+    """The backend to use.
+
+    Args:
+        backend (str): The caller's wish.
+        unmet (dict): For each backend, best first, what keeps it from serving.
+
+    Raises:
+        ValueError: If there is no such backend, or the one that was named explicitly
+            cannot serve: an explicit choice never falls back.
+    """
+    check(backend)
+    if backend == "auto":
+        return next(name for name, reasons in unmet.items() if not reasons)
+    if reasons := unmet[backend]:
+        raise ValueError(f"backend={backend!r} cannot serve this call: " + "; ".join(reasons))
+    return backend

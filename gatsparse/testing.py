@@ -1,0 +1,110 @@
+"""What tests and benchmarks share: a zoo of graphs, inputs, and error budgets."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gatsparse.graph import CSRGraph
+
+
+class Graph(NamedTuple):
+    """Edges and sizes, before they become a structure.
+
+    Args:
+        edge_index (Tensor): int64 ``[2, E]``.
+        size (tuple): ``(N_src, N_dst)``.
+    """
+
+    edge_index: Tensor
+    size: tuple[int, int]
+
+    def csr(self) -> CSRGraph:
+        """The structure."""
+        return CSRGraph.from_edge_index(self.edge_index, size=self.size)
+
+
+def _graph(edges: list[tuple[int, int]], num_src: int, num_dst: int | None = None) -> Graph:
+    edge_index = torch.tensor(edges, dtype=torch.int64).reshape(-1, 2).T
+    return Graph(edge_index, (num_src, num_src if num_dst is None else num_dst))
+
+
+def _random(num_src: int, num_dst: int, num_edges: int, seed: int) -> Graph:
+    generator = torch.Generator().manual_seed(seed)
+    rows = [torch.randint(n, (num_edges,), generator=generator) for n in (num_src, num_dst)]
+    return Graph(torch.stack(rows), (num_src, num_dst))
+
+
+def graph_zoo() -> dict[str, Graph]:
+    """Small graphs by name, each with something that has broken a kernel before."""
+    hub = [(j, 0) for j in range(200)] + [(0, i) for i in range(200)]
+    return {
+        "no nodes": _graph([], 0),
+        "no edges": _graph([], 5),
+        "one node": _graph([], 1),
+        "one loop": _graph([(0, 0)], 1),
+        "one edge": _graph([(1, 0)], 2),
+        "isolated nodes": _graph([(2, 4), (4, 2), (2, 2)], 9),
+        "only loops": _graph([(i, i) for i in range(6)], 6),
+        "duplicate loops": _graph([(1, 1), (1, 1), (0, 1), (1, 1)], 3),
+        "duplicate edges": _graph([(0, 1), (0, 1), (2, 1), (0, 1), (2, 1)], 3),
+        "chain": _graph([(i, i + 1) for i in range(20)], 21),
+        "reversed chain": _graph([(i + 1, i) for i in reversed(range(20))], 21),
+        "hub": _graph(hub, 201),
+        "complete": _graph([(j, i) for j in range(12) for i in range(12)], 12),
+        "bipartite, more sources": _random(30, 7, 90, seed=1),
+        "bipartite, more destinations": _random(7, 30, 90, seed=2),
+        "bipartite, no sources": _graph([], 0, 4),
+        "bipartite, no destinations": _graph([], 4, 0),
+        "random": _random(60, 60, 500, seed=3),
+        "dense with duplicates": _random(10, 10, 400, seed=4),
+    }
+
+
+class Inputs(NamedTuple):
+    """The tensors of :func:`gatsparse.ops.gat_attention`, leaves that ask for gradients."""
+
+    x: Tensor
+    alpha_src: Tensor
+    alpha_dst: Tensor
+
+    def to(self, dtype: torch.dtype) -> Inputs:
+        """The same numbers in another dtype, as new leaves."""
+        return Inputs(*(t.detach().to(dtype, copy=True).requires_grad_() for t in self))
+
+
+def gat_inputs(
+    size: tuple[int, int],
+    heads: int,
+    channels: int,
+    *,
+    dtype: torch.dtype = torch.float64,
+    scale: float = 1.0,
+    seed: int = 0,
+) -> Inputs:
+    """Normal features and scores; :obj:`scale` sharpens the softmax."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+    num_src, num_dst = size
+    x = normal(num_src, heads, channels)
+    return Inputs(x, scale * normal(num_src, heads), scale * normal(num_dst, heads)).to(dtype)
+
+
+def relative_error(actual: Tensor, expected: Tensor) -> float:
+    """The largest difference, relative to the largest expected value (at least 1)."""
+    if expected.numel() == 0:
+        return 0.0
+    difference = (actual.double() - expected.double()).abs().max()
+    return float((difference / expected.double().abs().max().clamp(min=1.0)).detach())
+
+
+def error_budget(reference_error: float, dtype: torch.dtype) -> float:
+    """What an implementation may differ from float64: twice the error of the reference in
+    the same precision, and never less than four roundings of that precision.
+    """
+    return max(2 * reference_error, 4 * torch.finfo(dtype).eps)

@@ -1,0 +1,20 @@
+import hypothesis
+import pytest
+import torch
+
+# Drawn examples differ in cost by orders of magnitude, and the machines are shared.
+hypothesis.settings.register_profile("gatsparse", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("gatsparse")
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of threads; the old one comes back after the test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)

@@ -1,0 +1,222 @@
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+from hypothesis import given
+
+from gatsparse import CSRGraph, _native
+from gatsparse.graph import _cache, _sort_by_row, as_graph
+from gatsparse.testing import graph_zoo
+from tests.strategies import graphs
+
+ZOO = graph_zoo()
+
+
+def check_structure(graph, edge_index, size):
+    """The structure against its definition, by NumPy."""
+    num_src, num_dst = size
+    src, dst = edge_index.numpy()
+    perm = np.argsort(dst, kind="stable")
+    rowptr = np.concatenate([[0], np.cumsum(np.bincount(dst, minlength=num_dst))])
+    assert graph.size == size
+    assert graph.num_edges == len(src)
+    assert graph.rowptr.dtype == torch.int64
+    np.testing.assert_array_equal(graph.rowptr, rowptr)
+    np.testing.assert_array_equal(graph.perm, perm)
+    np.testing.assert_array_equal(graph.col, src[perm])
+    perm_t = np.argsort(src[perm], kind="stable")
+    np.testing.assert_array_equal(
+        graph.rowptr_t, np.concatenate([[0], np.cumsum(np.bincount(src, minlength=num_src))])
+    )
+    np.testing.assert_array_equal(graph.perm_t, perm_t)
+    np.testing.assert_array_equal(graph.col_t, dst[perm][perm_t])
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_structure_of_the_zoo(name):
+    edge_index, size = ZOO[name]
+    graph = CSRGraph.from_edge_index(edge_index, size=size)
+    check_structure(graph, edge_index, size)
+    assert torch.equal(graph.edge_index(), edge_index)
+
+
+@given(graphs())
+def test_structure_of_any_graph(graph):
+    check_structure(graph.csr(), *graph)
+
+
+@pytest.mark.parametrize("num_threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("index_dtype", [torch.int32, torch.int64])
+def test_structure_of_a_large_graph(threads, num_threads, index_dtype):
+    threads(num_threads)
+    size = (20_011, 30_013)
+    edge_index = torch.stack([torch.randint(n, (400_000,)) for n in size])
+    graph = CSRGraph.from_edge_index(edge_index, size=size, index_dtype=index_dtype)
+    check_structure(graph, edge_index, size)
+    for tensor in (graph.col, graph.perm, graph.col_t, graph.perm_t):
+        assert tensor.dtype == index_dtype
+
+
+@given(graphs())
+def test_sort_in_torch_operations_equals_the_native_one(graph):
+    native = graph.csr()
+    col, row = graph.edge_index
+    fallback = _sort_by_row(row, col, graph.size[1], torch.int32)
+    assert all(map(torch.equal, fallback, native.csr))
+
+
+def test_without_kernels(monkeypatch):
+    monkeypatch.setattr(_native, "MISSING", "not built")
+    edge_index, size = ZOO["random"]
+    check_structure(CSRGraph.from_edge_index(edge_index, size=size), edge_index, size)
+
+
+def test_agrees_with_scipy():
+    edge_index, size = ZOO["random"]
+    graph = CSRGraph.from_edge_index(edge_index, size=size)
+    ones = np.ones(graph.num_edges)
+    ours = scipy.sparse.csr_array((ones, graph.col.numpy(), graph.rowptr.numpy()), size[::-1])
+    src, dst = edge_index.numpy()
+    theirs = scipy.sparse.coo_array((ones, (dst, src)), size[::-1])
+    assert abs(ours - theirs.tocsr()).max() == 0
+
+
+def test_num_nodes_is_inferred():
+    graph = CSRGraph.from_edge_index(torch.tensor([[0, 5], [3, 1]]))
+    assert graph.size == (6, 6)
+    assert CSRGraph.from_edge_index(torch.empty(2, 0, dtype=torch.int64)).size == (0, 0)
+
+
+def test_other_forms_of_edge_index_give_the_same_structure():
+    edge_index = torch.randint(9, (2, 40))
+    expected = CSRGraph.from_edge_index(edge_index, 9)
+    for form in (edge_index.int(), edge_index.T.contiguous().T):
+        graph = CSRGraph.from_edge_index(form, 9)
+        assert all(map(torch.equal, graph.csr, expected.csr))
+
+
+@pytest.mark.parametrize(
+    ("edge_index", "kwargs", "error", "message"),
+    [
+        ([[0, 1], [1, 0]], {}, TypeError, "edge_index: expected a tensor, got list"),
+        (torch.rand(2, 3), {}, TypeError, "edge_index: expected int64 or int32, got torch.float32"),
+        (torch.ones(2, 3, dtype=torch.bool), {}, TypeError, "got torch.bool"),
+        (torch.tensor([0, 1]), {}, ValueError, r"edge_index: expected shape \[2, E\], got \[2\]"),
+        (torch.zeros(3, 2).long(), {}, ValueError, r"got \[3, 2\]"),
+        (
+            torch.tensor([[0, 1], [7, 0]]),
+            {"num_nodes": 5},
+            IndexError,
+            r"edge_index\[1\]: expected indices in 0 .. 4, got 7 at position 0",
+        ),
+        (
+            torch.tensor([[0, -1], [1, 0]]),
+            {"num_nodes": 5},
+            IndexError,
+            r"edge_index\[0\]: expected indices in 0 .. 4, got -1 at position 1",
+        ),
+        (torch.tensor([[0], [2]]), {"size": (5, 2)}, IndexError, r"edge_index\[1\]"),
+        (torch.tensor([[-(2**40)], [2]]), {}, IndexError, r"edge_index\[0\]"),
+        (torch.tensor([[0], [0]]), {"num_nodes": 0}, IndexError, "got 0 at position 0"),
+        (torch.tensor([[0], [0]]), {"num_nodes": -1}, ValueError, "num_nodes: expected >= 0"),
+        (torch.tensor([[0], [0]]), {"size": (-1, 1)}, ValueError, r"size\[0\]: expected >= 0"),
+        (torch.tensor([[0], [0]]), {"num_nodes": 1, "size": (1, 1)}, ValueError, "got both"),
+        (torch.tensor([[0], [0]]), {"index_dtype": torch.int8}, ValueError, "index_dtype"),
+    ],
+)
+def test_bad_input(edge_index, kwargs, error, message):
+    with pytest.raises(error, match=message):
+        CSRGraph.from_edge_index(edge_index, **kwargs)
+
+
+@pytest.mark.parametrize("position", [0, 1])
+@pytest.mark.parametrize("index", [-1, 4, 2**40, -(2**40)])
+def test_operators_check_indices_themselves(position, index):
+    edges = torch.tensor([[0, 1], [1, 0]])
+    edges[position, 1] = index
+    with pytest.raises(RuntimeError, match="index out of range"):
+        torch.ops.gatsparse.coo_to_csr(edges[1], edges[0], 4, 4, True)
+
+
+def test_transpose_checks_the_structure():
+    rowptr, col = torch.tensor([0, 1, 2]), torch.tensor([0, 1], dtype=torch.int32)
+    transpose = torch.ops.gatsparse.csr_transpose
+    assert len(transpose([rowptr, col, col], 2)) == 3
+    for bad in ([0, 3, 2], [0, 1, 3], [1, 1, 2], [0, -(2**50), 2]):
+        with pytest.raises(RuntimeError, match="rowptr: expected to rise"):
+            transpose([torch.tensor(bad), col, col], 2)
+    with pytest.raises(RuntimeError, match="col: index out of range"):
+        transpose([rowptr, col + 1, col], 2)
+
+
+def test_cache_knows_a_tensor_again():
+    edge_index = torch.randint(9, (2, 40))
+    graph = as_graph(edge_index, (9, 9))
+    assert as_graph(edge_index, (9, 9)) is graph
+    assert as_graph(edge_index, (10, 9)) is not graph
+    assert as_graph(edge_index, (9, 9)) is graph
+    assert as_graph(edge_index.clone(), (9, 9)) is not graph
+
+
+def test_cache_sees_changes():
+    edge_index = torch.tensor([[0, 1], [1, 0]])
+    first = as_graph(edge_index, (3, 3))
+    edge_index[0, 0] = 2
+    second = as_graph(edge_index, (3, 3))
+    assert second is not first
+    assert torch.equal(second.edge_index(), edge_index)
+    edge_index.data = torch.tensor([[2, 2], [1, 0]])
+    assert torch.equal(as_graph(edge_index, (3, 3)).edge_index(), edge_index)
+    edge_index[0, 0] = 5
+    with pytest.raises(IndexError, match="got 5"):
+        as_graph(edge_index, (3, 3))
+
+
+def test_cache_is_weak():
+    edge_index = torch.randint(9, (2, 40))
+    graph = weakref.ref(as_graph(edge_index, (9, 9)))
+    size = len(_cache)
+    del edge_index
+    gc.collect()
+    assert graph() is None
+    assert len(_cache) == size - 1
+
+
+def test_inference_tensors_are_not_cached():
+    with torch.inference_mode():
+        edge_index = torch.tensor([[0, 1], [1, 0]])
+        first = as_graph(edge_index, (3, 3))
+        edge_index[0, 0] = 2
+        assert torch.equal(as_graph(edge_index, (3, 3)).edge_index(), edge_index)
+        assert first.num_edges == 2
+
+
+def test_to_and_repr():
+    graph = ZOO["random"].csr()
+    assert graph.to("cpu") is graph
+    meta = graph.to("meta")
+    assert meta.device.type == "meta"
+    assert meta.size == graph.size
+    assert repr(graph) == "CSRGraph(num_src=60, num_dst=60, num_edges=500, device='cpu')"
+
+
+def test_structure_under_compile():
+    edge_index, size = ZOO["random"]
+
+    @torch.compile(fullgraph=True)
+    def build(edge_index):
+        graph = as_graph(edge_index, size)
+        return graph.rowptr, graph.col, graph.perm_t
+
+    graph = ZOO["random"].csr()
+    assert all(map(torch.equal, build(edge_index), (graph.rowptr, graph.col, graph.perm_t)))
+
+
+def test_opcheck():
+    src, dst = ZOO["random"].edge_index
+    torch.library.opcheck(torch.ops.gatsparse.coo_to_csr.default, (dst, src, 60, 60, True))
+    csr = list(ZOO["random"].csr().csr)
+    torch.library.opcheck(torch.ops.gatsparse.csr_transpose.default, (csr, 60))
