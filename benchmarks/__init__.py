@@ -1,0 +1,1 @@
+"""The benchmark of gatsparse against PyG, torch-scatter and the dense layer."""

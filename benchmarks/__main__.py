@@ -1,0 +1,55 @@
+"""The command line: ``python -m benchmarks run|report|plot``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.config import parse
+from benchmarks.plot import plot
+from benchmarks.report import report
+from benchmarks.run import run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit status.
+
+    Args:
+        arguments (list, optional): Of the command line.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("run", help="measure, or go on measuring, then report and plot")
+    command.add_argument("config", help="YAML file; `--key value` after it overrides a key")
+    for name, text in (("report", "print the tables again"), ("plot", "draw the charts again")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("folder", type=Path, help="folder of a run")
+    options, overrides = parser.parse_known_args(arguments)
+    if overrides and options.command != "run":
+        parser.error(f"unrecognized arguments: {' '.join(overrides)}")
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=140)
+    try:
+        if options.command == "run":
+            config = parse(options.config, *overrides)
+            options.folder = run(config, console)
+        if options.command in ("run", "report"):
+            console.print(f"Markdown: {report(options.folder, console)}")
+        if options.command in ("run", "plot"):
+            console.print("Plots:", *plot(options.folder))
+    except KeyboardInterrupt:
+        console.print("Stopped. The finished rows are kept: the same command goes on from there.")
+        return 130
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

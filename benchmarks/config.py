@@ -1,0 +1,118 @@
+"""What a benchmark run does, as a typed configuration file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import auto_cli
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How often something is run to be timed.
+
+    Args:
+        warmup: Seconds of runs that are thrown away; at least one run.
+        seconds: Seconds of runs that count, ...
+        repetitions: ... and the least number of them; both are met.
+    """
+
+    warmup: float = 1.0
+    seconds: float = 5.0
+    repetitions: int = 3
+
+    def __post_init__(self) -> None:
+        _check(self, warmup=0, seconds=0, repetitions=1)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How the test accuracy is measured.
+
+    Args:
+        seeds: Number of seeds; none measures no accuracy.
+        epochs: Epochs of each training; the epoch of the best validation accuracy counts.
+        contenders: Who is trained; for the others the gate stands in.
+    """
+
+    seeds: int = 2
+    epochs: int = 200
+    contenders: tuple[str, ...] = ("gatsparse", "scatter", "pyg", "pyg-compile")
+
+    def __post_init__(self) -> None:
+        _check(self, seeds=0, epochs=1)
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """A benchmark run.
+
+    Args:
+        out: Folder of the run: rows, report, plots. A run goes on with the rows it finds.
+        datasets: Names, as in ``gatsparse.data.load``.
+        contenders: Names, as in the table of contenders.
+        fallback: Data set that stands in for those that cannot be had.
+        root: Folder in which data sets are looked for first.
+        rounds: How often the contenders are timed in turn, each time in new processes;
+            none times nothing.
+        threads: Threads of each measurement; one per core if not given.
+        memory_limit: GB (1e9 bytes) of private memory that each measurement may take.
+        time_limit: Seconds that each measurement may take.
+        seed: Of the weights that the gate compares on.
+        inference: Timing of the forward pass.
+        step: Timing of the training step.
+        accuracy: Training runs.
+    """
+
+    out: str
+    datasets: tuple[str, ...]
+    contenders: tuple[str, ...]
+    fallback: str | None = None
+    root: str | None = None
+    rounds: int = 1
+    threads: int | None = None
+    memory_limit: float = 16.0
+    time_limit: float = 300.0
+    seed: int = 0
+    inference: Timing = field(default_factory=Timing)
+    step: Timing = field(default_factory=Timing)
+    accuracy: Accuracy = field(default_factory=Accuracy)
+
+    def __post_init__(self) -> None:
+        _check(self, rounds=0, memory_limit=0, time_limit=0)
+        if self.threads is not None:
+            _check(self, threads=1)
+        if not self.datasets:
+            raise ValueError("datasets: expected at least one, got none")
+
+
+def parse(path: str | Path, *overrides: str) -> BenchConfig:
+    """Reads a configuration file.
+
+    Args:
+        path (str): A YAML file with the fields of :class:`BenchConfig`.
+        *overrides (str): ``"--key", "value"``, in place of what the file says.
+
+    Raises:
+        SystemExit: If a key is unknown, or a value of a wrong type; the message is printed.
+        ValueError: If a value is out of range.
+    """
+    arguments = ["--config", str(path), *overrides]
+    config = auto_cli(BenchConfig, args=arguments, as_positional=False)
+    assert isinstance(config, BenchConfig)
+    return config
+
+
+def save(config: BenchConfig, path: Path) -> None:
+    """Writes a configuration so that :func:`parse` reads it."""
+    path.write_text(yaml.safe_dump(asdict(config), sort_keys=False))
+
+
+def _check(config: Any, **least: float) -> None:
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if item.name in least and value < least[item.name]:
+            raise ValueError(f"{item.name}: expected >= {least[item.name]}, got {value}")

@@ -1,0 +1,70 @@
+"""The table of contenders: one function, the two-layer GAT, computed in several ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from gatsparse.nn import DenseGAT, build_gat, dense_adjacency
+from gatsparse.nn.dense import Form
+from gatsparse.nn.models import Kind
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to compute the two-layer GAT of the paper.
+
+    Args:
+        kind (str): As in :func:`gatsparse.nn.build_gat`.
+        form (str, optional): Of dense layers.
+        compiled (bool, optional): Whether the model goes through ``torch.compile``.
+        requires (str, optional): A module without which the contender would silently be
+            another one.
+    """
+
+    kind: Kind
+    form: Form = "broadcast"
+    compiled: bool = False
+    requires: str | None = None
+
+    def build(self, data: Data, dropout: float) -> torch.nn.Module:
+        """The model for a data set, ``forward(x, structure) -> logits [N, classes]``."""
+        assert data.x is not None
+        assert isinstance(data.y, Tensor)
+        model = build_gat(
+            self.kind, data.x.size(1), int(data.y.max()) + 1, dropout=dropout, form=self.form
+        )
+        if self.compiled:
+            model.compile()
+        return model
+
+    def structure(self, data: Data) -> Tensor:
+        """What the model takes beside the features: edges ``[2, E]``, or dense ``[N, N]``."""
+        assert data.x is not None
+        assert data.edge_index is not None
+        if self.kind == "dense":
+            return dense_adjacency(data.edge_index, data.x.size(0), dtype=data.x.dtype)
+        return data.edge_index
+
+    @staticmethod
+    def load(model: torch.nn.Module, state: dict[str, Any]) -> None:
+        """Gives a model the weights, named as in PyG's model."""
+        if isinstance(model, DenseGAT):
+            model.load_gat_state(state)
+        else:
+            model.load_state_dict(state)
+
+
+#: Every contender by its name.
+CONTENDERS = {
+    "gatsparse": Contender("gatsparse", requires="gatsparse._C"),
+    "scatter": Contender("scatter", requires="torch_scatter"),
+    "pyg": Contender("pyg"),
+    "pyg-compile": Contender("pyg", compiled=True),
+    "dense-broadcast": Contender("dense", form="broadcast"),
+    "dense-concat": Contender("dense", form="concat"),
+}

@@ -1,0 +1,106 @@
+"""Time, memory, and what they were measured on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+
+import benchmarks
+import gatsparse
+from benchmarks.config import Timing
+from benchmarks.results import Values
+
+_PACKAGES = ("torch", "torch-geometric", "torch-scatter", "gatsparse")
+_OWN_CODE = ("contenders.py", "gate.py", "measure.py", "worker.py")
+
+
+def repeat(function: Callable[[], object], timing: Timing) -> Values:
+    """Runs a function to warm up, then until both bounds of :obj:`timing` are met.
+
+    Returns:
+        Values: Median, 10th and 90th percentile in seconds, and the number of runs.
+    """
+    _times(function, timing.warmup, repetitions=1)
+    times = _times(function, timing.seconds, timing.repetitions)
+    p10, median, p90 = np.quantile(times, [0.1, 0.5, 0.9]).tolist()
+    return Values(median=median, p10=p10, p90=p90, repetitions=len(times))
+
+
+def _times(function: Callable[[], object], seconds: float, repetitions: int) -> list[float]:
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(times) < repetitions or time.perf_counter() < end:
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory now."""
+    return psutil.Process().memory_info().rss
+
+
+def peak() -> int:
+    """Most bytes of this process that were ever in memory at a time."""
+    if sys.platform == "linux":  # ru_maxrss would count the process that was forked from
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+
+
+def environment(threads: int | None) -> dict[str, str | int]:
+    """The machine, the versions and a fingerprint of the code that is measured.
+
+    Args:
+        threads (int, optional): Threads that torch will use; its default if not given.
+    """
+    return {
+        "cpu": _cpu(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "cores": psutil.cpu_count(logical=False) or 0,
+        "processors": psutil.cpu_count() or 0,
+        "threads": threads or torch.get_num_threads(),
+        "memory": psutil.virtual_memory().total,
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        **{package: _version(package) for package in _PACKAGES},
+        "code": _fingerprint(),
+    }
+
+
+def _cpu() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _fingerprint() -> str:
+    """Changes with the measured code, so that rows of different code never mix."""
+    files = [Path(benchmarks.__path__[0]) / name for name in _OWN_CODE]
+    for folder in gatsparse.__path__:
+        files += [path for path in Path(folder).rglob("*") if path.suffix in (".py", ".so")]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

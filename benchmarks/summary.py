@@ -1,0 +1,90 @@
+"""The rows of a run, combined over its rounds and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks import config as configs
+from benchmarks import plan
+from benchmarks.config import BenchConfig
+from benchmarks.plan import Task
+from benchmarks.results import Key, Measurement, Row, Values, read
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run has measured so far.
+
+    Args:
+        config (BenchConfig): Of the run.
+        environment (dict): Of the rows that are looked at.
+        rows (dict): All rows of the run's folder.
+    """
+
+    config: BenchConfig
+    environment: Mapping[str, str | int]
+    rows: Mapping[Key, Row]
+
+    @classmethod
+    def load(cls, folder: Path) -> Summary:
+        """Reads a run's folder; where it was run in several environments, the last one's.
+
+        Raises:
+            ValueError: If there are no rows in it.
+        """
+        rows = read(folder / "results.jsonl")
+        if not rows:
+            raise ValueError(f"{folder}: expected the folder of a run, found no results.jsonl")
+        config = configs.parse(folder / "config.yaml")
+        return cls(config, list(rows.values())[-1].environment, rows)
+
+    def row(self, task: Task) -> Row | None:
+        """The row of a measurement, if it was made."""
+        return self.rows.get(plan.key(task, self.config, self.environment))
+
+    def missing(self) -> list[Row]:
+        """The rows of the data sets that could not be had."""
+        rows = [self.row(plan.reference(name)) for name in self.config.datasets]
+        return [row for row in rows if row is not None and row.status == "unavailable"]
+
+    def datasets(self) -> list[str]:
+        """The data sets that were measured on."""
+        missing = {row.dataset for row in self.missing()}
+        return plan.datasets(self.config, lambda name: name not in missing)
+
+    def all(self, dataset: str, contender: str, measurement: Measurement) -> list[Row]:
+        """The rows of a measurement in all rounds, or of all seeds."""
+        tasks = plan.tasks(self.config, dataset)
+        rows = [self.row(task) for task in tasks if task[:3] == (dataset, contender, measurement)]
+        return [row for row in rows if row is not None]
+
+    def problem(self, dataset: str, contender: str, measurement: Measurement) -> Row | None:
+        """The row that says why a measurement has no values, if one does."""
+        requirement = plan.requirement(Task(dataset, contender, measurement))
+        if requirement is not None:
+            problem = self.problem(*requirement[:3])
+            if problem is not None:
+                return problem
+        rows = self.all(dataset, contender, measurement)
+        return next((row for row in rows if row.status != "ok"), None)
+
+    def times(self, dataset: str, contender: str, measurement: Measurement) -> Values | None:
+        """Time and memory: the medians over the rounds, and all repetitions together."""
+        rows = self.all(dataset, contender, measurement)
+        if not rows or self.problem(dataset, contender, measurement) is not None:
+            return None
+
+        def middle(name: str) -> float:
+            return median(getattr(row.values, name) for row in rows)
+
+        return Values(
+            median=middle("median"),
+            p10=middle("p10"),
+            p90=middle("p90"),
+            repetitions=sum(row.values.repetitions or 0 for row in rows),
+            baseline=int(middle("baseline")),
+            peak=int(middle("peak")),
+        )

@@ -1,0 +1,106 @@
+"""What runs in the process of one measurement."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch_geometric import seed_everything
+from torch_geometric.data import Data
+
+from benchmarks import gate
+from benchmarks.config import BenchConfig, Timing
+from benchmarks.contenders import Contender
+from benchmarks.isolate import UnavailableError
+from benchmarks.measure import peak, repeat, resident
+from benchmarks.plan import Task
+from benchmarks.results import Values
+from gatsparse.data import DatasetNotFoundError
+from gatsparse.train import ModelConfig, TrainConfig, fit, load_task
+
+
+def measure(task: Task, contender: Contender, config: BenchConfig, reference: Path) -> Values:
+    """Does one measurement in this process.
+
+    Args:
+        task (Task): What to measure.
+        contender (Contender): Of whom.
+        config (BenchConfig): How.
+        reference (Path): File of the weights and the result of the gate.
+
+    Raises:
+        UnavailableError: If the data set or a package is missing.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    _require(contender)
+    recipe = TrainConfig(
+        dataset=task.dataset,
+        root=None if config.root is None else Path(config.root),
+        model=ModelConfig(kind=contender.kind),
+        epochs=config.accuracy.epochs,
+        patience=config.accuracy.epochs,
+    )
+    try:
+        data = load_task(recipe)
+    except DatasetNotFoundError as error:
+        raise UnavailableError(str(error)) from error
+
+    baseline = resident()
+    match task.measurement:
+        case "reference":
+            gate.reference(data, config.seed).save(reference)
+            values = Values()
+        case "gate":
+            values = gate.check(contender, data, gate.Reference.load(reference))
+        case "inference":
+            values = _inference(contender, data, config.inference)
+        case "step":
+            values = _step(contender, data, config.step, recipe)
+        case "accuracy":
+            values = _accuracy(contender, data, recipe, seed=task.round)
+    return replace(values, baseline=baseline, peak=peak())
+
+
+def _require(contender: Contender) -> None:
+    """Without what it requires, a contender would silently be another one."""
+    if contender.requires is None:
+        return
+    try:
+        importlib.import_module(contender.requires)
+    except (ImportError, OSError) as error:
+        raise UnavailableError(f"{contender.requires} cannot be imported: {error}") from error
+
+
+def _inference(contender: Contender, data: Data, timing: Timing) -> Values:
+    model = contender.build(data, dropout=0.0).eval()
+    structure = contender.structure(data)
+    with torch.no_grad():
+        return repeat(lambda: model(data.x, structure), timing)
+
+
+def _step(contender: Contender, data: Data, timing: Timing, recipe: TrainConfig) -> Values:
+    assert isinstance(data.y, Tensor)
+    x, y, train = data.x, data.y[data.train_mask], data.train_mask
+    model = contender.build(data, recipe.model.dropout).train()
+    structure = contender.structure(data)
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=recipe.optim.lr, weight_decay=recipe.optim.weight_decay
+    )
+
+    def step() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x, structure)[train], y).backward()
+        optimizer.step()
+
+    return repeat(step, timing)
+
+
+def _accuracy(contender: Contender, data: Data, recipe: TrainConfig, seed: int) -> Values:
+    seed_everything(seed)
+    result = fit(contender.build(data, recipe.model.dropout), data, recipe)
+    return Values(accuracy=result.test_acc, seconds=result.seconds)

@@ -1,0 +1,40 @@
+"""What goes wrong with the files of a data set."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class DatasetNotFoundError(FileNotFoundError):
+    """A data set is in none of the places searched, and could not be downloaded."""
+
+
+class DatasetCorruptError(ValueError):
+    """A file of a data set is truncated, or holds what it cannot hold."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns whatever a damaged file raises into a :class:`DatasetCorruptError` that names it.
+
+    A file that the system cannot open or read stays an :class:`OSError`.
+    """
+    try:
+        yield
+    except (OSError, DatasetCorruptError):
+        raise
+    except Exception as error:  # a damaged pickle or archive can raise anything
+        raise DatasetCorruptError(
+            f"{path}: truncated or corrupt ({type(error).__name__}: {error})"
+        ) from error
+
+
+def require(condition: bool, path: Path, expected: str) -> None:
+    """Raises :class:`DatasetCorruptError` naming :obj:`path` unless :obj:`condition` holds."""
+    if not condition:
+        raise DatasetCorruptError(f"{path}: corrupt, {expected}")

@@ -1,0 +1,161 @@
+"""Typed configurations; unknown keys and values out of range are errors."""
+
+from __future__ import annotations
+
+from argparse import ArgumentError
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from jsonargparse import ArgumentParser
+
+from gatsparse.data import NAMES
+from gatsparse.nn.models import Kind
+from gatsparse.train.stopping import StoppingRule
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run."""
+
+
+def _require(condition: bool, key: str, expected: str, value: object) -> None:
+    if not condition:
+        raise ConfigError(f"{key}: expected {expected}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The two-layer GAT.
+
+    Args:
+        kind: Layers of gatsparse, of its scatter backend, of PyG, or dense ones.
+        hidden_channels: Size of each head of the first layer.
+        heads: Heads of the first layer, concatenated.
+        out_heads: Heads of the second layer, averaged.
+        dropout: On the inputs of both layers and on their attention.
+        negative_slope: Of the LeakyReLU of the scores.
+    """
+
+    kind: Kind = "gatsparse"
+    hidden_channels: int = 8
+    heads: int = 8
+    out_heads: int = 1
+    dropout: float = 0.6
+    negative_slope: float = 0.2
+
+    def __post_init__(self) -> None:
+        _require(self.kind in get_args(Kind), "model.kind", f"one of {get_args(Kind)}", self.kind)
+        for key in ("hidden_channels", "heads", "out_heads"):
+            _require(getattr(self, key) >= 1, f"model.{key}", ">= 1", getattr(self, key))
+        _require(0 <= self.dropout < 1, "model.dropout", "0 <= dropout < 1", self.dropout)
+        _require(self.negative_slope >= 0, "model.negative_slope", ">= 0", self.negative_slope)
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Adam.
+
+    Args:
+        lr: Learning rate.
+        weight_decay: L2 penalty, on all parameters.
+    """
+
+    lr: float = 0.005
+    weight_decay: float = 5e-4
+
+    def __post_init__(self) -> None:
+        _require(self.lr > 0, "optim.lr", "> 0", self.lr)
+        _require(self.weight_decay >= 0, "optim.weight_decay", ">= 0", self.weight_decay)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A full-batch training; the defaults are the recipe of the GAT paper.
+
+    Args:
+        dataset: Name of the data set.
+        root: Folder in which its files are looked for first.
+        split: Which split, of a data set that has several.
+        normalize_features: Divide the features of each node by their sum.
+        dtype: Of features, parameters and all that is computed.
+        model: What is trained.
+        optim: How it is optimised.
+        epochs: The most epochs.
+        patience: Epochs without improvement after which training stops.
+        stopping: Rule of early stopping, see gatsparse.train.EarlyStopping.
+        seeds: One training for each.
+        run_dir: Folder in which the folder of this run is made.
+        progress: Show a progress bar.
+    """
+
+    dataset: str
+    root: Path | None = None
+    split: int = 0
+    normalize_features: bool = True
+    dtype: Literal["float32", "float64"] = "float32"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    epochs: int = 200
+    patience: int = 100
+    stopping: StoppingRule = "val_acc"
+    seeds: list[int] = field(default_factory=lambda: [0])
+    run_dir: Path = Path("runs")
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        _require(self.dataset in NAMES, "dataset", f"one of {', '.join(NAMES)}", self.dataset)
+        _require(self.split >= 0, "split", ">= 0", self.split)
+        _require(self.dtype in ("float32", "float64"), "dtype", "float32 or float64", self.dtype)
+        _require(self.epochs >= 1, "epochs", ">= 1", self.epochs)
+        _require(self.patience >= 1, "patience", ">= 1", self.patience)
+        rules = get_args(StoppingRule)
+        _require(self.stopping in rules, "stopping", f"one of {rules}", self.stopping)
+        _require(
+            len(self.seeds) == len(set(self.seeds)) > 0
+            and all(0 <= seed < 2**32 for seed in self.seeds),
+            "seeds",
+            "different numbers in 0 .. 2**32 - 1",
+            self.seeds,
+        )
+
+
+def parse_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Reads a YAML file, then overrides what it says.
+
+    Args:
+        path (str or Path): The file.
+        overrides (list of str, optional): Such as ``["--epochs", "5", "--model.kind", "pyg"]``.
+
+    Raises:
+        ConfigError: If the file cannot be read, a key is unknown, or a value is of
+            another type or out of range.
+    """
+    parser = _parser()
+    try:
+        values = parser.parse_args(["--config", str(path), *overrides])
+        fields = dict(parser.instantiate(values))
+        del fields["config"]
+        return TrainConfig(**fields)
+    except ConfigError:
+        raise
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def config_yaml(config: TrainConfig) -> str:
+    """The configuration as YAML, which :func:`parse_config` reads back."""
+    parser = _parser()
+    return parser.dump(parser.parse_object(asdict(config)))
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="gatsparse train CONFIG",
+        description="Keys of a configuration; given here, they override the file.",
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", action="config", help="Another file, on top of CONFIG.")
+    parser.add_class_arguments(TrainConfig, as_group=True)
+    return parser

@@ -1,0 +1,225 @@
+"""Full-batch training of a node classifier."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.transforms import NormalizeFeatures
+
+from gatsparse.data import load
+from gatsparse.nn import build_gat, dense_adjacency
+from gatsparse.train.config import ConfigError
+from gatsparse.train.stopping import EarlyStopping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatsparse.nn.models import Kind
+    from gatsparse.train.config import ModelConfig, TrainConfig
+
+_MASKS = ("train_mask", "val_mask", "test_mask")
+
+
+class TrainingDivergedError(ArithmeticError):
+    """A loss that is not finite."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The result of one epoch, counted from 1.
+
+    :obj:`train_loss` is that of the step, with dropout; the others are of the model
+    after the step, without dropout.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    val_acc: float
+    test_acc: float
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A finished training.
+
+    Attributes:
+        best_epoch (int): The epoch whose model is kept, counted from 1.
+        epochs (int): Number of epochs run.
+        val_acc, val_loss, test_acc (float): Of the model that is kept.
+        losses (list of float): Training loss of each epoch.
+        seconds (float): Wall-clock time of all epochs, evaluation included.
+        state_dict (dict): The model that is kept.
+    """
+
+    best_epoch: int
+    epochs: int
+    val_acc: float
+    val_loss: float
+    test_acc: float
+    losses: list[float]
+    seconds: float
+    state_dict: dict[str, Tensor]
+
+
+def load_task(config: TrainConfig) -> Data:
+    """Loads the data set, casts and normalises its features, and chooses its split.
+
+    Returns:
+        torch_geometric.data.Data: As of :func:`gatsparse.data.load`, with masks ``[N]``.
+
+    Raises:
+        ConfigError: If the data set has no such split.
+        DatasetNotFoundError, DatasetCorruptError: As :func:`gatsparse.data.load`.
+    """
+    data = load(config.dataset, config.root)
+    data.x = _features(data).to(getattr(torch, config.dtype))
+    if config.normalize_features:
+        data = NormalizeFeatures()(data)
+    num_splits = 1 if data.train_mask.dim() == 1 else data.train_mask.size(1)
+    if config.split >= num_splits:
+        raise ConfigError(
+            f"split: expected 0 <= split < {num_splits} of {config.dataset}, got {config.split}"
+        )
+    for key in _MASKS:
+        data[key] = data[key].view(-1, num_splits)[:, config.split].contiguous()
+    return data
+
+
+def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
+    """The two-layer GAT for the features and classes of :obj:`data`, of its dtype.
+
+    Initial weights come from torch's generator: seed it before.
+    """
+    x, y = _features(data), _labels(data)
+    model = build_gat(
+        config.kind,
+        x.size(1),
+        int(y.max()) + 1,
+        hidden_channels=config.hidden_channels,
+        heads=config.heads,
+        out_heads=config.out_heads,
+        dropout=config.dropout,
+        negative_slope=config.negative_slope,
+    )
+    return model.to(x.dtype)
+
+
+def model_structure(kind: Kind, data: Data) -> Tensor:
+    """What a model of this kind takes beside the features.
+
+    Returns:
+        Tensor: For ``"dense"`` the adjacency matrix ``[N, N]`` with self-loops, else
+        :obj:`edge_index` ``[2, E]``.
+    """
+    x, edge_index = _features(data), data.edge_index
+    assert edge_index is not None
+    if kind == "dense":
+        return dense_adjacency(edge_index, x.size(0), dtype=x.dtype)
+    return edge_index
+
+
+def fit(
+    model: torch.nn.Module,
+    data: Data,
+    config: TrainConfig,
+    *,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> FitResult:
+    """Trains by Adam on the cross entropy of the training nodes.
+
+    Args:
+        model (torch.nn.Module): ``forward(x, structure)`` gives logits ``[N, classes]``;
+            it is trained in place, and ends as of the last epoch.
+        data (torch_geometric.data.Data): As of :func:`load_task`.
+        config (TrainConfig): Of it :obj:`model.kind`, :obj:`optim`, :obj:`epochs`,
+            :obj:`patience` and :obj:`stopping` count.
+        on_epoch (callable, optional): Called with the :class:`Epoch` after each.
+
+    The result depends on the state of torch's generator alone: seed it before.
+
+    Raises:
+        ValueError: If a mask is not of shape ``[N]``.
+        TrainingDivergedError: If the training or validation loss is not finite.
+    """
+    x, y = _features(data), _labels(data)
+    for key in _MASKS:
+        if data[key].shape != y.shape:
+            raise ValueError(
+                f"data.{key}: expected shape {list(y.shape)}, got {list(data[key].shape)}"
+            )
+    structure = model_structure(config.model.kind, data)
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay
+    )
+
+    def step() -> float:
+        model.train()
+        optimizer.zero_grad()
+        logits = model(x, structure)
+        loss = F.cross_entropy(logits[data.train_mask], y[data.train_mask])
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    @torch.no_grad()
+    def evaluate(epoch: int, train_loss: float) -> Epoch:
+        model.eval()
+        logits = model(x, structure)
+        correct = (logits.argmax(dim=1) == y).double()
+        return Epoch(
+            epoch=epoch,
+            train_loss=train_loss,
+            val_loss=F.cross_entropy(logits[data.val_mask], y[data.val_mask]).item(),
+            val_acc=correct[data.val_mask].mean().item(),
+            test_acc=correct[data.test_mask].mean().item(),
+        )
+
+    stopping = EarlyStopping(config.stopping, config.patience)
+    losses: list[float] = []
+    best: Epoch | None = None
+    state_dict: dict[str, Tensor] = {}
+    start = time.perf_counter()
+    while stopping.epoch < config.epochs and not stopping.exhausted:
+        current = evaluate(stopping.epoch + 1, step())
+        for name, loss in (("training", current.train_loss), ("validation", current.val_loss)):
+            if not math.isfinite(loss):
+                raise TrainingDivergedError(
+                    f"epoch {current.epoch}: the {name} loss is {loss}; "
+                    "try a smaller optim.lr, and check the features"
+                )
+        losses.append(current.train_loss)
+        if stopping.update(current.val_acc, current.val_loss):
+            best = current
+            state_dict = {key: value.clone() for key, value in model.state_dict().items()}
+        if on_epoch is not None:
+            on_epoch(current)
+    assert best is not None  # the first epoch is always kept
+
+    return FitResult(
+        best_epoch=best.epoch,
+        epochs=stopping.epoch,
+        val_acc=best.val_acc,
+        val_loss=best.val_loss,
+        test_acc=best.test_acc,
+        losses=losses,
+        seconds=time.perf_counter() - start,
+        state_dict=state_dict,
+    )
+
+
+def _features(data: Data) -> Tensor:
+    assert data.x is not None
+    return data.x
+
+
+def _labels(data: Data) -> Tensor:
+    assert isinstance(data.y, Tensor)
+    return data.y

@@ -1,0 +1,76 @@
+import copy
+
+import pytest
+import torch
+import torch_geometric.nn
+
+import gatsparse
+from gatsparse.testing import graph_zoo, relative_error
+
+EDGES, (NUM_NODES, _) = graph_zoo()["random"]
+
+
+def same_function(model, *args):
+    expected = model(*args)
+    expected.sum().backward()
+    grads = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    assert gatsparse.accelerate(model) is model
+    out = model(*args)
+    out.sum().backward()
+    assert relative_error(out, expected) <= 1e-10
+    for parameter, grad in zip(model.parameters(), grads, strict=True):
+        assert relative_error(parameter.grad, grad) <= 1e-10
+
+
+def layers(model):
+    return [m for m in model.modules() if isinstance(m, torch_geometric.nn.GATConv)]
+
+
+def test_basic_gnn():
+    model = torch_geometric.nn.GAT(6, 8, num_layers=3, out_channels=4, heads=2).double()
+    parameters = list(model.parameters())
+    same_function(model, torch.randn(NUM_NODES, 6, dtype=torch.float64), EDGES)
+    assert all(type(layer) is gatsparse.GATConv for layer in layers(model))
+    assert all(a is b for a, b in zip(parameters, model.parameters(), strict=True))
+
+
+def test_a_layer_itself():
+    conv = torch_geometric.nn.GATConv(6, 3, heads=2).double()
+    same_function(conv, torch.randn(NUM_NODES, 6, dtype=torch.float64), EDGES)
+    assert type(conv) is gatsparse.GATConv
+    assert conv.backend == "auto"
+
+
+def test_hidden_layers_and_hooks_survive():
+    model = torch_geometric.nn.Sequential(
+        "x, edge_index",
+        [(torch_geometric.nn.GATConv(6, 4), "x, edge_index -> x"), torch.nn.ELU()],
+    ).double()
+    seen = []
+    layers(model)[0].register_forward_hook(lambda *_: seen.append(1))
+    same_function(model, torch.randn(NUM_NODES, 6, dtype=torch.float64), EDGES)
+    assert len(seen) == 2
+
+
+def test_copies_of_an_accelerated_model():
+    model = gatsparse.accelerate(torch_geometric.nn.GAT(6, 8, num_layers=2, heads=2))
+    x = torch.randn(NUM_NODES, 6)
+    assert torch.equal(copy.deepcopy(model)(x, EDGES), model(x, EDGES))
+
+
+def test_subclasses_of_users_are_left_alone():
+    class Mine(torch_geometric.nn.GATConv):
+        pass
+
+    model = torch.nn.ModuleList([Mine(6, 4), torch_geometric.nn.GCNConv(4, 2)])
+    gatsparse.accelerate(model)
+    assert type(model[0]) is Mine
+
+
+def test_backend():
+    model = torch_geometric.nn.GAT(6, 8, num_layers=2)
+    gatsparse.accelerate(model, backend="scatter")
+    assert {layer.backend for layer in layers(model)} == {"scatter"}
+    with pytest.raises(ValueError, match="backend: expected one of"):
+        gatsparse.accelerate(model, backend="cuda")
