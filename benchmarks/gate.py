@@ -1,9 +1,9 @@
 """The correctness gate: same weights, same output and gradients, within the error budget.
 
-The budget comes from PyG itself: its model in float64 is the truth, its float32 error
-against that truth is what float32 costs, and a contender may err twice as much. Errors
-of the output are relative to its largest entry, errors of a gradient to the largest
-entry of the gradient of the same parameter.
+The truth is PyG's model in float64. Errors are the largest ones, relative to the largest
+entry: of the output, or of all gradients. The budget is that of
+:func:`gatsparse.testing.error_budget`: twice the error of PyG in float32,
+here the largest over several draws of the weights.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from torch_geometric.data import Data
 
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.results import Values
+from gatsparse.testing import error_budget
 
-_BUDGET = 2.0  # times the float32 error of PyG
+_DRAWS = 5
 
 
 @dataclass(frozen=True)
@@ -57,29 +58,36 @@ def reference(data: Data, seed: int) -> Reference:
 
     Args:
         data (Data): With ``x [N, F]`` in float32.
-        seed (int): Of the weights. Biases are drawn too, so that they matter.
+        seed (int): Of the weights.
     """
     torch.manual_seed(seed)
+    # A single draw can round well by luck, and would leave others too small a budget.
+    exact = [_exact(data) for _ in range(_DRAWS)]
+    errors = [check(CONTENDERS["pyg"], data, draw) for draw in exact]
+    return replace(
+        exact[0],
+        output_budget=error_budget(max(e.output_error or 0.0 for e in errors), torch.float32),
+        gradient_budget=error_budget(max(e.gradient_error or 0.0 for e in errors), torch.float32),
+    )
+
+
+def _exact(data: Data) -> Reference:
+    """New weights and their result, without a budget."""
     pyg = CONTENDERS["pyg"]
     model = pyg.build(data, dropout=0.0)
     with torch.no_grad():
+        # Features whose rows sum to 1 are small: PyG's initial weights would leave every
+        # score near 0, where attention hardly matters; and its biases are 0.
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):
                 parameter.normal_(std=0.1)
+            elif name != "conv2.lin.weight":
+                parameter.normal_()
     state = copy.deepcopy(model.state_dict())
-
     model.double()
     output = _backward(pyg, model, _double(data))
     gradients = {name: _gradient(parameter) for name, parameter in model.named_parameters()}
-    exact = Reference(state, output, gradients, output_budget=0.0, gradient_budget=0.0)
-    float32 = check(pyg, data, exact)
-    assert float32.output_error is not None
-    assert float32.gradient_error is not None
-    return replace(
-        exact,
-        output_budget=_BUDGET * float32.output_error,
-        gradient_budget=_BUDGET * float32.gradient_error,
-    )
+    return Reference(state, output, gradients, output_budget=0.0, gradient_budget=0.0)
 
 
 def check(contender: Contender, data: Data, reference: Reference) -> Values:
@@ -89,21 +97,19 @@ def check(contender: Contender, data: Data, reference: Reference) -> Values:
     output = _backward(contender, model, data)
 
     # Loading only moves numbers about, so it brings gradients into a model's layout too.
-    scales = {
-        name: torch.full_like(gradient, gradient.abs().max().item())
-        for name, gradient in reference.gradients.items()
-    }
-    expected = _in_layout_of(contender, data, reference.gradients)
-    scale = _in_layout_of(contender, data, scales)
-    gradient_errors = [
-        ((_gradient(parameter) - expected[name]).abs() / scale[name]).max()
-        for name, parameter in model.named_parameters()
+    exact = contender.build(data, dropout=0.0).double()
+    contender.load(exact, reference.gradients)
+    differences = [
+        (_gradient(parameter) - expected).abs().max()
+        for parameter, expected in zip(model.parameters(), exact.parameters(), strict=True)
     ]
+    largest = max(gradient.abs().max() for gradient in reference.gradients.values())
+    gradient_error = torch.stack(differences).max() / largest
     output_error = (output - reference.output).abs().max() / reference.output.abs().max()
     return Values(
         output_error=output_error.item(),
         output_budget=reference.output_budget,
-        gradient_error=torch.stack(gradient_errors).max().item(),
+        gradient_error=gradient_error.item(),
         gradient_budget=reference.gradient_budget,
     )
 
@@ -126,12 +132,6 @@ def _backward(contender: Contender, model: torch.nn.Module, data: Data) -> Tenso
     output = model(data.x, contender.structure(data))
     F.cross_entropy(output[data.train_mask], data.y[data.train_mask]).backward()
     return output.detach()
-
-
-def _in_layout_of(contender: Contender, data: Data, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    model = contender.build(data, dropout=0.0).double()
-    contender.load(model, state)
-    return {name: parameter.detach() for name, parameter in model.named_parameters()}
 
 
 def _gradient(parameter: torch.nn.Parameter) -> Tensor:

@@ -24,7 +24,7 @@ _HEADER = (
 
 _LEGEND = """\
 - gate: same weights, same output and gradients as PyG in float64; the error as a share of
-  its budget, which is twice the float32 error of PyG.
+  its budget: twice the float32 error of PyG, and at least four roundings.
 - inference, training step (forward, loss, backward, Adam; dropout on): median (10th to 90th
   percentile), number of runs.
 - vs pyg: how many times faster than PyG's training step.

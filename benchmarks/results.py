@@ -46,7 +46,7 @@ class Values:
         baseline (int): Bytes resident before the model and its structure were built.
         peak (int): Most bytes ever resident in the process.
         output_error, gradient_error (float): Largest error, relative to the largest entry
-            of the output, or of the gradient of the same parameter.
+            of the output, or of all gradients.
         output_budget, gradient_budget (float): Largest errors that are allowed.
         accuracy (float): Test accuracy, 0 .. 1.
         seconds (float): Wall time of a training run.

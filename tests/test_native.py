@@ -26,7 +26,7 @@ def test_best_instruction_set_is_chosen():
 
 def test_unknown_instruction_set():
     with (
-        pytest.raises(ValueError, match="isa: expected one of .*, got 'mmx'"),
+        pytest.raises(ValueError, match=r"isa: expected one of .*, got 'mmx'"),
         _native.use_isa("mmx"),
     ):
         pass

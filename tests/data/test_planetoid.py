@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,21 @@ def test_impossible_content_is_named(planetoid, tmp_path: Path, part: str, edit)
     path.write_bytes(pickle.dumps(edit(pickle.loads(path.read_bytes()))))
     with pytest.raises(DatasetCorruptError, match=rf"{path.name}\b"):
         read_planetoid(tmp_path / "raw", "Cora")
+
+
+class _Command:
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+@pytest.mark.parametrize("part", PARTS[:-1])
+def test_runs_no_code(planetoid, tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    path = planetoid(tmp_path / "raw")[part]
+    path.write_bytes(pickle.dumps(_Command()))
+    with pytest.raises(DatasetCorruptError, match=rf"{path.name}: .*it names .*mkdir"):
+        read_planetoid(tmp_path / "raw", "Cora")
+    assert not (tmp_path / "executed").exists()
 
 
 @pytest.mark.parametrize("wrong", ["509", "520", "511", "-1", "1.5", "x"])

@@ -6,8 +6,6 @@ the formula, run on any device and differentiated twice.
 
 from __future__ import annotations
 
-import importlib.util
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,7 +14,10 @@ from gatsparse.graph import CSRGraph
 from gatsparse.ops.gat.edges import edges
 from gatsparse.ops.philox import edge_dropout
 
-HAS_TORCH_SCATTER = importlib.util.find_spec("torch_scatter") is not None
+try:
+    import torch_scatter
+except (ImportError, OSError):  # OSError: one that was built for another torch
+    torch_scatter = None
 
 
 def scatter_softmax(score: Tensor, index: Tensor, num_rows: int) -> Tensor:
@@ -33,10 +34,8 @@ def scatter_softmax(score: Tensor, index: Tensor, num_rows: int) -> Tensor:
     Returns:
         Tensor: ``[E, H]``.
     """
-    if HAS_TORCH_SCATTER and not torch.compiler.is_compiling():
-        from torch_scatter import scatter_softmax
-
-        return scatter_softmax(score, index, dim=0, dim_size=num_rows)
+    if torch_scatter is not None and not torch.compiler.is_compiling():
+        return torch_scatter.scatter_softmax(score, index, dim=0, dim_size=num_rows)
     index = index[:, None].expand_as(score)
     row_max = score.new_zeros(num_rows, score.size(1))
     row_max = row_max.scatter_reduce(0, index, score.detach(), "amax", include_self=False)

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch_geometric
+
+from gatsparse import _native
+from gatsparse.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gatsparse.data.datasets.user_cache_path", lambda _: tmp_path / "cache")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    path = tmp_path / "config.yaml"
+    path.write_text("dataset: digits\nepochs: 2\nmodel: {hidden_channels: 2, heads: 2}\n")
+    return str(path)
+
+
+def fails(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
+    code = main(argv)
+    captured = capsys.readouterr()
+    assert captured.err.startswith("gatsparse train: ")
+    assert "Traceback" not in captured.err
+    return code, captured.err
+
+
+@pytest.mark.parametrize("kind", ["gatsparse", "scatter", "pyg", "dense"])
+def test_train(config: str, kind: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["train", config, "--model.kind", kind, "--seeds", "[0,1]"]) == 0
+    (folder,) = Path("runs").iterdir()
+    captured = capsys.readouterr()
+    assert folder.name in captured.out
+    assert f"digits, {kind}: test accuracy" in captured.out
+    assert json.loads((folder / "summary.json").read_text())["epochs"] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epoch", "3"], "--epoch"),
+        (["--model.head", "3"], "--model.head"),
+        (["--epochs", "many"], "epochs"),
+        (["--epochs", "0"], "epochs: expected >= 1, got 0"),
+        (["--model.dropout", "1.5"], "model.dropout"),
+        (["--dataset", "karate"], "karate"),
+        (["--split", "3"], "split: expected 0 <= split < 1 of digits, got 3"),
+        (["stray"], "stray"),
+    ],
+)
+def test_wrong_override(
+    config: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+):
+    code, error = fails(capsys, "train", config, *arguments)
+    assert code == 2
+    assert message in error
+    assert not Path("runs").exists()
+
+
+def test_missing_config(capsys: pytest.CaptureFixture[str]):
+    code, error = fails(capsys, "train", "no-such.yaml")
+    assert code == 2
+    assert "no-such.yaml" in error
+
+
+def test_data_set_that_is_not_found(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def refuse(_: object) -> None:
+        raise OSError("the network is down")
+
+    monkeypatch.setattr("torch_geometric.datasets.Planetoid.download", refuse)
+    code, error = fails(capsys, "train", config, "--dataset", "cora", "--root", "mine")
+    assert code == 1
+    for folder in ("mine", "data", "cache"):
+        assert str(tmp_path / folder / "Cora" / "raw") in error
+    assert "the network is down" in error
+
+
+def test_corrupt_file(config: str, capsys: pytest.CaptureFixture[str]):
+    raw_dir = Path("data", "tolokers", "raw")
+    raw_dir.mkdir(parents=True)
+    (raw_dir / "tolokers.npz").write_bytes(b"PK")
+    code, error = fails(capsys, "train", config, "--dataset", "tolokers")
+    assert code == 1
+    assert str(raw_dir / "tolokers.npz") in error
+
+
+def test_training_that_diverges(config: str, capsys: pytest.CaptureFixture[str]):
+    code, error = fails(capsys, "train", config, "--optim.lr", "1e30")
+    assert code == 1
+    assert "epoch 1" in error
+
+
+def test_run_dir_that_is_a_file(config: str, capsys: pytest.CaptureFixture[str]):
+    Path("runs").write_text("")
+    code, error = fails(capsys, "train", config)
+    assert code == 1
+    assert "runs" in error
+
+
+def test_interrupt(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gatsparse.train.experiment.fit", interrupt)
+    code, error = fails(capsys, "train", config)
+    assert code == 130
+    assert "interrupted" in error
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"), [([], 2), (["trian"], 2), (["train"], 2), (["--help"], 0)]
+)
+def test_usage(argv: list[str], code: int, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == code
+    captured = capsys.readouterr()
+    assert "usage: gatsparse" in captured.out + captured.err
+
+
+def test_help_lists_the_keys(config: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", config, "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert "--model.kind {gatsparse,scatter,pyg,dense}" in out
+    assert "--patience" in out
+
+
+def info(capsys: pytest.CaptureFixture[str]) -> str:
+    """What `gatsparse info` prints, without spaces and line breaks."""
+    assert main(["info"]) == 0
+    return "".join(capsys.readouterr().out.split())
+
+
+def test_info(capsys: pytest.CaptureFixture[str]):
+    out = info(capsys)
+    for version in (torch.__version__, torch_geometric.__version__):
+        assert version in out
+    for name in ("cora", "citeseer", "pubmed", "tolokers", "digits"):
+        assert name in out
+    for isa in _native.isas():
+        assert isa in out
+
+
+def test_info_names_what_is_missing_and_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setitem(sys.modules, "torch_scatter", None)
+    monkeypatch.setattr(_native, "MISSING", "no extension")
+    out = info(capsys)
+    assert "torch-scattermissing" in out
+    assert "torch-scatter==2.1.2" in out
+    assert "CPUkernelsmissing:noextension" in out
+    assert "C++compiler" in out
+
+
+def test_info_finds_data_sets(capsys: pytest.CaptureFixture[str]):
+    assert "tolokersnofiles" in info(capsys)
+    raw_dir = Path("data", "tolokers", "raw")
+    raw_dir.mkdir(parents=True)
+    (raw_dir / "tolokers.npz").touch()
+    assert f"tolokers{raw_dir}" in info(capsys)

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatsparse.train import ConfigError, ModelConfig, OptimConfig, TrainConfig, parse_config
+from gatsparse.train.config import config_yaml
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "config.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_defaults_are_the_recipe_of_the_paper(write):
+    config = parse_config(write("dataset: cora"))
+    assert config == TrainConfig("cora")
+    assert config.model == ModelConfig("gatsparse", 8, 8, 1, 0.6, 0.2)
+    assert config.optim == OptimConfig(0.005, 5e-4)
+    assert (config.epochs, config.patience, config.stopping) == (200, 100, "val_acc")
+    assert config.normalize_features
+
+
+@pytest.mark.parametrize("name", ["cora", "citeseer", "pubmed", "digits", "tolokers"])
+def test_shipped_files(name: str):
+    config = parse_config(CONFIGS / f"{name}.yaml")
+    assert (config.dataset, config.epochs, config.seeds) == (name, 200, [0])
+    if name in ("cora", "citeseer"):
+        assert config == TrainConfig(name)
+    if name == "pubmed":
+        assert config == TrainConfig(
+            name, model=ModelConfig(out_heads=8), optim=OptimConfig(0.01, 0.001)
+        )
+
+
+def test_overrides_win_over_the_file_and_the_file_over_defaults(write):
+    path = write("dataset: cora\nepochs: 7\nmodel:\n  heads: 4\n  kind: pyg\n")
+    arguments = "--epochs 5 --model.kind dense --seeds [1,2] --root somewhere --progress false"
+    config = parse_config(path, arguments.split())
+    assert config == TrainConfig(
+        "cora",
+        root=Path("somewhere"),
+        epochs=5,
+        model=ModelConfig("dense", heads=4),
+        seeds=[1, 2],
+        progress=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dataset: cora\nepoch: 3", "epoch"),
+        ("dataset: cora\nmodel:\n  head: 3", "head"),
+        ("dataset: cora\noptimizer:\n  lr: 3", "optimizer"),
+        ("epochs: 3", "dataset"),
+        ("dataset: karate", "dataset: expected one of cora, .*'karate'"),
+        ("dataset: cora\nepochs: many", "epochs"),
+        ("dataset: cora\nepochs: 1.5", "epochs"),
+        ("dataset: cora\nseeds: 3", "seeds"),
+        ("dataset: cora\nmodel: 3", "config.yaml"),
+        ("dataset: cora\nmodel:\n  kind: gcn", "model.kind"),
+        ("dataset: cora\nstopping: never", "stopping"),
+        ("dataset: [cora", "config.yaml"),
+        ("3", "config.yaml"),
+        ("", "config.yaml"),
+    ],
+)
+def test_wrong_files(write, text: str, message: str):
+    with pytest.raises(ConfigError, match=message):
+        parse_config(write(text))
+
+
+@pytest.mark.parametrize("argument", ["--epoch", "--model.head", "--modl.heads"])
+def test_unknown_override(write, argument: str):
+    with pytest.raises(ConfigError, match=argument):
+        parse_config(write("dataset: cora"), [argument, "3"])
+
+
+def test_missing_file(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"no-such\.yaml"):
+        parse_config(tmp_path / "no-such.yaml")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ModelConfig(heads=0), r"model\.heads: expected >= 1, got 0"),
+        (lambda: ModelConfig(out_heads=0), r"model\.out_heads"),
+        (lambda: ModelConfig(hidden_channels=-8), r"model\.hidden_channels"),
+        (lambda: ModelConfig(dropout=1.5), r"model\.dropout: .* got 1\.5"),
+        (lambda: ModelConfig(dropout=-0.1), r"model\.dropout"),
+        (lambda: ModelConfig(dropout=float("nan")), r"model\.dropout"),
+        (lambda: ModelConfig(negative_slope=-1.0), r"model\.negative_slope"),
+        (lambda: OptimConfig(lr=0.0), r"optim\.lr"),
+        (lambda: OptimConfig(weight_decay=-1.0), r"optim\.weight_decay"),
+        (lambda: TrainConfig("cora", epochs=0), "epochs"),
+        (lambda: TrainConfig("cora", patience=0), "patience"),
+        (lambda: TrainConfig("cora", split=-1), "split"),
+        (lambda: TrainConfig("cora", seeds=[]), "seeds"),
+        (lambda: TrainConfig("cora", seeds=[1, 1]), "seeds"),
+        (lambda: TrainConfig("cora", seeds=[-1]), "seeds"),
+    ],
+)
+def test_values_out_of_range(make, message: str):
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("key", ["dtype", "stopping", "model"])
+def test_wrong_choices_in_python(key: str):
+    wrong: Any = "none"
+    with pytest.raises(ConfigError, match=key):
+        if key == "model":
+            ModelConfig(kind=wrong)
+        else:
+            replace(TrainConfig("cora"), **{key: wrong})
+
+
+@pytest.mark.parametrize("root", [None, Path("a folder")])
+def test_yaml_round_trip(write, root: Path | None):
+    config = TrainConfig(
+        "tolokers",
+        root=root,
+        split=3,
+        normalize_features=False,
+        dtype="float64",
+        model=ModelConfig("pyg", 4, 2, 3, 0.1, 0.3),
+        optim=OptimConfig(1e-7, 0.0),
+        epochs=3,
+        patience=2,
+        stopping="paper",
+        seeds=[5, 6],
+        run_dir=Path("elsewhere"),
+        progress=False,
+    )
+    assert parse_config(write(config_yaml(config))) == config

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+import torch
+from torch import Tensor
+from torch_geometric import seed_everything
+from torch_geometric.data import Data
+
+from gatsparse.data import load
+from gatsparse.nn import DenseGAT
+from gatsparse.nn.models import Kind
+from gatsparse.train import (
+    ConfigError,
+    Epoch,
+    FitResult,
+    ModelConfig,
+    OptimConfig,
+    TrainConfig,
+    TrainingDivergedError,
+    build_model,
+    fit,
+    load_task,
+    model_structure,
+)
+
+KINDS = get_args(Kind)
+
+
+def config_of(kind: Any = "gatsparse", **options: Any) -> TrainConfig:
+    model = ModelConfig(kind, hidden_channels=4, heads=2, dropout=options.pop("dropout", 0.3))
+    return TrainConfig("digits", model=model, optim=OptimConfig(lr=0.02), **options)
+
+
+def run(data: Data, config: TrainConfig, seed: int = 0, **options: Any) -> FitResult:
+    seed_everything(seed)
+    return fit(build_model(config.model, data), data, config, **options)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_learns(task: Data, kind: str):
+    result = run(task, config_of(kind, epochs=40))
+    assert result.test_acc >= 0.9
+    assert result.losses[-1] < 0.5 * result.losses[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_same_seed_same_losses(task: Data, kind: str):
+    config = config_of(kind, epochs=8)
+    first, second, other = (run(task, config, seed).losses for seed in (3, 3, 4))
+    assert first == second
+    assert first != other
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stopping", ["val_acc", "val_loss", "paper"])
+def test_kept_model_is_that_of_the_best_epoch(task: Data, kind: str, stopping: Any):
+    epochs: list[Epoch] = []
+    config = config_of(kind, epochs=15, stopping=stopping)
+    result = run(task, config, on_epoch=epochs.append)
+    assert [epoch.epoch for epoch in epochs] == list(range(1, result.epochs + 1))
+    assert [epoch.train_loss for epoch in epochs] == result.losses
+    best = epochs[result.best_epoch - 1]
+    assert (result.val_acc, result.val_loss, result.test_acc) == (
+        best.val_acc,
+        best.val_loss,
+        best.test_acc,
+    )
+    if stopping == "val_acc":
+        assert best.val_acc == max(epoch.val_acc for epoch in epochs)
+    if stopping == "val_loss":
+        assert best.val_loss == min(epoch.val_loss for epoch in epochs)
+
+    model = build_model(config.model, task)
+    model.load_state_dict(result.state_dict)
+    logits = model.eval()(task.x, model_structure(config.model.kind, task))
+    predicted = logits.argmax(dim=1)
+    for mask, accuracy in ((task.val_mask, result.val_acc), (task.test_mask, result.test_acc)):
+        assert (predicted[mask] == task.y[mask]).double().mean().item() == accuracy
+
+
+def test_stops_when_the_patience_is_used_up(task: Data):
+    frozen = replace(config_of(epochs=50, patience=4), optim=OptimConfig(1e-12, 0.0))
+    result = run(task, frozen)
+    assert (result.best_epoch, result.epochs, len(result.losses)) == (1, 5, 5)
+
+
+def test_only_training_nodes_train(task: Data):
+    config = config_of(epochs=5, stopping="val_loss")
+    expected = run(task, config)
+    changed = task.clone()
+    changed.y = torch.where(task.train_mask, task.y, (task.y + 1) % 3)
+    result = run(changed, config)
+    assert result.losses == expected.losses
+    assert result.val_loss != expected.val_loss
+
+
+def test_dense_and_sparse_train_alike_without_dropout(task: Data):
+    task.x = task.x.double()
+    sparse, dense = (config_of(kind, epochs=20, dropout=0.0) for kind in ("gatsparse", "dense"))
+    model, reference = build_model(sparse.model, task), build_model(dense.model, task)
+    assert isinstance(reference, DenseGAT)
+    reference.load_gat_state(model.state_dict())
+    losses = torch.tensor([fit(model, task, sparse).losses, fit(reference, task, dense).losses])
+    assert losses.shape == (2, 20)
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize(("epoch", "name"), [(1, "training"), (3, "training")])
+def test_loss_that_is_not_finite(task: Data, epoch: int, name: str):
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(3))
+            self.steps = 0
+
+        def forward(self, x: Tensor, _: Tensor) -> Tensor:
+            self.steps += self.training
+            return x * self.weight * (torch.nan if self.steps == epoch else 1.0)
+
+    with pytest.raises(TrainingDivergedError, match=f"epoch {epoch}: the {name} loss is nan"):
+        fit(Model(), task, config_of(epochs=5))
+
+
+def test_diverged_after_the_last_step(task: Data):
+    config = replace(config_of(epochs=1), optim=OptimConfig(lr=1e30))
+    with pytest.raises(TrainingDivergedError, match="epoch 1: the validation loss is (nan|inf)"):
+        run(task, config)
+
+
+def test_features_with_nan(task: Data):
+    task.x[3, 1] = torch.nan
+    with pytest.raises(TrainingDivergedError, match="epoch 1: "):
+        run(task, config_of())
+
+
+def test_mask_of_several_splits(task: Data):
+    task.val_mask = task.val_mask[:, None].expand(-1, 10)
+    with pytest.raises(ValueError, match=r"data\.val_mask: expected shape \[60\], got \[60, 10\]"):
+        run(task, config_of())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_dtype(dtype: Any, kind: str):
+    data = load_task(TrainConfig("digits", dtype=dtype))
+    model = build_model(config_of(kind).model, data)
+    tensors = [data.x, *model.parameters()]
+    if kind == "dense":
+        tensors.append(model_structure(kind, data))
+    assert {str(tensor.dtype) for tensor in tensors} == {f"torch.{dtype}"}
+
+
+def test_normalized_features_sum_to_one():
+    raw = load("digits")
+    plain = load_task(TrainConfig("digits", normalize_features=False))
+    normalized = load_task(TrainConfig("digits"))
+    assert torch.equal(plain.x, raw.x)
+    torch.testing.assert_close(normalized.x, raw.x / raw.x.sum(dim=1, keepdim=True))
+
+
+def test_split_is_chosen(monkeypatch: pytest.MonkeyPatch, task: Data):
+    masks = torch.stack([task.train_mask, task.val_mask, task.test_mask], dim=1)
+    for shift, key in enumerate(("train_mask", "val_mask", "test_mask")):
+        task[key] = masks.roll(shift, dims=1)
+    monkeypatch.setattr("gatsparse.train.full_batch.load", lambda *_: task.clone())
+    data = load_task(TrainConfig("tolokers", split=1))
+    assert torch.equal(data.train_mask, masks[:, 1])
+    assert torch.equal(data.val_mask, masks[:, 0])
+    assert torch.equal(data.test_mask, masks[:, 2])
+    with pytest.raises(ConfigError, match="split: expected 0 <= split < 3 of tolokers, got 3"):
+        load_task(TrainConfig("tolokers", split=3))
+
+
+def test_data_set_of_one_split():
+    assert load_task(TrainConfig("digits")).train_mask.shape == (1797,)
+    with pytest.raises(ConfigError, match="split < 1 of digits, got 1"):
+        load_task(TrainConfig("digits", split=1))
