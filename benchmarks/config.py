@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentError
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import auto_cli
+from jsonargparse import ArgumentParser
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,20 @@ def parse(path: str | Path, *overrides: str) -> BenchConfig:
         *overrides (str): ``"--key", "value"``, in place of what the file says.
 
     Raises:
-        SystemExit: If a key is unknown, or a value of a wrong type; the message is printed.
-        ValueError: If a value is out of range.
+        ValueError: If the file cannot be read, a key is unknown, or a value is of a wrong
+            type or out of range.
     """
-    arguments = ["--config", str(path), *overrides]
-    config = auto_cli(BenchConfig, args=arguments, as_positional=False)
-    assert isinstance(config, BenchConfig)
-    return config
+    parser = ArgumentParser(
+        prog="python -m benchmarks run CONFIG", exit_on_error=False, allow_abbrev=False
+    )
+    parser.add_argument("--config", action="config", help="another file, on top of CONFIG")
+    parser.add_class_arguments(BenchConfig, as_group=True)
+    try:
+        values = dict(parser.instantiate(parser.parse_args(["--config", str(path), *overrides])))
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    del values["config"]
+    return BenchConfig(**values)
 
 
 def save(config: BenchConfig, path: Path) -> None:

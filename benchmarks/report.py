@@ -24,7 +24,7 @@ _HEADER = (
 
 _LEGEND = """\
 - gate: same weights, same output and gradients as PyG in float64; the error as a share of
-  its budget: twice the float32 error of PyG, and at least four roundings.
+  its budget, for the output twice the float32 error of PyG, for gradients twenty times.
 - inference, training step (forward, loss, backward, Adam; dropout on): median (10th to 90th
   percentile), number of runs.
 - vs pyg: how many times faster than PyG's training step.

@@ -27,10 +27,7 @@ def check_data(data: Data, path: Path) -> None:
     Raises:
         DatasetCorruptError: If something cannot be.
     """
-    x, y, edge_index = data.x, data.y, data.edge_index
-    assert x is not None
-    assert edge_index is not None
-    assert isinstance(y, torch.Tensor)
+    x, y, edge_index = data["x"], data["y"], data["edge_index"]
     require(
         x.dim() == 2 and x.is_floating_point(),
         path,

@@ -34,12 +34,12 @@ def test_places_are_searched_in_order(places, planetoid, monkeypatch: pytest.Mon
     monkeypatch.setattr(Planetoid, "download", _refuse)
     for seed, folder in enumerate(places.values()):
         planetoid(folder / "Cora" / "raw", seed=seed)
-    features = [load("cora", root=folder).x for folder in places.values()]
+    features = [load("cora", root=folder)["x"] for folder in places.values()]
     for folder, x in zip(places.values(), features, strict=True):
         found = find("cora", places["root"])
         assert found is not None
         assert found.resolve() == folder / "Cora" / "raw"
-        assert torch.equal(load("cora", places["root"]).x, x)
+        assert torch.equal(load("cora", places["root"])["x"], x)
         shutil.rmtree(folder / "Cora")
     assert find("cora", places["root"]) is None
     with pytest.raises(DatasetNotFoundError):
@@ -56,7 +56,7 @@ def test_loading_writes_nothing(places, planetoid, tmp_path: Path):
 
 def test_names_are_of_any_case(places, planetoid):
     planetoid(places["data"] / "Cora" / "raw")
-    assert torch.equal(load("Cora").x, load("cora").x)
+    assert torch.equal(load("Cora")["x"], load("cora")["x"])
 
 
 @pytest.mark.parametrize("call", [load, find])
@@ -123,7 +123,7 @@ def test_download_is_kept_in_the_cache(
     monkeypatch.setattr(Planetoid, "download", download)
     data = load("cora")
     monkeypatch.setattr(Planetoid, "download", _refuse)
-    assert torch.equal(load("cora").x, data.x)
+    assert torch.equal(load("cora")["x"], data["x"])
     assert [path.name for path in _all_files(places["cache"])] == sorted(raw_files("Cora"))
     assert timeouts != [None]
     assert socket.getdefaulttimeout() is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_equals_pyg(tmp_path: Path, path: Path):
-    expected = HeterophilousGraphDataset(str(tmp_path), "tolokers")[0]
+    expected: Any = HeterophilousGraphDataset(str(tmp_path), "tolokers")[0]
     data = read_heterophilous(path)
     assert sorted(data.keys()) == sorted(expected.keys())
     for key in data.keys():  # noqa: SIM118 - a Data is no mapping

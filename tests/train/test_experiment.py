@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -37,7 +37,7 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("progress", [False, True])
 def test_run_folder(config: TrainConfig, task: Data, progress: bool):
-    config = parse_config_of(config, progress)
+    config = replace(config, progress=progress)
     results = train(config)
     (folder,) = folders(config)
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -64,20 +64,12 @@ def test_run_folder(config: TrainConfig, task: Data, progress: bool):
     checkpoint = torch.load(folder / "seed-6.pt", weights_only=True)
     assert (checkpoint["seed"], checkpoint["test_acc"]) == (6, results[1].test_acc)
     data = task.clone()
-    data.x = data.x / data.x.sum(dim=1, keepdim=True)
+    data.x = data["x"] / data["x"].sum(dim=1, keepdim=True)
     model = build_model(config.model, data)
     model.load_state_dict(checkpoint["state_dict"])
     predicted = model.eval()(data.x, model_structure(config.model.kind, data)).argmax(dim=1)
     correct = (predicted == data.y)[data.test_mask]
     assert correct.double().mean().item() == results[1].test_acc
-
-
-def parse_config_of(config: TrainConfig, progress: bool) -> TrainConfig:
-    return TrainConfig(**{**_shallow(config), "progress": progress})
-
-
-def _shallow(config: TrainConfig) -> dict[str, Any]:
-    return {key: getattr(config, key) for key in asdict(config)}
 
 
 def test_same_config_same_results_in_a_folder_of_its_own(config: TrainConfig):
@@ -88,13 +80,13 @@ def test_same_config_same_results_in_a_folder_of_its_own(config: TrainConfig):
 
 
 def test_order_of_seeds_does_not_matter(config: TrainConfig):
-    backwards = TrainConfig(**{**_shallow(config), "seeds": [6, 5]})
+    backwards = replace(config, seeds=[6, 5])
     losses = [result.losses for result in train(config)]
     assert [result.losses for result in train(backwards)] == losses[::-1]
 
 
 def test_one_seed_has_no_deviation(config: TrainConfig, capsys: pytest.CaptureFixture[str]):
-    train(TrainConfig(**{**_shallow(config), "seeds": [1]}))
+    train(replace(config, seeds=[1]))
     (folder,) = folders(config)
     assert json.loads((folder / "summary.json").read_text())["test_acc_std"] is None
     out = capsys.readouterr().out

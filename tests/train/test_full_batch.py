@@ -41,7 +41,7 @@ def run(data: Data, config: TrainConfig, seed: int = 0, **options: Any) -> FitRe
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_learns(task: Data, kind: str):
-    result = run(task, config_of(kind, epochs=40))
+    result = run(task, config_of(kind, epochs=40, dropout=0.0))
     assert result.test_acc >= 0.9
     assert result.losses[-1] < 0.5 * result.losses[0]
 
@@ -78,7 +78,7 @@ def test_kept_model_is_that_of_the_best_epoch(task: Data, kind: str, stopping: A
     logits = model.eval()(task.x, model_structure(config.model.kind, task))
     predicted = logits.argmax(dim=1)
     for mask, accuracy in ((task.val_mask, result.val_acc), (task.test_mask, result.test_acc)):
-        assert (predicted[mask] == task.y[mask]).double().mean().item() == accuracy
+        assert (predicted[mask] == task["y"][mask]).double().mean().item() == accuracy
 
 
 def test_stops_when_the_patience_is_used_up(task: Data):
@@ -91,14 +91,14 @@ def test_only_training_nodes_train(task: Data):
     config = config_of(epochs=5, stopping="val_loss")
     expected = run(task, config)
     changed = task.clone()
-    changed.y = torch.where(task.train_mask, task.y, (task.y + 1) % 3)
+    changed.y = torch.where(task.train_mask, task["y"], (task["y"] + 1) % 3)
     result = run(changed, config)
     assert result.losses == expected.losses
     assert result.val_loss != expected.val_loss
 
 
 def test_dense_and_sparse_train_alike_without_dropout(task: Data):
-    task.x = task.x.double()
+    task.x = task["x"].double()
     sparse, dense = (config_of(kind, epochs=20, dropout=0.0) for kind in ("gatsparse", "dense"))
     model, reference = build_model(sparse.model, task), build_model(dense.model, task)
     assert isinstance(reference, DenseGAT)
@@ -108,8 +108,8 @@ def test_dense_and_sparse_train_alike_without_dropout(task: Data):
     torch.testing.assert_close(losses[0], losses[1], rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize(("epoch", "name"), [(1, "training"), (3, "training")])
-def test_loss_that_is_not_finite(task: Data, epoch: int, name: str):
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_loss_that_is_not_finite(task: Data, epoch: int):
     class Model(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -120,18 +120,18 @@ def test_loss_that_is_not_finite(task: Data, epoch: int, name: str):
             self.steps += self.training
             return x * self.weight * (torch.nan if self.steps == epoch else 1.0)
 
-    with pytest.raises(TrainingDivergedError, match=f"epoch {epoch}: the {name} loss is nan"):
+    with pytest.raises(TrainingDivergedError, match=f"epoch {epoch}: the training loss is nan"):
         fit(Model(), task, config_of(epochs=5))
 
 
 def test_diverged_after_the_last_step(task: Data):
     config = replace(config_of(epochs=1), optim=OptimConfig(lr=1e30))
-    with pytest.raises(TrainingDivergedError, match="epoch 1: the validation loss is (nan|inf)"):
+    with pytest.raises(TrainingDivergedError, match=r"epoch 1: the validation loss is (nan|inf)"):
         run(task, config)
 
 
 def test_features_with_nan(task: Data):
-    task.x[3, 1] = torch.nan
+    task["x"][3, 1] = torch.nan
     with pytest.raises(TrainingDivergedError, match="epoch 1: "):
         run(task, config_of())
 
@@ -157,8 +157,8 @@ def test_normalized_features_sum_to_one():
     raw = load("digits")
     plain = load_task(TrainConfig("digits", normalize_features=False))
     normalized = load_task(TrainConfig("digits"))
-    assert torch.equal(plain.x, raw.x)
-    torch.testing.assert_close(normalized.x, raw.x / raw.x.sum(dim=1, keepdim=True))
+    assert torch.equal(plain["x"], raw["x"])
+    torch.testing.assert_close(normalized["x"], raw["x"] / raw["x"].sum(dim=1, keepdim=True))
 
 
 def test_split_is_chosen(monkeypatch: pytest.MonkeyPatch, task: Data):

@@ -1,0 +1,93 @@
+import os
+import signal
+import threading
+import time
+from functools import partial
+
+import psutil
+import pytest
+import torch
+
+from benchmarks.isolate import UnavailableError, isolated
+
+
+@pytest.fixture
+def call(tmp_path):
+    return partial(isolated, memory_limit=4.0, time_limit=20.0, log=tmp_path / "log")
+
+
+def double(number):
+    print("doubling")
+    return 2 * number
+
+
+def allocate(number_of_bytes):
+    return torch.ones(number_of_bytes // 4).numel()
+
+
+def allocate_in_python(number_of_bytes):
+    return len(bytearray(number_of_bytes))
+
+
+def fail(error):
+    raise error
+
+
+def sleep(path):
+    path.write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def test_result_and_log(call, tmp_path):
+    outcome = call(double, 21)
+    assert (outcome.status, outcome.value) == ("ok", 42)
+    assert (tmp_path / "log").read_text() == "doubling\n"
+
+
+def test_runs_in_its_own_process(call):
+    assert call(os.getpid).value != os.getpid()
+
+
+@pytest.mark.parametrize("function", [allocate, allocate_in_python])
+def test_out_of_memory(call, function):
+    assert call(function, 10**9, memory_limit=2.0).status == "ok"
+    assert call(function, 3 * 10**9, memory_limit=2.0).status == "out of memory"
+
+
+def test_out_of_time(call, tmp_path):
+    outcome = call(sleep, tmp_path / "pid", time_limit=1.0)
+    assert outcome.status == "out of time"
+    assert "1 s" in outcome.detail
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def test_exception(call, tmp_path):
+    outcome = call(fail, KeyError("width"))
+    assert (outcome.status, outcome.detail) == ("crashed", "KeyError: 'width'")
+    assert "Traceback" in (tmp_path / "log").read_text()
+
+
+def test_unavailable(call):
+    outcome = call(fail, UnavailableError("no torch_scatter\ntry pip"))
+    assert (outcome.status, outcome.detail) == ("unavailable", "no torch_scatter\ntry pip")
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "cause"),
+    [
+        (os._exit, 3, "exit code 3"),
+        (signal.raise_signal, signal.SIGKILL, "SIGKILL"),
+        (signal.raise_signal, signal.SIGSEGV, "SIGSEGV"),
+    ],
+)
+def test_crash(call, function, argument, cause):
+    outcome = call(function, argument)
+    assert outcome.status == "crashed"
+    assert cause in outcome.detail
+
+
+def test_ctrl_c_ends_the_process(call, tmp_path):
+    threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        call(sleep, tmp_path / "pid")
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))

@@ -1,0 +1,55 @@
+import time
+
+import numpy as np
+
+from benchmarks import measure
+from benchmarks.config import Timing
+
+
+def counted():
+    calls = []
+    return calls, lambda: calls.append(None)
+
+
+def test_at_least_the_repetitions():
+    calls, function = counted()
+    values = measure.repeat(function, Timing(warmup=0.0, seconds=0.0, repetitions=7))
+    assert values.repetitions == 7
+    assert len(calls) == 8
+
+
+def test_at_least_the_seconds():
+    calls, function = counted()
+    start = time.perf_counter()
+    values = measure.repeat(function, Timing(warmup=0.05, seconds=0.1, repetitions=1))
+    assert time.perf_counter() - start >= 0.15
+    assert values.repetitions is not None
+    assert 1 < values.repetitions < len(calls)
+
+
+def test_quantiles_are_ordered():
+    values = measure.repeat(counted()[1], Timing(0.0, 0.01, 20))
+    assert values.p10 is not None
+    assert values.median is not None
+    assert values.p90 is not None
+    assert 0 < values.p10 <= values.median <= values.p90
+
+
+def test_peak_counts_what_is_gone():
+    resident = measure.resident()
+    block = np.ones(2 * 10**7)
+    del block
+    assert measure.peak() >= resident + 15 * 10**7
+
+
+def test_environment():
+    environment = measure.environment(threads=3)
+    assert environment["threads"] == 3
+    assert environment["cpu"]
+    assert environment["torch"] != "not installed"
+    assert environment == measure.environment(threads=3)
+
+
+def test_environment_without_a_package(monkeypatch):
+    monkeypatch.setattr(measure, "_PACKAGES", ("no-such-package",))
+    assert measure.environment(None)["no-such-package"] == "not installed"
