@@ -39,9 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
             config = parse(options.config, *overrides)
             options.folder = run(config, console)
         if options.command in ("run", "report"):
-            console.print(f"Markdown: {report(options.folder, console)}")
+            console.print(f"Markdown: {report(options.folder, console)}", soft_wrap=True)
         if options.command in ("run", "plot"):
-            console.print("Plots:", *plot(options.folder))
+            console.print("Plots:", *plot(options.folder), soft_wrap=True)
     except KeyboardInterrupt:
         console.print("Stopped. The finished rows are kept: the same command goes on from there.")
         return 130

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.results import Measurement, Values
 from benchmarks.summary import Summary
@@ -59,6 +60,8 @@ def _bars(
     quantity: Callable[[Values], float],
 ) -> None:
     axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.margins(x=0.25)
     axis.spines[["top", "right"]].set_visible(False)
     names = summary.config.contenders

@@ -26,10 +26,11 @@ _LEGEND = """\
 - gate: same weights, same output and gradients as PyG in float64; the error as a share of
   its budget, for the output twice the float32 error of PyG, for gradients twenty times.
 - inference, training step (forward, loss, backward, Adam; dropout on): median (10th to 90th
-  percentile), number of runs.
+  percentile), number of runs; on the same graph each time, so what a contender keeps of
+  its structure is kept.
 - vs pyg: how many times faster than PyG's training step.
 - peak: most memory of the process of the training step, 1e9 bytes (what it added to the
-  process after the data were loaded).
+  process after the data were loaded); of pyg-compile, compiling included.
 - accuracy: mean and standard deviation of the test accuracy at the best validation
   accuracy, number of seeds; "by gate": not trained, the gate stands in for it.
 """
@@ -58,7 +59,7 @@ def report(folder: Path, console: Console) -> Path:
         markdown += [f"- {note}" for note in notes] + ([""] if notes else [])
     absent = [describe(row) for row in summary.missing()]
     for text in absent:
-        console.print(text, markup=False, highlight=False)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     markdown += [*absent, "", _LEGEND]
     path = folder / "report.md"
     path.write_text("\n".join(markdown))

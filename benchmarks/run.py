@@ -63,6 +63,9 @@ class _Session:
     console: Console
 
     def run(self) -> None:
+        rows = [row for row in self.store.rows.values() if row.environment == self.environment]
+        found = f"going on with {len(rows)} rows" if rows else "a new run"
+        self.console.print(f"{self.folder}: {found}", soft_wrap=True)
         names = plan.datasets(self.config, self._available)
         if not names:
             raise ValueError(f"datasets: none of {list(self.config.datasets)} can be had")
@@ -109,7 +112,7 @@ class _Session:
             finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
         self.store.append(row)
-        self.console.print(describe(row), markup=False, highlight=False)
+        self.console.print(describe(row), markup=False, highlight=False, soft_wrap=True)
         return row
 
     def _isolated(self, task: Task) -> Outcome:

@@ -86,7 +86,7 @@ class TrainConfig:
         stopping: Rule of early stopping, see gatsparse.train.EarlyStopping.
         seeds: One training for each.
         run_dir: Folder in which the folder of this run is made.
-        progress: Show a progress bar.
+        progress: Show a progress bar, on a terminal.
     """
 
     dataset: str

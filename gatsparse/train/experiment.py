@@ -41,7 +41,7 @@ def train(config: TrainConfig) -> list[FitResult]:
         TextColumn("{task.fields[state]}"),
         console=console,
         transient=True,
-        disable=not config.progress,
+        disable=not (config.progress and console.is_terminal),
     ) as progress:
         for seed in config.seeds:
             task = progress.add_task(f"seed {seed}", total=config.epochs, state="")

@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.config import Accuracy, BenchConfig
 from benchmarks.contenders import Contender
@@ -14,8 +15,13 @@ CONTENDERS = ("gatsparse", "scatter", "pyg", "dense-concat")
 
 
 def config(out: Path, **changes) -> BenchConfig:
-    options = {"datasets": ("cora",), "contenders": CONTENDERS, "accuracy": Accuracy(seeds=1)}
-    return BenchConfig(out=str(out), time_limit=20.0, **{**options, **changes})
+    options: dict[str, Any] = {
+        "datasets": ("cora",),
+        "contenders": CONTENDERS,
+        "time_limit": 20.0,
+        "accuracy": Accuracy(seeds=1),
+    }
+    return BenchConfig(out=str(out), **{**options, **changes})
 
 
 def values(task: Task, error: float = 0.1) -> Values:

@@ -45,7 +45,7 @@ def test_bad_file(tmp_path, text):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(ValueError, match="bench.yaml"):
+    with pytest.raises(ValueError, match=r"bench\.yaml"):
         parse(tmp_path / "bench.yaml")
 
 

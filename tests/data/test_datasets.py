@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import shutil
 import socket
 from pathlib import Path
@@ -106,6 +107,22 @@ def test_corrupt_file_is_never_passed_over(places, planetoid):
 def test_failed_download_leaves_nothing(places, download, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Planetoid, "download", download)
     with pytest.raises(DatasetNotFoundError):
+        load("cora")
+    assert list(places["cache"].iterdir()) == []
+
+
+def test_download_that_only_pyg_accepts(
+    places, planetoid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    graph = planetoid(tmp_path / "server")["graph"]
+    neighbours = pickle.loads(graph.read_bytes())
+    graph.write_bytes(pickle.dumps({**neighbours, 0: [7]}))
+
+    def download(dataset: Planetoid) -> None:
+        shutil.copytree(tmp_path / "server", dataset.raw_dir, dirs_exist_ok=True)
+
+    monkeypatch.setattr(Planetoid, "download", download)
+    with pytest.raises(DatasetNotFoundError, match=r"ind\.cora\.graph: corrupt"):
         load("cora")
     assert list(places["cache"].iterdir()) == []
 

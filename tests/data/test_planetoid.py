@@ -91,6 +91,16 @@ def _negative_row_pointer(content: Any) -> Any:
     return content
 
 
+def _falling_row_pointer(content: Any) -> Any:
+    content.indptr[1] = content.indptr[2] + 1
+    return content
+
+
+def _value_without_column(content: Any) -> Any:
+    content.data = np.append(content.data, np.float32(1))
+    return content
+
+
 def _two_labels(content: Any) -> Any:
     content[0] = 1
     return content
@@ -110,6 +120,8 @@ def _neighbour(node: Any):
         ("allx", _nan_features),
         ("allx", _features_out_of_range),
         ("allx", _negative_row_pointer),
+        ("allx", _falling_row_pointer),
+        ("allx", _value_without_column),
         ("tx", lambda content: content[:, :-1]),
         ("tx", lambda content: content.tocsc()),
         ("x", lambda content: sparse.hstack([content, content])),
