@@ -37,14 +37,19 @@ class Accuracy:
         seeds: Number of seeds; none measures no accuracy.
         epochs: Epochs of each training; the epoch of the best validation accuracy counts.
         contenders: Who is trained; for the others the gate stands in.
+        processes: Trainings at a time, each with one thread; one per thread of the other
+            measurements if not given.
     """
 
     seeds: int = 2
     epochs: int = 200
     contenders: tuple[str, ...] = ("gatsparse", "scatter", "pyg", "pyg-compile")
+    processes: int | None = None
 
     def __post_init__(self) -> None:
         _check(self, seeds=0, epochs=1)
+        if self.processes is not None:
+            _check(self, processes=1)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Calls a function in a process of its own, with a limit on memory and on time."""
+"""Calls functions in processes of their own, with a limit on memory and on time."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import os
 import resource
 import signal
 import threading
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,25 @@ class UnavailableError(Exception):
 
 
 @dataclass(frozen=True)
+class Call:
+    """A function call in a process of its own.
+
+    Args:
+        function (callable): Importable by name, like its arguments and result picklable.
+        args (tuple): Its arguments.
+        memory_limit (float): GB of private memory (``RLIMIT_DATA``).
+        time_limit (float): Seconds.
+        log (Path): File that takes what the process prints, and its traceback.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    memory_limit: float
+    time_limit: float
+    log: Path
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How a call ended.
 
@@ -47,62 +68,92 @@ class Outcome:
 
 
 def isolated(
-    function: Callable[..., Any],
-    *args: Any,
-    memory_limit: float,
-    time_limit: float,
-    log: Path,
-) -> Outcome:
-    """Calls ``function(*args)`` in a new process; whatever happens there, it returns.
+    calls: Iterable[Call], at_once: int = 1
+) -> Generator[tuple[Call, Outcome], None, None]:
+    """Makes calls in new processes; whatever happens there, their outcomes come back.
+
+    A call is taken from :obj:`calls` when it can start, so that it may depend on the
+    outcomes before. Processes that still run when this ends, by an exception too, are
+    killed.
 
     Args:
-        function (callable): Importable by name, like its arguments and result picklable.
-        *args: Its arguments.
-        memory_limit (float): GB of private memory (``RLIMIT_DATA``).
-        time_limit (float): Seconds.
-        log (Path): File that takes what the process prints, and its traceback.
+        calls (iterable): What to call.
+        at_once (int, optional): Number of processes at a time.
     """
-    receiver, sender = _processes.Pipe(duplex=False)
-    process = _processes.Process(
-        target=_child, args=(sender, int(memory_limit * 1e9), log, function, args)
-    )
-    process.start()
-    sender.close()
-    assert process.pid is not None
+    waiting = iter(calls)
+    running: list[_Process] = []
     try:
-        if not wait([receiver, process.sentinel], timeout=time_limit):
-            return Outcome("out of time", f"not done within {time_limit:g} s")
-        if receiver.poll():
-            with suppress(EOFError):
-                outcome = receiver.recv()
-                process.join(_SECONDS_TO_TIDY_UP)
-                return outcome
-        process.join()
-        return Outcome("crashed", f"{_cause(process.exitcode)}; see {log.name}")
+        while True:
+            running.extend(_Process(call) for call in islice(waiting, at_once - len(running)))
+            if not running:
+                return
+            first = min(process.deadline for process in running)
+            wait(
+                [handle for process in running for handle in process.handles],
+                timeout=max(0.0, first - time.monotonic()),
+            )
+            for process in list(running):
+                outcome = process.outcome()
+                if outcome is not None:
+                    running.remove(process)
+                    process.kill()
+                    yield process.call, outcome
     finally:
+        for process in running:
+            process.kill()
+
+
+class _Process:
+    """A call that has been started."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self._receiver, sender = _processes.Pipe(duplex=False)
+        self._process = _processes.Process(target=_child, args=(sender, call))
+        self._process.start()
+        sender.close()
+        self.deadline = time.monotonic() + call.time_limit
+        #: What becomes ready when the call ends.
+        self.handles = [self._receiver, self._process.sentinel]
+
+    def outcome(self) -> Outcome | None:
+        """How the call ended, or None while it runs and may."""
+        alive = self._process.is_alive()
+        if self._receiver.poll():
+            with suppress(EOFError):
+                outcome = self._receiver.recv()
+                self._process.join(_SECONDS_TO_TIDY_UP)
+                return outcome
+            self._process.join()
+            alive = False
+        if not alive:
+            cause = _cause(self._process.exitcode)
+            return Outcome("crashed", f"{cause}; see {self.call.log.name}")
+        if time.monotonic() >= self.deadline:
+            return Outcome("out of time", f"not done within {self.call.time_limit:g} s")
+        return None
+
+    def kill(self) -> None:
+        """Ends the process and what it started, compilers for instance."""
+        assert self._process.pid is not None
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # compilers that it started, too
-        process.kill()
-        process.join()
-        receiver.close()
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.join()
+        self._receiver.close()
 
 
-def _child(
-    sender: Connection,
-    memory_limit: int,
-    log: Path,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-) -> None:
+def _child(sender: Connection, call: Call) -> None:
     os.setsid()  # so that Ctrl-C reaches the harness alone, which then ends this process
-    with log.open("w") as stream:
+    with call.log.open("w") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
     faulthandler.enable()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    memory_limit = int(call.memory_limit * 1e9)
     resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
     try:
-        outcome = Outcome("ok", value=function(*args))
+        outcome = Outcome("ok", value=call.function(*call.args))
     except Exception as error:  # each one becomes a row
         traceback.print_exc()
         outcome = Outcome(_status(error), _first_line(error))

@@ -23,7 +23,7 @@ def plot(folder: Path) -> list[Path]:
         list: The files.
 
     Raises:
-        ValueError: If the folder holds no rows.
+        ValueError: If it is none.
     """
     summary = Summary.load(folder)
     charts: list[tuple[str, Measurement, str, Callable[[Values], float]]] = [

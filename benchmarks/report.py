@@ -17,7 +17,7 @@ _HEADER = (
     "gate",
     "inference (ms)",
     "training step (ms)",
-    "vs pyg",
+    "relative",
     "peak (GB)",
     "accuracy (%)",
 )
@@ -28,11 +28,12 @@ _LEGEND = """\
 - inference, training step (forward, loss, backward, Adam; dropout on): median (10th to 90th
   percentile), number of runs; on the same graph each time, so what a contender keeps of
   its structure is kept.
-- vs pyg: how many times faster than PyG's training step.
+- relative: the training step as a multiple of that of the first contender.
 - peak: most memory of the process of the training step, 1e9 bytes (what it added to the
   process after the data were loaded); of pyg-compile, compiling included.
 - accuracy: mean and standard deviation of the test accuracy at the best validation
-  accuracy, number of seeds; "by gate": not trained, the gate stands in for it.
+  accuracy within {epochs} epochs, number of seeds; "by gate": not trained, the gate stands
+  in for it.
 """
 
 
@@ -47,7 +48,7 @@ def report(folder: Path, console: Console) -> Path:
         Path: The Markdown file.
 
     Raises:
-        ValueError: If the folder holds no rows.
+        ValueError: If it is none.
     """
     summary = Summary.load(folder)
     markdown = ["# Benchmark", "", *_environment(summary), ""]
@@ -60,7 +61,7 @@ def report(folder: Path, console: Console) -> Path:
     absent = [describe(row) for row in summary.missing()]
     for text in absent:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-    markdown += [*absent, "", _LEGEND]
+    markdown += [*absent, "", _LEGEND.format(epochs=summary.config.accuracy.epochs)]
     path = folder / "report.md"
     path.write_text("\n".join(markdown))
     return path
@@ -90,7 +91,7 @@ def describe(row: Row) -> str:
 def _line(summary: Summary, dataset: str, contender: str) -> list[str]:
     inference = summary.times(dataset, contender, "inference")
     step = summary.times(dataset, contender, "step")
-    pyg = summary.times(dataset, "pyg", "step")
+    first = summary.times(dataset, summary.config.contenders[0], "step")
     gates = summary.all(dataset, contender, "gate")
     accuracy = [row.values.accuracy for row in summary.all(dataset, contender, "accuracy")]
 
@@ -105,7 +106,7 @@ def _line(summary: Summary, dataset: str, contender: str) -> list[str]:
         or_problem("gate", _gate(gates[0].values) if gates else None),
         or_problem("inference", _timed(inference) if inference else None),
         or_problem("step", _timed(step) if step else None),
-        f"{_median(pyg) / _median(step):.3g}x" if step and pyg else "-",
+        f"{_median(step) / _median(first):.3g}x" if step and first else "-",
         _memory(step) if step else "-",
         or_problem("accuracy", _accuracy([value for value in accuracy if value is not None]))
         if contender in summary.config.accuracy.contenders
@@ -168,8 +169,12 @@ def _gate(values: Values) -> str:
 def _time(values: Values) -> str:
     assert values.p10 is not None
     assert values.p90 is not None
-    median, p10, p90 = (1e3 * time for time in (_median(values), values.p10, values.p90))
-    return f"{median:.4g} ({p10:.4g} to {p90:.4g})"
+    median, p10, p90 = map(_milliseconds, (_median(values), values.p10, values.p90))
+    return f"{median} ({p10} to {p90})"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.0f}" if seconds >= 1 else f"{1e3 * seconds:.3g}"
 
 
 def _timed(values: Values) -> str:

@@ -49,7 +49,7 @@ class Values:
             of the output, or of all gradients.
         output_budget, gradient_budget (float): Largest errors that are allowed.
         accuracy (float): Test accuracy, 0 .. 1.
-        seconds (float): Wall time of a training run.
+        seconds (float): Wall time of a training run, while others run too.
     """
 
     median: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -11,15 +11,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import config as configs
 from benchmarks import gate, plan, worker
 from benchmarks.config import BenchConfig
 from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.isolate import Outcome, isolated
+from benchmarks.isolate import Call, Outcome, isolated
 from benchmarks.measure import environment
 from benchmarks.plan import Task
 from benchmarks.report import describe
 from benchmarks.results import Key, Row, Store, Values, open_store
+from benchmarks.summary import save_settings
+from gatsparse.data import NAMES
 
 Measure = Callable[[Task, Contender, BenchConfig, Path], Values]
 
@@ -36,21 +37,28 @@ def run(config: BenchConfig, console: Console, measure: Measure = worker.measure
         Path: The folder of the run.
 
     Raises:
-        ValueError: If there is no such contender, no data set can be had, or another run
-            is writing to the folder.
+        ValueError: If there is no such contender or data set, no data set can be had, or
+            another run is writing to the folder.
         KeyboardInterrupt: After Ctrl-C; the rows that are finished are kept.
     """
-    for name in (*config.contenders, *config.accuracy.contenders):
-        if name not in CONTENDERS:
-            raise ValueError(f"contenders: expected some of {list(CONTENDERS)}, got {name!r}")
+    _check("contenders", (*config.contenders, *config.accuracy.contenders), CONTENDERS)
+    _check("datasets", config.datasets, NAMES)
+    _check("fallback", () if config.fallback is None else (config.fallback,), NAMES)
     folder = Path(config.out)
     for part in ("reference", "logs"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     with open_store(folder / "results.jsonl") as store:
-        configs.save(config, folder / "config.yaml")
+        here = environment(config.threads)
+        save_settings(folder, config, here)
         store.forget(partial(_outdated, folder))
-        _Session(config, folder, store, environment(config.threads), measure, console).run()
+        _Session(config, folder, store, here, measure, console).run()
     return folder
+
+
+def _check(key: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{key}: expected some of {', '.join(known)}, got {name!r}")
 
 
 @dataclass(frozen=True)
@@ -78,59 +86,78 @@ class _Session:
             console=self.console,
         ) as progress:
             bar = progress.add_task("", total=len(tasks))
-            for task in tasks:
-                progress.update(bar, description=" ".join(task[:3]))
-                self._row(task)
-                progress.advance(bar)
+
+            def shown(tasks: Iterable[Task]) -> Iterator[Task]:
+                for task in tasks:
+                    progress.update(bar, description=" ".join(task[:3]))
+                    yield task
+                    progress.advance(bar)
+
+            trainings = [task for task in tasks if task.measurement == "accuracy"]
+            self._make(shown(task for task in tasks if task not in trainings))
+            self._make(shown(trainings), self._at_once())
             progress.update(bar, description="done")
 
     def _available(self, dataset: str) -> bool:
-        row = self._row(plan.reference(dataset))
+        task = plan.reference(dataset)
+        self._make([task])
+        row = self._row(task)
         if row is None or row.status != "unavailable":
             return True
         if self.config.fallback is not None:
             self.console.print(f"Running on {self.config.fallback} instead of {dataset}.")
         return False
 
+    def _make(self, tasks: Iterable[Task], at_once: int = 1) -> None:
+        """Measures, of these tasks, those that have no row and whose requirement is met."""
+        calls = (self._call(task) for task in tasks if self._due(task))
+        for call, outcome in isolated(calls, at_once):
+            task, *_ = call.args
+            self._record(task, outcome)
+
+    def _at_once(self) -> int:
+        """Number of trainings at a time: each has one thread, and none is timed."""
+        return self.config.accuracy.processes or int(self.environment["threads"])
+
     def _row(self, task: Task) -> Row | None:
-        """The row of a task, measured if there is none; None if a requirement failed."""
+        return self.store.rows.get(plan.key(task, self.config, self.environment))
+
+    def _due(self, task: Task) -> bool:
         requirement = plan.requirement(task)
-        if requirement is not None:
-            required = self._row(requirement)
-            if required is None or required.status != "ok":
-                return None
-        key = plan.key(task, self.config, self.environment)
-        if key in self.store.rows:
-            return self.store.rows[key]
-        outcome = self._isolated(task)
+        required = None if requirement is None else self._row(requirement)
+        met = requirement is None or (required is not None and required.status == "ok")
+        return met and self._row(task) is None
+
+    def _call(self, task: Task) -> Call:
+        reference = plan.key(plan.reference(task.dataset), self.config, self.environment)
+        return Call(
+            self.measure,
+            (
+                task,
+                CONTENDERS[task.contender],
+                self.config,
+                _reference_file(self.folder, reference),
+            ),
+            memory_limit=self.config.memory_limit,
+            time_limit=self.config.time_limit,
+            log=self.folder / "logs" / ("-".join(map(str, task)) + ".log"),
+        )
+
+    def _record(self, task: Task, outcome: Outcome) -> None:
+        status, detail = outcome.status, outcome.detail
+        if task.measurement == "gate" and status == "ok":
+            failures = gate.failures(outcome.value)
+            status, detail = ("wrong", "; ".join(failures)) if failures else ("ok", "")
         row = Row(
-            *key,
-            status=outcome.status,
-            detail=outcome.detail,
+            *plan.key(task, self.config, self.environment),
+            status=status,
+            detail=detail,
             values=outcome.value or Values(),
             environment=self.environment,
             finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
         self.store.append(row)
         self.console.print(describe(row), markup=False, highlight=False, soft_wrap=True)
-        return row
-
-    def _isolated(self, task: Task) -> Outcome:
-        reference = plan.key(plan.reference(task.dataset), self.config, self.environment)
-        outcome = isolated(
-            self.measure,
-            task,
-            CONTENDERS[task.contender],
-            self.config,
-            _reference_file(self.folder, reference),
-            memory_limit=self.config.memory_limit,
-            time_limit=self.config.time_limit,
-            log=self.folder / "logs" / ("-".join(map(str, task)) + ".log"),
-        )
-        if task.measurement != "gate" or outcome.status != "ok":
-            return outcome
-        failures = gate.failures(outcome.value)
-        return Outcome("wrong", "; ".join(failures), outcome.value) if failures else outcome
 
 
 def _reference_file(folder: Path, key: Key) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,20 @@ from benchmarks.plan import Task
 from benchmarks.results import Key, Measurement, Row, Values, read
 
 
+def save_settings(folder: Path, config: BenchConfig, environment: Mapping[str, str | int]) -> None:
+    """Writes into a run's folder which of its rows count."""
+    configs.save(config, folder / "config.yaml")
+    (folder / "environment.json").write_text(json.dumps(environment, indent=2))
+
+
 @dataclass(frozen=True)
 class Summary:
     """What a run has measured so far.
 
     Args:
         config (BenchConfig): Of the run.
-        environment (dict): Of the rows that are looked at.
-        rows (dict): All rows of the run's folder.
+        environment (dict): In which it was run last.
+        rows (dict): All rows of its folder, those of other settings included.
     """
 
     config: BenchConfig
@@ -30,16 +37,16 @@ class Summary:
 
     @classmethod
     def load(cls, folder: Path) -> Summary:
-        """Reads a run's folder; where it was run in several environments, the last one's.
+        """Reads a run's folder.
 
         Raises:
-            ValueError: If there are no rows in it.
+            ValueError: If it is none.
         """
-        rows = read(folder / "results.jsonl")
-        if not rows:
-            raise ValueError(f"{folder}: expected the folder of a run, found no results.jsonl")
+        environment = folder / "environment.json"
+        if not environment.exists():
+            raise ValueError(f"{folder}: expected the folder of a run, found no {environment.name}")
         config = configs.parse(folder / "config.yaml")
-        return cls(config, list(rows.values())[-1].environment, rows)
+        return cls(config, json.loads(environment.read_text()), read(folder / "results.jsonl"))
 
     def row(self, task: Task) -> Row | None:
         """The row of a measurement, if it was made."""

@@ -35,7 +35,9 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
     Raises:
         UnavailableError: If the data set or a package is missing.
     """
-    if config.threads is not None:
+    if task.measurement == "accuracy":
+        torch.set_num_threads(1)  # as many trainings as there are threads run at a time
+    elif config.threads is not None:
         torch.set_num_threads(config.threads)
     _require(contender)
     recipe = TrainConfig(

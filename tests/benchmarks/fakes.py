@@ -19,7 +19,7 @@ def config(out: Path, **changes) -> BenchConfig:
         "datasets": ("cora",),
         "contenders": CONTENDERS,
         "time_limit": 20.0,
-        "accuracy": Accuracy(seeds=1),
+        "accuracy": Accuracy(seeds=1, processes=1),
     }
     return BenchConfig(out=str(out), **{**options, **changes})
 

@@ -2,18 +2,23 @@ import os
 import signal
 import threading
 import time
-from functools import partial
 
 import psutil
 import pytest
 import torch
 
-from benchmarks.isolate import UnavailableError, isolated
+from benchmarks.isolate import Call, UnavailableError, isolated
 
 
 @pytest.fixture
 def call(tmp_path):
-    return partial(isolated, memory_limit=4.0, time_limit=20.0, log=tmp_path / "log")
+    def call(function, *args, memory_limit=4.0, time_limit=20.0):
+        one = Call(function, args, memory_limit, time_limit, tmp_path / "log")
+        [(made, outcome)] = isolated([one])
+        assert made is one
+        return outcome
+
+    return call
 
 
 def double(number):
@@ -90,4 +95,44 @@ def test_ctrl_c_ends_the_process(call, tmp_path):
     threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):
         call(sleep, tmp_path / "pid")
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def meet(own, other):
+    own.touch()
+    while not other.exists():
+        time.sleep(0.01)
+
+
+def test_at_once(tmp_path):
+    a, b, c = (tmp_path / name for name in "abc")
+    calls = [
+        Call(function, paths, 4.0, 20.0, tmp_path / f"log-{k}")
+        for k, (function, paths) in enumerate([(meet, (a, b)), (meet, (b, a)), (meet, (c, a))])
+    ]
+    outcomes = dict(isolated(calls, at_once=2))
+    assert {outcome.status for outcome in outcomes.values()} == {"ok"}
+    assert set(outcomes) == set(calls)
+
+
+def test_one_after_the_other(tmp_path):
+    def calls():
+        for k in range(3):
+            assert len(outcomes) == k
+            yield Call(double, (k,), 4.0, 20.0, tmp_path / "log")
+
+    outcomes = []
+    for call, outcome in isolated(calls()):
+        outcomes.append((call.args[0], outcome.value))
+    assert outcomes == [(0, 0), (1, 2), (2, 4)]
+
+
+def test_what_still_runs_is_killed(tmp_path):
+    calls = [
+        Call(sleep, (tmp_path / "pid",), 4.0, 60.0, tmp_path / "log-0"),
+        Call(meet, (tmp_path / "done", tmp_path / "pid"), 4.0, 60.0, tmp_path / "log-1"),
+    ]
+    outcomes = isolated(calls, at_once=2)
+    assert next(outcomes)[0] is calls[1]
+    outcomes.close()
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))

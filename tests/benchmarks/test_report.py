@@ -1,17 +1,18 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as command_line
 from benchmarks import plan
-from benchmarks.config import Accuracy, save
+from benchmarks.config import Accuracy
 from benchmarks.measure import environment
 from benchmarks.plan import Task
 from benchmarks.plot import plot
 from benchmarks.report import report
 from benchmarks.results import Row, open_store
-from benchmarks.summary import Summary
+from benchmarks.summary import Summary, save_settings
 from tests.benchmarks import fakes
 
 PNG = b"\x89PNG"
@@ -34,8 +35,8 @@ def config(tmp_path):
 
 def make(config, machine, changes=None):
     """A run's folder; :obj:`changes` tells what else than ok a task is, None for no row."""
-    save(config, fakes.Path(config.out, "config.yaml"))
-    with open_store(fakes.Path(config.out, "results.jsonl")) as store:
+    save_settings(Path(config.out), config, machine)
+    with open_store(Path(config.out, "results.jsonl")) as store:
         for dataset in config.datasets:
             for task in plan.tasks(config, dataset):
                 status = (changes or {}).get(task[:3], "ok")
@@ -43,7 +44,7 @@ def make(config, machine, changes=None):
                     key = plan.key(task, config, machine)
                     row = Row(*key, status=status, values=fakes.values(task), environment=machine)
                     store.append(row if status == "ok" else replace(row, detail="why [it] is"))
-    return fakes.Path(config.out)
+    return Path(config.out)
 
 
 def table(folder, dataset):
@@ -62,10 +63,12 @@ def test_table(config, machine):
         line = table(folder, dataset)["gatsparse"]
         assert line["gate"] == "0.50 of budget"
         assert line["training step (ms)"] == "2 (1.8 to 2.2), 30"
-        assert line["vs pyg"] == "3x"
+        assert line["relative"] == "1x"
         assert line["peak (GB)"] == "1.00 (+0.90)"
         assert line["accuracy (%)"] == "81.0 ± 1.0, 3"
-        assert table(folder, dataset)["dense-concat"]["accuracy (%)"] == "by gate"
+        line = table(folder, dataset)["dense-concat"]
+        assert line["relative"] == "4x"
+        assert line["accuracy (%)"] == "by gate"
 
 
 def test_machine_and_versions(config, machine):
@@ -91,7 +94,7 @@ def test_trouble(config, machine):
     assert lines["pyg"]["training step (ms)"] == "out of time"
     assert lines["pyg"]["inference (ms)"] != "-"
     assert lines["dense-concat"]["inference (ms)"] == "out of memory"
-    assert lines["dense-concat"]["vs pyg"] == "-"
+    assert lines["dense-concat"]["relative"] == "-"
     assert all(set(list(line.values())[1:]) == {"-"} for line in table(folder, "citeseer").values())
     for note in (
         "cora gatsparse gate: wrong: why [it] is",

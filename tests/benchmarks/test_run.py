@@ -52,13 +52,14 @@ def test_a_finished_run_measures_nothing(tmp_path, console):
     before = fakes.calls(tmp_path)
     run(config, console, fakes.measure)
     assert fakes.calls(tmp_path) == before
+    assert f"going on with {len(before)} rows" in console.export_text()
 
 
 def test_a_changed_config_measures_what_it_changes(tmp_path, console):
     config = fakes.config(tmp_path)
     run(config, console, fakes.measure)
     before = fakes.calls(tmp_path)
-    run(replace(config, accuracy=Accuracy(epochs=3, seeds=1)), console, fakes.measure)
+    run(replace(config, accuracy=Accuracy(epochs=3, seeds=1, processes=1)), console, fakes.measure)
     new = fakes.calls(tmp_path)[len(before) :]
     assert new == [f"cora {name} accuracy 0" for name in ("gatsparse", "scatter", "pyg")]
 
@@ -118,10 +119,16 @@ def test_no_data_set_and_no_fallback(tmp_path, console):
 
 
 @pytest.mark.parametrize(
-    "change", [{"contenders": ("pgy",)}, {"accuracy": Accuracy(contenders=("pgy",))}]
+    ("key", "change"),
+    [
+        ("contenders", {"contenders": ("pgy",)}),
+        ("contenders", {"accuracy": Accuracy(contenders=("pgy",))}),
+        ("datasets", {"datasets": ("cora", "pgy")}),
+        ("fallback", {"fallback": "pgy"}),
+    ],
 )
-def test_unknown_contender(tmp_path, console, change):
-    with pytest.raises(ValueError, match=r"contenders: expected some of .*, got 'pgy'"):
+def test_unknown_name(tmp_path, console, key, change):
+    with pytest.raises(ValueError, match=rf"{key}: expected some of .*, got 'pgy'"):
         run(fakes.config(tmp_path, **change), console, fakes.measure)
 
 
