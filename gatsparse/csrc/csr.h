@@ -127,19 +127,24 @@ constexpr ScalarType acc_dtype() {
 template <class T>
 struct Type { using type = T; };
 
+// Calls f(Type<storage>{}) for the dtype of the features.
+template <class F>
+auto dispatch_storage(const Tensor& x, const F& f) {
+  if (x.scalar_type() == ScalarType::Float) return f(Type<float>{});
+  if (x.scalar_type() == ScalarType::Double) return f(Type<double>{});
+  STD_TORCH_CHECK(x.scalar_type() == ScalarType::BFloat16,
+                  "x: expected float32, float64 or bfloat16");
+  return f(Type<torch::headeronly::BFloat16>{});
+}
+
 // Calls f(Type<storage>{}, Type<index>{}) for the dtypes of the features and of `col`.
 template <class F>
 auto dispatch(const Tensor& x, const Tensor& col, const F& f) {
-  const auto with_index = [&](auto storage) {
+  return dispatch_storage(x, [&](auto storage) {
     if (col.scalar_type() == ScalarType::Int) return f(storage, Type<int32_t>{});
     STD_TORCH_CHECK(col.scalar_type() == ScalarType::Long, "col: expected int32 or int64");
     return f(storage, Type<int64_t>{});
-  };
-  if (x.scalar_type() == ScalarType::Float) return with_index(Type<float>{});
-  if (x.scalar_type() == ScalarType::Double) return with_index(Type<double>{});
-  STD_TORCH_CHECK(x.scalar_type() == ScalarType::BFloat16,
-                  "x: expected float32, float64 or bfloat16");
-  return with_index(Type<torch::headeronly::BFloat16>{});
+  });
 }
 
 }  // namespace gatsparse

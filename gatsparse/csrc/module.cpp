@@ -1,6 +1,5 @@
 // The Python module gatsparse._C: registers the CPU kernels built for the best
 // instruction set that this processor has.
-#define Py_LIMITED_API 0x030A0000
 #include <Python.h>
 
 #include <cstring>
@@ -12,10 +11,14 @@ namespace gatsparse {
 
 // Every kernel file is compiled once per instruction set, in a namespace of that
 // name. A new operator adds one line to `Isa::load`.
-#define GATSPARSE_DECLARE(isa)             \
-  namespace isa {                          \
-  void register_gat(StableLibrary&);       \
-  inline void load(StableLibrary& library) { register_gat(library); } \
+#define GATSPARSE_DECLARE(isa)               \
+  namespace isa {                            \
+  void register_gat(StableLibrary&);         \
+  void register_dropout(StableLibrary&);     \
+  inline void load(StableLibrary& library) { \
+    register_gat(library);                   \
+    register_dropout(library);               \
+  }                                          \
   }
 
 GATSPARSE_DECLARE(baseline)

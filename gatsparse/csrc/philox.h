@@ -28,6 +28,32 @@ inline Words philox(uint64_t seed, Words counter) {
   return counter;
 }
 
+// Philox of the counters (first + lane, 0, 1), for all lanes at once: word[k][lane]. The
+// last word keeps these numbers apart from those of edges.
+template <int lanes>
+inline void philox_lanes(uint64_t seed, uint64_t first, uint32_t (&word)[4][lanes]) {
+  uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
+  for (int l = 0; l < lanes; ++l) {
+    word[0][l] = static_cast<uint32_t>(first + l);
+    word[1][l] = static_cast<uint32_t>((first + l) >> 32);
+    word[2][l] = 0;
+    word[3][l] = 1;
+  }
+  for (int round = 0; round < 10; ++round) {
+#pragma omp simd
+    for (int l = 0; l < lanes; ++l) {
+      const uint64_t product0 = uint64_t{0xD2511F53} * word[0][l];
+      const uint64_t product1 = uint64_t{0xCD9E8D57} * word[2][l];
+      word[0][l] = static_cast<uint32_t>(product1 >> 32) ^ word[1][l] ^ key0;
+      word[1][l] = static_cast<uint32_t>(product1);
+      word[2][l] = static_cast<uint32_t>(product0 >> 32) ^ word[3][l] ^ key1;
+      word[3][l] = static_cast<uint32_t>(product0);
+    }
+    key0 += 0x9E3779B9;
+    key1 += 0xBB67AE85;
+  }
+}
+
 // Attention dropout: scale[h] = 1 / (1 - p) where (edge, h) is kept, else 0.
 class EdgeDropout {
  public:

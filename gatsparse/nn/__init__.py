@@ -4,6 +4,7 @@ from gatsparse.nn.accelerate import accelerate
 from gatsparse.nn.dense import GraphAttentionLayer, dense_adjacency
 from gatsparse.nn.gat_conv import GATConv
 from gatsparse.nn.models import GAT, DenseGAT, build_gat
+from gatsparse.ops import dropout
 
 __all__ = [
     "GAT",
@@ -13,4 +14,5 @@ __all__ = [
     "accelerate",
     "build_gat",
     "dense_adjacency",
+    "dropout",
 ]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gatsparse.nn.dense import Form, GraphAttentionLayer
 from gatsparse.nn.gat_conv import GATConv
+from gatsparse.ops import dropout as dropout_op
 
 #: What a GAT is built of: our layer, our scatter backend, PyG's layer, dense layers.
 Kind = Literal["gatsparse", "scatter", "pyg", "dense"]
@@ -32,6 +33,7 @@ class GAT(torch.nn.Module):
         dropout (float, optional): On the inputs of both layers and on their attention.
         negative_slope (float, optional): Of the LeakyReLU.
         conv (callable, optional): The layer's class; PyG's serves too.
+        dropout_fn (callable, optional): ``dropout_fn(x, p, training)``, on the inputs.
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, section 3.3.
     """
@@ -46,10 +48,12 @@ class GAT(torch.nn.Module):
         dropout: float = 0.6,
         negative_slope: float = 0.2,
         conv: Callable[..., torch.nn.Module] = GATConv,
+        dropout_fn: Callable[[Tensor, float, bool], Tensor] = dropout_op,
     ) -> None:
         super().__init__()
         options: dict[str, Any] = {"dropout": dropout, "negative_slope": negative_slope}
         self.dropout = dropout
+        self.dropout_fn = dropout_fn
         self.conv1 = conv(in_channels, hidden_channels, heads=heads, **options)
         self.conv2 = conv(
             heads * hidden_channels, out_channels, heads=out_heads, concat=False, **options
@@ -57,9 +61,9 @@ class GAT(torch.nn.Module):
 
     def forward(self, x: Tensor, edge_index: Any) -> Tensor:
         """Logits ``[N, out_channels]`` of features :obj:`x` ``[N, in_channels]``."""
-        x = F.dropout(x, self.dropout, self.training)
+        x = self.dropout_fn(x, self.dropout, self.training)
         x = F.elu(self.conv1(x, edge_index))
-        x = F.dropout(x, self.dropout, self.training)
+        x = self.dropout_fn(x, self.dropout, self.training)
         return self.conv2(x, edge_index)
 
 
@@ -162,11 +166,11 @@ def build_gat(
     sizes = (in_channels, hidden_channels, out_channels, heads, out_heads)
     if kind == "dense":
         return DenseGAT(*sizes, dropout, negative_slope, form)
-    convs = {
-        "gatsparse": GATConv,
-        "scatter": partial(GATConv, backend="scatter"),
-        "pyg": torch_geometric.nn.GATConv,
+    parts = {
+        "gatsparse": (GATConv, dropout_op),
+        "scatter": (partial(GATConv, backend="scatter"), F.dropout),
+        "pyg": (torch_geometric.nn.GATConv, F.dropout),
     }
-    if kind not in convs:
-        raise ValueError(f"kind: expected one of {[*convs, 'dense']}, got {kind!r}")
-    return GAT(*sizes, dropout, negative_slope, convs[kind])
+    if kind not in parts:
+        raise ValueError(f"kind: expected one of {[*parts, 'dense']}, got {kind!r}")
+    return GAT(*sizes, dropout, negative_slope, *parts[kind])

@@ -1,0 +1,68 @@
+"""Dropout of activations, by the same generator as the attention's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gatsparse import _native
+from gatsparse.ops.philox import draw_seed
+
+_native.LIBRARY.define("dropout(Tensor x, float p, Tensor seed) -> Tensor")
+
+
+@torch.library.register_fake("gatsparse::dropout", lib=_native.LIBRARY)
+def _(x: Tensor, _p: float, _seed: Tensor) -> Tensor:
+    return torch.empty_like(x)
+
+
+def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:  # noqa: ARG001
+    _x, ctx.p, seed = inputs
+    ctx.save_for_backward(seed)
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple:
+    (seed,) = ctx.saved_tensors
+    return torch.ops.gatsparse.dropout(grad.contiguous(), ctx.p, seed), None, None
+
+
+torch.library.register_autograd(
+    "gatsparse::dropout", _backward, setup_context=_setup_context, lib=_native.LIBRARY
+)
+
+
+def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    r"""Sets elements to 0 with probability :obj:`p`, and the others grow by ``1 / (1 - p)``.
+
+    The same distribution as :func:`torch.nn.functional.dropout`, several times as fast
+    on a CPU: the numbers are Philox4x32-10 of a seed and the position, computed in
+    parallel, and the backward pass draws them again instead of keeping a mask. The seed
+    comes from torch's generator. Where there is no kernel, torch's dropout serves.
+
+    Args:
+        x (Tensor): Of floats, any shape.
+        p (float, optional): In 0 .. 1.
+        training (bool, optional): Hands :obj:`x` through if False.
+
+    Returns:
+        Tensor: Of the shape and dtype of :obj:`x`.
+
+    Raises:
+        ValueError: If :obj:`p` is not in 0 .. 1.
+    """
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"p: expected 0 <= p <= 1, got {p}")
+    if not training or p == 0.0:
+        return x
+    served = (
+        _native.available()
+        and x.device.type == "cpu"
+        and x.layout == torch.strided
+        and x.dtype in (torch.float32, torch.float64, torch.bfloat16)
+    )
+    if not served or p == 1.0:
+        return F.dropout(x, p)
+    return torch.ops.gatsparse.dropout(x.contiguous(), p, draw_seed())

@@ -1,0 +1,84 @@
+import pytest
+import torch
+
+from gatsparse import _native
+from gatsparse.ops import dropout
+from gatsparse.ops.philox import philox
+
+
+@pytest.mark.parametrize("isa", _native.isas())
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 5000])
+def test_numbers_are_philox_of_the_position(isa, size):
+    seed = torch.tensor(2**40 + 7)
+    with _native.use_isa(isa):
+        out = torch.ops.gatsparse.dropout(torch.ones(size), 0.3, seed)
+    k = torch.arange(size)
+    group, word, lane = k // 64, k % 64 // 16, k % 16
+    zero = torch.zeros_like(k)
+    words = torch.stack(philox(seed, (group * 16 + lane, zero, zero, zero + 1)))
+    kept = words[word, k] >= int(0.3 * 2**32)
+    assert torch.equal(out, kept.float() / 0.7)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("p", [0.1, 0.6, 0.999])
+def test_distribution(p, dtype):
+    x = torch.ones(400, 500, dtype=dtype)
+    out = dropout(x, p)
+    assert out.dtype == dtype
+    assert set(out.unique().tolist()) == {0.0, torch.tensor(1 / (1 - p), dtype=dtype).item()}
+    # Six standard deviations of a binomial share.
+    assert abs((out == 0).double().mean() - p) < 6 * (p * (1 - p) / x.numel()) ** 0.5
+    shares = (out == 0).double().mean(0)
+    assert (shares - p).abs().max() < 6 * (p * (1 - p) / 400) ** 0.5 + 1 / 400
+
+
+def test_seed_comes_from_torch():
+    x = torch.ones(1000)
+    torch.manual_seed(1)
+    first, second = dropout(x), dropout(x)
+    torch.manual_seed(1)
+    assert torch.equal(dropout(x), first)
+    assert not torch.equal(first, second)
+
+
+def test_same_for_any_number_of_threads(threads):
+    x, seed = torch.randn(1_000_003), torch.tensor(3)
+    results = []
+    for num_threads in (1, 2, 3):
+        threads(num_threads)
+        results.append(torch.ops.gatsparse.dropout(x, 0.5, seed))
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
+def test_gradients():
+    x = torch.randn(7, 30, dtype=torch.float64, requires_grad=True)
+    arguments = (x, 0.4, torch.tensor(9))
+    operator = torch.ops.gatsparse.dropout
+    assert torch.autograd.gradcheck(operator, arguments)
+    assert torch.autograd.gradgradcheck(operator, arguments)
+    torch.library.opcheck(operator.default, arguments)
+    out = dropout(x, 0.4)
+    out.sum().backward()
+    assert torch.equal(x.grad == 0, out == 0)
+
+
+def test_edge_cases(monkeypatch):
+    x = torch.randn(5, 6)
+    assert dropout(x, 0.5, False) is x
+    assert dropout(x, 0.0) is x
+    assert torch.equal(dropout(x, 1.0), torch.zeros(5, 6))
+    assert dropout(x.T, 0.5).shape == (6, 5)
+    assert dropout(torch.full((1000,), torch.nan)).isnan().all()
+    for p in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="p: expected 0 <= p <= 1"):
+            dropout(x, p)
+    monkeypatch.setattr(_native, "MISSING", "not built")
+    assert (dropout(torch.ones(1000)) == 0).any()
+
+
+def test_compile():
+    compiled = torch.compile(lambda x: dropout(x, 0.5), fullgraph=True)
+    out = compiled(torch.ones(1000))
+    assert set(out.unique().tolist()) == {0.0, 2.0}
