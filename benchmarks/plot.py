@@ -69,13 +69,17 @@ def _bars(
         values = summary.times(dataset, name, measurement)
         if values is not None:
             bars = axis.barh(position, quantity(values), color=f"C{position}")
-            axis.bar_label(bars, fmt="%.3g", padding=3)
+            axis.bar_label(bars, fmt=_number, padding=3)
             continue
         problem = summary.problem(dataset, name, measurement)
         text = "not measured" if problem is None else problem.status
         axis.annotate(text, (0.01, position), xycoords=axis.get_yaxis_transform(), va="center")
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.5, -0.5)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _milliseconds(values: Values) -> float:

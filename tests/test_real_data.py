@@ -1,0 +1,63 @@
+"""Our layer against PyG's on real graphs, with weights copied from it."""
+
+import pytest
+import torch
+import torch_geometric.nn
+
+import gatsparse
+from gatsparse.data import DatasetNotFoundError, load
+from gatsparse.testing import relative_error
+
+
+def data_set(name):
+    try:
+        return load(name)
+    except DatasetNotFoundError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (4, 64), (1, 7)], ids=str)
+@pytest.mark.parametrize("name", ["cora", "citeseer", "tolokers", "digits"])
+def test_float32_within_twice_the_error_of_pyg(name, shape):
+    data = data_set(name)
+    heads, channels = shape
+    theirs = torch_geometric.nn.GATConv(data.x.size(1), channels, heads=heads)
+    ours = gatsparse.GATConv(data.x.size(1), channels, heads=heads)
+    ours.load_state_dict(theirs.state_dict())
+    out, reference = ours(data.x, data.edge_index), theirs(data.x, data.edge_index)
+    exact = theirs.double()(data.x.double(), data.edge_index)
+    assert relative_error(out, exact) <= 2 * relative_error(reference, exact)
+    assert relative_error(ours.double()(data.x.double(), data.edge_index), exact) <= 1e-12
+
+
+@pytest.mark.parametrize("name", ["cora", "tolokers"])
+def test_gradients_equal_those_of_pyg_in_float64(name):
+    data = data_set(name)
+    x = data.x.double()
+    theirs = torch_geometric.nn.GATConv(x.size(1), 8, heads=8).double()
+    ours = gatsparse.GATConv(x.size(1), 8, heads=8).double()
+    ours.load_state_dict(theirs.state_dict())
+    for conv in (ours, theirs):
+        conv(x, data.edge_index).cos().sum().backward()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert relative_error(a.grad, b.grad) <= 1e-10
+
+
+def test_training_is_the_same_in_two_runs():
+    data = data_set("digits")
+
+    def losses():
+        torch.manual_seed(0)
+        model = gatsparse.GAT(64, 8, 10)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+        found = []
+        for _ in range(5):
+            optimizer.zero_grad()
+            out = model(data.x, data.edge_index)[data.train_mask]
+            loss = torch.nn.functional.cross_entropy(out, data.y[data.train_mask])
+            loss.backward()
+            optimizer.step()
+            found.append(loss.item())
+        return found
+
+    assert losses() == losses()
