@@ -171,7 +171,7 @@ def _status(error: Exception) -> Status:
     if isinstance(error, UnavailableError):
         return "unavailable"
     message = str(error)
-    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in message:
+    if isinstance(error, MemoryError) or "can't allocate memory" in message:
         return "out of memory"
     return "crashed"
 

@@ -113,6 +113,7 @@ def _kernels() -> tuple[str, ...]:
         "CPU kernels",
         f"missing: {_native.MISSING}; the scatter backend serves in their stead",
         "install a C++ compiler, then, in the source folder: "
+        "pip install 'scikit-build-core>=0.11' cmake ninja && "
         "pip install --no-build-isolation --no-deps --force-reinstall .",
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -11,6 +13,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from gatsparse import _native
 
 _INT32_MAX = torch.iinfo(torch.int32).max
+_INT64_MAX = torch.iinfo(torch.int64).max
 
 _native.LIBRARY.define(
     "coo_to_csr(Tensor row, Tensor col, SymInt num_rows, SymInt num_cols, bool narrow) -> Tensor[]"
@@ -127,11 +130,12 @@ class CSRGraph:
             raise ValueError("index_dtype: the graph does not fit torch.int32")
         narrow = fits and index_dtype != torch.int64
 
-        col, row = edge_index.to(torch.int64).contiguous().unbind(0)
-        if row.device.type == "cpu" and _native.available():
-            csr = CSR(*torch.ops.gatsparse.coo_to_csr(row, col, num_dst, num_src, narrow))
-        else:
-            csr = _sort_by_row(row, col, num_dst, torch.int32 if narrow else torch.int64)
+        with _recordable():
+            col, row = edge_index.to(torch.int64).contiguous().unbind(0)
+            if row.device.type == "cpu" and _native.available():
+                csr = CSR(*torch.ops.gatsparse.coo_to_csr(row, col, num_dst, num_src, narrow))
+            else:
+                csr = _sort_by_row(row, col, num_dst, torch.int32 if narrow else torch.int64)
         return cls(csr, num_src)
 
     @property
@@ -143,11 +147,12 @@ class CSRGraph:
     def csr_t(self) -> CSR:
         """The out-edges of every source; built at the first use."""
         if self._csr_t is None:
-            if self.device.type == "cpu" and _native.available():
-                csr_t = CSR(*torch.ops.gatsparse.csr_transpose(list(self._csr), self.num_src))
-            else:
-                row = self._csr.row()
-                csr_t = _sort_by_row(self.col.long(), row, self.num_src, self.col.dtype)
+            with _recordable():
+                if self.device.type == "cpu" and _native.available():
+                    csr_t = CSR(*torch.ops.gatsparse.csr_transpose(list(self._csr), self.num_src))
+                else:
+                    row = self._csr.row()
+                    csr_t = _sort_by_row(self.col.long(), row, self.num_src, self.col.dtype)
             self._csr_t = csr_t
         return self._csr_t
 
@@ -215,9 +220,11 @@ class CSRGraph:
 
 
 class _Entry(NamedTuple):
+    """What was built of a tensor while it was in one state."""
+
     version: int
     data_ptr: int
-    graph: CSRGraph
+    graphs: dict[tuple[int, int], CSRGraph]
 
 
 _cache: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
@@ -249,15 +256,13 @@ def as_graph(edge_index: Tensor | CSRGraph, size: tuple[int, int]) -> CSRGraph:
     _check_edge_index(edge_index)
     if edge_index.is_inference():
         return CSRGraph.from_edge_index(edge_index, size=size)
-    if edge_index not in _cache:
-        _cache[edge_index] = {}
-    entries: dict[tuple[int, int], _Entry] = _cache[edge_index]
-    entry = entries.get(size)
-    key = (edge_index._version, edge_index.data_ptr())
-    if entry is None or (entry.version, entry.data_ptr) != key:
-        entry = _Entry(*key, CSRGraph.from_edge_index(edge_index, size=size))
-        entries[size] = entry
-    return entry.graph
+    state = (edge_index._version, edge_index.data_ptr())
+    entry: _Entry | None = _cache.get(edge_index)
+    if entry is None or entry[:2] != state:
+        entry = _cache[edge_index] = _Entry(*state, {})
+    if size not in entry.graphs:
+        entry.graphs[size] = CSRGraph.from_edge_index(edge_index, size=size)
+    return entry.graphs[size]
 
 
 def _sort_by_row(row: Tensor, col: Tensor, num_rows: int, dtype: torch.dtype) -> CSR:
@@ -278,9 +283,21 @@ def _check_edge_index(edge_index: Tensor) -> None:
 
 
 def _check_size(name: str, size: int) -> int:
-    if size < 0:
-        raise ValueError(f"{name}: expected >= 0, got {size}")
+    if not isinstance(size, (int, torch.SymInt)):
+        try:
+            size = operator.index(size)
+        except TypeError as error:
+            raise TypeError(f"{name}: expected an integer, got {size!r}") from error
+    if not 0 <= size <= _INT64_MAX:
+        raise ValueError(f"{name}: expected 0 .. 2**63 - 1, got {size}")
     return size
+
+
+def _recordable() -> AbstractContextManager[object]:
+    """A structure outlives the call that builds it, and must serve in training too, even
+    if that call is made in inference mode.
+    """
+    return nullcontext() if torch.compiler.is_compiling() else torch.inference_mode(False)
 
 
 def _check_range(name: str, index: Tensor, num_nodes: int) -> None:

@@ -7,6 +7,7 @@ import scipy.sparse
 import torch
 from hypothesis import given
 
+import gatsparse
 from gatsparse import CSRGraph, _native
 from gatsparse.graph import _cache, _sort_by_row, as_graph
 from gatsparse.testing import graph_zoo
@@ -121,8 +122,11 @@ def test_other_forms_of_edge_index_give_the_same_structure():
         (torch.tensor([[0], [2]]), {"size": (5, 2)}, IndexError, r"edge_index\[1\]"),
         (torch.tensor([[-(2**40)], [2]]), {}, IndexError, r"edge_index\[0\]"),
         (torch.tensor([[0], [0]]), {"num_nodes": 0}, IndexError, "got 0 at position 0"),
-        (torch.tensor([[0], [0]]), {"num_nodes": -1}, ValueError, "num_nodes: expected >= 0"),
-        (torch.tensor([[0], [0]]), {"size": (-1, 1)}, ValueError, r"size\[0\]: expected >= 0"),
+        (torch.tensor([[0], [0]]), {"num_nodes": -1}, ValueError, "num_nodes: expected 0 .. 2"),
+        (torch.tensor([[0], [0]]), {"num_nodes": 2**64}, ValueError, "num_nodes: expected 0"),
+        (torch.tensor([[0], [0]]), {"num_nodes": 3.5}, TypeError, "expected an integer, got 3.5"),
+        (torch.tensor([[0], [0]]), {"num_nodes": 2**45}, RuntimeError, "can't allocate memory"),
+        (torch.tensor([[0], [0]]), {"size": (-1, 1)}, ValueError, r"size\[0\]: expected 0"),
         (torch.tensor([[0], [0]]), {"num_nodes": 1, "size": (1, 1)}, ValueError, "got both"),
         (torch.tensor([[0], [0]]), {"index_dtype": torch.int8}, ValueError, "index_dtype"),
     ],
@@ -192,6 +196,26 @@ def test_inference_tensors_are_not_cached():
         edge_index[0, 0] = 2
         assert torch.equal(as_graph(edge_index, (3, 3)).edge_index(), edge_index)
         assert first.num_edges == 2
+
+
+def test_a_structure_built_in_inference_mode_serves_in_training():
+    edge_index = torch.randint(9, (2, 40))
+    conv = gatsparse.GATConv(3, 2)
+    x = torch.randn(9, 3)
+    with torch.inference_mode():
+        conv(x, edge_index)
+        graph = CSRGraph.from_edge_index(edge_index, 9)
+        assert graph.csr_t.ptr.numel() == 10
+    conv(x, edge_index).sum().backward()
+    conv(x, graph).sum().backward()
+
+
+def test_cache_keeps_one_state_of_a_tensor():
+    edge_index = torch.zeros(2, 20, dtype=torch.int64)
+    for n in range(2, 9):
+        edge_index.random_(0, n)
+        as_graph(edge_index, (n, n))
+    assert list(_cache[edge_index].graphs) == [(8, 8)]
 
 
 def test_to_and_repr():

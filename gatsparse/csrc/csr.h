@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <stdexcept>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -23,8 +25,14 @@ using Tensors = std::vector<Tensor>;
 
 void register_graph(StableLibrary& library);
 
-inline Tensor empty(std::vector<int64_t> sizes, ScalarType dtype) {
-  return torch::stable::empty(sizes, dtype);
+inline Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
+  try {
+    return torch::stable::empty(sizes, dtype);
+  } catch (const std::exception&) {  // across the stable ABI the reason is lost
+    std::string shape;
+    for (const int64_t size : sizes) shape += (shape.empty() ? "" : ", ") + std::to_string(size);
+    throw std::runtime_error("can't allocate memory: a tensor of shape [" + shape + "]");
+  }
 }
 
 inline void check_tensor(const Tensor& tensor, const char* name, ScalarType dtype,

@@ -28,10 +28,11 @@ inline Words philox(uint64_t seed, Words counter) {
   return counter;
 }
 
-// Philox of the counters (first + lane, 0, 1), for all lanes at once: word[k][lane]. The
-// last word keeps these numbers apart from those of edges.
+// Philox of the counters (first + lane, 0, 1), for all lanes at once: word k of a lane is
+// words[k * lanes + lane]. The last word keeps these numbers apart from those of edges.
 template <int lanes>
-inline void philox_lanes(uint64_t seed, uint64_t first, uint32_t (&word)[4][lanes]) {
+inline void philox_lanes(uint64_t seed, uint64_t first, uint32_t (&words)[4 * lanes]) {
+  uint32_t* word[4] = {words, words + lanes, words + 2 * lanes, words + 3 * lanes};
   uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
   for (int l = 0; l < lanes; ++l) {
     word[0][l] = static_cast<uint32_t>(first + l);

@@ -26,7 +26,16 @@ _HOOKS = (
     "_edge_update_forward_pre_hooks",
     "_edge_update_forward_hooks",
 )
-_MESSAGE_PASSING = ("message", "aggregate", "update", "edge_update")
+_MESSAGE_PASSING = ("message", "aggregate", "update", "edge_update", "propagate", "edge_updater")
+
+
+def _overrides(cls: type[torch_geometric.nn.GATConv], name: str) -> bool:
+    """Whether a user's subclass has a method of message passing of its own."""
+    method = getattr(cls, name)
+    if method is getattr(torch_geometric.nn.GATConv, name):
+        return False
+    # PyG generates these two for every class, each in a module named after it.
+    return not method.__module__.endswith(("_propagate", "_edge_updater"))
 
 
 class GATConv(torch_geometric.nn.GATConv):
@@ -173,6 +182,8 @@ class GATConv(torch_geometric.nn.GATConv):
             out = out + self.res(x_res)
         if self.bias is not None:
             out = out + self.bias
+        elif self.concat and self.res is None and out.requires_grad:
+            out = out.clone()  # it is a view of what backward needs; users may change it
         if return_attention_weights:
             return out, gat_attention_weights(alpha_src, alpha_dst, graph, **options)
         return out
@@ -206,11 +217,7 @@ class GATConv(torch_geometric.nn.GATConv):
             reasons.append("explain: an explainer masks messages")
         if any(getattr(self, hooks) for hooks in _HOOKS):
             reasons.append("message-passing hooks are registered")
-        if overridden := [
-            name
-            for name in _MESSAGE_PASSING
-            if getattr(type(self), name) is not getattr(torch_geometric.nn.GATConv, name)
-        ]:
+        if overridden := [name for name in _MESSAGE_PASSING if _overrides(type(self), name)]:
             reasons.append(f"{type(self).__name__} overrides {', '.join(overridden)}")
         if self.aggr not in ("add", "sum"):
             reasons.append(f"aggr={self.aggr!r}; expected 'add'")

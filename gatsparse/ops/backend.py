@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
 #: How an operator is computed; ``"auto"`` takes the best that can serve.
 Backend = Literal["auto", "fused", "scatter", "dense"]
+
+
+def transformed(*tensors: Tensor) -> bool:
+    """Whether forward-mode differentiation or a ``torch.func`` transform is at work.
+
+    Kernels know nothing of either: a tangent would be lost without an error.
+    """
+    if torch.compiler.is_compiling():
+        return False
+    return any(
+        torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # pyright: ignore
+        or forward_ad.unpack_dual(tensor).tangent is not None
+        for tensor in tensors
+    )
 
 
 def check(backend: Backend) -> None:

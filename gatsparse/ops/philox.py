@@ -15,7 +15,7 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 def draw_seed() -> Tensor:
     """A seed from torch's default generator, int64 ``[]`` on the CPU."""
-    return torch.randint(torch.iinfo(torch.int64).max, (), dtype=torch.int64)
+    return torch.randint(torch.iinfo(torch.int64).max, (), dtype=torch.int64, device="cpu")
 
 
 def philox(seed: Tensor, counter: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

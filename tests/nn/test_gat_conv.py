@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch_geometric.nn
 from hypothesis import given, settings
+from torch.utils.checkpoint import checkpoint
 
 import gatsparse
 from gatsparse import CSRGraph, GATConv
@@ -212,6 +213,41 @@ def test_overridden_message_is_used():
     doubled = Doubled(6, 5, heads=3, bias=False).double()
     doubled.load_state_dict(conv.state_dict())
     assert relative_error(doubled(x, edge_index), 2 * conv(x, edge_index)) <= 1e-12
+
+
+def test_overridden_propagate_is_used():
+    class Silent(GATConv):
+        def propagate(self, edge_index, size=None, **kwargs):  # noqa: ARG002
+            return torch.zeros_like(kwargs["x"][0])
+
+    conv = Silent(6, 5, heads=3, bias=False)
+    assert not conv(torch.randn(60, 6), ZOO["random"].edge_index).any()
+
+
+def test_changing_the_output_in_place():
+    edge_index, (num_nodes, _) = ZOO["random"]
+    for options in ({}, {"bias": False}, {"bias": False, "concat": False}):
+        conv = GATConv(6, 5, heads=3, **options)
+        conv(torch.randn(num_nodes, 6), edge_index).relu_().sum().backward()
+
+
+def test_activation_checkpointing():
+    edge_index, (num_nodes, _) = ZOO["random"]
+    x = torch.randn(num_nodes, 6, requires_grad=True)
+    conv = GATConv(6, 5, heads=3)
+    (expected,) = torch.autograd.grad(conv(x, edge_index).square().sum(), x)
+    out = checkpoint(conv, x, edge_index, use_reentrant=False)
+    (actual,) = torch.autograd.grad(out.square().sum(), x)
+    assert torch.equal(actual, expected)
+
+
+def test_returned_attention_in_bfloat16_is_that_of_the_sum():
+    edge_index, (num_nodes, _) = ZOO["random"]
+    conv = GATConv(6, 5, heads=3).bfloat16()
+    x = torch.randn(num_nodes, 6, dtype=torch.bfloat16)
+    _, ((_, i), alpha) = conv(x, edge_index, return_attention_weights=True)
+    sums = torch.zeros(num_nodes, 3).index_add(0, i, alpha)
+    assert relative_error(sums, torch.ones(num_nodes, 3)) <= 16 * torch.finfo().eps
 
 
 def test_float32_within_twice_the_error_of_pyg():

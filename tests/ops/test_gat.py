@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.autograd import forward_ad
 from torch_geometric.utils import add_self_loops, remove_self_loops, scatter, softmax
 
 from gatsparse import CSRGraph, _native
@@ -309,6 +310,32 @@ def test_double_backward():
         grad.sum().backward()
 
 
+def test_forward_mode_and_functional_transforms():
+    graph = ZOO["random"].csr()
+    inputs = tuple(t.detach() for t in gat_inputs(graph.size, 2, 3))
+
+    def function(*tensors, backend="auto"):
+        return gat_attention(*tensors, graph, backend=backend)
+
+    tangents = tuple(torch.randn_like(t) for t in inputs)
+    h = 1e-6
+    shifted = [
+        function(*(t + s * v for t, v in zip(inputs, tangents, strict=True))) for s in (h, -h)
+    ]
+    _, tangent = torch.func.jvp(function, inputs, tangents)
+    assert relative_error(tangent, (shifted[0] - shifted[1]) / (2 * h)) <= 1e-7
+    expected = torch.autograd.functional.jacobian(
+        lambda x: function(x, *inputs[1:]).sum(), inputs[0]
+    )
+    actual = torch.func.grad(lambda x: function(x, *inputs[1:]).sum())(inputs[0])
+    assert relative_error(actual, expected) <= 1e-12
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(inputs[0], tangents[0])
+        assert forward_ad.unpack_dual(function(dual, *inputs[1:])).tangent is not None
+        with pytest.raises(ValueError, match="forward-mode differentiation"):
+            function(dual, *inputs[1:], backend="fused")
+
+
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("backend", ["fused", "scatter"])
 def test_compile_without_graph_breaks(backend, dropout):
@@ -363,11 +390,29 @@ def test_nan_reaches_the_neighbours_and_nobody_else():
         assert out.isnan().sum() == 4
 
 
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 63, 64])
+def test_scores_of_minus_infinity(count):
+    """Wherever they stand in a row; a row of nothing else is NaN, as in torch.softmax."""
+    graph = CSRGraph.from_edge_index(
+        torch.stack([torch.arange(64), torch.zeros(64, dtype=torch.int64)]), size=(64, 2)
+    )
+    x, alpha_src, alpha_dst = (t.detach() for t in gat_inputs(graph.size, 2, 3))
+    alpha_src[:count] = -torch.inf
+    results = [gat_attention(x, alpha_src, alpha_dst, graph, backend=b) for b in BACKENDS]
+    assert results[0][0].isfinite().all() == (count < 64)
+    for result in results:
+        assert torch.equal(result[1], torch.zeros(2, 3, dtype=torch.float64))
+        assert torch.allclose(result, results[0], rtol=1e-12, equal_nan=True)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
         ({"x": torch.zeros(60, 2)}, ValueError, r"x: expected shape \[60, H, C\]"),
         ({"x": torch.zeros(59, 2, 3)}, ValueError, r"x: expected shape \[60, H, C\]"),
+        ({"x": torch.zeros(60, 2, 0)}, ValueError, "with H, C >= 1"),
+        ({"seed": 3, "dropout": 0.5}, TypeError, "seed: expected an int64 tensor, got int"),
+        ({"seed": torch.tensor([3]), "dropout": 0.5}, ValueError, r"seed: expected shape \[\]"),
         ({"x": torch.zeros(60, 2, 3).long()}, TypeError, "x: expected a floating point"),
         ({"x": None}, TypeError, "x: expected a tensor, got NoneType"),
         ({"alpha_src": torch.zeros(60, 3)}, ValueError, r"alpha_src: expected shape \[60, 2\]"),

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatsparse import _native
+from gatsparse.ops.backend import transformed
 from gatsparse.ops.philox import draw_seed
 
 _native.LIBRARY.define("dropout(Tensor x, float p, Tensor seed) -> Tensor")
@@ -62,6 +63,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         and x.device.type == "cpu"
         and x.layout == torch.strided
         and x.dtype in (torch.float32, torch.float64, torch.bfloat16)
+        and not transformed(x)
     )
     if not served or p == 1.0:
         return F.dropout(x, p)

@@ -12,9 +12,8 @@ template <class T>
 void drop_group(const T* x, T* out, int64_t n, int64_t group, uint64_t seed,
                 uint32_t threshold, acc_t<T> scale) {
   using A = acc_t<T>;
-  uint32_t word[4][kLanes];
-  philox_lanes<kLanes>(seed, static_cast<uint64_t>(group) * kLanes, word);
-  const uint32_t* words = word[0];
+  uint32_t words[kGroup];
+  philox_lanes<kLanes>(seed, static_cast<uint64_t>(group) * kLanes, words);
 #pragma omp simd
   for (int64_t k = 0; k < n; ++k)
     out[k] = static_cast<T>(static_cast<A>(x[k]) * (words[k] >= threshold ? scale : A(0)));
@@ -27,7 +26,7 @@ Tensor dropout(const Tensor& x, double p, const Tensor& seed) {
   const uint64_t key = static_cast<uint64_t>(*seed.const_data_ptr<int64_t>());
   const uint32_t threshold = static_cast<uint32_t>(p * 4294967296.0);
   const int64_t n = x.numel();
-  Tensor out = torch::stable::empty_like(x);
+  Tensor out = empty({x.sizes().begin(), x.sizes().end()}, x.scalar_type());
   dispatch_storage(x, [&](auto storage) {
     using T = typename decltype(storage)::type;
     const T* source = x.const_data_ptr<T>();

@@ -49,7 +49,9 @@ def gat_attention(
             the same numbers, or ``"auto"``, the best that can serve.
 
     Scores are computed in float32 or better, whatever the dtype of :obj:`x`. NaN in a
-    row of :obj:`x` or :obj:`alpha_src` reaches the destinations of its node.
+    row of :obj:`x` or :obj:`alpha_src` reaches the destinations of its node, and with
+    ``"dense"`` all of them. A destination all of whose scores are -inf gets NaN, as in
+    :func:`torch.softmax`.
 
     Returns:
         Tensor: ``[N_dst, H, C]``, of the dtype of :obj:`x`.
@@ -59,9 +61,12 @@ def gat_attention(
         ValueError: If shapes or devices contradict each other, :obj:`dropout` is not in
             0 .. 1, or the named backend cannot serve.
     """
-    _check_inputs(x, alpha_src, alpha_dst, graph)
+    _check_graph(graph)
+    _check_features(x, graph)
+    _check_node_terms(alpha_src, alpha_dst, graph, heads=x.size(1))
     seed = _seed(dropout, seed)
-    name = choose(backend, {"fused": fused.unmet(x), "scatter": [], "dense": []})
+    unmet = {"fused": fused.unmet(x, alpha_src, alpha_dst), "scatter": [], "dense": []}
+    name = choose(backend, unmet)
     compute = {"fused": fused, "scatter": scatter, "dense": dense}[name].gat_attention
     dtype = torch.promote_types(x.dtype, torch.float32)
     return compute(
@@ -101,11 +106,20 @@ def gat_attention_weights(
         are no self-loops first, then one loop of each node, as PyG returns them.
 
     Raises:
-        ValueError: If :obj:`dropout` is not in 0 .. 1.
+        TypeError, ValueError: As :func:`gat_attention`.
     """
+    _check_graph(graph)
+    _check_node_terms(alpha_src, alpha_dst, graph)
     seed = _seed(dropout, seed)
+    dtype = torch.promote_types(alpha_src.dtype, torch.float32)
     return scatter.gat_attention_weights(
-        alpha_src, alpha_dst, graph, add_self_loops, negative_slope, dropout, seed
+        alpha_src.to(dtype),
+        alpha_dst.to(dtype),
+        graph,
+        add_self_loops,
+        negative_slope,
+        dropout,
+        seed,
     )
 
 
@@ -114,28 +128,48 @@ def _seed(dropout: float, seed: Tensor | None) -> Tensor | None:
         raise ValueError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
     if dropout == 0.0:
         return None
-    return draw_seed() if seed is None else seed
+    if seed is None:
+        return draw_seed()
+    if not isinstance(seed, Tensor) or seed.dtype != torch.int64:
+        got = seed.dtype if isinstance(seed, Tensor) else type(seed).__name__
+        raise TypeError(f"seed: expected an int64 tensor, got {got}")
+    if seed.dim() != 0:
+        raise ValueError(f"seed: expected shape [], got {list(seed.shape)}")
+    return seed
 
 
-def _check_inputs(x: Tensor, alpha_src: Tensor, alpha_dst: Tensor, graph: CSRGraph) -> None:
+def _check_graph(graph: CSRGraph) -> None:
     if not isinstance(graph, CSRGraph):
         raise TypeError(f"graph: expected a CSRGraph, got {type(graph).__name__}")
-    for name, tensor in (("x", x), ("alpha_src", alpha_src), ("alpha_dst", alpha_dst)):
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
-        if not tensor.is_floating_point():
-            raise TypeError(f"{name}: expected a floating point tensor, got {tensor.dtype}")
-        if tensor.device != graph.device:
-            raise ValueError(
-                f"{name}: expected on {graph.device}, as graph is, got {tensor.device}"
-            )
-    if x.dim() != 3 or x.size(0) != graph.num_src:
-        raise ValueError(f"x: expected shape [{graph.num_src}, H, C], got {list(x.shape)}")
+
+
+def _check_features(x: Tensor, graph: CSRGraph) -> None:
+    _check_tensor("x", x, graph)
+    if x.dim() != 3 or x.size(0) != graph.num_src or 0 in x.shape[1:]:
+        raise ValueError(
+            f"x: expected shape [{graph.num_src}, H, C] with H, C >= 1, got {list(x.shape)}"
+        )
+
+
+def _check_node_terms(
+    alpha_src: Tensor, alpha_dst: Tensor, graph: CSRGraph, heads: int | None = None
+) -> None:
     for name, tensor, rows in (
         ("alpha_src", alpha_src, graph.num_src),
         ("alpha_dst", alpha_dst, graph.num_dst),
     ):
-        if tensor.shape != (rows, x.size(1)):
+        _check_tensor(name, tensor, graph)
+        heads = tensor.size(-1) if heads is None and tensor.dim() == 2 else heads
+        if tensor.dim() != 2 or tensor.shape != (rows, heads):
             raise ValueError(
-                f"{name}: expected shape {[rows, x.size(1)]}, got {list(tensor.shape)}"
+                f"{name}: expected shape [{rows}, {heads or 'H'}], got {list(tensor.shape)}"
             )
+
+
+def _check_tensor(name: str, tensor: Tensor, graph: CSRGraph) -> None:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
+    if not tensor.is_floating_point():
+        raise TypeError(f"{name}: expected a floating point tensor, got {tensor.dtype}")
+    if tensor.device != graph.device:
+        raise ValueError(f"{name}: expected on {graph.device}, as graph is, got {tensor.device}")

@@ -35,6 +35,7 @@ struct Gat {
     num_dst = csr.num_rows;
     H = x_.size(1);
     C = x_.size(2);
+    STD_TORCH_CHECK(H > 0 && C > 0, "x: expected H, C >= 1, got ", H, ", ", C);
     num_loops = add_self_loops ? std::min(num_src, num_dst) : 0;
     check_tensor(x_, "x", x_.scalar_type(), {num_src, H, C});
     check_tensor(alpha_src_, "alpha_src", acc_dtype<T>(), {num_src, H});
@@ -176,7 +177,7 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType 
   BoundsFlag flag;
 
   const auto rows = [&](auto H, int64_t first, int64_t last) {
-    std::vector<A> weight(kBlock * H), block_max(H), scale(H, A(1)), total(HC);
+    std::vector<A> weight(kBlock * H), block_max(H), shift(H), scale(H, A(1)), total(HC);
     for (int64_t i = first; i < last; ++i) {
       const A* alpha_i = g.alpha_dst + i * H;
       A* max = score_max + i * H;
@@ -185,8 +186,11 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType 
       std::fill(sum, sum + H, A(0));
       std::fill(total.begin(), total.end(), A(0));
 
+      bool isolated = true;
+
       const auto visit = [&](const Block& block) {
         const int64_t n = block.size;
+        isolated &= n == 0;
         std::copy(max, max + H, block_max.begin());
         for (int64_t b = 0; b < n; ++b) {
           const A* alpha_j = g.alpha_src + block.id[b] * H;
@@ -204,10 +208,13 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType 
           sum[h] *= shrink;
           for (int64_t c = 0; c < C; ++c) total[h * C + c] *= shrink;
         }
+        // Scores of -inf so far have weight 0, whatever is to come.
+        for (int64_t h = 0; h < H; ++h)
+          shift[h] = max[h] == -std::numeric_limits<A>::infinity() ? A(0) : max[h];
         for (int64_t b = 0; b < n; ++b) {
 #pragma omp simd
           for (int64_t h = 0; h < H; ++h)
-            weight[b * H + h] = exp_nonpositive(weight[b * H + h] - max[h]);
+            weight[b * H + h] = exp_nonpositive(weight[b * H + h] - shift[h]);
         }
         for (int64_t b = 0; b < n; ++b)
           for (int64_t h = 0; h < H; ++h) sum[h] += weight[b * H + h];
@@ -223,8 +230,8 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType 
       Block block;
       for (int64_t e = g.csr.ptr[i]; e < g.csr.ptr[i + 1]; ++e) {
         if (e + 2 * kAhead < num_edges)
-          prefetch_row(g.alpha_src + g.csr.index[e + 2 * kAhead] * H, H);
-        if (e + kAhead < num_edges) prefetch_row(g.x + g.csr.index[e + kAhead] * HC, HC);
+          prefetch_row(g.alpha_src + int64_t{1} * H * g.csr.index[e + 2 * kAhead], H);
+        if (e + kAhead < num_edges) prefetch_row(g.x + HC * g.csr.index[e + kAhead], HC);
         const int64_t j = g.csr.index[e];
         if (!flag.in_bounds(j, g.num_src) || (g.num_loops > 0 && j == i)) continue;
         if (block.size == kBlock) visit(block), block.size = 0;
@@ -235,8 +242,7 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType 
       visit(block);
 
       for (int64_t h = 0; h < H; ++h) {
-        // Without edges the sum is 0. A NaN is not 0, and must reach the output.
-        const A norm = sum[h] == A(0) ? A(0) : A(1) / sum[h];
+        const A norm = isolated ? A(0) : A(1) / sum[h];
         for (int64_t c = 0; c < C; ++c)
           out[i * HC + h * C + c] = static_cast<T>(total[h * C + c] * norm);
       }
@@ -326,8 +332,8 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Gat<T, index_t>& g,
       Block block;
       for (int64_t t = csr_t.ptr[j]; t < csr_t.ptr[j + 1]; ++t) {
         if (t + kAhead < num_edges) {
-          prefetch_row(dst_terms + csr_t.index[t + kAhead] * 4 * H, 4 * H);
-          prefetch_row(grad_out + csr_t.index[t + kAhead] * HC, HC);
+          prefetch_row(dst_terms + int64_t{4} * H * csr_t.index[t + kAhead], 4 * H);
+          prefetch_row(grad_out + HC * csr_t.index[t + kAhead], HC);
         }
         const int64_t i = csr_t.index[t], e = csr_t.perm[t];
         if (!flag.in_bounds(i, g.num_dst) || !flag.in_bounds(e, num_edges)) continue;
@@ -363,6 +369,7 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Gat<T, index_t>& g,
   flag.check("csr_t: index out of range");
   return {grad_x_, grad_alpha_src_, grad_alpha_dst_};
 }
+
 std::tuple<Tensor, Tensor, Tensor> gat(const Tensor& x, const Tensor& alpha_src,
                                        const Tensor& alpha_dst, Tensors csr, Tensors /*csr_t*/,
                                        bool add_self_loops, double negative_slope,

@@ -46,7 +46,7 @@ def gat_attention(
     row_max = score.detach().amax(1, keepdim=True) if graph.num_src > 0 else score.sum(1, True)
     weight = (score - row_max.masked_fill(row_max == -torch.inf, 0)).exp()
     row_sum = (count * weight).sum(1, keepdim=True)
-    alpha = weight / row_sum.masked_fill(row_sum == 0, 1)
+    alpha = weight / row_sum.masked_fill(count.sum(1, keepdim=True) == 0, 1)
     return torch.einsum("ijh,jhc->ihc", (alpha * kept).to(x.dtype), x)
 
 

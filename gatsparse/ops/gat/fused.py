@@ -32,6 +32,7 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
+from gatsparse.ops.backend import transformed
 
 _STRUCTURE = (
     "Tensor[] csr, Tensor[] csr_t, bool add_self_loops, float negative_slope, "
@@ -68,8 +69,9 @@ def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
 
 
 def _backward(ctx: Any, grad_out: Tensor, *_: Tensor) -> tuple:
-    *saved, seed = ctx.saved_tensors[:7]
-    csr, csr_t = ctx.saved_tensors[7:10], ctx.saved_tensors[10:]
+    tensors = ctx.saved_tensors  # once: each access unpacks them anew
+    *saved, seed = tensors[:7]
+    csr, csr_t = tensors[7:10], tensors[10:]
     grads = torch.ops.gatsparse.gat_backward(
         grad_out.contiguous(), *saved, csr, csr_t, *ctx.options, seed
     )
@@ -88,9 +90,11 @@ torch.library.register_autograd(
 torch.library.register_autograd("gatsparse::gat_backward", _double_backward, lib=_native.LIBRARY)
 
 
-def unmet(x: Tensor) -> list[str]:
-    """What keeps the fused backend from serving features :obj:`x`; empty if nothing does."""
+def unmet(x: Tensor, alpha_src: Tensor, alpha_dst: Tensor) -> list[str]:
+    """What keeps the fused backend from serving these tensors; empty if nothing does."""
     reasons = []
+    if transformed(x, alpha_src, alpha_dst):
+        reasons.append("forward-mode differentiation and torch.func need backend='scatter'")
     if x.device.type != "cpu":
         reasons.append(f"x lies on {x.device.type!r}; there are kernels for 'cpu'")
     elif not _native.available():

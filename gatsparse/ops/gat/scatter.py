@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
+from gatsparse.ops.backend import transformed
 from gatsparse.ops.gat.edges import edges
 from gatsparse.ops.philox import edge_dropout
 
@@ -23,8 +24,8 @@ except (ImportError, OSError):  # OSError: one that was built for another torch
 def scatter_softmax(score: Tensor, index: Tensor, num_rows: int) -> Tensor:
     r"""Softmax over the entries of each row.
 
-    torch-scatter's where it is installed, else, and under :func:`torch.compile`, which
-    cannot trace that, the same in torch's own operations.
+    torch-scatter's where it is installed, else, and under :func:`torch.compile` and
+    ``torch.func``, which know nothing of it, the same in torch's own operations.
 
     Args:
         score (Tensor): ``[E, H]``.
@@ -34,7 +35,8 @@ def scatter_softmax(score: Tensor, index: Tensor, num_rows: int) -> Tensor:
     Returns:
         Tensor: ``[E, H]``.
     """
-    if torch_scatter is not None and not torch.compiler.is_compiling():
+    traced = torch.compiler.is_compiling() or transformed(score)
+    if torch_scatter is not None and not traced:
         return torch_scatter.scatter_softmax(score, index, dim=0, dim_size=num_rows)
     index = index[:, None].expand_as(score)
     row_max = score.new_zeros(num_rows, score.size(1))
