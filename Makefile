@@ -23,7 +23,7 @@ bench: setup
 test: setup
 	$(BIN)/python -m pytest
 
-lint: $(STAMP)/package
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
