@@ -53,11 +53,14 @@ struct Gat {
     return static_cast<uint64_t>(*seed->const_data_ptr<int64_t>());
   }
 
-  A leaky_relu(A score) const { return score > A(0) ? score : slope * score; }
-
   // Dropout belongs to the edge as the caller numbered it; loop i follows the edges.
   int64_t loop_id(int64_t i) const { return csr.num_entries + i; }
 };
+
+template <class A>
+GATSPARSE_INLINE A leaky_relu(A score, A slope) {
+  return score > A(0) ? score : slope * score;
+}
 
 // Calls f(n) for n = H at compile time where H is common, so that loops over heads unroll.
 template <class F>
@@ -176,27 +179,35 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType 
   A* weight_sum = weight_sum_.mutable_data_ptr<A>();
   BoundsFlag flag;
 
-  const auto rows = [&](auto H, int64_t first, int64_t last) {
-    std::vector<A> weight(kBlock * H), block_max(H), shift(H), scale(H, A(1)), total(HC);
+  const auto rows = [&](auto heads, int64_t first, int64_t last) {
+    // Locals, which no store can change: else the loops over heads do not vectorise.
+    const int64_t H = heads;
+    const A slope = g.slope;
+    std::vector<A> buffer(kBlock * H + 3 * H + HC);
+    A* const weight = buffer.data();
+    A* const block_max = weight + kBlock * H;
+    A* const shift = block_max + H;
+    A* const scale = shift + H;
+    A* const total = scale + H;
     for (int64_t i = first; i < last; ++i) {
       const A* alpha_i = g.alpha_dst + i * H;
       A* max = score_max + i * H;
       A* sum = weight_sum + i * H;
       std::fill(max, max + H, -std::numeric_limits<A>::infinity());
       std::fill(sum, sum + H, A(0));
-      std::fill(total.begin(), total.end(), A(0));
+      std::fill(total, total + HC, A(0));
 
       bool isolated = true;
 
       const auto visit = [&](const Block& block) {
         const int64_t n = block.size;
         isolated &= n == 0;
-        std::copy(max, max + H, block_max.begin());
+        std::copy(max, max + H, block_max);
         for (int64_t b = 0; b < n; ++b) {
           const A* alpha_j = g.alpha_src + block.id[b] * H;
 #pragma omp simd
           for (int64_t h = 0; h < H; ++h) {
-            const A score = g.leaky_relu(alpha_j[h] + alpha_i[h]);
+            const A score = leaky_relu(alpha_j[h] + alpha_i[h], slope);
             weight[b * H + h] = score;
             block_max[h] = block_max[h] < score ? score : block_max[h];
           }
@@ -220,11 +231,11 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType 
           for (int64_t h = 0; h < H; ++h) sum[h] += weight[b * H + h];
         if (g.dropout.active()) {
           for (int64_t b = 0; b < n; ++b) {
-            g.dropout(block.edge[b], H, scale.data());
+            g.dropout(block.edge[b], H, scale);
             for (int64_t h = 0; h < H; ++h) weight[b * H + h] *= scale[h];
           }
         }
-        add_weighted_rows(g.x, block.id, n, weight.data(), H, C, total.data());
+        add_weighted_rows(g.x, block.id, n, weight, H, C, total);
       };
 
       Block block;
@@ -300,33 +311,40 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Gat<T, index_t>& g,
     }
   });
 
-  const auto rows = [&](auto H, int64_t first, int64_t last) {
-    std::vector<A> weight(kBlock * H), product(kBlock * H), scale(H, A(1));
-    std::vector<A> grad_alpha_j(H), grad_x_j(HC);
+  const auto rows = [&](auto heads, int64_t first, int64_t last) {
+    const int64_t H = heads;
+    const A slope = g.slope;
+    std::vector<A> buffer(2 * kBlock * H + 2 * H + HC);
+    A* const weight = buffer.data();
+    A* const product = weight + kBlock * H;
+    A* const scale = product + kBlock * H;
+    A* const grad_alpha_j = scale + H;
+    A* const grad_x_j = grad_alpha_j + H;
+    std::fill(scale, scale + H, A(1));
     for (int64_t j = first; j < last; ++j) {
       const A* alpha_j = g.alpha_src + j * H;
-      std::fill(grad_x_j.begin(), grad_x_j.end(), A(0));
-      std::fill(grad_alpha_j.begin(), grad_alpha_j.end(), A(0));
+      std::fill(grad_x_j, grad_x_j + HC, A(0));
+      std::fill(grad_alpha_j, grad_alpha_j + H, A(0));
 
       const auto visit = [&](const Block& block) {
         const int64_t n = block.size;
-        inner_products(grad_out, block.id, n, g.x + j * HC, H, C, product.data());
+        inner_products(grad_out, block.id, n, g.x + j * HC, H, C, product);
         for (int64_t b = 0; b < n; ++b) {
-          if (g.dropout.active()) g.dropout(block.edge[b], H, scale.data());
+          if (g.dropout.active()) g.dropout(block.edge[b], H, scale);
           const A* terms = dst_terms + block.id[b] * 4 * H;
           A* grad_edge = grad_score + block.slot[b] * H;
 #pragma omp simd
           for (int64_t h = 0; h < H; ++h) {
             const A score = alpha_j[h] + terms[h];
-            const A p = exp_nonpositive(g.leaky_relu(score) - terms[H + h]) * terms[2 * H + h];
+            const A p = exp_nonpositive(leaky_relu(score, slope) - terms[H + h]) * terms[2 * H + h];
             const A grad = p * (scale[h] * product[b * H + h] - terms[3 * H + h]) *
-                           (score > A(0) ? A(1) : g.slope);
+                           (score > A(0) ? A(1) : slope);
             weight[b * H + h] = p * scale[h];
             grad_edge[h] = grad;
             grad_alpha_j[h] += grad;
           }
         }
-        add_weighted_rows(grad_out, block.id, n, weight.data(), H, C, grad_x_j.data());
+        add_weighted_rows(grad_out, block.id, n, weight, H, C, grad_x_j);
       };
 
       Block block;
@@ -346,7 +364,7 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Gat<T, index_t>& g,
       visit(block);
 
       for (int64_t k = 0; k < HC; ++k) grad_x[j * HC + k] = static_cast<T>(grad_x_j[k]);
-      std::copy(grad_alpha_j.begin(), grad_alpha_j.end(), grad_alpha_src + j * H);
+      std::copy(grad_alpha_j, grad_alpha_j + H, grad_alpha_src + j * H);
     }
   };
   parallel_rows(g.num_src, csr_t.ptr, [&](int64_t first, int64_t last) {
