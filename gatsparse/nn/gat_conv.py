@@ -144,10 +144,7 @@ class GATConv(torch_geometric.nn.GATConv):
             IndexError: If an index of :obj:`edge_index` names no node.
         """
         if unmet := self._unmet(edge_index, edge_attr):
-            if self.backend in ("fused", "dense"):
-                raise ValueError(
-                    f"backend={self.backend!r} cannot serve this call: " + "; ".join(unmet)
-                )
+            backends.choose(self.backend, {"fused": unmet, "dense": unmet, "scatter": []})
             if isinstance(edge_index, CSRGraph):
                 edge_index, size = edge_index.edge_index(), edge_index.size
             return super().forward(  # pyright: ignore[reportCallIssue]

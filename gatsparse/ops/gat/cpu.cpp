@@ -241,7 +241,7 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType 
       Block block;
       for (int64_t e = g.csr.ptr[i]; e < g.csr.ptr[i + 1]; ++e) {
         if (e + 2 * kAhead < num_edges)
-          prefetch_row(g.alpha_src + int64_t{1} * H * g.csr.index[e + 2 * kAhead], H);
+          prefetch_row(g.alpha_src + H * g.csr.index[e + 2 * kAhead], H);
         if (e + kAhead < num_edges) prefetch_row(g.x + HC * g.csr.index[e + kAhead], HC);
         const int64_t j = g.csr.index[e];
         if (!flag.in_bounds(j, g.num_src) || (g.num_loops > 0 && j == i)) continue;
@@ -350,7 +350,7 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Gat<T, index_t>& g,
       Block block;
       for (int64_t t = csr_t.ptr[j]; t < csr_t.ptr[j + 1]; ++t) {
         if (t + kAhead < num_edges) {
-          prefetch_row(dst_terms + int64_t{4} * H * csr_t.index[t + kAhead], 4 * H);
+          prefetch_row(dst_terms + 4 * H * csr_t.index[t + kAhead], 4 * H);
           prefetch_row(grad_out + HC * csr_t.index[t + kAhead], HC);
         }
         const int64_t i = csr_t.index[t], e = csr_t.perm[t];
