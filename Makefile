@@ -10,9 +10,10 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 # Every step prints what it does; one that fails prints its name last.
 step = @printf '\n==> %s\n' "$(1)"
+needs = @command -v $(1) > /dev/null $(call fail,$(1),it is missing: apt-get install $(2))
 fail = || { printf '\n*** failed: %s\n    %s\n' "$(1)" "$(2)" >&2; exit 1; }
 
-.PHONY: setup bench test lint clean
+.PHONY: setup bench test lint sanitize check-compilers clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)/scatter $(STAMP)/package
@@ -27,6 +28,45 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# The kernels with AddressSanitizer and UndefinedBehaviorSanitizer, in an environment of their
+# own that shares all other packages. TESTS=... runs some of the tests.
+TESTS   := tests/ops tests/test_graph.py tests/test_native.py
+SAN     := build/sanitize
+purelib := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+
+sanitize: setup
+	$(call step,kernels with sanitizers)
+	$(call needs,g++,g++)
+	@$(BIN)/python -m venv --without-pip $(SAN)
+	@$(BIN)/python $(purelib) > $$($(SAN)/bin/python $(purelib))/shared.pth
+	@$(PIP) --python $(SAN)/bin/python install --no-build-isolation --no-deps -e . \
+	  -C build-dir=$(SAN)/build -C cmake.define.GATSPARSE_SANITIZE=ON \
+	  -C cmake.define.CMAKE_CXX_COMPILER=g++ $(call fail,sanitize,pip printed the reason above)
+	$(call step,tests with sanitizers)
+	@LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	  $(SAN)/bin/python -m pytest --capture=sys $(TESTS)
+
+# Without warnings, for every instruction set of the target. For arm64 there is no torch to
+# link with, and nothing is run.
+CLANGXX = $(notdir $(shell command -v clang++ || echo clang++-14))
+
+check-compilers: setup
+	$(call compile,g++,g++)
+	$(call compile,$(CLANGXX),clang-14)
+	$(call compile,aarch64-linux-gnu-g++,g++-aarch64-linux-gnu,-DCMAKE_SYSTEM_NAME=Linux \
+	  -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DTORCH_CPU_LIBRARY=)
+
+# Of a compiler, its Debian package and options for CMake.
+define compile
+	$(call step,compiling with $(1))
+	$(call needs,$(1),$(2))
+	@PATH="$(abspath $(BIN)):$$PATH" && \
+	  cmake -G Ninja -S gatsparse/csrc -B build/check-$(1) -DCMAKE_CXX_COMPILER=$(1) \
+	    -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DPython_EXECUTABLE=$(abspath $(BIN)/python) $(3) && \
+	  cmake --build build/check-$(1) $(call fail,$(1),the compiler printed the reason above)
+endef
 
 clean:
 	rm -rf $(VENV) build dist

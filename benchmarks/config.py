@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentError
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from jsonargparse import ArgumentParser
+
+#: The layers that can be measured alone; PyG's class is called that, and ``Conv``.
+Layer = Literal["GAT", "GATv2"]
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,54 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
+class PowerLaw:
+    """A synthetic graph; see :func:`gatsparse.data.rmat`.
+
+    Args:
+        num_nodes: Number of nodes.
+        num_edges: Number of directed edges.
+    """
+
+    num_nodes: int
+    num_edges: int
+
+    def __post_init__(self) -> None:
+        _check(self, num_nodes=1, num_edges=0)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Single layers to measure: each layer in each shape on each graph.
+
+    Args:
+        graphs: Names of synthetic graphs, or of data sets.
+        layers: Which layers.
+        shapes: Heads times channels of each head, such as ``"8x16"``.
+        contenders: Who computes them; the contenders of the run if not given.
+        timing: Of the forward pass, of forward and backward pass, and of the operator.
+    """
+
+    graphs: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    shapes: tuple[str, ...]
+    contenders: tuple[str, ...] | None = None
+    timing: Timing = field(default_factory=Timing)
+
+    def __post_init__(self) -> None:
+        for shape in self.shapes:
+            if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", shape):
+                raise ValueError(f"shapes: expected HEADSxCHANNELS, such as 8x16, got {shape!r}")
+
+
+@dataclass(frozen=True)
 class BenchConfig:
     """A benchmark run.
 
     Args:
         out: Folder of the run: rows, report, plots. A run goes on with the rows it finds.
-        datasets: Names, as in ``gatsparse.data.load``.
         contenders: Names, as in the table of contenders.
+        datasets: Names, as in ``gatsparse.data.load``, of those that the two-layer model
+            is measured on.
         fallback: Data set that stands in for those that cannot be had.
         root: Folder in which data sets are looked for first.
         rounds: How often the contenders are timed in turn, each time in new processes;
@@ -67,15 +112,19 @@ class BenchConfig:
         threads: Threads of each measurement; one per core if not given.
         memory_limit: GB (1e9 bytes) of private memory that each measurement may take.
         time_limit: Seconds that each measurement may take.
-        seed: Of the weights that the gate compares on.
+        seed: Of the weights that the gate compares on, of synthetic graphs, and of the
+            features of single layers.
         inference: Timing of the forward pass.
         step: Timing of the training step.
         accuracy: Training runs.
+        graphs: Synthetic graphs by name.
+        in_channels: Width of the features that single layers take.
+        layers: Single layers to measure.
     """
 
     out: str
-    datasets: tuple[str, ...]
     contenders: tuple[str, ...]
+    datasets: tuple[str, ...] = ()
     fallback: str | None = None
     root: str | None = None
     rounds: int = 1
@@ -86,13 +135,19 @@ class BenchConfig:
     inference: Timing = field(default_factory=Timing)
     step: Timing = field(default_factory=Timing)
     accuracy: Accuracy = field(default_factory=Accuracy)
+    graphs: dict[str, PowerLaw] = field(default_factory=dict)
+    in_channels: int = 128
+    layers: tuple[Sweep, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(self, rounds=0, memory_limit=0, time_limit=0)
+        _check(self, rounds=0, memory_limit=0, time_limit=0, in_channels=1)
         if self.threads is not None:
             _check(self, threads=1)
-        if not self.datasets:
-            raise ValueError("datasets: expected at least one, got none")
+        if not self.datasets and not self.layers:
+            raise ValueError("datasets: expected at least one, or layers, got none")
+        for name in self.graphs:
+            if " " in name:
+                raise ValueError(f"graphs: expected names without spaces, got {name!r}")
 
 
 def parse(path: str | Path, *overrides: str) -> BenchConfig:

@@ -1,4 +1,6 @@
-"""The table of contenders: one function, the two-layer GAT, computed in several ways."""
+"""The table of contenders: one function, the two-layer GAT or one of its layers, computed
+in several ways.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch_geometric.nn
 from torch import Tensor
 from torch_geometric.data import Data
 
+import gatsparse
+from benchmarks.config import Layer
 from gatsparse.nn import DenseGAT, build_gat, dense_adjacency
 from gatsparse.nn.dense import Form
 from gatsparse.nn.models import Kind
@@ -42,6 +47,19 @@ class Contender:
             model.compile()
         return model
 
+    def layer(self, name: Layer, in_channels: int, heads: int, channels: int) -> torch.nn.Module:
+        """A single layer, ``forward(x, edge_index) -> [N, heads * channels]``."""
+        assert self.kind != "dense"
+        if self.kind == "pyg":
+            layer = getattr(torch_geometric.nn, f"{name}Conv")(in_channels, channels, heads)
+        else:
+            backend = "scatter" if self.kind == "scatter" else "auto"
+            cls = getattr(gatsparse, f"{name}Conv")
+            layer = cls(in_channels, channels, heads, backend=backend)
+        if self.compiled:
+            layer.compile()
+        return layer
+
     def structure(self, data: Data) -> Tensor:
         """What the model takes beside the features: edges ``[2, E]``, or dense ``[N, N]``."""
         assert data.x is not None
@@ -68,3 +86,6 @@ CONTENDERS = {
     "dense-broadcast": Contender("dense", form="broadcast"),
     "dense-concat": Contender("dense", form="concat"),
 }
+
+#: Those of them that have single layers which take any graph.
+LAYER_CONTENDERS = tuple(name for name, item in CONTENDERS.items() if item.kind != "dense")

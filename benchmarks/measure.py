@@ -8,7 +8,8 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,14 @@ from benchmarks.config import Timing
 from benchmarks.results import Values
 
 _PACKAGES = ("torch", "torch-geometric", "torch-scatter", "gatsparse")
-_OWN_CODE = ("contenders.py", "gate.py", "measure.py", "worker.py")
+_OWN_CODE = (
+    "contenders.py",
+    "gate.py",
+    "layers.py",
+    "measure.py",
+    "operator.py",
+    "worker.py",
+)
 
 
 def repeat(function: Callable[[], object], timing: Timing) -> Values:
@@ -30,20 +38,43 @@ def repeat(function: Callable[[], object], timing: Timing) -> Values:
     Returns:
         Values: Median, 10th and 90th percentile in seconds, and the number of runs.
     """
-    _times(function, timing.warmup, repetitions=1)
-    times = _times(function, timing.seconds, timing.repetitions)
-    p10, median, p90 = np.quantile(times, [0.1, 0.5, 0.9]).tolist()
-    return Values(median=median, p10=p10, p90=p90, repetitions=len(times))
+    _times([function], timing.warmup, repetitions=1)
+    return _quantiles(_times([function], timing.seconds, timing.repetitions)[:, 0])
 
 
-def _times(function: Callable[[], object], seconds: float, repetitions: int) -> list[float]:
-    times: list[float] = []
+def alternate(
+    function: Callable[[], object], floor: Callable[[], object], timing: Timing
+) -> Values:
+    """As :func:`repeat`, with the floor in turn, so that a drift of the machine meets both.
+
+    Returns:
+        Values: As :func:`repeat`, and the median time of the floor.
+    """
+    _times([function, floor], timing.warmup, repetitions=1)
+    times = _times([function, floor], timing.seconds, timing.repetitions)
+    return replace(_quantiles(times[:, 0]), floor=float(np.median(times[:, 1])))
+
+
+def _times(
+    functions: Sequence[Callable[[], object]], seconds: float, repetitions: int
+) -> np.ndarray:
+    """Seconds ``[repetitions or more, functions]`` of functions that take turns."""
+    times: list[list[float]] = []
     end = time.perf_counter() + seconds
     while len(times) < repetitions or time.perf_counter() < end:
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return times
+        times.append([_seconds(function) for function in functions])
+    return np.array(times)
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def _quantiles(times: np.ndarray) -> Values:
+    p10, median, p90 = np.quantile(times, [0.1, 0.5, 0.9]).tolist()
+    return Values(median=median, p10=p10, p90=p90, repetitions=len(times))
 
 
 def resident() -> int:

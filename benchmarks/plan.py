@@ -6,10 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import NamedTuple
+from itertools import product
+from typing import NamedTuple, get_args
 
-from benchmarks.config import BenchConfig
-from benchmarks.results import Key, Measurement
+from benchmarks.config import BenchConfig, Layer, Timing
+from benchmarks.results import Key, Measurement, TimedLayer
+
+_TIMED_LAYERS: tuple[TimedLayer, ...] = get_args(TimedLayer)
 
 
 class Task(NamedTuple):
@@ -25,18 +28,67 @@ class Task(NamedTuple):
     round: int = 0
 
 
+class Case(NamedTuple):
+    """A layer of a shape on a graph, which a row names as ``"graph layer shape"``.
+
+    Args:
+        graph (str): Name of a synthetic graph or a data set.
+        layer (str): ``"GAT"`` or ``"GATv2"``.
+        shape (str): Heads times channels, such as ``"8x16"``.
+    """
+
+    graph: str
+    layer: Layer
+    shape: str
+
+    def __str__(self) -> str:
+        return " ".join(self)
+
+    @classmethod
+    def of(cls, task: Task) -> Case:
+        """The case of a timed layer."""
+        return cls(*task.dataset.split(" "))  # pyright: ignore[reportArgumentType]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """``(heads, channels)``."""
+        return split(self.shape)
+
+
+def split(shape: str) -> tuple[int, int]:
+    """``(heads, channels)`` of a shape such as ``"8x16"``."""
+    heads, channels = map(int, shape.split("x"))
+    return heads, channels
+
+
 def reference(dataset: str) -> Task:
     """The computation that all gates of a data set compare with."""
     return Task(dataset, "pyg", "reference")
 
 
-def requirement(task: Task) -> Task | None:
-    """The measurement that must have gone well before this one, if any."""
-    if task.measurement == "reference":
-        return None
-    if task.measurement == "gate":
-        return reference(task.dataset)
-    return Task(task.dataset, task.contender, "gate")
+def graph(name: str) -> Task:
+    """The drawing or loading of a graph that layers are measured on."""
+    return Task(name, "pyg", "graph")
+
+
+def source(task: Task) -> Task:
+    """The task that writes the file which a task needs."""
+    if task.measurement in _TIMED_LAYERS:
+        return graph(Case.of(task).graph)
+    return task if task.measurement == "graph" else reference(task.dataset)
+
+
+def requirements(task: Task) -> tuple[Task, ...]:
+    """The measurements that must have gone well before this one."""
+    match task.measurement:
+        case "reference" | "graph" | "layer gate":
+            return ()
+        case "gate":
+            return (source(task),)
+        case "inference" | "step" | "accuracy":
+            return (Task(task.dataset, task.contender, "gate"),)
+        case _:
+            return (source(task), Task(Case.of(task).layer, task.contender, "layer gate"))
 
 
 def datasets(config: BenchConfig, available: Callable[[str], bool]) -> list[str]:
@@ -72,6 +124,53 @@ def tasks(config: BenchConfig, dataset: str) -> list[Task]:
     ]
 
 
+def graphs(config: BenchConfig) -> list[str]:
+    """The graphs that layers are measured on."""
+    return list(dict.fromkeys(name for sweep in config.layers for name in sweep.graphs))
+
+
+def layer_tasks(config: BenchConfig, graph: str) -> list[Task]:
+    """All measurements of layers on a graph, and their gates, in the order in which they
+    are made. The operator alone is that of gatsparse.
+    """
+    found: list[Task] = []
+    for sweep in config.layers:
+        names = sweep.contenders or config.contenders
+        for layer, shape in product(sweep.layers, sweep.shapes) if graph in sweep.graphs else ():
+            found += [Task(layer, name, "layer gate") for name in names]
+            found += [
+                Task(str(Case(graph, layer, shape)), name, measurement, turn)
+                for turn in range(config.rounds)
+                for measurement in _TIMED_LAYERS
+                for name in names
+                if name == "gatsparse" or not measurement.startswith("operator")
+            ]
+    return list(dict.fromkeys(found))
+
+
+def layer_contenders(config: BenchConfig) -> list[str]:
+    """Who computes single layers."""
+    names = [name for sweep in config.layers for name in sweep.contenders or config.contenders]
+    return list(dict.fromkeys(names))
+
+
+def shapes(config: BenchConfig, layer: str) -> list[str]:
+    """The shapes in which a layer is measured."""
+    sweeps = [sweep for sweep in config.layers if layer in sweep.layers]
+    return list(dict.fromkeys(shape for sweep in sweeps for shape in sweep.shapes))
+
+
+def timing(task: Task, config: BenchConfig) -> Timing | None:
+    """How a layer is timed, by the first sweep that asks for it, if one does."""
+    case = Case.of(task)
+    for sweep in config.layers:
+        names = sweep.contenders or config.contenders
+        asked = case.graph in sweep.graphs and case.layer in sweep.layers
+        if asked and case.shape in sweep.shapes and task.contender in names:
+            return sweep.timing
+    return None
+
+
 def key(task: Task, config: BenchConfig, environment: Mapping[str, str | int]) -> Key:
     """The key of a task's row."""
     depends: dict[str, object] = {
@@ -89,5 +188,19 @@ def key(task: Task, config: BenchConfig, environment: Mapping[str, str | int]) -
             depends["timing"] = asdict(config.step)
         case "accuracy":
             depends["epochs"] = config.accuracy.epochs
+        case "graph":
+            depends |= _graph(task.dataset, config)
+        case "layer gate":
+            depends |= {"seed": config.seed, "shapes": shapes(config, task.dataset)}
+        case _:
+            depends |= _graph(Case.of(task).graph, config)
+            depends["in_channels"] = config.in_channels
+            found = timing(task, config)
+            depends["timing"] = None if found is None else asdict(found)
     text = json.dumps(depends, sort_keys=True)
     return Key(*task, settings=hashlib.sha256(text.encode()).hexdigest()[:12])
+
+
+def _graph(name: str, config: BenchConfig) -> dict[str, object]:
+    synthetic = config.graphs.get(name)
+    return {"graph": None if synthetic is None else asdict(synthetic), "seed": config.seed}

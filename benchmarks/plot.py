@@ -1,4 +1,4 @@
-"""The result of a run as bar charts."""
+"""The result of a run as charts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from benchmarks.layer_plot import layer_charts
 from benchmarks.results import Measurement, Values
 from benchmarks.summary import Summary
 
 
 def plot(folder: Path) -> list[Path]:
-    """Draws ``inference-time.png``, ``step-time.png`` and ``peak-memory.png`` in a run's folder.
+    """Draws charts in a run's folder: of models ``inference-time.png``, ``step-time.png`` and
+    ``peak-memory.png``, of single layers those of :func:`benchmarks.layer_plot.layer_charts`.
 
     Args:
         folder (Path): Folder of a run.
@@ -31,10 +33,14 @@ def plot(folder: Path) -> list[Path]:
         ("step-time", "step", "training step, median [ms]", _milliseconds),
         ("peak-memory", "step", "peak memory of the training step [GB]", _gigabytes),
     ]
+    figures = layer_charts(summary)
+    if summary.datasets():
+        for name, measurement, label, quantity in charts:
+            figures[name] = _chart(summary, measurement, label, quantity)
     paths = []
-    for name, measurement, label, quantity in charts:
+    for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
-        _chart(summary, measurement, label, quantity).savefig(paths[-1], dpi=150)
+        figure.savefig(paths[-1], dpi=150)
     return paths
 
 

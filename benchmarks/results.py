@@ -11,8 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-#: What can be measured of a contender on a data set; the reference is PyG in float64.
-Measurement = Literal["reference", "gate", "inference", "step", "accuracy"]
+#: What can be measured of a contender's model on a data set; the reference is PyG in float64.
+ModelMeasurement = Literal["reference", "gate", "inference", "step", "accuracy"]
+
+#: What can be timed of a contender's single layer on a graph, and of its operator alone.
+TimedLayer = Literal["forward", "forward+backward", "operator", "operator backward"]
+
+Measurement = ModelMeasurement | Literal["graph", "layer gate"] | TimedLayer
 
 #: How a measurement ended.
 Status = Literal["ok", "wrong", "unavailable", "out of memory", "out of time", "crashed"]
@@ -22,7 +27,8 @@ class Key(NamedTuple):
     """What a row is about; a measurement is finished if there is a row of its key.
 
     Args:
-        dataset (str): Name of the data set.
+        dataset (str): Name of the data set or graph; of the gate of a layer, that layer;
+            of a timed layer, all of :class:`benchmarks.plan.Case`.
         contender (str): Name of the contender.
         measurement (str): What was measured.
         round (int): Which repetition of the process; of the accuracy, the seed.
@@ -43,6 +49,7 @@ class Values:
     Args:
         median, p10, p90 (float): Quantiles of the time of one run, in seconds.
         repetitions (int): Number of runs that were timed.
+        floor (float): Median time of the gather floor in turn with them, in seconds.
         baseline (int): Bytes resident before the model and its structure were built.
         peak (int): Most bytes ever resident in the process.
         output_error, gradient_error (float): Largest error, relative to the largest entry
@@ -50,12 +57,14 @@ class Values:
         output_budget, gradient_budget (float): Largest errors that are allowed.
         accuracy (float): Test accuracy, 0 .. 1.
         seconds (float): Wall time of a training run, while others run too.
+        num_nodes, num_edges (int): Of a graph.
     """
 
     median: float | None = None
     p10: float | None = None
     p90: float | None = None
     repetitions: int | None = None
+    floor: float | None = None
     baseline: int | None = None
     peak: int | None = None
     output_error: float | None = None
@@ -64,6 +73,8 @@ class Values:
     gradient_budget: float | None = None
     accuracy: float | None = None
     seconds: float | None = None
+    num_nodes: int | None = None
+    num_edges: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks import gate, plan, worker
 from benchmarks.config import BenchConfig
-from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.contenders import CONTENDERS, LAYER_CONTENDERS, Contender
 from benchmarks.isolate import Call, Outcome, isolated
 from benchmarks.measure import environment
 from benchmarks.plan import Task
-from benchmarks.report import describe
 from benchmarks.results import Key, Row, Store, Values, open_store
 from benchmarks.summary import save_settings
+from benchmarks.text import describe
 from gatsparse.data import NAMES
 
 Measure = Callable[[Task, Contender, BenchConfig, Path], Values]
+
+_SOURCES = ("reference", "graph")
 
 
 def run(config: BenchConfig, console: Console, measure: Measure = worker.measure) -> Path:
@@ -43,6 +45,8 @@ def run(config: BenchConfig, console: Console, measure: Measure = worker.measure
     """
     _check("contenders", (*config.contenders, *config.accuracy.contenders), CONTENDERS)
     _check("datasets", config.datasets, NAMES)
+    _check("graphs", plan.graphs(config), (*config.graphs, *NAMES))
+    _check("contenders", plan.layer_contenders(config), LAYER_CONTENDERS)
     _check("fallback", () if config.fallback is None else (config.fallback,), NAMES)
     folder = Path(config.out)
     for part in ("reference", "logs"):
@@ -75,9 +79,12 @@ class _Session:
         found = f"going on with {len(rows)} rows" if rows else "a new run"
         self.console.print(f"{self.folder}: {found}", soft_wrap=True)
         names = plan.datasets(self.config, self._available)
-        if not names:
-            raise ValueError(f"datasets: none of {list(self.config.datasets)} can be had")
+        wanted = plan.graphs(self.config)
+        graphs = [name for name in wanted if self._obtained(plan.graph(name))]
+        if not names and not graphs:
+            raise ValueError(f"datasets: none of {[*self.config.datasets, *wanted]} can be had")
         tasks = [task for name in names for task in plan.tasks(self.config, name)]
+        tasks += [task for name in graphs for task in plan.layer_tasks(self.config, name)]
         with Progress(
             BarColumn(),
             MofNCompleteColumn(),
@@ -99,14 +106,16 @@ class _Session:
             progress.update(bar, description="done")
 
     def _available(self, dataset: str) -> bool:
-        task = plan.reference(dataset)
-        self._make([task])
-        row = self._row(task)
-        if row is None or row.status != "unavailable":
-            return True
-        if self.config.fallback is not None:
+        obtained = self._obtained(plan.reference(dataset))
+        if not obtained and self.config.fallback is not None:
             self.console.print(f"Running on {self.config.fallback} instead of {dataset}.")
-        return False
+        return obtained
+
+    def _obtained(self, source: Task) -> bool:
+        """Makes what others need, and tells whether it is on this machine."""
+        self._make([source])
+        row = self._row(source)
+        return row is None or row.status != "unavailable"
 
     def _make(self, tasks: Iterable[Task], at_once: int = 1) -> None:
         """Measures, of these tasks, those that have no row and whose requirement is met."""
@@ -123,20 +132,19 @@ class _Session:
         return self.store.rows.get(plan.key(task, self.config, self.environment))
 
     def _due(self, task: Task) -> bool:
-        requirement = plan.requirement(task)
-        required = None if requirement is None else self._row(requirement)
-        met = requirement is None or (required is not None and required.status == "ok")
+        required = [self._row(requirement) for requirement in plan.requirements(task)]
+        met = all(row is not None and row.status == "ok" for row in required)
         return met and self._row(task) is None
 
     def _call(self, task: Task) -> Call:
-        reference = plan.key(plan.reference(task.dataset), self.config, self.environment)
+        source = plan.key(plan.source(task), self.config, self.environment)
         return Call(
             self.measure,
             (
                 task,
                 CONTENDERS[task.contender],
                 self.config,
-                _reference_file(self.folder, reference),
+                _source_file(self.folder, source),
             ),
             memory_limit=self.config.memory_limit,
             time_limit=self.config.time_limit,
@@ -145,7 +153,7 @@ class _Session:
 
     def _record(self, task: Task, outcome: Outcome) -> None:
         status, detail = outcome.status, outcome.detail
-        if task.measurement == "gate" and status == "ok":
+        if task.measurement in ("gate", "layer gate") and status == "ok":
             failures = gate.failures(outcome.value)
             status, detail = ("wrong", "; ".join(failures)) if failures else ("ok", "")
         row = Row(
@@ -160,11 +168,11 @@ class _Session:
         self.console.print(describe(row), markup=False, highlight=False, soft_wrap=True)
 
 
-def _reference_file(folder: Path, key: Key) -> Path:
+def _source_file(folder: Path, key: Key) -> Path:
     return folder / "reference" / f"{key.dataset}-{key.settings}.pt"
 
 
 def _outdated(folder: Path, row: Row) -> bool:
     """Whether what was missing may be there now, or what others need is gone."""
-    lost = row.measurement == "reference" and not _reference_file(folder, row.key).exists()
+    lost = row.measurement in _SOURCES and not _source_file(folder, row.key).exists()
     return row.status == "unavailable" or (row.status == "ok" and lost)

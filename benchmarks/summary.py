@@ -7,12 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import get_args
 
 from benchmarks import config as configs
 from benchmarks import plan
 from benchmarks.config import BenchConfig
 from benchmarks.plan import Task
-from benchmarks.results import Key, Measurement, Row, Values, read
+from benchmarks.results import (
+    Key,
+    Measurement,
+    ModelMeasurement,
+    Row,
+    TimedLayer,
+    Values,
+    read,
+)
 
 
 def save_settings(folder: Path, config: BenchConfig, environment: Mapping[str, str | int]) -> None:
@@ -54,24 +63,37 @@ class Summary:
 
     def missing(self) -> list[Row]:
         """The rows of the data sets that could not be had."""
-        rows = [self.row(plan.reference(name)) for name in self.config.datasets]
+        sources = [plan.reference(name) for name in self.config.datasets]
+        sources += [plan.graph(name) for name in plan.graphs(self.config)]
+        rows = [self.row(source) for source in sources]
         return [row for row in rows if row is not None and row.status == "unavailable"]
 
     def datasets(self) -> list[str]:
         """The data sets that were measured on."""
-        missing = {row.dataset for row in self.missing()}
+        missing = {row.dataset for row in self.missing() if row.measurement == "reference"}
         return plan.datasets(self.config, lambda name: name not in missing)
+
+    def graphs(self) -> dict[str, Values]:
+        """The sizes of the graphs that layers were measured on."""
+        rows = {name: self.row(plan.graph(name)) for name in plan.graphs(self.config)}
+        return {name: row.values for name, row in rows.items() if row and row.status == "ok"}
 
     def all(self, dataset: str, contender: str, measurement: Measurement) -> list[Row]:
         """The rows of a measurement in all rounds, or of all seeds."""
-        tasks = plan.tasks(self.config, dataset)
-        rows = [self.row(task) for task in tasks if task[:3] == (dataset, contender, measurement)]
+        task = Task(dataset, contender, measurement)
+        if measurement in get_args(TimedLayer):
+            turns = [task._replace(round=turn) for turn in range(self.config.rounds)]
+        elif measurement in get_args(ModelMeasurement):
+            tasks = plan.tasks(self.config, dataset)
+            turns = [found for found in tasks if found[:3] == task[:3]]
+        else:
+            turns = [task]
+        rows = [self.row(turn) for turn in turns]
         return [row for row in rows if row is not None]
 
     def problem(self, dataset: str, contender: str, measurement: Measurement) -> Row | None:
         """The row that says why a measurement has no values, if one does."""
-        requirement = plan.requirement(Task(dataset, contender, measurement))
-        if requirement is not None:
+        for requirement in plan.requirements(Task(dataset, contender, measurement)):
             problem = self.problem(*requirement[:3])
             if problem is not None:
                 return problem
@@ -87,11 +109,14 @@ class Summary:
         def middle(name: str) -> float:
             return median(getattr(row.values, name) for row in rows)
 
+        has_floor = rows[0].values.floor is not None
+
         return Values(
             median=middle("median"),
             p10=middle("p10"),
             p90=middle("p90"),
             repetitions=sum(row.values.repetitions or 0 for row in rows),
+            floor=middle("floor") if has_floor else None,
             baseline=int(middle("baseline")),
             peak=int(middle("peak")),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
@@ -12,13 +13,13 @@ from torch import Tensor
 from torch_geometric import seed_everything
 from torch_geometric.data import Data
 
-from benchmarks import gate
+from benchmarks import gate, layers
 from benchmarks.config import BenchConfig, Timing
 from benchmarks.contenders import Contender
 from benchmarks.isolate import UnavailableError
 from benchmarks.measure import peak, repeat, resident
 from benchmarks.plan import Task
-from benchmarks.results import Values
+from benchmarks.results import ModelMeasurement, Values
 from gatsparse.data import DatasetNotFoundError
 from gatsparse.train import ModelConfig, TrainConfig, fit, load_task
 
@@ -30,7 +31,7 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
         task (Task): What to measure.
         contender (Contender): Of whom.
         config (BenchConfig): How.
-        reference (Path): File of the weights and the result of the gate.
+        reference (Path): File of the weights and the result of the gate, or of a graph.
 
     Raises:
         UnavailableError: If the data set or a package is missing.
@@ -40,6 +41,8 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
     elif config.threads is not None:
         torch.set_num_threads(config.threads)
     _require(contender)
+    if task.measurement not in get_args(ModelMeasurement):
+        return layers.measure(task, contender, config, reference)
     recipe = TrainConfig(
         dataset=task.dataset,
         root=None if config.root is None else Path(config.root),
@@ -63,7 +66,7 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
             values = _inference(contender, data, config.inference)
         case "step":
             values = _step(contender, data, config.step, recipe)
-        case "accuracy":
+        case _:
             values = _accuracy(contender, data, recipe, seed=task.round)
     return replace(values, baseline=baseline, peak=peak())
 

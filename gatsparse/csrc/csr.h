@@ -8,6 +8,10 @@
 #include <torch/headeronly/core/ScalarType.h>
 #include <torch/headeronly/util/BFloat16.h>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -25,9 +29,25 @@ using Tensors = std::vector<Tensor>;
 
 void register_graph(StableLibrary& library);
 
+// Asks for huge pages behind a large new tensor: its page faults would cost more time than
+// a kernel takes to fill it.
+inline void advise_huge_pages([[maybe_unused]] void* data, [[maybe_unused]] int64_t bytes) {
+#ifdef MADV_HUGEPAGE
+  constexpr uintptr_t kPage = 4096;
+  if (bytes < (int64_t{4} << 20)) return;
+  const uintptr_t first = (reinterpret_cast<uintptr_t>(data) + kPage - 1) / kPage * kPage;
+  const uintptr_t last = (reinterpret_cast<uintptr_t>(data) + bytes) / kPage * kPage;
+  madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);  // only a wish
+#endif
+}
+
 inline Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
   try {
-    return torch::stable::empty(sizes, dtype);
+    Tensor tensor = torch::stable::empty(sizes, dtype);
+    int64_t bytes = tensor.element_size();
+    for (const int64_t size : sizes) bytes *= size;
+    advise_huge_pages(tensor.mutable_data_ptr(), bytes);
+    return tensor;
   } catch (const std::exception&) {  // across the stable ABI the reason is lost
     std::string shape;
     for (const int64_t size : sizes) shape += (shape.empty() ? "" : ", ") + std::to_string(size);
@@ -47,16 +67,22 @@ inline void check_tensor(const Tensor& tensor, const char* name, ScalarType dtyp
                     " in dimension ", d, ", got ", tensor.size(d));
 }
 
+// Integers of 32 or of 64 bits.
+struct Index {
+  const void* data;
+  bool wide;
+  int64_t operator[](int64_t k) const {
+    return wide ? static_cast<const int64_t*>(data)[k] : static_cast<const int32_t*>(data)[k];
+  }
+};
+
 // The rows of a CSR structure: row i holds the entries ptr[i] .. ptr[i+1] of
 // `index` (the other end of each edge) and `perm` (where the edge stood before).
-// `index_t` is int32_t or int64_t; offsets are always int64_t.
-template <class index_t>
 struct Csr {
   int64_t num_rows;
   int64_t num_entries;
   const int64_t* ptr;
-  const index_t* index;
-  const index_t* perm;
+  Index index, perm;
 
   // Checks everything a row loop relies on, except the entries of `index` and
   // `perm`: the kernels compare those with their bounds as they visit them.
@@ -66,13 +92,15 @@ struct Csr {
     num_rows = csr[0].numel() - 1;
     num_entries = csr[1].numel();
     STD_TORCH_CHECK(num_rows >= 0, "rowptr: expected at least one entry");
-    const auto index_dtype = sizeof(index_t) == 4 ? ScalarType::Int : ScalarType::Long;
+    const auto dtype = csr[1].scalar_type();
+    STD_TORCH_CHECK(dtype == ScalarType::Int || dtype == ScalarType::Long,
+                    "col: expected int32 or int64");
     check_tensor(csr[0], "rowptr", ScalarType::Long, {num_rows + 1});
-    check_tensor(csr[1], "col", index_dtype, {num_entries});
-    check_tensor(csr[2], "perm", index_dtype, {num_entries});
+    check_tensor(csr[1], "col", dtype, {num_entries});
+    check_tensor(csr[2], "perm", dtype, {num_entries});
     ptr = csr[0].const_data_ptr<int64_t>();
-    index = csr[1].const_data_ptr<index_t>();
-    perm = csr[2].const_data_ptr<index_t>();
+    index = {csr[1].const_data_ptr(), dtype == ScalarType::Long};
+    perm = {csr[2].const_data_ptr(), dtype == ScalarType::Long};
     bool sorted = ptr[0] == 0 && ptr[num_rows] == num_entries;
     for (int64_t i = 0; i < num_rows; ++i) sorted &= ptr[i] <= ptr[i + 1];
     STD_TORCH_CHECK(sorted, "rowptr: expected to rise from 0 to ", num_entries);
@@ -94,30 +122,6 @@ class BoundsFlag {
  private:
   std::atomic<bool> raised_{false};
 };
-
-// Work, in edge visits plus rows, below which a second thread costs more than it brings.
-constexpr int64_t kGrain = 2048;
-
-// Calls f(begin, end) on ranges of rows, in parallel, each with an equal share of
-// the edges. Row i stands at position ptr[i] + i of the work; a range owns the rows
-// that start in it. So each row has one owner, whatever the number of threads.
-template <class F>
-void parallel_rows(int64_t num_rows, const int64_t* ptr, const F& f) {
-  const auto first_row = [=](int64_t work) {
-    int64_t low = 0, high = num_rows;
-    while (low < high) {
-      const int64_t mid = low + (high - low) / 2;
-      if (ptr[mid] + mid < work) low = mid + 1;
-      else high = mid;
-    }
-    return low;
-  };
-  torch::stable::parallel_for(0, ptr[num_rows] + num_rows, kGrain,
-                              [&](int64_t begin, int64_t end) {
-                                const int64_t first = first_row(begin), last = first_row(end);
-                                if (first < last) f(first, last);
-                              });
-}
 
 // The type that sums are taken in: float32, or better where the storage is better.
 template <class T>
@@ -143,16 +147,6 @@ auto dispatch_storage(const Tensor& x, const F& f) {
   STD_TORCH_CHECK(x.scalar_type() == ScalarType::BFloat16,
                   "x: expected float32, float64 or bfloat16");
   return f(Type<torch::headeronly::BFloat16>{});
-}
-
-// Calls f(Type<storage>{}, Type<index>{}) for the dtypes of the features and of `col`.
-template <class F>
-auto dispatch(const Tensor& x, const Tensor& col, const F& f) {
-  return dispatch_storage(x, [&](auto storage) {
-    if (col.scalar_type() == ScalarType::Int) return f(storage, Type<int32_t>{});
-    STD_TORCH_CHECK(col.scalar_type() == ScalarType::Long, "col: expected int32 or int64");
-    return f(storage, Type<int64_t>{});
-  });
 }
 
 }  // namespace gatsparse

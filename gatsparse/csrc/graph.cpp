@@ -1,6 +1,6 @@
 // Graph structure: edges to CSR and CSR to its transpose, both by a parallel,
 // stable counting sort.
-#include "csr.h"
+#include "rows.h"
 
 #include <limits>
 
@@ -101,12 +101,12 @@ Tensors csr_transpose(Tensors csr, int64_t num_cols) {
   STD_TORCH_CHECK(csr.size() == 3, "expected [rowptr, col, perm]");
   const auto transpose = [&](auto index) {
     using index_t = typename decltype(index)::type;
-    const Csr<index_t> in(csr);
+    const Csr in(csr);
     Tensors out = allocate_csr(num_cols, in.num_entries, csr[1].scalar_type());
     index_t* col_t = out[1].template mutable_data_ptr<index_t>();
     index_t* perm_t = out[2].template mutable_data_ptr<index_t>();
     std::vector<index_t> row_of(in.num_entries);
-    parallel_rows(in.num_rows, in.ptr, [&](int64_t first, int64_t last) {
+    Rows(in.num_rows, in.ptr).for_each_chunk([&](int64_t, int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i)
         std::fill(row_of.begin() + in.ptr[i], row_of.begin() + in.ptr[i + 1],
                   static_cast<index_t>(i));

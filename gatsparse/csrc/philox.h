@@ -2,44 +2,18 @@
 // in every backend, in the forward and in the backward pass, and nothing is stored.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
-namespace gatsparse {
+namespace gatsparse::GATSPARSE_ISA {
 
-struct Words {
-  uint32_t word[4];
-};
-
-// Philox4x32-10. Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as
-// 1, 2, 3", SC 2011.
-inline Words philox(uint64_t seed, Words counter) {
-  uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
-  uint32_t* c = counter.word;
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t product0 = uint64_t{0xD2511F53} * c[0];
-    const uint64_t product1 = uint64_t{0xCD9E8D57} * c[2];
-    counter = {{static_cast<uint32_t>(product1 >> 32) ^ c[1] ^ key0,
-                static_cast<uint32_t>(product1),
-                static_cast<uint32_t>(product0 >> 32) ^ c[3] ^ key1,
-                static_cast<uint32_t>(product0)}};
-    key0 += 0x9E3779B9;
-    key1 += 0xBB67AE85;
-  }
-  return counter;
-}
-
-// Philox of the counters (first + lane, 0, 1), for all lanes at once: word k of a lane is
-// words[k * lanes + lane]. The last word keeps these numbers apart from those of edges.
+// Philox4x32-10. Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3",
+// SC 2011.
+//
+// Philox of one counter per lane, for all lanes at once: word k of lane l is word[k][l].
 template <int lanes>
-inline void philox_lanes(uint64_t seed, uint64_t first, uint32_t (&words)[4 * lanes]) {
-  uint32_t* word[4] = {words, words + lanes, words + 2 * lanes, words + 3 * lanes};
+inline void philox_lanes(uint64_t seed, uint32_t (&word)[4][lanes]) {
   uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
-  for (int l = 0; l < lanes; ++l) {
-    word[0][l] = static_cast<uint32_t>(first + l);
-    word[1][l] = static_cast<uint32_t>((first + l) >> 32);
-    word[2][l] = 0;
-    word[3][l] = 1;
-  }
   for (int round = 0; round < 10; ++round) {
 #pragma omp simd
     for (int l = 0; l < lanes; ++l) {
@@ -55,7 +29,7 @@ inline void philox_lanes(uint64_t seed, uint64_t first, uint32_t (&words)[4 * la
   }
 }
 
-// Attention dropout: scale[h] = 1 / (1 - p) where (edge, h) is kept, else 0.
+// Attention dropout: what (edge, head) is multiplied by is 1 / (1 - p) where it is kept, else 0.
 class EdgeDropout {
  public:
   EdgeDropout(double p, uint64_t seed)
@@ -65,15 +39,25 @@ class EdgeDropout {
 
   bool active() const { return threshold_ > 0; }
 
-  template <class T>
-  void operator()(int64_t edge, int64_t heads, T* scale) const {
-    for (int64_t h = 0; h < heads; h += 4) {
-      const Words random = philox(seed_, {{static_cast<uint32_t>(edge),
-                                           static_cast<uint32_t>(edge >> 32),
-                                           static_cast<uint32_t>(h / 4), 0}});
-      for (int64_t k = 0; k < 4 && h + k < heads; ++k)
-        scale[h + k] = random.word[k] >= threshold_ ? static_cast<T>(scale_) : T(0);
-    }
+  // scale[b * P + h] for the n edges of a block and the heads h0 + h, h < P.
+  template <int P, class A>
+  void block(const int64_t* edge, int64_t n, int64_t h0, A* scale) const {
+    constexpr int lanes = 16;
+    for (int64_t first = 0; first < n; first += lanes)
+      for (int g = 0; g < P; g += 4) {
+        uint32_t word[4][lanes];
+        for (int l = 0; l < lanes; ++l) {
+          const int64_t number = edge[std::min(first + l, n - 1)];
+          word[0][l] = static_cast<uint32_t>(number);
+          word[1][l] = static_cast<uint32_t>(number >> 32);
+          word[2][l] = static_cast<uint32_t>((h0 + g) / 4);
+          word[3][l] = 0;
+        }
+        philox_lanes<lanes>(seed_, word);
+        for (int l = 0; l < lanes && first + l < n; ++l)
+          for (int k = 0; k < 4 && g + k < P; ++k)
+            scale[(first + l) * P + g + k] = word[k][l] >= threshold_ ? static_cast<A>(scale_) : A(0);
+      }
   }
 
  private:
@@ -82,4 +66,4 @@ class EdgeDropout {
   uint64_t seed_;
 };
 
-}  // namespace gatsparse
+}  // namespace gatsparse::GATSPARSE_ISA

@@ -1,5 +1,5 @@
-// Vectors by the GCC and Clang vector extensions: one source for every instruction
-// set, which the compiler lowers to the registers that it has.
+// Vectors as wide as the registers of one instruction set, by the GCC and Clang vector
+// extensions: one source for all of them.
 #pragma once
 
 #include <torch/headeronly/util/BFloat16.h>
@@ -7,22 +7,47 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
-namespace gatsparse {
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
+namespace gatsparse::GATSPARSE_ISA {
 
 using torch::headeronly::BFloat16;
 
 #define GATSPARSE_INLINE inline __attribute__((always_inline))
 
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+template <class A>
+constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(A));
+
 template <class A, int N>
 struct VecOf {
   typedef A type __attribute__((vector_size(N * sizeof(A))));
 };
-template <class A, int N>
+template <class A, int N = kLanes<A>>
 using Vec = typename VecOf<A, N>::type;
 
+// f(0), ..., f(count - 1), each index a constant.
+template <int count, class F>
+GATSPARSE_INLINE void unroll(const F& f) {
+  if constexpr (count > 0) {
+    unroll<count - 1>(f);
+    f(std::integral_constant<int, count - 1>{});
+  }
+}
+
 // Loads N values of storage type T as a vector of A.
-template <class A, int N, class T>
+template <class A, int N = kLanes<A>, class T>
 GATSPARSE_INLINE Vec<A, N> load(const T* source) {
   Vec<A, N> value;
   if constexpr (std::is_same_v<T, A>) {
@@ -36,42 +61,114 @@ GATSPARSE_INLINE Vec<A, N> load(const T* source) {
   return value;
 }
 
-template <class A, int N>
-GATSPARSE_INLINE A sum(Vec<A, N> value) {
-  if constexpr (N == 1) {
-    return value[0];
+// Stores the lanes of a vector in storage type T, rounded to the nearest.
+template <class V, class T>
+GATSPARSE_INLINE void store(T* target, const V& value) {
+  if constexpr (std::is_same_v<T, std::decay_t<decltype(value[0])>>) {
+    std::memcpy(target, &value, sizeof(value));
   } else {
-    Vec<A, N / 2> low, high;
-    std::memcpy(&low, &value, sizeof(low));
-    std::memcpy(&high, reinterpret_cast<const char*>(&value) + sizeof(low), sizeof(high));
-    return sum<A, N / 2>(low + high);
+    for (size_t l = 0; l < sizeof(value) / sizeof(value[0]); ++l)
+      target[l] = static_cast<T>(value[l]);
   }
 }
 
-// exp(x) for x <= 0, in a form that a loop over it vectorises. Measured within 1.3 ulp; 0 below
-// -87.3, where float32 becomes subnormal; NaN stays NaN.
-GATSPARSE_INLINE float exp_nonpositive(float x) {
+// Loads n < kLanes values, and zeros for the rest; touches nothing beyond them.
+template <class A, class T>
+GATSPARSE_INLINE Vec<A> load_partial(const T* source, int n) {
+#ifdef __AVX512F__
+  if constexpr (std::is_same_v<T, float>)
+    return Vec<A>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), source));
+  if constexpr (std::is_same_v<T, double>)
+    return Vec<A>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), source));
+#endif
+  alignas(kVectorBytes) T values[kLanes<A>] = {};
+  for (int l = 0; l < n; ++l) values[l] = source[l];
+  return load<A>(values);
+}
+
+template <class V, class T>
+GATSPARSE_INLINE void store_partial(T* target, const V& value, int n) {
+  for (int l = 0; l < n; ++l) target[l] = static_cast<T>(value[l]);
+}
+
+template <class V, class F, int... lane>
+GATSPARSE_INLINE V shuffle_lanes(V a, V b, F index, std::integer_sequence<int, lane...>) {
+#ifdef __clang__
+  return __builtin_shufflevector(a, b, index(lane)...);
+#else
+  using Int = std::conditional_t<sizeof(a[0]) == 4, int32_t, int64_t>;
+  return __builtin_shuffle(a, b, Vec<Int, sizeof...(lane)>{index(lane)...});
+#endif
+}
+
+// Lane l of the result is lane index(l) of a and b side by side.
+template <class A, class F>
+GATSPARSE_INLINE Vec<A> shuffle(Vec<A> a, Vec<A> b, F index) {
+  return shuffle_lanes(a, b, index, std::make_integer_sequence<int, kLanes<A>>{});
+}
+
+// The sums of the groups of `group` lanes, of all vectors, side by side. (Halves of
+// groups are added to each other, two vectors at a time, until groups are single lanes.)
+template <class A, int count, int group>
+GATSPARSE_INLINE Vec<A> sum_groups(const Vec<A>* v) {
+  if constexpr (group == 1) {
+    static_assert(count == 1);
+    return v[0];
+  } else {
+    constexpr int half = group / 2, next = count > 1 ? count / 2 : 1;
+    Vec<A> sums[next];
+    unroll<next>([&](auto k) {
+      const Vec<A> a = v[2 * k < count ? 2 * k : 0], b = v[2 * k + 1 < count ? 2 * k + 1 : 0];
+      sums[k] =
+          shuffle<A>(a, b, [](int l) { return l / (group / 2) * group + l % (group / 2); }) +
+          shuffle<A>(a, b, [](int l) {
+            return l / (group / 2) * group + l % (group / 2) + group / 2;
+          });
+    });
+    static_assert(half >= 1);
+    return sum_groups<A, next, half>(sums);
+  }
+}
+
+// Combines the lanes whose numbers are equal modulo `period`; each of them gets the result.
+template <class A, int period, int step = kLanes<A> / 2, class F>
+GATSPARSE_INLINE Vec<A> fold(Vec<A> value, const F& combine) {
+  if constexpr (step < period) {
+    return value;
+  } else {
+    value = combine(value, shuffle<A>(value, value, [](int l) { return l ^ step; }));
+    return fold<A, period, step / 2>(value, combine);
+  }
+}
+
+// exp(x) for x <= 0. Measured within 1.3 ulp; 0 below -87.3, where float32 becomes
+// subnormal; NaN stays NaN.
+template <int N>
+GATSPARSE_INLINE Vec<float, N> exp_nonpositive(const Vec<float, N>& x) {
+  using F = Vec<float, N>;
+  using I = Vec<uint32_t, N>;
   constexpr float kShift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
   constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
-  const float shifted = x * 1.44269504f + kShift;
-  const float k = shifted - kShift;
-  const float r = (x - k * kLn2High) - k * kLn2Low;
-  float p = 1.0f / 5040;  // Taylor's series: |r| <= ln(2) / 2
-  p = p * r + 1.0f / 720;
+  const F shifted = x * 1.44269504f + kShift;
+  const F k = shifted - kShift;
+  const F r = (x - k * kLn2High) - k * kLn2Low;
+  F p = r * (1.0f / 5040) + 1.0f / 720;  // Taylor's series: |r| <= ln(2) / 2
   p = p * r + 1.0f / 120;
   p = p * r + 1.0f / 24;
   p = p * r + 1.0f / 6;
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  uint32_t bits;  // of shifted: k in its lowest bits
-  std::memcpy(&bits, &shifted, sizeof(bits));
-  bits = (bits - 0x4B400000u + 127u) << 23;
-  float scale;
-  std::memcpy(&scale, &bits, sizeof(scale));
-  return x < -87.3f ? 0.0f : p * scale;
+  const I bits = (I(shifted) - 0x4B400000u + 127u) << 23;  // k, as an exponent
+  const F value = p * F(bits);
+  return x < -87.3f ? F{} : value;
 }
 
-GATSPARSE_INLINE double exp_nonpositive(double x) { return __builtin_exp(x); }
+template <int N>
+GATSPARSE_INLINE Vec<double, N> exp_nonpositive(const Vec<double, N>& x) {
+  Vec<double, N> value;
+  for (int l = 0; l < N; ++l) value[l] = __builtin_exp(x[l]);
+  return value;
+}
 
-}  // namespace gatsparse
+}  // namespace gatsparse::GATSPARSE_ISA

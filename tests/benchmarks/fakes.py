@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.config import Accuracy, BenchConfig
+from benchmarks.config import Accuracy, BenchConfig, PowerLaw, Sweep
 from benchmarks.contenders import Contender
 from benchmarks.isolate import UnavailableError
-from benchmarks.plan import Task
+from benchmarks.plan import Case, Task
 from benchmarks.results import Values
 
 CONTENDERS = ("gatsparse", "scatter", "pyg", "dense-concat")
@@ -24,10 +24,25 @@ def config(out: Path, **changes) -> BenchConfig:
     return BenchConfig(out=str(out), **{**options, **changes})
 
 
+GRAPHS = {f"E{n}": PowerLaw(num_nodes=n // 10, num_edges=n) for n in (1000, 10**5, 10**6, 10**7)}
+
+
+def layer_config(out: Path, **changes) -> BenchConfig:
+    """Four synthetic graphs of growing size; scatter is asked for on one of them alone."""
+    sweeps = (
+        Sweep(("E1000",), ("GAT",), ("8x8",), ("gatsparse", "scatter", "pyg")),
+        Sweep(tuple(GRAPHS), ("GAT", "GATv2"), ("8x8", "1x4"), ("gatsparse", "pyg")),
+    )
+    return config(out, **{"datasets": (), "graphs": GRAPHS, "layers": sweeps, **changes})
+
+
 def values(task: Task, error: float = 0.1) -> Values:
     scale = 1 + CONTENDERS.index(task.contender)
     match task.measurement:
-        case "gate":
+        case "graph":
+            size = GRAPHS[task.dataset]
+            return Values(num_nodes=size.num_nodes, num_edges=size.num_edges)
+        case "gate" | "layer gate":
             return Values(
                 output_error=error, output_budget=0.2, gradient_error=0.1, gradient_budget=0.2
             )
@@ -45,6 +60,18 @@ def values(task: Task, error: float = 0.1) -> Values:
             return Values(accuracy=0.8 + 0.01 * task.round, seconds=2.0)
         case "reference":
             return Values()
+        case _:
+            edges = GRAPHS[Case.of(task).graph].num_edges
+            time = scale * (1 + task.round) * edges**1.5 * 1e-9
+            return Values(
+                median=time,
+                p10=0.9 * time,
+                p90=1.1 * time,
+                repetitions=10,
+                floor=time / 4,
+                baseline=10**8,
+                peak=10**8 + 100 * scale * edges,
+            )
 
 
 def measure(task: Task, contender: Contender, config: BenchConfig, reference: Path) -> Values:
@@ -52,7 +79,7 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
     assert contender is not None
     with Path(config.out, "calls").open("a") as stream:
         print(*task, file=stream)
-    if task.measurement == "reference":
+    if task.measurement in ("reference", "graph"):
         reference.touch()
     return values(task)
 
@@ -71,6 +98,10 @@ def troubled(task: Task, contender: Contender, config: BenchConfig, reference: P
             raise UnavailableError("citeseer is nowhere")
         case (_, "gatsparse", "gate"):
             return values(task, error=0.3)
+        case ("GAT", "scatter", "layer gate"):
+            return values(task, error=0.3)
+        case (_, "pyg", "forward+backward"):
+            bytearray(2 * int(1e9 * config.memory_limit))
         case (_, "scatter", "gate"):
             raise UnavailableError("torch_scatter cannot be imported")
         case (_, "pyg", "step"):

@@ -1,25 +1,36 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from benchmarks import plan
 from benchmarks.__main__ import main
-from benchmarks.config import Accuracy, Timing, parse, save
-from benchmarks.contenders import CONTENDERS
+from benchmarks.config import Accuracy, Layer, PowerLaw, Sweep, Timing, parse, save
+from benchmarks.contenders import CONTENDERS, LAYER_CONTENDERS
+from gatsparse.data import NAMES
 from tests.benchmarks import fakes
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-@pytest.mark.parametrize("name", ["bench", "accuracy"])
+@pytest.mark.parametrize("name", ["bench", "accuracy", "kernels", "kernels-scaling"])
 def test_configs_of_the_project(name):
     config = parse(CONFIGS / f"{name}.yaml")
     assert set(config.contenders) <= set(CONTENDERS)
-    assert set(config.accuracy.contenders) <= set(config.contenders)
+    assert set(plan.layer_contenders(config)) <= set(LAYER_CONTENDERS)
+    assert set(plan.graphs(config)) <= {*config.graphs, *NAMES}
+    assert not config.datasets or set(config.accuracy.contenders) <= set(config.contenders)
 
 
 def test_bench_has_all_contenders():
     assert set(parse(CONFIGS / "bench.yaml").contenders) == set(CONTENDERS)
+
+
+def test_kernels_has_all_shapes_of_both_layers():
+    config = parse(CONFIGS / "kernels.yaml")
+    for layer in get_args(Layer):
+        assert plan.shapes(config, layer) == ["8x8", "1x64", "4x32", "4x64", "3x250", "8x16"]
 
 
 def test_overrides():
@@ -34,7 +45,23 @@ def test_round_trip(tmp_path):
     assert parse(tmp_path / "config.yaml") == config
 
 
-@pytest.mark.parametrize("text", ["contender: [pyg]", "step: {second: 1}", "rounds: many"])
+def test_round_trip_of_layers(tmp_path):
+    config = fakes.layer_config(tmp_path)
+    save(config, tmp_path / "config.yaml")
+    assert parse(tmp_path / "config.yaml") == config
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "contender: [pyg]",
+        "step: {second: 1}",
+        "rounds: many",
+        "graphs: {P: {num_nodes: 1, num_edge: 1}}",
+        "layers: [{graphs: [P], layers: [GAT], shape: [8x8], shapes: [8x8]}]",
+        "layers: [{graphs: [P], layers: [GTA], shapes: [8x8]}]",
+    ],
+)
 def test_bad_file(tmp_path, text):
     path = tmp_path / "bench.yaml"
     save(fakes.config(tmp_path), path)
@@ -61,7 +88,15 @@ def test_unknown_option_of_other_commands(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("rounds", -1), ("threads", 0), ("memory_limit", -1.0), ("datasets", ())]
+    ("key", "value"),
+    [
+        ("rounds", -1),
+        ("threads", 0),
+        ("memory_limit", -1.0),
+        ("in_channels", 0),
+        ("datasets", ()),
+        ("graphs", {"a b": PowerLaw(1, 1)}),
+    ],
 )
 def test_out_of_range(tmp_path, key, value):
     with pytest.raises(ValueError, match=f"{key}: expected"):
@@ -73,3 +108,11 @@ def test_out_of_range_in_sections():
         Timing(repetitions=0)
     with pytest.raises(ValueError, match="epochs: expected >= 1, got 0"):
         Accuracy(epochs=0)
+    with pytest.raises(ValueError, match="num_nodes: expected >= 1, got 0"):
+        PowerLaw(num_nodes=0, num_edges=1)
+
+
+@pytest.mark.parametrize("shape", ["8", "0x8", "8x", "8X8", "8x8x8", " 8x8"])
+def test_bad_shape(shape):
+    with pytest.raises(ValueError, match=f"shapes: expected HEADSxCHANNELS.*got '{shape}'"):
+        Sweep(("P",), ("GAT",), (shape,))

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import worker
 from benchmarks.__main__ import main
-from benchmarks.config import Accuracy, Timing, save
+from benchmarks.config import Accuracy, PowerLaw, Sweep, Timing, save
 from benchmarks.contenders import Contender
 from benchmarks.isolate import UnavailableError
 from benchmarks.plan import Task
@@ -39,6 +39,32 @@ def test_digits(tmp_path, capsys):
     assert "gatsparse" in capsys.readouterr().out
     assert (folder / "report.md").exists()
     assert len(list(folder.glob("*.png"))) == 3
+
+
+def test_layers(tmp_path, capsys):
+    folder = tmp_path / "run"
+    config = fakes.config(
+        folder,
+        datasets=(),
+        threads=1,
+        time_limit=60.0,
+        graphs={"tiny": PowerLaw(num_nodes=100, num_edges=1000)},
+        layers=(Sweep(("tiny", "digits"), ("GAT", "GATv2"), ("2x4",), ("gatsparse", "pyg"), ONCE),),
+    )
+    save(config, tmp_path / "kernels.yaml")
+    assert main(["run", str(tmp_path / "kernels.yaml")]) == 0
+    rows = list(read(folder / "results.jsonl").values())
+    timed = [row for row in rows if row.values.repetitions is not None]
+    assert [(row.status, row.detail) for row in rows] == [("ok", "")] * len(rows)
+    assert (len(rows), len(timed)) == (2 + 4 + 24, 2 * 2 * (4 + 2))
+    for row in timed:
+        assert row.values.floor is not None
+        assert row.values.baseline is not None
+        assert row.values.peak is not None
+        assert row.values.baseline <= row.values.peak
+    assert "gatsparse" in capsys.readouterr().out
+    assert (folder / "layers.csv").read_text().count("\n") == 1 + len(timed)
+    assert len(list(folder.glob("*.png"))) == 2
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,22 @@ def test_at_least_the_seconds():
     assert 1 < values.repetitions < len(calls)
 
 
+def test_the_floor_takes_turns():
+    calls = []
+    timing = Timing(warmup=0.0, seconds=0.0, repetitions=3)
+    values = measure.alternate(lambda: calls.append("f"), lambda: calls.append("floor"), timing)
+    assert values.repetitions == 3
+    assert calls == ["f", "floor"] * 4
+
+
+def test_the_floor_has_its_own_time():
+    timing = Timing(warmup=0.0, seconds=0.0, repetitions=3)
+    values = measure.alternate(lambda: time.sleep(0.02), lambda: None, timing)
+    assert values.median is not None
+    assert values.floor is not None
+    assert values.floor < 0.01 < values.median
+
+
 def test_quantiles_are_ordered():
     values = measure.repeat(counted()[1], Timing(0.0, 0.01, 20))
     assert values.p10 is not None

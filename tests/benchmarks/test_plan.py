@@ -3,11 +3,12 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import plan
-from benchmarks.config import Accuracy, Timing
+from benchmarks.config import Accuracy, PowerLaw, Sweep, Timing
 from benchmarks.plan import Task
 from tests.benchmarks import fakes
 
 ENVIRONMENT = {"cpu": "a", "threads": 2}
+SHAPES = ("8x8", "1x4")
 
 
 @pytest.fixture
@@ -25,8 +26,7 @@ def test_contenders_take_turns(config):
 def test_requirements_come_first(config):
     tasks = plan.tasks(config, "cora")
     for position, task in enumerate(tasks):
-        requirement = plan.requirement(task)
-        assert requirement is None or requirement in tasks[:position]
+        assert set(plan.requirements(task)) <= set(tasks[:position])
 
 
 def test_who_is_trained(config):
@@ -84,3 +84,78 @@ def test_a_key_changes_with_the_environment(config):
 def test_fallback(config, fallback, missing, expected):
     config = replace(config, datasets=("cora", "citeseer"), fallback=fallback)
     assert plan.datasets(config, lambda name: name not in missing) == expected
+
+
+@pytest.fixture
+def layers(tmp_path):
+    return fakes.layer_config(tmp_path, rounds=2)
+
+
+def test_contenders_of_a_layer_take_turns(layers):
+    tasks = [task for task in plan.layer_tasks(layers, "E1000") if task[0] == "E1000 GAT 8x8"]
+    forward = [(task.round, task.contender) for task in tasks if task.measurement == "forward"]
+    asked_first = [(turn, name) for turn in range(2) for name in ("gatsparse", "scatter", "pyg")]
+    assert forward == asked_first  # and what is asked for again is not made again
+
+
+def test_each_layer_in_each_shape(layers):
+    tasks = plan.layer_tasks(layers, "E100000")
+    timed = {task.dataset for task in tasks if task.measurement == "forward+backward"}
+    assert timed == {f"E100000 {name} {shape}" for name in ("GAT", "GATv2") for shape in SHAPES}
+    assert {task.contender for task in tasks} == {"gatsparse", "pyg"}
+
+
+def test_the_operator_is_that_of_gatsparse(layers):
+    tasks = plan.layer_tasks(layers, "E1000")
+    operators = {task.contender for task in tasks if task.measurement.startswith("operator")}
+    assert operators == {"gatsparse"}
+
+
+def test_graphs_and_gates_of_layers_come_first(layers):
+    tasks = [plan.graph("E1000"), *plan.layer_tasks(layers, "E1000")]
+    for position, task in enumerate(tasks):
+        assert set(plan.requirements(task)) <= set(tasks[:position])
+    timed = Task("E1000 GAT 8x8", "pyg", "forward")
+    assert plan.requirements(timed) == (plan.graph("E1000"), Task("GAT", "pyg", "layer gate"))
+    assert plan.source(timed) == plan.graph("E1000")
+
+
+def test_no_rounds_time_no_layers(layers):
+    tasks = plan.layer_tasks(replace(layers, rounds=0), "E1000")
+    assert {task.measurement for task in tasks} == {"layer gate"}
+
+
+def test_the_first_sweep_counts(layers):
+    first, second = Timing(warmup=0.1), Timing(warmup=0.2)
+    sweeps = zip(layers.layers, (first, second), strict=True)
+    sweeps = tuple(replace(sweep, timing=timing) for sweep, timing in sweeps)
+    layers = replace(layers, layers=sweeps)
+    assert plan.timing(Task("E1000 GAT 8x8", "pyg", "forward"), layers) == first
+    assert plan.timing(Task("E1000 GATv2 8x8", "pyg", "forward"), layers) == second
+    assert plan.timing(Task("E100000 GAT 8x8", "pyg", "forward"), layers) == second
+    assert plan.timing(Task("E100000 GAT 8x8", "scatter", "forward"), layers) is None
+
+
+TIMED = {"forward", "forward+backward", "operator", "operator backward"}
+
+
+@pytest.mark.parametrize(
+    ("change", "measurements"),
+    [
+        ({"seed": 1}, {"graph", "layer gate", *TIMED}),
+        ({"in_channels": 9}, TIMED),
+        ({"graphs": {"E1000": PowerLaw(9, 9)}}, {"graph", *TIMED}),
+        ({"graphs": {**fakes.GRAPHS, "E9": PowerLaw(9, 9)}}, set()),
+        ({"rounds": 9, "step": Timing(seconds=9.0)}, set()),
+        ({"layers": (Sweep(("E1000",), ("GAT",), SHAPES, None, Timing(9.0)),)}, TIMED),
+        ({"layers": (Sweep(("E1000",), ("GAT",), ("8x8",)),)}, {"layer gate"}),
+    ],
+)
+def test_a_key_of_a_layer_changes_with_what_the_result_depends_on(layers, change, measurements):
+    def keys(config):
+        tasks = [plan.graph("E1000"), Task("GAT", "pyg", "layer gate")]
+        tasks += [Task("E1000 GAT 8x8", "gatsparse", name) for name in TIMED]
+        return {task.measurement: plan.key(task, config, ENVIRONMENT) for task in tasks}
+
+    before, after = keys(layers), keys(replace(layers, **change))
+    assert {name for name in before if before[name] != after[name]} == measurements

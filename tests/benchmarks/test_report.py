@@ -1,3 +1,4 @@
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,12 +7,14 @@ from rich.console import Console
 
 from benchmarks import __main__ as command_line
 from benchmarks import plan
-from benchmarks.config import Accuracy
+from benchmarks.config import Accuracy, Sweep
+from benchmarks.growth import Curve
+from benchmarks.layer_plot import layer_charts
 from benchmarks.measure import environment
 from benchmarks.plan import Task
 from benchmarks.plot import plot
 from benchmarks.report import report
-from benchmarks.results import Row, open_store
+from benchmarks.results import Row, Values, open_store
 from benchmarks.summary import Summary, save_settings
 from tests.benchmarks import fakes
 
@@ -37,13 +40,15 @@ def make(config, machine, changes=None):
     """A run's folder; :obj:`changes` tells what else than ok a task is, None for no row."""
     save_settings(Path(config.out), config, machine)
     with open_store(Path(config.out, "results.jsonl")) as store:
-        for dataset in config.datasets:
-            for task in plan.tasks(config, dataset):
-                status = (changes or {}).get(task[:3], "ok")
-                if status is not None:
-                    key = plan.key(task, config, machine)
-                    row = Row(*key, status=status, values=fakes.values(task), environment=machine)
-                    store.append(row if status == "ok" else replace(row, detail="why [it] is"))
+        tasks = [task for name in config.datasets for task in plan.tasks(config, name)]
+        for name in plan.graphs(config):
+            tasks += [plan.graph(name), *plan.layer_tasks(config, name)]
+        for task in tasks:
+            status = (changes or {}).get(task[:3], "ok")
+            if status is not None:
+                key = plan.key(task, config, machine)
+                row = Row(*key, status=status, values=fakes.values(task), environment=machine)
+                store.append(row if status == "ok" else replace(row, detail="why [it] is"))
     return Path(config.out)
 
 
@@ -148,3 +153,124 @@ def test_commands(config, machine, command):
     folder = make(config, machine)
     assert command_line.main([command, str(folder)]) == 0
     assert (folder / ("report.md" if command == "report" else "step-time.png")).exists()
+
+
+@pytest.fixture
+def layers(tmp_path):
+    return fakes.layer_config(tmp_path, rounds=3)
+
+
+def cells(folder, title, *start):
+    """The cells of a line of a section's Markdown tables, after those that it starts with."""
+    section = (folder / "report.md").read_text().split(f"## {title}")[1].split("\n## ")[0]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines()]
+    (found,) = [line for line in lines if line[: len(start)] == list(start)]
+    return found[len(start) :]
+
+
+def test_layer_tables(layers, machine):
+    folder = make(layers, machine)
+    console = Console(record=True, width=200)
+    report(folder, console)
+    assert "E1000000: 100,000 nodes, 1,000,000 edges" in console.export_text()
+    time = ["6000 (5400 to 6600), 30", "0.25"]  # third contender, second of three rounds
+    line = cells(folder, "E1000000:", "GAT 8x8", "pyg")
+    assert line == ["0.50 of budget", *time, *time, "3x", "0.40 (+0.30)"]
+    assert cells(folder, "E1000:", "GAT 8x8", "scatter")[5] == "2x"
+    assert cells(folder, "E1000000:", "GATv2 1x4", "2000 (1800 to 2200), 30")[0] == "0.25"
+    assert f"on {layers.in_channels} features" in (folder / "report.md").read_text()
+
+
+def test_growth(layers, machine):
+    folder = make(layers, machine, {("E10000000 GAT 8x8", "pyg", "forward"): "out of memory"})
+    report(folder, Console(quiet=True))
+    assert cells(folder, "Growth", "GAT 8x8", "gatsparse") == ["1.50", "1.50"]
+    assert cells(folder, "Growth", "GAT 8x8", "pyg") == ["1.50", "1.50"]
+    section = (folder / "report.md").read_text().split("## Growth")[1]
+    assert "scatter" not in section.split("\n\n")[1]  # asked for on one graph alone
+
+
+def test_the_exponent_is_of_what_is_beyond_the_cache():
+    def curve(*points):
+        return Curve("GAT", "8x8", "pyg", [(e, Values(median=t)) for e, t in points])
+
+    assert curve((10**3, 5.0), (10**5, 1.0), (10**6, 100.0)).exponent() == pytest.approx(2.0)
+    assert curve((10**3, 5.0), (10**5, 1.0)).exponent() is None
+
+
+def test_trouble_with_layers(layers, machine):
+    changes = {
+        ("E1000 GAT 8x8", "pyg", "forward+backward"): "out of memory",
+        ("GAT", "scatter", "layer gate"): "wrong",
+        ("E100000", "pyg", "graph"): "crashed",
+    }
+    folder = make(layers, machine, changes)
+    console = Console(record=True, width=200)
+    report(folder, console)
+    line = cells(folder, "E1000:", "GAT 8x8", "pyg")
+    assert line[3:] == ["out of memory", "-", "-", "-"]
+    assert line[1] != "-"
+    assert cells(folder, "E1000:", "GAT 8x8", "scatter") == ["wrong", *["-"] * 6]
+    text = (folder / "report.md").read_text()
+    assert text.count("- GAT scatter layer gate: wrong: why [it] is") == 1
+    assert "## E100000:" not in text
+    assert "E1000 GAT 8x8 pyg forward+backward 0: out of memory" in console.export_text()
+
+
+def test_missing_graph(layers, machine):
+    folder = make(layers, machine, {("E1000", "pyg", "graph"): "unavailable"})
+    text = report(folder, Console(quiet=True)).read_text()
+    assert "## E1000:" not in text
+    assert "E1000 pyg graph: unavailable: why [it] is" in text
+
+
+def test_csv(layers, machine):
+    changes = {("E1000 GAT 8x8", "pyg", "forward+backward"): "out of memory"}
+    folder = make(layers, machine, changes)
+    report(folder, Console(quiet=True))
+    with (folder / "layers.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    tasks = [task for name in fakes.GRAPHS for task in plan.layer_tasks(layers, name)]
+    assert len(lines) == len({task[:3] for task in tasks if task.measurement != "layer gate"})
+    lines = [line for line in lines if (line["graph"], line["contender"]) == ("E1000", "pyg")]
+    forward, both = lines[:2]
+    assert forward["measurement"] == "forward"
+    assert (forward["heads"], forward["channels"], forward["edges"]) == ("8", "8", "1000")
+    assert float(forward["floor_fraction"]) == 0.25
+    assert float(forward["median_s"]) == pytest.approx(4 * float(forward["floor_s"]))
+    assert (both["status"], both["median_s"]) == ("out of memory", "")
+
+
+def test_plots_of_layers(layers, machine):
+    changes = {("E1000000 GAT 8x8", "pyg", "forward"): "out of time"}
+    paths = plot(make(layers, machine, changes))
+    assert {path.name for path in paths} == {
+        f"{measurement}-{chart}.png"
+        for measurement in ("forward", "forward-backward")
+        for chart in ("speed-up", "growth-time", "growth-memory")
+    }
+    assert all(path.read_bytes().startswith(PNG) for path in paths)
+
+
+def test_speed_ups_and_growth_are_drawn(layers, machine):
+    changes = {("E1000 GAT 8x8", "pyg", "forward"): "out of memory"}
+    figures = layer_charts(Summary.load(make(layers, machine, changes)))
+    axes = {axis.get_title(): axis for axis in figures["forward-speed-up"].axes}
+    heights = [bar.get_height() for bar in axes["GAT on E1000, forward"].patches]
+    assert heights == pytest.approx([2.0, 0.0, 0.0, 3.0])  # scatter, then pyg, by shape
+    (axis, *_) = figures["forward-growth-time"].axes
+    assert axis.get_legend_handles_labels()[1] == [
+        "gatsparse, exponent 1.50",
+        "pyg, exponent 1.50",
+    ]
+    assert [len(line.get_xdata()) for line in axis.lines] == [4, 3]
+
+
+def test_no_growth_of_two_graphs(layers, machine):
+    graphs = dict(list(fakes.GRAPHS.items())[:2])
+    sweep = Sweep(tuple(graphs), ("GAT",), ("8x8",))
+    config = replace(layers, graphs=graphs, layers=(sweep,))
+    assert set(layer_charts(Summary.load(make(config, machine)))) == {
+        "forward-speed-up",
+        "forward-backward-speed-up",
+    }

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks import __main__ as command_line
 from benchmarks import plan
-from benchmarks.config import Accuracy, save
+from benchmarks.config import Accuracy, Sweep, save
 from benchmarks.results import read
 from benchmarks.run import run
 from tests.benchmarks import fakes
@@ -94,6 +94,50 @@ def test_trouble_becomes_rows(tmp_path, console):
     assert "SIGABRT" in found["pyg", "step"].detail
 
 
+def test_every_layer_is_a_row(tmp_path, console):
+    config = fakes.layer_config(tmp_path)
+    run(config, console, fakes.measure)
+    tasks = [plan.graph(name) for name in plan.graphs(config)]
+    tasks += [task for name in plan.graphs(config) for task in plan.layer_tasks(config, name)]
+    assert [row.key[:4] for row in rows(tmp_path)] == list(dict.fromkeys(tasks))
+    assert all(row.status == "ok" for row in rows(tmp_path))
+    text = console.export_text()
+    assert "E1000 pyg graph: 100 nodes, 1,000 edges" in text
+    assert "E1000 GAT 8x8 gatsparse forward 0: 0.0316 (0.0285 to 0.0348) ms, 10 runs" in text
+
+
+def one_layer(folder, **changes):
+    sweep = Sweep(("E1000",), ("GAT",), ("8x8",), ("gatsparse", "scatter", "pyg"))
+    return fakes.layer_config(folder, layers=(sweep,), **changes)
+
+
+def test_a_lost_graph_is_drawn_again(tmp_path, console):
+    config = one_layer(tmp_path)
+    run(config, console, fakes.measure)
+    before = fakes.calls(tmp_path)
+    next((tmp_path / "reference").glob("E1000-*")).unlink()
+    run(config, console, fakes.measure)
+    assert fakes.calls(tmp_path)[len(before) :] == ["E1000 pyg graph 0"]
+
+
+def test_trouble_with_layers_becomes_rows(tmp_path, console):
+    config = one_layer(tmp_path, memory_limit=2.0)
+    run(config, console, fakes.troubled)
+    found = {row.key[:3]: row.status for row in rows(tmp_path)}
+    assert found["GAT", "scatter", "layer gate"] == "wrong"
+    assert ("E1000 GAT 8x8", "scatter", "forward") not in found
+    assert found["E1000 GAT 8x8", "pyg", "forward"] == "ok"
+    assert found["E1000 GAT 8x8", "pyg", "forward+backward"] == "out of memory"
+    assert found["E1000 GAT 8x8", "gatsparse", "forward+backward"] == "ok"
+
+
+def test_no_graph(tmp_path, console):
+    sweep = Sweep(("citeseer",), ("GAT",), ("8x8",))
+    config = fakes.config(tmp_path, datasets=(), contenders=("pyg",), layers=(sweep,))
+    with pytest.raises(ValueError, match=r"none of \['citeseer'\] can be had"):
+        run(config, console, fakes.troubled)
+
+
 def test_what_was_unavailable_is_tried_again(tmp_path, console):
     config = fakes.config(tmp_path, contenders=("scatter", "pyg"), rounds=0)
     run(config, console, fakes.troubled)
@@ -125,11 +169,19 @@ def test_no_data_set_and_no_fallback(tmp_path, console):
         ("contenders", {"accuracy": Accuracy(contenders=("pgy",))}),
         ("datasets", {"datasets": ("cora", "pgy")}),
         ("fallback", {"fallback": "pgy"}),
+        ("graphs", {"layers": (Sweep(("pgy",), ("GAT",), ("8x8",), ("pyg",)),)}),
+        ("contenders", {"layers": (Sweep(("cora",), ("GAT",), ("8x8",), ("pgy",)),)}),
     ],
 )
 def test_unknown_name(tmp_path, console, key, change):
     with pytest.raises(ValueError, match=rf"{key}: expected some of .*, got 'pgy'"):
         run(fakes.config(tmp_path, **change), console, fakes.measure)
+
+
+def test_dense_layers_take_no_graph(tmp_path, console):
+    sweep = Sweep(("cora",), ("GAT",), ("8x8",), ("dense-concat",))
+    with pytest.raises(ValueError, match="contenders: expected some of gatsparse, scatter, pyg"):
+        run(fakes.config(tmp_path, layers=(sweep,)), console, fakes.measure)
 
 
 def test_resume_after_kill(tmp_path, console):

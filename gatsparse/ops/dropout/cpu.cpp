@@ -5,15 +5,24 @@
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
 
-constexpr int kLanes = 16;              // counters at once
-constexpr int64_t kGroup = 4 * kLanes;  // elements at once: four words of each counter
+constexpr int kCounters = 16;              // at once
+constexpr int64_t kGroup = 4 * kCounters;  // elements at once: four words of each counter
+constexpr int64_t kGrain = 2048;           // groups that are worth a thread's while
 
 template <class T>
 void drop_group(const T* x, T* out, int64_t n, int64_t group, uint64_t seed,
                 uint32_t threshold, acc_t<T> scale) {
   using A = acc_t<T>;
-  uint32_t words[kGroup];
-  philox_lanes<kLanes>(seed, static_cast<uint64_t>(group) * kLanes, words);
+  uint32_t word[4][kCounters];
+  for (int l = 0; l < kCounters; ++l) {
+    const uint64_t counter = static_cast<uint64_t>(group) * kCounters + l;
+    word[0][l] = static_cast<uint32_t>(counter);
+    word[1][l] = static_cast<uint32_t>(counter >> 32);
+    word[2][l] = 0;
+    word[3][l] = 1;  // keeps these numbers apart from those of edges
+  }
+  philox_lanes<kCounters>(seed, word);
+  const uint32_t* words = word[0];
 #pragma omp simd
   for (int64_t k = 0; k < n; ++k)
     out[k] = static_cast<T>(static_cast<A>(x[k]) * (words[k] >= threshold ? scale : A(0)));

@@ -1,418 +1,434 @@
 // The GAT operator on CPU. The formulas stand in fused.py; the names are the same.
-#include <cmath>
-#include <limits>
-#include <optional>
-
-#include "csr.h"
-#include "philox.h"
-#include "simd.h"
+#include "attention.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
 
-// Edges are visited in blocks: first the scores of a block, then its exponentials, all
-// heads and edges at once, then the sums over its rows of x, which stay in the cache.
-constexpr int64_t kBlock = 32;
-
-// The arguments that the forward and the backward pass share, checked.
-template <class T, class index_t>
-struct Gat {
-  using A = acc_t<T>;
-
-  Csr<index_t> csr;
-  int64_t num_src, num_dst, H, C, num_loops;
-  const T* x;
-  const A* alpha_src;
-  const A* alpha_dst;
-  A slope;
-  EdgeDropout dropout;
-
-  Gat(const Tensor& x_, const Tensor& alpha_src_, const Tensor& alpha_dst_, const Tensors& csr_,
-      bool add_self_loops, double negative_slope, double p, const std::optional<Tensor>& seed)
-      : csr(csr_), slope(static_cast<A>(negative_slope)), dropout(p, seed_of(p, seed)) {
-    STD_TORCH_CHECK(x_.dim() == 3, "x: expected [N, H, C], got ", x_.dim(), " dimensions");
-    num_src = x_.size(0);
-    num_dst = csr.num_rows;
-    H = x_.size(1);
-    C = x_.size(2);
-    STD_TORCH_CHECK(H > 0 && C > 0, "x: expected H, C >= 1, got ", H, ", ", C);
-    num_loops = add_self_loops ? std::min(num_src, num_dst) : 0;
-    check_tensor(x_, "x", x_.scalar_type(), {num_src, H, C});
-    check_tensor(alpha_src_, "alpha_src", acc_dtype<T>(), {num_src, H});
-    check_tensor(alpha_dst_, "alpha_dst", acc_dtype<T>(), {num_dst, H});
-    x = x_.const_data_ptr<T>();
-    alpha_src = alpha_src_.const_data_ptr<A>();
-    alpha_dst = alpha_dst_.const_data_ptr<A>();
-  }
-
-  static uint64_t seed_of(double p, const std::optional<Tensor>& seed) {
-    STD_TORCH_CHECK(p >= 0.0 && p <= 1.0, "dropout: expected 0 <= dropout <= 1, got ", p);
-    if (p == 0.0) return 0;
-    STD_TORCH_CHECK(seed.has_value(), "seed: needed when dropout > 0");
-    check_tensor(*seed, "seed", ScalarType::Long, {});
-    return static_cast<uint64_t>(*seed->const_data_ptr<int64_t>());
-  }
-
-  // Dropout belongs to the edge as the caller numbered it; loop i follows the edges.
-  int64_t loop_id(int64_t i) const { return csr.num_entries + i; }
-};
-
-template <class A>
-GATSPARSE_INLINE A leaky_relu(A score, A slope) {
-  return score > A(0) ? score : slope * score;
-}
-
-// Calls f(n) for n = H at compile time where H is common, so that loops over heads unroll.
-template <class F>
-void with_heads(int64_t H, const F& f) {
-  if (H == 8) f(std::integral_constant<int64_t, 8>{});
-  else if (H == 4) f(std::integral_constant<int64_t, 4>{});
-  else if (H == 1) f(std::integral_constant<int64_t, 1>{});
-  else f(H);
-}
-
-// A tile of x: `heads` heads of `channels` channels each, whose sums fit the registers.
-template <int heads_, int channels_>
-struct Tile {
-  static constexpr int heads = heads_;
-  static constexpr int channels = channels_;
-  int64_t h, c;  // where it begins
-};
-
-// Cuts [H, C] into tiles.
-template <class F>
-GATSPARSE_INLINE void for_each_tile(int64_t H, int64_t C, const F& f) {
-  int64_t h = 0;
-  if (C == 8) for (; h + 8 <= H; h += 8) f(Tile<8, 8>{h, 0});
-  if (C == 16) for (; h + 4 <= H; h += 4) f(Tile<4, 16>{h, 0});
-  if (C == 32) for (; h + 2 <= H; h += 2) f(Tile<2, 32>{h, 0});
-  for (; h < H; ++h) {
-    int64_t c = 0;
-    for (; c + 64 <= C; c += 64) f(Tile<1, 64>{h, c});
-    if ((C - c) & 32) f(Tile<1, 32>{h, c}), c += 32;
-    if ((C - c) & 16) f(Tile<1, 16>{h, c}), c += 16;
-    if ((C - c) & 8) f(Tile<1, 8>{h, c}), c += 8;
-    if ((C - c) & 4) f(Tile<1, 4>{h, c}), c += 4;
-    if ((C - c) & 2) f(Tile<1, 2>{h, c}), c += 2;
-    if ((C - c) & 1) f(Tile<1, 1>{h, c});
-  }
-}
-
-// total[h, c] += sum over b of weight[b, h] * table[id[b], h, c], for all h and c.
-template <class A, class T>
-GATSPARSE_INLINE void add_weighted_rows(const T* table, const int64_t* id, int64_t n,
-                                        const A* weight, int64_t H, int64_t C, A* total) {
-  for_each_tile(H, C, [&](auto tile) {
-    constexpr int lanes = std::min<int>(tile.channels, 64 / sizeof(A));
-    constexpr int vectors = tile.channels / lanes;
-    const int64_t offset = tile.h * C + tile.c;
-    Vec<A, lanes> acc[tile.heads * vectors];
-    for (int v = 0; v < tile.heads * vectors; ++v)
-      acc[v] = load<A, lanes>(total + offset + v * lanes);
-    for (int64_t b = 0; b < n; ++b) {
-      const T* row = table + id[b] * H * C + offset;
-      const A* w = weight + b * H + tile.h;
-#pragma GCC unroll 8
-      for (int v = 0; v < tile.heads * vectors; ++v)
-        acc[v] += w[v / vectors] * load<A, lanes>(row + v * lanes);
-    }
-    for (int v = 0; v < tile.heads * vectors; ++v)
-      std::memcpy(total + offset + v * lanes, &acc[v], sizeof(acc[v]));
-  });
-}
-
-// product[b, h] = <table[id[b], h], x[h]>, for all h.
-template <class A, class T>
-GATSPARSE_INLINE void inner_products(const T* table, const int64_t* id, int64_t n, const T* x,
-                                     int64_t H, int64_t C, A* product) {
-  for_each_tile(H, C, [&](auto tile) {
-    constexpr int lanes = std::min<int>(tile.channels, 64 / sizeof(A));
-    constexpr int vectors = tile.channels / lanes;
-    const int64_t offset = tile.h * C + tile.c;
-    Vec<A, lanes> x_tile[tile.heads * vectors];
-    for (int v = 0; v < tile.heads * vectors; ++v)
-      x_tile[v] = load<A, lanes>(x + offset + v * lanes);
-    for (int64_t b = 0; b < n; ++b) {
-      const T* row = table + id[b] * H * C + offset;
-#pragma GCC unroll 8
-      for (int h = 0; h < tile.heads; ++h) {
-        Vec<A, lanes> dot = x_tile[h * vectors] * load<A, lanes>(row + h * vectors * lanes);
-        for (int v = h * vectors + 1; v < (h + 1) * vectors; ++v)
-          dot += x_tile[v] * load<A, lanes>(row + v * lanes);
-        A& target = product[b * H + tile.h + h];
-        target = (tile.c == 0 ? A(0) : target) + sum<A, lanes>(dot);
-      }
-    }
-  });
-}
-
-// Asks for a row of a table some edges before its turn.
-constexpr int64_t kAhead = 8;
 template <class T>
-GATSPARSE_INLINE void prefetch_row(const T* row, int64_t length) {
-  const char* bytes = reinterpret_cast<const char*>(row);
-  for (int64_t line = 0; line < length * static_cast<int64_t>(sizeof(T)); line += 64)
-    __builtin_prefetch(bytes + line);
+struct Gat : Attention {
+  using A = acc_t<T>;
+
+  const T* x;
+  const A* att_src;
+  const A* att_dst;  // null: alpha_dst is given, or zero
+  EdgeTable<A> edge;
+  A slope;
+
+  Gat(const Tensor& x_, const Tensor& att_src_, const std::optional<Tensor>& att_dst_,
+      const std::optional<Tensor>& edge_, const std::optional<Tensor>& loop_,
+      const Tensors& csr_, bool add_self_loops, double negative_slope, double p,
+      const std::optional<Tensor>& seed)
+      : Attention(x_, csr_, add_self_loops, p, seed),
+        edge(edge_, loop_, acc_dtype<T>(), csr.num_entries, num_loops, {H}),
+        slope(static_cast<A>(negative_slope)) {
+    check_tensor(att_src_, "att_src", acc_dtype<T>(), {1, H, C});
+    x = x_.const_data_ptr<T>();
+    att_src = att_src_.const_data_ptr<A>();
+    att_dst = nullptr;
+    if (!att_dst_) return;
+    STD_TORCH_CHECK(num_src == num_dst, "att_dst: x has no row for every destination");
+    check_tensor(*att_dst_, "att_dst", acc_dtype<T>(), {1, H, C});
+    att_dst = att_dst_->const_data_ptr<A>();
+  }
+
+  // What the numbers of an edge are asked for.
+  const Index* number() const { return dropout.active() || edge ? &csr.perm : nullptr; }
+};
+
+// alpha[n, h] = <x[n, h], att[h]>, for all heads.
+template <class T>
+void node_terms(const Gat<T>& g, const acc_t<T>* att, acc_t<T>* alpha) {
+  using A = acc_t<T>;
+  for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
+    for_each_node_chunk(g.num_src, [&](int64_t, int64_t first, int64_t last) {
+      alignas(64) A product[(kBlock + 3) * P + kLanes<A>];
+      Block block;
+      for (int64_t n = first; n < last; n += block.size) {
+        for (block.size = 0; block.size < kBlock && n + block.size < last;)
+          block.add(n + block.size, 0, 0, 0);
+        block.pad();
+        inner_products<P>(g.x + h0 * g.C, g.H * g.C, block.id, block.size, att + h0 * g.C, heads,
+                          g.C, product);
+        for (int64_t b = 0; b < block.size; ++b) {
+          A* target = alpha + (n + b) * g.Hp + h0;
+          for (int64_t h = 0; h < P; ++h) target[h] = h < heads ? product[b * P + h] : A(0);
+        }
+      }
+    });
+  });
 }
 
-// The edges of a block: the node at the other end, the place in a per-edge array, and
-// the number by which dropout knows the edge.
-struct Block {
-  int64_t size = 0;
-  int64_t id[kBlock], slot[kBlock], edge[kBlock];
-  void add(int64_t id_, int64_t slot_, int64_t edge_) {
-    id[size] = id_;
-    slot[size] = slot_;
-    edge[size++] = edge_;
+template <class A, int P>
+struct Score {
+  const A* alpha_src;  // from head h0 on, as the others
+  const A* alpha_dst;
+  const EdgeTable<A>& edge;
+  int64_t Hp, h0, heads;
+  A slope;
+
+  GATSPARSE_INLINE Vec<A, P> raw(const Vec<A, P>& one_end, const A* other_end,
+                                 int64_t number) const {
+    Vec<A, P> score = one_end + load<A, P>(other_end);
+    if (edge) {
+      const A* term = edge.row(number) + h0;
+      for (int64_t h = 0; h < heads; ++h) score[h] += term[h];
+    }
+    return score;
+  }
+  GATSPARSE_INLINE void operator()(int64_t i, const Block& block, A* score, A* positive) const {
+    const Vec<A, P> alpha_i = load<A, P>(alpha_dst + i * Hp), zero{}, one = A(1) - zero;
+    for (int64_t b = 0; b < block.size; ++b) {
+      prefetch_terms(alpha_src, Hp, block.next[b]);
+      const Vec<A, P> s = raw(alpha_i, alpha_src + block.id[b] * Hp, block.number[b]);
+      store(score + b * P, s > A(0) ? s : slope * s);
+      if (positive) store(positive + b * P, s > A(0) ? one : zero);
+    }
   }
 };
 
-template <class T, class index_t>
-std::tuple<Tensor, Tensor, Tensor> forward(const Gat<T, index_t>& g, ScalarType dtype) {
+using Eight = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
+using Seven = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
+
+template <class T>
+Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
+                const std::optional<Tensor>& bias, bool concat, bool save, bool positive,
+                ScalarType dtype) {
   using A = acc_t<T>;
-  const int64_t C = g.C, HC = g.H * C, num_edges = g.csr.num_entries;
-  Tensor out_ = empty({g.num_dst, g.H, C}, dtype);
-  Tensor score_max_ = empty({g.num_dst, g.H}, acc_dtype<T>());
-  Tensor weight_sum_ = empty({g.num_dst, g.H}, acc_dtype<T>());
-  T* out = out_.mutable_data_ptr<T>();
-  A* score_max = score_max_.mutable_data_ptr<A>();
-  A* weight_sum = weight_sum_.mutable_data_ptr<A>();
-  BoundsFlag flag;
+  const auto wanted = [](bool yes, int64_t size) { return yes ? size : 0; };
+  Tensor out = empty({g.num_dst, concat ? g.H * g.C : g.C}, dtype);
+  Tensor heads_out = empty({wanted(save, g.num_dst), g.H, g.C}, dtype);
+  Tensor alpha_src = empty({g.num_src, g.Hp}, acc_dtype<T>());
+  Tensor alpha_dst = empty({g.num_dst, g.Hp}, acc_dtype<T>());
+  Tensor score_max = empty({g.num_dst, g.Hp}, acc_dtype<T>());
+  Tensor weight_sum = empty({g.num_dst, g.Hp}, acc_dtype<T>());
+  Tensor positive_out = empty({wanted(positive, g.num_dst), g.H, g.C}, dtype);
+  Tensor positive_weight = empty({wanted(positive, g.num_dst), g.Hp}, acc_dtype<T>());
+  if (bias) check_tensor(*bias, "bias", acc_dtype<T>(), {concat ? g.H * g.C : g.C});
 
-  const auto rows = [&](auto heads, int64_t first, int64_t last) {
-    // Locals, which no store can change: else the loops over heads do not vectorise.
-    const int64_t H = heads;
-    const A slope = g.slope;
-    std::vector<A> buffer(kBlock * H + 3 * H + HC);
-    A* const weight = buffer.data();
-    A* const block_max = weight + kBlock * H;
-    A* const shift = block_max + H;
-    A* const scale = shift + H;
-    A* const total = scale + H;
-    for (int64_t i = first; i < last; ++i) {
-      const A* alpha_i = g.alpha_dst + i * H;
-      A* max = score_max + i * H;
-      A* sum = weight_sum + i * H;
-      std::fill(max, max + H, -std::numeric_limits<A>::infinity());
-      std::fill(sum, sum + H, A(0));
-      std::fill(total, total + HC, A(0));
-
-      bool isolated = true;
-
-      const auto visit = [&](const Block& block) {
-        const int64_t n = block.size;
-        isolated &= n == 0;
-        std::copy(max, max + H, block_max);
-        for (int64_t b = 0; b < n; ++b) {
-          const A* alpha_j = g.alpha_src + block.id[b] * H;
-#pragma omp simd
-          for (int64_t h = 0; h < H; ++h) {
-            const A score = leaky_relu(alpha_j[h] + alpha_i[h], slope);
-            weight[b * H + h] = score;
-            block_max[h] = block_max[h] < score ? score : block_max[h];
-          }
-        }
-        for (int64_t h = 0; h < H; ++h) {
-          if (!(block_max[h] > max[h])) continue;
-          const A shrink = exp_nonpositive(max[h] - block_max[h]);
-          max[h] = block_max[h];
-          sum[h] *= shrink;
-          for (int64_t c = 0; c < C; ++c) total[h * C + c] *= shrink;
-        }
-        // Scores of -inf so far have weight 0, whatever is to come.
-        for (int64_t h = 0; h < H; ++h)
-          shift[h] = max[h] == -std::numeric_limits<A>::infinity() ? A(0) : max[h];
-        for (int64_t b = 0; b < n; ++b) {
-#pragma omp simd
-          for (int64_t h = 0; h < H; ++h)
-            weight[b * H + h] = exp_nonpositive(weight[b * H + h] - shift[h]);
-        }
-        for (int64_t b = 0; b < n; ++b)
-          for (int64_t h = 0; h < H; ++h) sum[h] += weight[b * H + h];
-        if (g.dropout.active()) {
-          for (int64_t b = 0; b < n; ++b) {
-            g.dropout(block.edge[b], H, scale);
-            for (int64_t h = 0; h < H; ++h) weight[b * H + h] *= scale[h];
-          }
-        }
-        add_weighted_rows(g.x, block.id, n, weight, H, C, total);
-      };
-
-      Block block;
-      for (int64_t e = g.csr.ptr[i]; e < g.csr.ptr[i + 1]; ++e) {
-        if (e + 2 * kAhead < num_edges)
-          prefetch_row(g.alpha_src + H * g.csr.index[e + 2 * kAhead], H);
-        if (e + kAhead < num_edges) prefetch_row(g.x + HC * g.csr.index[e + kAhead], HC);
-        const int64_t j = g.csr.index[e];
-        if (!flag.in_bounds(j, g.num_src) || (g.num_loops > 0 && j == i)) continue;
-        if (block.size == kBlock) visit(block), block.size = 0;
-        block.add(j, e, g.csr.perm[e]);
-      }
-      if (block.size == kBlock) visit(block), block.size = 0;
-      if (i < g.num_loops) block.add(i, num_edges + i, g.loop_id(i));
-      visit(block);
-
-      for (int64_t h = 0; h < H; ++h) {
-        const A norm = isolated ? A(0) : A(1) / sum[h];
-        for (int64_t c = 0; c < C; ++c)
-          out[i * HC + h * C + c] = static_cast<T>(total[h * C + c] * norm);
-      }
+  A* src_terms = alpha_src.mutable_data_ptr<A>();
+  A* dst_terms = alpha_dst.mutable_data_ptr<A>();
+  node_terms(g, g.att_src, src_terms);
+  if (g.att_dst) {
+    node_terms(g, g.att_dst, dst_terms);
+  } else {
+    std::fill_n(dst_terms, g.num_dst * g.Hp, A(0));
+    if (alpha_dst_) {
+      check_tensor(*alpha_dst_, "alpha_dst", acc_dtype<T>(), {g.num_dst, g.H});
+      const A* given = alpha_dst_->const_data_ptr<A>();
+      for (int64_t i = 0; i < g.num_dst; ++i)
+        std::copy_n(given + i * g.H, g.H, dst_terms + i * g.Hp);
     }
-  };
-  parallel_rows(g.num_dst, g.csr.ptr, [&](int64_t first, int64_t last) {
-    with_heads(g.H, [&](auto H) { rows(H, first, last); });
+  }
+
+  BoundsFlag flag;
+  const Rows rows(g.num_dst, g.csr.ptr);
+  const Edges edges{g.csr, nullptr, g.number(), g.num_src, g.csr.num_entries, g.num_loops,
+                    edges_ahead<T>(g.H * g.C), &flag};
+  for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
+    const Score<A, P> score{src_terms + h0, dst_terms + h0, g.edge, g.Hp, h0, heads, g.slope};
+    const typename Forward<T, P, Score<A, P>>::Outputs outputs{
+        out.mutable_data_ptr<T>(),
+        bias ? bias->template const_data_ptr<A>() : nullptr,
+        concat,
+        save ? heads_out.mutable_data_ptr<T>() : nullptr,
+        score_max.mutable_data_ptr<A>(),
+        weight_sum.mutable_data_ptr<A>(),
+        positive ? positive_out.mutable_data_ptr<T>() : nullptr,
+        positive ? positive_weight.mutable_data_ptr<A>() : nullptr};
+    Forward<T, P, Score<A, P>> kernel(g, edges, g.x, h0, heads, score, outputs);
+    accumulate_rows<A>(rows, kernel.state_size(), kernel);
   });
   flag.check("col: index out of range");
-  return {out_, score_max_, weight_sum_};
+  return {out,       heads_out,  alpha_src,    alpha_dst,
+          score_max, weight_sum, positive_out, positive_weight};
 }
 
-template <class T, class index_t>
-std::tuple<Tensor, Tensor, Tensor> backward(const Gat<T, index_t>& g,
-                                            const Csr<index_t>& csr_t, const Tensor& grad_out_,
-                                            const Tensor& out_, const Tensor& score_max_,
-                                            const Tensor& weight_sum_) {
+// What the passes of the backward hand on to each other.
+template <class T>
+struct Gradients {
+  using A = acc_t<T>;
+
+  const T* grad_out;
+  const A* alpha_src;
+  A* dst_terms;       // [N_dst, 4, Hp]: alpha_dst, score_max, 1 / weight_sum and D
+  A* grad_alpha_dst;  // [N_dst, Hp]
+  bool known;         // whether grad_alpha_dst is known before the edges are visited
+  T* grad_x;
+  // The gradient of the score of every edge, then of every loop: in the caller's order where
+  // there are edge features, whose gradient it is; else in the order of csr.
+  A* grad_score;
+  A* grad_loop;
+  int64_t grad_length;
+  ChunkSums<A>* grad_att_src;
+  ChunkSums<A>* grad_att_dst;
+
+  A* score_row(int64_t at, int64_t num_edges) const {
+    return at < num_edges ? grad_score + at * grad_length
+                          : grad_loop + (at - num_edges) * grad_length;
+  }
+};
+
+// The out-edges of every source: grad_x and the gradients of alpha_src and att_src.
+template <class T, int P>
+class BySource {
+  using A = acc_t<T>;
+  static constexpr int W = kLanes<A>, L = Heads<A, P>::lanes, V = Heads<A, P>::vectors;
+
+ public:
+  BySource(const Gat<T>& g, const Edges& edges, const Gradients<T>& grads, const Score<A, P>& score,
+           int64_t h0, int64_t heads)
+      : g_(g), edges_(edges), grads_(grads), score_(score), h0_(h0), heads_(heads),
+        stride_(g.H * g.C), offset_(h0 * g.C) {}
+
+  // The gradient of alpha_src, L numbers, then that of x.
+  int64_t state_size() const { return L + heads_ * g_.C; }
+  void begin(int64_t, A* state) const { std::fill_n(state, state_size(), A(0)); }
+  void add(int64_t j, A* state) const {
+    add(j, edges_.rows.ptr[j], edges_.rows.ptr[j + 1], state);
+  }
+  void add(int64_t j, int64_t begin, int64_t end, A* state) const {
+    edges_.visit_blocks(
+        j, begin, end,
+        [&](int64_t number) {
+          if (g_.edge) std::fill_n(grads_.score_row(number, g_.csr.num_entries) + h0_, heads_, A(0));
+        },
+        [&](const Block& block) { visit(j, block, state); });
+  }
+  void merge(A* state, A* piece) const {
+    for (int64_t k = 0; k < state_size(); ++k) state[k] += piece[k];
+  }
+  void finish(int64_t chunk, int64_t j, A* state) const {
+    for (int64_t l = P; l < L; ++l) state[l % P] += state[l];
+    const A* grad_dst = grads_.grad_alpha_dst + j * g_.Hp + h0_;
+    const T* x_j = g_.x + j * stride_ + offset_;
+    A* att_src_sum = grads_.grad_att_src->at(chunk) + offset_;
+    A* att_dst_sum = grads_.known ? grads_.grad_att_dst->at(chunk) + offset_ : nullptr;
+    for (int64_t h = 0; h < heads_; ++h)
+      for (int64_t c = 0; c < g_.C; ++c) {
+        const int64_t k = h * g_.C + c;
+        A grad = state[L + k] + state[h] * g_.att_src[offset_ + k];
+        att_src_sum[k] += state[h] * x_j[k];
+        if (att_dst_sum) {
+          grad += grad_dst[h] * g_.att_dst[offset_ + k];
+          att_dst_sum[k] += grad_dst[h] * x_j[k];
+        }
+        grads_.grad_x[j * stride_ + offset_ + k] = static_cast<T>(grad);
+      }
+  }
+
+ private:
+  GATSPARSE_INLINE void visit(int64_t j, const Block& block, A* state) const {
+    const int64_t n = block.size, length = n * P;
+    alignas(64) A product[(kBlock + 3) * P + L], weight[kBlock * P + L], norm[kBlock * P + L];
+    alignas(64) A D[kBlock * P + L], slope[kBlock * P + L], kept[kBlock * P + L];
+    inner_products<P>(grads_.grad_out + offset_, stride_, block.id, n,
+                      g_.x + j * stride_ + offset_, heads_, g_.C, product);
+    if (g_.dropout.active()) g_.dropout.template block<P>(block.number, n, h0_, kept);
+
+    const Vec<A, P> alpha_j = load<A, P>(grads_.alpha_src + j * g_.Hp + h0_);
+    const Vec<A, P> one = A(1) - Vec<A, P>{}, negative = score_.slope - Vec<A, P>{};
+    for (int64_t b = 0; b < n; ++b) {
+      prefetch_terms(grads_.dst_terms, 4 * g_.Hp, block.next[b]);
+      const A* terms = grads_.dst_terms + block.id[b] * 4 * g_.Hp + h0_;
+      const Vec<A, P> s = score_.raw(alpha_j, terms, block.number[b]);
+      const Vec<A, P> derivative = s > A(0) ? one : negative;
+      store(slope + b * P, derivative);
+      store(weight + b * P, s * derivative - load<A, P>(terms + g_.Hp));
+      store(norm + b * P, load<A, P>(terms + 2 * g_.Hp));
+      store(D + b * P, load<A, P>(terms + 3 * g_.Hp));
+    }
+    for (int64_t k = length; k % L > 0; ++k)
+      weight[k] = norm[k] = D[k] = slope[k] = product[k] = kept[k] = A(0);
+    for (int64_t k = 0; k < length; k += L)
+      for (int v = 0; v < V; ++v) {
+        const int64_t at = k + v * W;
+        const Vec<A> p = exp_nonpositive<W>(load<A>(weight + at)) * load<A>(norm + at);
+        Vec<A> dropped = p, inner = load<A>(product + at);
+        if (g_.dropout.active()) {
+          dropped *= load<A>(kept + at);
+          inner *= load<A>(kept + at);
+        }
+        const Vec<A> grad = p * (inner - load<A>(D + at)) * load<A>(slope + at);
+        store(weight + at, dropped);
+        store(product + at, grad);
+        store(state + v * W, load<A>(state + v * W) + grad);
+      }
+    if (!grads_.known)
+      for (int64_t b = 0; b < n; ++b) {
+        const int64_t at = g_.edge ? block.number[b] : block.slot[b];
+        A* target = grads_.score_row(at, g_.csr.num_entries) + h0_;
+        if (!g_.edge) store(target, load<A, P>(product + b * P));
+        else std::copy_n(product + b * P, heads_, target);
+      }
+    add_weighted_rows<P>(grads_.grad_out + offset_, stride_, block.id, block.next, n, weight, heads_,
+                         g_.C, state + L);
+  }
+
+  const Gat<T>& g_;
+  const Edges& edges_;
+  const Gradients<T>& grads_;
+  const Score<A, P>& score_;
+  int64_t h0_, heads_, stride_, offset_;
+};
+
+// The sums of the scores' gradients over the in-edges of every destination: those of
+// alpha_dst and, where x holds the destinations too, what att_dst owes them.
+template <class T, int P>
+class ByDestination {
+  using A = acc_t<T>;
+
+ public:
+  ByDestination(const Gat<T>& g, const Gradients<T>& grads, int64_t h0, int64_t heads)
+      : g_(g), grads_(grads), h0_(h0), heads_(heads), stride_(g.H * g.C), offset_(h0 * g.C) {}
+
+  int64_t state_size() const { return P; }
+  void begin(int64_t, A* state) const { std::fill_n(state, P, A(0)); }
+  void add(int64_t i, A* state) const { add(i, g_.csr.ptr[i], g_.csr.ptr[i + 1], state); }
+  void add(int64_t i, int64_t begin, int64_t end, A* state) const {
+    for (int64_t e = begin; e < end; ++e)
+      if (g_.num_loops == 0 || g_.csr.index[e] != i) add_row(g_.edge ? g_.csr.perm[e] : e, state);
+    if (end == g_.csr.ptr[i + 1] && i < g_.num_loops) add_row(g_.loop_number(i), state);
+  }
+  void merge(A* state, A* piece) const {
+    for (int64_t h = 0; h < P; ++h) state[h] += piece[h];
+  }
+  void finish(int64_t chunk, int64_t i, A* state) const {
+    std::copy_n(state, P, grads_.grad_alpha_dst + i * g_.Hp + h0_);
+    if (!g_.att_dst) return;
+    A* att_dst_sum = grads_.grad_att_dst->at(chunk) + offset_;
+    T* grad_x = grads_.grad_x + i * stride_ + offset_;
+    const T* x_i = g_.x + i * stride_ + offset_;
+    for (int64_t h = 0; h < heads_; ++h)
+      for (int64_t k = h * g_.C; k < (h + 1) * g_.C; ++k) {
+        grad_x[k] = static_cast<T>(grad_x[k] + state[h] * g_.att_dst[offset_ + k]);
+        att_dst_sum[k] += state[h] * x_i[k];
+      }
+  }
+
+ private:
+  void add_row(int64_t at, A* state) const {
+    const A* grad = grads_.score_row(at, g_.csr.num_entries) + h0_;
+    for (int64_t h = 0; h < heads_; ++h) state[h] += grad[h];
+  }
+
+  const Gat<T>& g_;
+  const Gradients<T>& grads_;
+  int64_t h0_, heads_, stride_, offset_;
+};
+
+template <class T>
+Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const Tensor& heads_out,
+                 const Tensor& alpha_src, const Tensor& alpha_dst, const Tensor& score_max,
+                 const Tensor& weight_sum, const Tensor& positive_out,
+                 const Tensor& positive_weight) {
   using A = acc_t<T>;
   const int64_t C = g.C, HC = g.H * C, num_edges = g.csr.num_entries;
-  const ScalarType dtype = out_.scalar_type();
-  check_tensor(grad_out_, "grad_out", dtype, {g.num_dst, g.H, C});
-  check_tensor(out_, "out", dtype, {g.num_dst, g.H, C});
-  check_tensor(score_max_, "score_max", acc_dtype<T>(), {g.num_dst, g.H});
-  check_tensor(weight_sum_, "weight_sum", acc_dtype<T>(), {g.num_dst, g.H});
+  const ScalarType dtype = heads_out.scalar_type(), acc = acc_dtype<T>();
+  const bool known = positive_out.numel() > 0;
+  check_tensor(grad_out, "grad_out", dtype, {g.num_dst, g.H, C});
+  check_tensor(heads_out, "heads_out", dtype, {g.num_dst, g.H, C});
+  check_tensor(alpha_src, "alpha_src", acc, {g.num_src, g.Hp});
+  for (const Tensor* terms : {&alpha_dst, &score_max, &weight_sum})
+    check_tensor(*terms, "alpha_dst, score_max, weight_sum", acc, {g.num_dst, g.Hp});
+  if (known) {
+    STD_TORCH_CHECK(g.att_dst && !g.edge, "positive_out: of no use with these inputs");
+    check_tensor(positive_out, "positive_out", dtype, {g.num_dst, g.H, C});
+    check_tensor(positive_weight, "positive_weight", acc, {g.num_dst, g.Hp});
+  }
   STD_TORCH_CHECK(csr_t.num_rows == g.num_src && csr_t.num_entries == num_edges,
                   "csr_t: not the transpose of csr");
-  const T* grad_out = grad_out_.const_data_ptr<T>();
-  const T* out = out_.const_data_ptr<T>();
-  const A* score_max = score_max_.const_data_ptr<A>();
-  const A* weight_sum = weight_sum_.const_data_ptr<A>();
 
-  Tensor grad_x_ = empty({g.num_src, g.H, C}, dtype);
-  Tensor grad_alpha_src_ = empty({g.num_src, g.H}, acc_dtype<T>());
-  Tensor grad_alpha_dst_ = empty({g.num_dst, g.H}, acc_dtype<T>());
-  // Per edge in the order of csr, then per loop; written by source, read by destination.
-  Tensor grad_score_ = empty({num_edges + g.num_loops, g.H}, acc_dtype<T>());
-  // What an edge needs of its destination, side by side: alpha_dst, score_max,
-  // 1 / weight_sum and D, H numbers each.
-  Tensor dst_terms_ = empty({g.num_dst, 4, g.H}, acc_dtype<T>());
-  T* grad_x = grad_x_.mutable_data_ptr<T>();
-  A* grad_alpha_src = grad_alpha_src_.mutable_data_ptr<A>();
-  A* grad_alpha_dst = grad_alpha_dst_.mutable_data_ptr<A>();
-  A* grad_score = grad_score_.mutable_data_ptr<A>();
-  A* dst_terms = dst_terms_.mutable_data_ptr<A>();
+  const Rows rows_t(g.num_src, csr_t.ptr), rows(g.num_dst, g.csr.ptr);
+  const bool by_edge = static_cast<bool>(g.edge);
+  const int64_t grad_length = by_edge ? g.H : g.Hp;
+  Tensor grad_x = empty({g.num_src, g.H, C}, dtype);
+  Tensor grad_att_src = empty({1, g.H, C}, acc);
+  Tensor grad_att_dst = empty({1, g.H, C}, acc);
+  Tensor grad_alpha_dst = empty({g.num_dst, g.Hp}, acc);
+  Tensor grad_bias = empty({g.H, C}, acc);
+  Tensor grad_edge = empty({known ? 0 : num_edges, grad_length}, acc);
+  Tensor grad_loop = empty({known ? 0 : g.num_loops, grad_length}, acc);
+  Tensor dst_terms = empty({g.num_dst, 4, g.Hp}, acc);
+  ChunkSums<A> att_src_sums(rows_t.num_chunks(), HC);
+  ChunkSums<A> att_dst_sums(known ? rows_t.num_chunks() : rows.num_chunks(), HC);
+  ChunkSums<A> bias_sums(num_node_chunks(g.num_dst), HC);
+  const Gradients<T> grads{grad_out.const_data_ptr<T>(),
+                           alpha_src.const_data_ptr<A>(),
+                           dst_terms.mutable_data_ptr<A>(),
+                           grad_alpha_dst.mutable_data_ptr<A>(),
+                           known,
+                           grad_x.mutable_data_ptr<T>(),
+                           grad_edge.mutable_data_ptr<A>(),
+                           grad_loop.mutable_data_ptr<A>(),
+                           grad_length,
+                           &att_src_sums,
+                           &att_dst_sums};
+  const A* terms[3] = {alpha_dst.const_data_ptr<A>(), score_max.const_data_ptr<A>(),
+                       weight_sum.const_data_ptr<A>()};
+  const T* out = heads_out.const_data_ptr<T>();
+
   BoundsFlag flag;
-
-  torch::stable::parallel_for(0, g.num_dst, kGrain, [&](int64_t begin, int64_t end) {
-    const int64_t H = g.H;
-    for (int64_t i = begin; i < end; ++i) {
-      A* terms = dst_terms + i * 4 * H;
-      std::copy_n(g.alpha_dst + i * H, H, terms);
-      std::copy_n(score_max + i * H, H, terms + H);
-      for (int64_t h = 0; h < H; ++h) terms[2 * H + h] = A(1) / weight_sum[i * H + h];
-      inner_products(grad_out, &i, 1, out + i * HC, H, C, terms + 3 * H);
-    }
-  });
-
-  const auto rows = [&](auto heads, int64_t first, int64_t last) {
-    const int64_t H = heads;
-    const A slope = g.slope;
-    std::vector<A> buffer(2 * kBlock * H + 2 * H + HC);
-    A* const weight = buffer.data();
-    A* const product = weight + kBlock * H;
-    A* const scale = product + kBlock * H;
-    A* const grad_alpha_j = scale + H;
-    A* const grad_x_j = grad_alpha_j + H;
-    std::fill(scale, scale + H, A(1));
-    for (int64_t j = first; j < last; ++j) {
-      const A* alpha_j = g.alpha_src + j * H;
-      std::fill(grad_x_j, grad_x_j + HC, A(0));
-      std::fill(grad_alpha_j, grad_alpha_j + H, A(0));
-
-      const auto visit = [&](const Block& block) {
-        const int64_t n = block.size;
-        inner_products(grad_out, block.id, n, g.x + j * HC, H, C, product);
-        for (int64_t b = 0; b < n; ++b) {
-          if (g.dropout.active()) g.dropout(block.edge[b], H, scale);
-          const A* terms = dst_terms + block.id[b] * 4 * H;
-          A* grad_edge = grad_score + block.slot[b] * H;
-#pragma omp simd
-          for (int64_t h = 0; h < H; ++h) {
-            const A score = alpha_j[h] + terms[h];
-            const A p = exp_nonpositive(leaky_relu(score, slope) - terms[H + h]) * terms[2 * H + h];
-            const A grad = p * (scale[h] * product[b * H + h] - terms[3 * H + h]) *
-                           (score > A(0) ? A(1) : slope);
-            weight[b * H + h] = p * scale[h];
-            grad_edge[h] = grad;
-            grad_alpha_j[h] += grad;
-          }
-        }
-        add_weighted_rows(grad_out, block.id, n, weight, H, C, grad_x_j);
-      };
-
-      Block block;
-      for (int64_t t = csr_t.ptr[j]; t < csr_t.ptr[j + 1]; ++t) {
-        if (t + kAhead < num_edges) {
-          prefetch_row(dst_terms + 4 * H * csr_t.index[t + kAhead], 4 * H);
-          prefetch_row(grad_out + HC * csr_t.index[t + kAhead], HC);
-        }
-        const int64_t i = csr_t.index[t], e = csr_t.perm[t];
-        if (!flag.in_bounds(i, g.num_dst) || !flag.in_bounds(e, num_edges)) continue;
-        if (g.num_loops > 0 && i == j) continue;
-        if (block.size == kBlock) visit(block), block.size = 0;
-        block.add(i, e, g.csr.perm[e]);
+  const Edges edges{csr_t,       &/*slots*/ csr_t.perm, g.number(), g.num_dst, num_edges,
+                    g.num_loops, edges_ahead<T>(HC),    &flag};
+  for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
+    for_each_node_chunk(g.num_dst, [&](int64_t chunk, int64_t first, int64_t last) {
+      A* bias_sum = bias_sums.at(chunk) + h0 * C;
+      for (int64_t i = first; i < last; ++i) {
+        A* target = grads.dst_terms + i * 4 * g.Hp + h0;
+        for (int k = 0; k < 2; ++k) std::copy_n(terms[k] + i * g.Hp + h0, P, target + k * g.Hp);
+        for (int64_t h = 0; h < P; ++h)
+          target[2 * g.Hp + h] = A(1) / terms[2][i * g.Hp + h0 + h];
+        const int64_t at = i * HC + h0 * C;
+        A* D = target + 3 * g.Hp;
+        row_products<P>(grads.grad_out + at, out + at, heads, C, D);
+        for (int64_t k = 0; k < heads * C; ++k) bias_sum[k] += grads.grad_out[at + k];
+        if (!known) continue;
+        A* grad = grads.grad_alpha_dst + i * g.Hp + h0;
+        row_products<P>(grads.grad_out + at, positive_out.const_data_ptr<T>() + at, heads, C, grad);
+        const A* weight = positive_weight.const_data_ptr<A>() + i * g.Hp + h0;
+        for (int64_t h = 0; h < heads; ++h) grad[h] = (A(1) - g.slope) * (grad[h] - D[h] * weight[h]);
       }
-      if (block.size == kBlock) visit(block), block.size = 0;
-      if (j < g.num_loops) block.add(j, num_edges + j, g.loop_id(j));
-      visit(block);
-
-      for (int64_t k = 0; k < HC; ++k) grad_x[j * HC + k] = static_cast<T>(grad_x_j[k]);
-      std::copy(grad_alpha_j, grad_alpha_j + H, grad_alpha_src + j * H);
-    }
-  };
-  parallel_rows(g.num_src, csr_t.ptr, [&](int64_t first, int64_t last) {
-    with_heads(g.H, [&](auto H) { rows(H, first, last); });
+    });
+    const Score<A, P> score{nullptr, nullptr, g.edge, g.Hp, h0, heads, g.slope};
+    BySource<T, P> by_source(g, edges, grads, score, h0, heads);
+    accumulate_rows<A>(rows_t, by_source.state_size(), by_source);
+    flag.check("csr_t: index out of range");
+    if (known) return;
+    ByDestination<T, P> by_destination(g, grads, h0, heads);
+    accumulate_rows<A>(rows, by_destination.state_size(), by_destination);
   });
-
-  parallel_rows(g.num_dst, g.csr.ptr, [&](int64_t first, int64_t last) {
-    const int64_t H = g.H;
-    for (int64_t i = first; i < last; ++i) {
-      A* total = grad_alpha_dst + i * H;
-      std::fill(total, total + H, A(0));
-      const auto add = [&](int64_t slot) {
-        for (int64_t h = 0; h < H; ++h) total[h] += grad_score[slot * H + h];
-      };
-      for (int64_t e = g.csr.ptr[i]; e < g.csr.ptr[i + 1]; ++e)
-        if (g.num_loops == 0 || g.csr.index[e] != i) add(e);
-      if (i < g.num_loops) add(num_edges + i);
-    }
-  });
-  flag.check("csr_t: index out of range");
-  return {grad_x_, grad_alpha_src_, grad_alpha_dst_};
+  att_src_sums.write(grad_att_src.mutable_data_ptr<A>());
+  att_dst_sums.write(grad_att_dst.mutable_data_ptr<A>());
+  bias_sums.write(grad_bias.mutable_data_ptr<A>());
+  return {grad_x, grad_att_src, grad_att_dst, grad_alpha_dst, grad_bias, grad_edge, grad_loop};
 }
 
-std::tuple<Tensor, Tensor, Tensor> gat(const Tensor& x, const Tensor& alpha_src,
-                                       const Tensor& alpha_dst, Tensors csr, Tensors /*csr_t*/,
-                                       bool add_self_loops, double negative_slope,
-                                       double dropout, std::optional<Tensor> seed) {
-  STD_TORCH_CHECK(csr.size() == 3, "csr: expected [rowptr, col, perm]");
-  return dispatch(x, csr[1], [&](auto storage, auto index) {
+Eight gat(const Tensor& x, const Tensor& att_src, std::optional<Tensor> att_dst,
+            std::optional<Tensor> alpha_dst, std::optional<Tensor> edge, std::optional<Tensor> loop,
+            std::optional<Tensor> bias, bool concat, bool save, bool positive, Tensors csr,
+            Tensors /*csr_t*/, bool add_self_loops, double negative_slope, double dropout,
+            std::optional<Tensor> seed) {
+  return dispatch_storage(x, [&](auto storage) {
     using T = typename decltype(storage)::type;
-    const Gat<T, typename decltype(index)::type> g(x, alpha_src, alpha_dst, csr, add_self_loops,
-                                                   negative_slope, dropout, seed);
-    return forward(g, x.scalar_type());
+    const Gat<T> g(x, att_src, att_dst, edge, loop, csr, add_self_loops, negative_slope, dropout,
+                   seed);
+    return forward(g, alpha_dst, bias, concat, save, positive, x.scalar_type());
   });
 }
 
-std::tuple<Tensor, Tensor, Tensor> gat_backward(
-    const Tensor& grad_out, const Tensor& x, const Tensor& alpha_src, const Tensor& alpha_dst,
-    const Tensor& out, const Tensor& score_max, const Tensor& weight_sum, Tensors csr,
-    Tensors csr_t, bool add_self_loops, double negative_slope, double dropout,
-    std::optional<Tensor> seed) {
-  STD_TORCH_CHECK(csr.size() == 3, "csr: expected [rowptr, col, perm]");
-  return dispatch(x, csr[1], [&](auto storage, auto index) {
+Seven gat_backward(const Tensor& grad_out, const Tensor& x, const Tensor& att_src,
+                     std::optional<Tensor> att_dst, std::optional<Tensor> edge,
+                     std::optional<Tensor> loop, const Tensor& heads_out, const Tensor& alpha_src,
+                     const Tensor& alpha_dst, const Tensor& score_max, const Tensor& weight_sum,
+                     const Tensor& positive_out, const Tensor& positive_weight, Tensors csr,
+                     Tensors csr_t, bool add_self_loops, double negative_slope, double dropout,
+                     std::optional<Tensor> seed) {
+  return dispatch_storage(x, [&](auto storage) {
     using T = typename decltype(storage)::type;
-    using index_t = typename decltype(index)::type;
-    const Gat<T, index_t> g(x, alpha_src, alpha_dst, csr, add_self_loops, negative_slope, dropout,
-                            seed);
-    return backward(g, Csr<index_t>(csr_t), grad_out, out, score_max, weight_sum);
+    const Gat<T> g(x, att_src, att_dst, edge, loop, csr, add_self_loops, negative_slope, dropout,
+                   seed);
+    return backward(g, Csr(csr_t), grad_out, heads_out, alpha_src, alpha_dst, score_max, weight_sum,
+                    positive_out, positive_weight);
   });
 }
 

@@ -3,24 +3,38 @@ r"""The fused backend of GAT: schema, fake and autograd; ``cpu.cpp`` implements 
 Forward, for every destination :math:`i` and head (omitted):
 
 .. math::
-    s_{ij} &= \mathrm{LeakyReLU}(\alpha^{src}_j + \alpha^{dst}_i), \quad
+    s_{ij} &= \mathrm{LeakyReLU}(\alpha^{src}_j + \alpha^{dst}_i + \mathrm{edge}_{ij}), \quad
     \mathrm{score\_max}_i = \max_j s_{ij}, \quad
     \mathrm{weight\_sum}_i = \sum_j \exp(s_{ij} - \mathrm{score\_max}_i) \\
     p_{ij} &= \exp(s_{ij} - \mathrm{score\_max}_i) / \mathrm{weight\_sum}_i, \quad
-    \mathrm{out}_i = \sum_j z_{ij} p_{ij} x_j
+    \mathrm{heads\_out}_i = \sum_j z_{ij} p_{ij} x_j
 
-with the dropout scale :math:`z_{ij}`. Backward, with the gradient :math:`g` of out:
+with :math:`\alpha^{src}_j = \langle a_{src}, x_j \rangle`,
+:math:`\alpha^{dst}_i = \langle a_{dst}, x_i \rangle` and the dropout scale :math:`z_{ij}`.
+Backward, with the gradient :math:`g` of heads_out:
 
 .. math::
-    D_i &= \langle g_i, \mathrm{out}_i \rangle \\
+    D_i &= \langle g_i, \mathrm{heads\_out}_i \rangle \\
     \mathrm{grad\_score}_{ij} &= p_{ij} \,
         (z_{ij} \langle g_i, x_j \rangle - D_i) \, \mathrm{LeakyReLU}'(\cdot) \\
-    \mathrm{grad\_x}_j &= \sum_i z_{ij} p_{ij} g_i, \quad
-    \mathrm{grad\_}\alpha^{src}_j = \sum_i \mathrm{grad\_score}_{ij}, \quad
-    \mathrm{grad\_}\alpha^{dst}_i = \sum_j \mathrm{grad\_score}_{ij}
+    \mathrm{grad\_}\alpha^{src}_j &= \sum_i \mathrm{grad\_score}_{ij}, \quad
+    \mathrm{grad\_}\alpha^{dst}_i = \sum_j \mathrm{grad\_score}_{ij} \\
+    \mathrm{grad\_x}_j &= \sum_i z_{ij} p_{ij} g_i + \mathrm{grad\_}\alpha^{src}_j a_{src}
+        + \mathrm{grad\_}\alpha^{dst}_j a_{dst}
 
 The maximum and the sum are saved apart: their log-sum-exp in one float32 would round
 every :math:`p_{ij}` by the size of the scores.
+
+:math:`\mathrm{grad\_}\alpha^{dst}` needs no number per edge: the gradients of a row's softmax
+sum to zero, so with the parts :math:`O^+_i` of heads_out and :math:`P^+_i` of the softmax
+that come from positive scores,
+
+.. math::
+    \mathrm{grad\_}\alpha^{dst}_i = (1 - \mathrm{slope})
+        (\langle g_i, O^+_i \rangle - D_i P^+_i).
+
+``[N, H, C]`` more numbers are written and read for it, instead of ``[E, H]``: see
+:func:`positive_pays`.
 """
 
 from __future__ import annotations
@@ -34,48 +48,103 @@ from gatsparse import _native
 from gatsparse.graph import CSRGraph
 from gatsparse.ops.backend import transformed
 
+_INPUTS = "Tensor x, Tensor att_src, Tensor? att_dst"
+_EDGES = "Tensor? edge, Tensor? loop"
+_SAVED = (
+    "Tensor heads_out, Tensor alpha_src, Tensor alpha_dst, Tensor score_max, Tensor weight_sum, "
+    "Tensor positive_out, Tensor positive_weight"
+)
 _STRUCTURE = (
     "Tensor[] csr, Tensor[] csr_t, bool add_self_loops, float negative_slope, "
     "float dropout, Tensor? seed"
 )
 _native.LIBRARY.define(
-    f"gat(Tensor x, Tensor alpha_src, Tensor alpha_dst, {_STRUCTURE}) "
-    "-> (Tensor out, Tensor score_max, Tensor weight_sum)"
+    f"gat({_INPUTS}, Tensor? alpha_dst, {_EDGES}, Tensor? bias, bool concat, bool save, "
+    f"bool positive, {_STRUCTURE}) -> (Tensor out, {_SAVED})"
 )
 _native.LIBRARY.define(
-    "gat_backward(Tensor grad_out, Tensor x, Tensor alpha_src, Tensor alpha_dst, Tensor out, "
-    f"Tensor score_max, Tensor weight_sum, {_STRUCTURE}) "
-    "-> (Tensor grad_x, Tensor grad_alpha_src, Tensor grad_alpha_dst)"
+    f"gat_backward(Tensor grad_out, {_INPUTS}, {_EDGES}, {_SAVED}, {_STRUCTURE}) "
+    "-> (Tensor grad_x, Tensor grad_att_src, Tensor grad_att_dst, Tensor grad_alpha_dst, "
+    "Tensor grad_bias, Tensor grad_edge, Tensor grad_loop)"
 )
+
+
+def padded_heads(heads: int) -> int:
+    """As many numbers the kernels keep per node and head: their vectors' lengths."""
+    return next((n for n in (1, 4, 8) if heads <= n), (heads + 15) // 16 * 16)
+
+
+def positive_pays(graph: CSRGraph, channels: int) -> bool:
+    """Whether the sums over positive scores cost less than numbers per edge."""
+    return 2 * channels * graph.num_dst < 3 * graph.num_edges
 
 
 @torch.library.register_fake("gatsparse::gat", lib=_native.LIBRARY)
-def _(x: Tensor, _alpha_src: Tensor, alpha_dst: Tensor, *_: Any) -> tuple[Tensor, ...]:
-    out = x.new_empty(alpha_dst.size(0), *x.shape[1:])
-    return out, torch.empty_like(alpha_dst), torch.empty_like(alpha_dst)
+def _(x: Tensor, att_src: Tensor, *args: Any) -> tuple[Tensor, ...]:
+    *_, concat, save, positive, csr, _csr_t, _loops, _slope, _p, _seed = args
+    num_src, heads, channels = x.shape
+    num_dst = csr[0].size(0) - 1
+    out = x.new_empty(num_dst, heads * channels if concat else channels)
+    rows = [num_dst if wanted else 0 for wanted in (save, positive)]
+    terms = [att_src.new_empty(n, padded_heads(heads)) for n in (num_src, *[num_dst] * 3, rows[1])]
+    heads_out, positive_out = (x.new_empty(n, heads, channels) for n in rows)
+    return out, heads_out, *terms[:4], positive_out, terms[4]
 
 
 @torch.library.register_fake("gatsparse::gat_backward", lib=_native.LIBRARY)
 def _(*args: Any) -> tuple[Tensor, ...]:
-    _grad_out, x, alpha_src, alpha_dst, *_ = args
-    return torch.empty_like(x), torch.empty_like(alpha_src), torch.empty_like(alpha_dst)
+    _, x, att_src, _att_dst, edge, _loop, *saved, csr, _csr_t, loops, _slope, _p, _seed = args
+    _, heads, channels = x.shape
+    num_dst = csr[0].size(0) - 1
+    length = padded_heads(heads) if edge is None else heads
+    positive = saved[5].numel() > 0
+    num_edges = 0 if positive else csr[1].size(0)
+    num_loops = 0 if positive or not loops else torch.sym_min(num_dst, x.size(0))
+    return (
+        torch.empty_like(x),
+        torch.empty_like(att_src),
+        torch.empty_like(att_src),
+        att_src.new_empty(num_dst, padded_heads(heads)),
+        att_src.new_empty(heads, channels),
+        att_src.new_empty(num_edges, length),
+        att_src.new_empty(num_loops, length),
+    )
 
 
 def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
-    x, alpha_src, alpha_dst, csr, csr_t, *options, seed = inputs
-    ctx.options = options
+    x, att_src, att_dst, alpha_dst, edge, loop, bias, concat, *rest = inputs
+    _save, _positive, csr, csr_t, *options, seed = rest
+    ctx.options, ctx.concat = options, concat
+    ctx.given = [t is not None for t in (att_dst, alpha_dst, edge, loop, bias)]
     ctx.mark_non_differentiable(*output[1:])
-    ctx.save_for_backward(x, alpha_src, alpha_dst, *output, seed, *csr, *csr_t)
+    ctx.save_for_backward(x, att_src, att_dst, edge, loop, *output[1:], seed, *csr, *csr_t)
 
 
 def _backward(ctx: Any, grad_out: Tensor, *_: Tensor) -> tuple:
     tensors = ctx.saved_tensors  # once: each access unpacks them anew
-    *saved, seed = tensors[:7]
-    csr, csr_t = tensors[7:10], tensors[10:]
-    grads = torch.ops.gatsparse.gat_backward(
-        grad_out.contiguous(), *saved, csr, csr_t, *ctx.options, seed
+    *inputs_and_saved, seed = tensors[:13]
+    csr, csr_t = tensors[13:16], tensors[16:]
+    x = inputs_and_saved[0]
+    heads, channels = x.shape[1:]
+    if ctx.concat:
+        grad_out = grad_out.reshape(-1, heads, channels)
+    else:
+        grad_out = (grad_out / heads)[:, None, :].expand(-1, heads, -1)
+    grad_x, grad_att_src, grad_att_dst, grad_alpha_dst, grad_bias, grad_edge, grad_loop = (
+        torch.ops.gatsparse.gat_backward(
+            grad_out.contiguous(), *inputs_and_saved, csr, csr_t, *ctx.options, seed
+        )
     )
-    return *grads, [None] * len(csr), [None] * len(csr_t), None, None, None, None
+    optional = (
+        grad_att_dst,
+        grad_alpha_dst[:, :heads],
+        grad_edge,
+        grad_loop,
+        grad_bias.flatten() if ctx.concat else grad_bias.sum(0),
+    )
+    grads = [grad if given else None for grad, given in zip(optional, ctx.given, strict=True)]
+    structure = [[None] * len(csr), [None] * len(csr_t)]
+    return grad_x, grad_att_src, *grads, None, None, None, *structure, None, None, None, None
 
 
 def _double_backward(ctx: Any, *grads: Tensor) -> tuple:
@@ -88,43 +157,3 @@ torch.library.register_autograd(
     "gatsparse::gat", _backward, setup_context=_setup_context, lib=_native.LIBRARY
 )
 torch.library.register_autograd("gatsparse::gat_backward", _double_backward, lib=_native.LIBRARY)
-
-
-def unmet(x: Tensor, alpha_src: Tensor, alpha_dst: Tensor) -> list[str]:
-    """What keeps the fused backend from serving these tensors; empty if nothing does."""
-    reasons = []
-    if transformed(x, alpha_src, alpha_dst):
-        reasons.append("forward-mode differentiation and torch.func need backend='scatter'")
-    if x.device.type != "cpu":
-        reasons.append(f"x lies on {x.device.type!r}; there are kernels for 'cpu'")
-    elif not _native.available():
-        reasons.append(f"{_native.MISSING}; `gatsparse info` says how to get it")
-    if x.dtype not in (torch.float32, torch.float64, torch.bfloat16):
-        reasons.append(f"x is {x.dtype}; expected float32, float64 or bfloat16")
-    return reasons
-
-
-def gat_attention(
-    x: Tensor,
-    alpha_src: Tensor,
-    alpha_dst: Tensor,
-    graph: CSRGraph,
-    add_self_loops: bool,
-    negative_slope: float,
-    dropout: float,
-    seed: Tensor | None,
-) -> Tensor:
-    """See :func:`gatsparse.ops.gat_attention`."""
-    wants_grad = torch.is_grad_enabled() and any(t.requires_grad for t in (x, alpha_src, alpha_dst))
-    out, *_ = torch.ops.gatsparse.gat(
-        x.contiguous(),
-        alpha_src.contiguous(),
-        alpha_dst.contiguous(),
-        list(graph.csr),
-        list(graph.csr_t) if wants_grad else [],
-        add_self_loops,
-        negative_slope,
-        dropout,
-        seed,
-    )
-    return out

@@ -1,0 +1,68 @@
+"""How the time and memory of layers grow with the edges of synthetic graphs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks import plan
+from benchmarks.plan import Case
+from benchmarks.results import TimedLayer, Values
+from benchmarks.summary import Summary
+from benchmarks.text import median
+
+_LEAST_GRAPHS = 3
+
+#: Edges from which on the rows no longer lie in the cache: what the exponent is fitted to.
+LEAST_EDGES = 10**5
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A layer on graphs of growing size.
+
+    Args:
+        layer, shape (str): As in :class:`benchmarks.plan.Case`.
+        contender (str): Whose layer.
+        points (list): Number of edges, and what was measured; fewest edges first.
+    """
+
+    layer: str
+    shape: str
+    contender: str
+    points: list[tuple[int, Values]]
+
+    def exponent(self) -> float | None:
+        """The ``b`` of ``time ~ edges ** b``, by least squares of the logarithms from
+        :data:`LEAST_EDGES` on; None of fewer than two points.
+        """
+        points = [(edges, median(value)) for edges, value in self.points if edges >= LEAST_EDGES]
+        if len(points) < 2:
+            return None
+        edges, times = np.log(points).T
+        return float(np.polyfit(edges, times, 1)[0])
+
+
+def curves(summary: Summary, measurement: TimedLayer) -> list[Curve]:
+    """What was measured on three or more synthetic graphs."""
+    points: dict[tuple[str, str, str], dict[str, tuple[int, Values]]] = {}
+    asked: dict[tuple[str, str, str], set[str]] = {}
+    for graph, size in summary.graphs().items():
+        if graph not in summary.config.graphs:
+            continue
+        for task in plan.layer_tasks(summary.config, graph):
+            if task.measurement != measurement:
+                continue
+            case = Case.of(task)
+            line = (case.layer, case.shape, task.contender)
+            asked.setdefault(line, set()).add(graph)
+            values = summary.times(task.dataset, task.contender, measurement)
+            if values is not None:
+                assert size.num_edges is not None
+                points.setdefault(line, {})[graph] = (size.num_edges, values)
+    return [
+        Curve(*line, sorted(found.values(), key=lambda point: point[0]))
+        for line, found in points.items()
+        if len(asked[line]) >= _LEAST_GRAPHS
+    ]

@@ -1,0 +1,163 @@
+"""What runs in the process of one measurement of a single layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks import gate, operator, plan
+from benchmarks.config import BenchConfig, Layer
+from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.isolate import UnavailableError
+from benchmarks.measure import alternate, peak, resident
+from benchmarks.operator import Floor
+from benchmarks.plan import Case, Task
+from benchmarks.results import Values
+from gatsparse.data import DatasetNotFoundError, load, rmat
+from gatsparse.testing import error_budget
+
+_GATE_NODES, _GATE_EDGES, _GATE_CHANNELS = 300, 3000, 16
+
+
+def measure(task: Task, contender: Contender, config: BenchConfig, source: Path) -> Values:
+    """Does one measurement in this process.
+
+    Args:
+        task (Task): What to measure.
+        contender (Contender): Of whom.
+        config (BenchConfig): How.
+        source (Path): File of the graph.
+
+    Raises:
+        UnavailableError: If the graph is of a data set that is missing.
+    """
+    match task.measurement:
+        case "graph":
+            return _keep_graph(task.dataset, config, source)
+        case "layer gate":
+            name: Layer = "GATv2" if task.dataset == "GATv2" else "GAT"
+            return check(contender, name, plan.shapes(config, name), config.seed)
+        case _:
+            return _timed(task, contender, config, source)
+
+
+def check(contender: Contender, name: Layer, shapes: list[str], seed: int) -> Values:
+    """The errors of a contender's layer in float32, and their budgets; see
+    :func:`benchmarks.gate.failures`.
+
+    On a small power-law graph, against PyG's layer in float64.
+
+    Args:
+        contender (Contender): Whose layer.
+        name (str): Which layer.
+        shapes (list): Which shapes of it.
+        seed (int): Of graph, features and weights.
+
+    Returns:
+        Values: Of the first shape that is over its budget, else of the last one.
+    """
+    values = Values()
+    for shape in shapes:
+        values = _check(contender, name, plan.split(shape), seed)
+        if gate.failures(values):
+            break
+    return values
+
+
+def _check(contender: Contender, name: Layer, size: tuple[int, int], seed: int) -> Values:
+    torch.manual_seed(seed)
+    pyg = CONTENDERS["pyg"]
+    edge_index = rmat(_GATE_NODES, _GATE_EDGES, seed)
+    x = torch.randn(_GATE_NODES, _GATE_CHANNELS)
+    state = pyg.layer(name, _GATE_CHANNELS, *size).state_dict()
+    for key in state:
+        if key.endswith("bias"):
+            state[key].normal_()  # PyG's are 0
+    grad = torch.randn(_GATE_NODES, size[0] * size[1])
+
+    def computed(contender: Contender, dtype: torch.dtype) -> list[Tensor]:
+        """The output, and the gradients in the order of the weights' names."""
+        layer = contender.layer(name, _GATE_CHANNELS, *size)
+        layer.load_state_dict(state)
+        layer.to(dtype)
+        out = layer(x.to(dtype), edge_index)
+        out.backward(grad.to(dtype))
+        weights = dict(layer.named_parameters())
+        return [out.detach(), *(gate.gradient(weights[key]) for key in sorted(weights))]
+
+    def errors(found: list[Tensor]) -> tuple[float, float]:
+        differences = [(a - b).abs().max() for a, b in zip(found, exact, strict=True)]
+        largest = max(tensor.abs().max() for tensor in exact[1:])
+        gradient_error = torch.stack(differences[1:]).max() / largest
+        return (differences[0] / exact[0].abs().max()).item(), gradient_error.item()
+
+    exact = computed(pyg, torch.float64)
+    output, gradient = errors(computed(pyg, torch.float32))
+    output_error, gradient_error = errors(computed(contender, torch.float32))
+    return Values(
+        output_error=output_error,
+        output_budget=error_budget(output, torch.float32),
+        gradient_error=gradient_error,
+        gradient_budget=error_budget(gate.BACKWARD * gradient, torch.float32),
+    )
+
+
+def _keep_graph(name: str, config: BenchConfig, path: Path) -> Values:
+    """Draws or loads a graph, and writes it for the measurements to read."""
+    if name in config.graphs:
+        num_nodes = config.graphs[name].num_nodes
+        edge_index = rmat(num_nodes, config.graphs[name].num_edges, config.seed)
+    else:
+        try:
+            data = load(name, config.root)
+        except DatasetNotFoundError as error:
+            raise UnavailableError(str(error)) from error
+        edge_index, num_nodes = data["edge_index"], data["x"].size(0)
+    partial = path.with_suffix(".partial")
+    torch.save((edge_index, num_nodes), partial)
+    partial.replace(path)
+    return Values(num_nodes=num_nodes, num_edges=edge_index.size(1))
+
+
+def _timed(task: Task, contender: Contender, config: BenchConfig, source: Path) -> Values:
+    torch.manual_seed(config.seed)
+    case = Case.of(task)
+    heads, channels = case.size
+    edge_index, num_nodes = torch.load(source, weights_only=True)
+    x = torch.randn(num_nodes, config.in_channels)
+    baseline = resident()
+    match task.measurement:
+        case "operator":
+            function = operator.forward(case.layer, case.size, edge_index, num_nodes)
+        case "operator backward":
+            function = operator.backward(case.layer, case.size, edge_index, num_nodes)
+        case _:
+            layer = contender.layer(case.layer, config.in_channels, heads, channels)
+            function = _pass(task, layer, x, edge_index, torch.randn(num_nodes, heads * channels))
+    with torch.set_grad_enabled(task.measurement == "forward+backward"):
+        function()  # before there is a floor, so that the peak is the contender's own
+        highest = peak()
+        floor = Floor(edge_index, num_nodes, heads * channels)
+        floors = {"forward+backward": floor.both, "operator backward": floor.backward}
+        timing = plan.timing(task, config)
+        assert timing is not None
+        values = alternate(function, floors.get(task.measurement, floor.forward), timing)
+    return replace(values, baseline=baseline, peak=highest)
+
+
+def _pass(
+    task: Task, layer: torch.nn.Module, x: Tensor, edge_index: Tensor, grad: Tensor
+) -> Callable[[], object]:
+    """A first layer's work: the features need no gradient."""
+    if task.measurement == "forward":
+        return lambda: layer(x, edge_index)
+
+    def both() -> None:
+        layer.zero_grad()
+        layer(x, edge_index).backward(grad)
+
+    return both

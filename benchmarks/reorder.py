@@ -1,0 +1,153 @@
+"""What an order of the nodes gains and costs: ``python -m benchmarks.reorder``."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+
+import torch
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from gatsparse import CSRGraph, GATConv
+from gatsparse.graph import Order
+
+SHAPES = ((4, 64), (8, 8))  # heads, channels
+METHODS: tuple[Order, ...] = ("rcm", "degree")
+
+
+def power_law(num_nodes: int, num_edges: int) -> Tensor:
+    """Edges ``[2, E]`` whose ends are drawn by weights of a Pareto law, largest first."""
+    weight = (torch.arange(num_nodes) + 1.0).double().rsqrt()
+    cumulated = (weight / weight.sum()).cumsum(0)
+    ends = torch.searchsorted(cumulated, torch.rand(2, num_edges, dtype=torch.float64))
+    return ends.clamp(max=num_nodes - 1)
+
+
+def communities(num_nodes: int, num_edges: int, size: int, inside: float) -> Tensor:
+    """Edges ``[2, E]`` of a stochastic block model.
+
+    Args:
+        num_nodes: Number of nodes.
+        num_edges: Number of edges.
+        size: Nodes of each block, which are consecutive.
+        inside: Share of the edges whose source is drawn from the block of its destination.
+    """
+    dst = torch.randint(num_nodes, (num_edges,))
+    near = (dst - dst % size + torch.randint(size, (num_edges,))).clamp(max=num_nodes - 1)
+    far = torch.randint(num_nodes, (num_edges,))
+    return torch.stack([torch.where(torch.rand(num_edges) < inside, near, far), dst])
+
+
+def alternate(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each function; all of them run in every round, after one to warm up."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(rounds + 1):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            times[name].append(time.perf_counter() - start)
+    return {name: median(seconds[1:]) for name, seconds in times.items()}
+
+
+def measure(name: str, edge_index: Tensor, num_nodes: int, rounds: int, console: Console) -> None:
+    """Prints gain and cost of every order on a graph.
+
+    Args:
+        name: Of the graph.
+        edge_index: ``[2, E]``, in the order that it was generated in; the caller's order
+            is a random one.
+        num_nodes: Number of nodes.
+        rounds: Runs of each layer that are timed.
+        console: Where to print.
+    """
+    shuffled = CSRGraph.from_edge_index(torch.randperm(num_nodes)[edge_index], num_nodes)
+    graphs = {"shuffled": shuffled}
+    costs: dict[str, float] = {}
+    x = torch.randn(num_nodes, 128)
+    for method in METHODS:
+        start = time.perf_counter()
+        reordered = shuffled.reorder(method)
+        costs[method] = time.perf_counter() - start
+        graphs[method] = reordered.graph
+    graphs["as generated"] = CSRGraph.from_edge_index(edge_index, num_nodes)
+
+    table = Table(
+        title=f"{name}: {num_nodes:,} nodes, {edge_index.size(1):,} edges", box=box.MARKDOWN
+    )
+    for column in ("GATConv", "order", "forward", "gain", "forward + backward", "gain"):
+        table.add_column(column, justify="left" if column in ("GATConv", "order") else "right")
+    for heads, channels in SHAPES:
+        conv = GATConv(x.size(1), channels, heads=heads)
+        forward = alternate({k: _forward(conv, x, g) for k, g in graphs.items()}, rounds)
+        both = alternate({k: _both(conv, x, g) for k, g in graphs.items()}, rounds)
+        for order in graphs:
+            cells = [f"{heads}x{channels}", order]
+            for seconds in (forward, both):
+                gain = seconds["shuffled"] / seconds[order]
+                cells += [f"{1e3 * seconds[order]:.1f} ms", f"{gain:.2f}x"]
+            table.add_row(*cells)
+    console.print(table)
+
+    reordered = shuffled.reorder("rcm")
+    out = torch.randn(num_nodes, 256)
+    rows = alternate(
+        {"in": lambda: reordered.to_new(x), "out": lambda: reordered.to_caller(out)}, rounds
+    )
+    cost = ", ".join(f"{method} {seconds:.2f} s" for method, seconds in costs.items())
+    console.print(
+        f"Cost, once: {cost}. Per run of a model: {1e3 * rows['in']:.1f} ms for 128 features in, "
+        f"{1e3 * rows['out']:.1f} ms for 256 out."
+    )
+
+
+def _forward(conv: GATConv, x: Tensor, graph: CSRGraph) -> Callable[[], object]:
+    def run() -> None:
+        with torch.no_grad():
+            conv(x, graph)
+
+    return run
+
+
+def _both(conv: GATConv, x: Tensor, graph: CSRGraph) -> Callable[[], object]:
+    grad = torch.randn(graph.num_dst, conv.heads * conv.out_channels)
+
+    def run() -> None:
+        conv.zero_grad()
+        conv(x, graph).backward(grad)
+
+    return run
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measures a power-law graph and a graph of communities.
+
+    Args:
+        arguments (list, optional): Of the command line.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reorder", description=__doc__)
+    parser.add_argument("--nodes", type=int, default=169_343)
+    parser.add_argument("--edges", type=int, default=2_294_573)
+    parser.add_argument("--size", type=int, default=128, help="nodes per community")
+    parser.add_argument("--inside", type=float, default=0.95, help="share of edges within them")
+    parser.add_argument("--rounds", type=int, default=10)
+    options = parser.parse_args(arguments)
+    torch.manual_seed(0)
+    CSRGraph.from_edge_index(torch.tensor([[0], [0]])).reorder()  # imports what it needs
+    nodes, edges = options.nodes, options.edges
+    for name, edge_index in (
+        ("power law", power_law(nodes, edges)),
+        (
+            f"communities of {options.size}, {options.inside:.0%} of edges inside",
+            communities(nodes, edges, options.size, options.inside),
+        ),
+    ):
+        measure(name, edge_index, nodes, options.rounds, Console(width=110))
+
+
+if __name__ == "__main__":
+    main()

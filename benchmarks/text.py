@@ -1,0 +1,104 @@
+"""Rows and numbers in words, and tables of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.results import Row, Values
+
+
+def describe(row: Row) -> str:
+    """A row in one line."""
+    what = f"{row.dataset} {row.contender} {row.measurement}"
+    if row.measurement not in ("reference", "gate", "graph", "layer gate"):
+        what += f" {row.round}"
+    if row.status != "ok":
+        return f"{what}: {row.status}: {row.detail}"
+    values = row.values
+    match row.measurement:
+        case "gate" | "layer gate":
+            return f"{what}: passed, {gate(values)}"
+        case "accuracy":
+            return f"{what}: {100 * (values.accuracy or 0):.1f} % in {values.seconds:.0f} s"
+        case "reference":
+            return f"{what}: computed"
+        case "graph":
+            return f"{what}: {values.num_nodes:,} nodes, {values.num_edges:,} edges"
+        case _:
+            floor = "" if values.floor is None else f", {fraction(values)} of the floor"
+            return (
+                f"{what}: {_time(values)} ms, {values.repetitions} runs{floor}, "
+                f"peak {memory(values)} GB"
+            )
+
+
+def print_table(
+    console: Console,
+    title: str,
+    header: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    notes: Sequence[str],
+) -> None:
+    """Prints a table with notes below it."""
+    table = Table(title=title, caption=Text("\n".join(notes)), caption_justify="left")
+    for k, name in enumerate(header):
+        table.add_column(name, justify="left" if k == 0 else "right", no_wrap=k == 0)
+    for line in lines:
+        table.add_row(*line)
+    console.print(table)
+
+
+def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown, by lines."""
+    rule = ["---"] + ["---:"] * (len(header) - 1)
+    return ["| " + " | ".join(cells) + " |" for cells in (header, rule, *lines)]
+
+
+def median(values: Values) -> float:
+    """The median time, in seconds."""
+    assert values.median is not None
+    return values.median
+
+
+def fraction(values: Values) -> str:
+    """The time of the gather floor as a share of the time."""
+    assert values.floor is not None
+    return f"{values.floor / median(values):.2f}"
+
+
+def gate(values: Values) -> str:
+    """The larger error, of output or gradients, as a share of its budget."""
+    assert values.output_error is not None
+    assert values.output_budget is not None
+    assert values.gradient_error is not None
+    assert values.gradient_budget is not None
+    output = values.output_error / values.output_budget
+    gradient = values.gradient_error / values.gradient_budget
+    return f"{max(output, gradient):.2f} of budget"
+
+
+def timed(values: Values) -> str:
+    """Median, percentiles in milliseconds, and number of runs."""
+    return f"{_time(values)}, {values.repetitions}"
+
+
+def memory(values: Values) -> str:
+    """Peak, and what was added to the process, in GB."""
+    assert values.peak is not None
+    assert values.baseline is not None
+    return f"{values.peak / 1e9:.2f} (+{(values.peak - values.baseline) / 1e9:.2f})"
+
+
+def _time(values: Values) -> str:
+    assert values.p10 is not None
+    assert values.p90 is not None
+    middle, p10, p90 = map(_milliseconds, (median(values), values.p10, values.p90))
+    return f"{middle} ({p10} to {p90})"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.0f}" if seconds >= 1 else f"{1e3 * seconds:.3g}"

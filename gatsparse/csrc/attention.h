@@ -1,0 +1,375 @@
+// What the variants of graph attention share: the visit of a row's edges in blocks, the
+// softmax over them, the weighted sum, and the first pass of the backward.
+//
+// A block's scores are computed first, then its exponentials, all heads and edges at once,
+// then the sums over its rows, which stay in the cache.
+#pragma once
+
+#include <limits>
+#include <optional>
+
+#include "philox.h"
+#include "rows.h"
+#include "tiles.h"
+
+namespace gatsparse::GATSPARSE_ISA {
+
+constexpr int64_t kBlock = 32;
+
+// Numbers per node and head are stored with the heads padded to this many.
+inline int64_t padded_heads(int64_t H) {
+  return H == 1 ? 1 : H <= 4 ? 4 : H <= 8 ? 8 : (H + 15) / 16 * 16;
+}
+
+// Calls f(P, h0, heads) for the groups of at most 16 heads that are computed at a time.
+template <class F>
+void for_each_group(int64_t H, const F& f) {
+  if (H == 1) return f(std::integral_constant<int, 1>{}, 0, H);
+  if (H <= 4) return f(std::integral_constant<int, 4>{}, 0, H);
+  if (H <= 8) return f(std::integral_constant<int, 8>{}, 0, H);
+  for (int64_t h0 = 0; h0 < H; h0 += 16)
+    f(std::integral_constant<int, 16>{}, h0, std::min<int64_t>(16, H - h0));
+}
+
+// Optional numbers of every edge: a table of the edges as the caller numbered them, and
+// one of the loops, which follow them.
+template <class X>
+struct EdgeTable {
+  const X* edge = nullptr;
+  const X* loop = nullptr;
+  int64_t num_edges = 0, length = 0;
+
+  EdgeTable() = default;
+  EdgeTable(const std::optional<Tensor>& edge_, const std::optional<Tensor>& loop_,
+            ScalarType dtype, int64_t num_edges_, int64_t num_loops,
+            std::vector<int64_t> row)
+      : num_edges(num_edges_), length(1) {
+    for (const int64_t size : row) length *= size;
+    STD_TORCH_CHECK(edge_.has_value() == loop_.has_value(), "edge, loop: expected both or none");
+    if (!edge_) return;
+    row.insert(row.begin(), num_edges);
+    check_tensor(*edge_, "edge", dtype, row);
+    row[0] = num_loops;
+    check_tensor(*loop_, "loop", dtype, row);
+    edge = edge_->template const_data_ptr<X>();
+    loop = loop_->template const_data_ptr<X>();
+  }
+  explicit operator bool() const { return edge != nullptr; }
+  const X* row(int64_t number) const {
+    return number < num_edges ? edge + number * length : loop + (number - num_edges) * length;
+  }
+};
+
+// The arguments that every pass of every variant shares, checked.
+struct Attention {
+  Csr csr;
+  int64_t num_src, num_dst, H, C, Hp, num_loops;
+  EdgeDropout dropout;
+
+  Attention(const Tensor& x, const Tensors& csr_, bool add_self_loops, double p,
+            const std::optional<Tensor>& seed)
+      : csr(csr_), dropout(p, seed_of(p, seed)) {
+    STD_TORCH_CHECK(x.dim() == 3, "x: expected [N, H, C], got ", x.dim(), " dimensions");
+    num_src = x.size(0);
+    num_dst = csr.num_rows;
+    H = x.size(1);
+    C = x.size(2);
+    Hp = padded_heads(H);
+    STD_TORCH_CHECK(H > 0 && C > 0, "x: expected H, C >= 1, got ", H, ", ", C);
+    num_loops = add_self_loops ? std::min(num_src, num_dst) : 0;
+    check_tensor(x, "x", x.scalar_type(), {num_src, H, C});
+  }
+
+  static uint64_t seed_of(double p, const std::optional<Tensor>& seed) {
+    STD_TORCH_CHECK(p >= 0.0 && p <= 1.0, "dropout: expected 0 <= dropout <= 1, got ", p);
+    if (p == 0.0) return 0;
+    STD_TORCH_CHECK(seed.has_value(), "seed: needed when dropout > 0");
+    check_tensor(*seed, "seed", ScalarType::Long, {});
+    return static_cast<uint64_t>(*seed->const_data_ptr<int64_t>());
+  }
+
+  // Dropout and edge features belong to the edge as the caller numbered it; loop i follows
+  // the edges.
+  int64_t loop_number(int64_t i) const { return csr.num_entries + i; }
+};
+
+// The edges of a block: the node at the other end, the edge's place in csr, its number, and
+// the node at the other end of the edge that comes `ahead` edges later. The last id stands there
+// thrice more, for loops that take four edges at a time.
+struct Block {
+  int64_t size = 0;
+  int64_t id[kBlock + 3], slot[kBlock], number[kBlock], next[kBlock];
+
+  void add(int64_t id_, int64_t slot_, int64_t number_, int64_t next_) {
+    id[size] = id_;
+    slot[size] = slot_;
+    number[size] = number_;
+    next[size++] = next_;
+  }
+  void pad() {
+    for (int k = 0; k < 3; ++k) id[size + k] = id[size - 1];
+  }
+};
+
+// Asks for a short row of numbers some edges before its turn.
+template <class A>
+GATSPARSE_INLINE void prefetch_terms(const A* table, int64_t length, int64_t id) {
+  const uintptr_t bytes = static_cast<uintptr_t>(length) * sizeof(A);
+  const uintptr_t row = reinterpret_cast<uintptr_t>(table) + static_cast<uintptr_t>(id) * bytes;
+  for (uintptr_t line = 0; line < bytes; line += 64)
+    __builtin_prefetch(reinterpret_cast<const void*>(row + line));
+}
+
+// The entries of rows, in-edges or out-edges, with their virtual loops.
+struct Edges {
+  const Csr& rows;
+  const Index* slot;    // where an entry stands in csr; null: where it stands in rows
+  const Index* number;  // of a slot; null: nobody asks
+  int64_t num_others, num_edges, num_loops;
+  int64_t ahead;        // how many edges ahead rows are asked for
+  BoundsFlag* flag;
+
+  // Calls visit(block) for the entries begin .. end-1 of a row, then for its loop if these are
+  // the last; skip(number) for the loops among them that the virtual ones replace.
+  template <class Skip, class Visit>
+  GATSPARSE_INLINE void visit_blocks(int64_t row, int64_t begin, int64_t end, const Skip& skip,
+                                     const Visit& visit) const {
+    Block block;
+    bool loop = end == rows.ptr[row + 1] && row < num_loops;
+    for (int64_t t = begin; t < end || loop;) {
+      block.size = 0;
+      for (; t < end && block.size < kBlock; ++t) {
+        const int64_t other = rows.index[t];
+        const int64_t at = slot ? (*slot)[t] : t;
+        int64_t edge = 0;
+        if (!flag->in_bounds(other, num_others) || !flag->in_bounds(at, num_edges)) continue;
+        if (number && !flag->in_bounds(edge = (*number)[at], num_edges)) continue;
+        if (num_loops > 0 && other == row) {
+          skip(edge);
+          continue;
+        }
+        block.add(other, at, edge, t + ahead < num_edges ? rows.index[t + ahead] : other);
+      }
+      if (t == end && loop && block.size < kBlock) {
+        block.add(row, num_edges + row, num_edges + row, row);
+        loop = false;
+      }
+      if (block.size == 0) continue;
+      block.pad();
+      visit(block);
+    }
+  }
+};
+
+// Rows are asked for so far ahead that they fill half of the first cache at most.
+template <class T>
+int64_t edges_ahead(int64_t row_length) {
+  return std::clamp<int64_t>(16384 / (row_length * static_cast<int64_t>(sizeof(T))), 4, 32);
+}
+
+// One number per head, in every lane that a vector has for it.
+template <class A, int P>
+struct Heads {
+  static constexpr int W = kLanes<A>;
+  static constexpr int lanes = std::max(P, W), vectors = lanes / W;
+};
+
+// The heads [h0, h0 + heads) of the forward pass, row by row (see accumulate_rows).
+// score(i, block, scores, positive) computes the scores of a block's edges to row i and,
+// where asked, 1 for each positive one and 0 for the others.
+template <class T, int P, class Score>
+class Forward {
+  using A = acc_t<T>;
+  static constexpr int W = kLanes<A>, L = Heads<A, P>::lanes, V = Heads<A, P>::vectors;
+  static constexpr A kInfinity = std::numeric_limits<A>::infinity();
+
+ public:
+  struct Outputs {
+    T* out;              // [N_dst, H * C], or [N_dst, C]: the mean over heads
+    const A* bias;       // of the shape of a row of out; null: none
+    bool concat;
+    T* heads_out;        // [N_dst, H, C], before mean and bias; null: not wanted
+    A* score_max;        // [N_dst, Hp]
+    A* weight_sum;       // [N_dst, Hp]
+    T* positive_out;     // heads_out of the edges of positive score alone; null: not wanted
+    A* positive_weight;  // [N_dst, Hp], what they have of the softmax
+  };
+
+  Forward(const Attention& a, const Edges& edges, const T* x, int64_t h0, int64_t heads,
+          const Score& score, const Outputs& outputs)
+      : a_(a), edges_(edges), x_(x + h0 * a.C), stride_(a.H * a.C), h0_(h0), heads_(heads),
+        size_(heads * a.C), score_(score), o_(outputs) {}
+
+  // The maximum, the sum of weights, that of the positive scores, and whether there was an
+  // edge, L numbers each; then the weighted sum, and that of the positive scores.
+  int64_t state_size() const { return kTotal + (o_.positive_out ? 2 : 1) * size_; }
+
+  void begin(int64_t, A* state) const {
+    std::fill_n(state, L, -kInfinity);
+    std::fill_n(state + L, state_size() - L, A(0));
+  }
+  void add(int64_t i, A* state) const { add(i, a_.csr.ptr[i], a_.csr.ptr[i + 1], state); }
+  void add(int64_t i, int64_t begin, int64_t end, A* state) const {
+    edges_.visit_blocks(
+        i, begin, end, [](int64_t) {}, [&](const Block& block) { visit(i, block, state); });
+  }
+
+  void merge(A* state, A* piece) const {
+    Vec<A> max[V];
+    for (int v = 0; v < V; ++v) max[v] = larger(load<A>(state + v * W), load<A>(piece + v * W));
+    raise_max(state, max);
+    raise_max(piece, max);
+    for (int64_t k = L; k < state_size(); ++k) state[k] += piece[k];
+  }
+
+  void finish(int64_t, int64_t i, A* state) const {
+    const A* max = state;
+    const A* sum = state + L;
+    const A* total = state + kTotal;
+    for (int k = 1; k < 3; ++k) fold_lanes(state + k * L);
+    std::copy_n(max, P, o_.score_max + i * a_.Hp + h0_);
+    std::copy_n(sum, P, o_.weight_sum + i * a_.Hp + h0_);
+    const int64_t at = i * stride_ + h0_ * a_.C;
+    alignas(64) A norm[L];
+    for (int64_t h = 0; h < P; ++h) norm[h] = state[3 * L] == A(0) ? A(0) : A(1) / sum[h];
+    const auto scaled = [&](const A* row, const A* offset, T* target) {
+      scale_row(row, norm, offset, heads_, a_.C, target);
+    };
+    if (o_.concat) scaled(total, o_.bias ? o_.bias + h0_ * a_.C : nullptr, o_.out + at);
+    else add_mean(total, norm, o_.out + i * a_.C);
+    if (o_.heads_out) scaled(total, nullptr, o_.heads_out + at);
+    if (!o_.positive_out) return;
+    scaled(total + size_, nullptr, o_.positive_out + at);
+    for (int64_t h = 0; h < P; ++h)
+      o_.positive_weight[i * a_.Hp + h0_ + h] = state[2 * L + h] * norm[h];
+  }
+
+ private:
+  static constexpr int kTotal = 4 * L;
+
+  static GATSPARSE_INLINE Vec<A> larger(const Vec<A>& a, const Vec<A>& b) { return a > b ? a : b; }
+
+  static void fold_lanes(A* numbers) {
+    if constexpr (P < W)
+      store(numbers, fold<A, P>(load<A>(numbers), [](const Vec<A>& a, const Vec<A>& b) {
+                 return a + b;
+               }));
+  }
+
+  void add_mean(const A* total, const A* norm, T* out) const {
+    for (int64_t c = 0; c < a_.C; ++c) {
+      A mean = 0;
+      for (int64_t h = 0; h < heads_; ++h) mean += total[h * a_.C + c] * norm[h];
+      const A first = o_.bias ? o_.bias[c] : A(0);
+      out[c] = static_cast<T>((h0_ == 0 ? first : A(out[c])) + mean / static_cast<A>(a_.H));
+    }
+  }
+
+  // Gives the state another maximum, none of whose numbers is smaller.
+  GATSPARSE_INLINE void raise_max(A* state, const Vec<A>* max) const {
+    alignas(64) A shrink[L];
+    for (int v = 0; v < V; ++v) {
+      const Vec<A> old = load<A>(state + v * W), one = A(1) - Vec<A>{};
+      // Where nothing but -inf came so far, there is nothing to shrink.
+      Vec<A> factor = exp_nonpositive<W>(old - max[v]);
+      factor = old == -kInfinity ? one : factor;
+      factor = max[v] > old ? factor : one;
+      store(shrink + v * W, factor);
+      for (int k = 1; k < 3; ++k)
+        store(state + k * L + v * W, load<A>(state + k * L + v * W) * factor);
+      store(state + v * W, max[v]);
+    }
+    bool shrinks = false;
+    for (int h = 0; h < P; ++h) shrinks |= shrink[h] != A(1);
+    if (!shrinks) return;
+    for (A* total = state + kTotal; total < state + state_size(); total += size_)
+      scale_row<A, A>(total, shrink, nullptr, heads_, a_.C, total);
+  }
+
+  GATSPARSE_INLINE void visit(int64_t i, const Block& block, A* state) const {
+    const int64_t n = block.size, length = n * P;
+    alignas(64) A weight[kBlock * P + L], positive[kBlock * P + L];
+    score_(i, block, weight, o_.positive_out ? positive : nullptr);
+    for (int64_t k = length; k % L > 0; ++k) weight[k] = -kInfinity, positive[k] = A(0);
+
+    Vec<A> max[V], sum[V];
+    for (int v = 0; v < V; ++v) max[v] = load<A>(state + v * W), sum[v] = Vec<A>{};
+    for (int64_t k = 0; k < length; k += L)
+      for (int v = 0; v < V; ++v) max[v] = larger(load<A>(weight + k + v * W), max[v]);
+    if constexpr (P < W) max[0] = fold<A, P>(max[0], larger);
+    raise_max(state, max);
+    // Scores of -inf so far have weight 0, whatever is to come.
+    for (int v = 0; v < V; ++v) max[v] = max[v] == -kInfinity ? Vec<A>{} : max[v];
+    for (int64_t k = 0; k < length; k += L)
+      for (int v = 0; v < V; ++v) {
+        const Vec<A> w = exp_nonpositive<W>(load<A>(weight + k + v * W) - max[v]);
+        store(weight + k + v * W, w);
+        sum[v] += w;
+      }
+    for (int v = 0; v < V; ++v) store(state + L + v * W, load<A>(state + L + v * W) + sum[v]);
+    state[3 * L] = A(1);
+
+    if (o_.positive_out)
+      for (int64_t k = 0; k < length; ++k) {
+        positive[k] *= weight[k];
+        state[2 * L + k % L] += positive[k];
+      }
+    if (a_.dropout.active()) {
+      alignas(64) A kept[kBlock * P];
+      a_.dropout.template block<P>(block.number, n, h0_, kept);
+      for (int64_t k = 0; k < length; ++k) weight[k] *= kept[k];
+      if (o_.positive_out)
+        for (int64_t k = 0; k < length; ++k) positive[k] *= kept[k];
+    }
+    A* total = state + kTotal;
+    add_weighted_rows<P>(x_, stride_, block.id, block.next, n, weight, heads_, a_.C,
+                         total);
+    if (o_.positive_out)
+      add_weighted_rows<P>(x_, stride_, block.id, block.id, n, positive, heads_, a_.C,
+                           total + size_);
+  }
+
+  const Attention& a_;
+  const Edges& edges_;
+  const T* x_;
+  int64_t stride_, h0_, heads_, size_;
+  const Score& score_;
+  const Outputs& o_;
+};
+
+// Sums over all rows, taken chunk by chunk, in the order of the chunks.
+template <class A>
+class ChunkSums {
+ public:
+  ChunkSums(int64_t num_chunks, int64_t size) : size_(size), sums_(num_chunks * size) {}
+  A* at(int64_t chunk) { return sums_.data() + chunk * size_; }
+  void write(A* target) const {
+    std::fill_n(target, size_, A(0));
+    for (size_t k = 0; k < sums_.size(); ++k) target[k % size_] += sums_[k];
+  }
+
+ private:
+  int64_t size_;
+  std::vector<A> sums_;
+};
+
+// f(chunk, first, last) for chunks of nodes, in parallel, where every node is equal work.
+constexpr int64_t kNodes = 512;
+inline int64_t num_node_chunks(int64_t num_nodes) { return (num_nodes + kNodes - 1) / kNodes; }
+template <class F>
+void for_each_node_chunk(int64_t num_nodes, const F& f) {
+  parallel_each(num_node_chunks(num_nodes), [&](int64_t chunk) {
+    f(chunk, chunk * kNodes, std::min((chunk + 1) * kNodes, num_nodes));
+  });
+}
+
+// product[h] = <x[h], y[h]> for the heads of one row, and 0 beyond them.
+template <int P, class A, class T>
+GATSPARSE_INLINE void row_products(const T* x, const T* y, int64_t heads, int64_t C, A* product) {
+  const int64_t id[4] = {};
+  alignas(64) A numbers[4 * P + kLanes<A>] = {};
+  inner_products<P>(x, 0, id, 1, y, heads, C, numbers);
+  std::copy_n(numbers, P, product);
+}
+
+}  // namespace gatsparse::GATSPARSE_ISA

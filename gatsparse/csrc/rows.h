@@ -1,0 +1,110 @@
+// The rows of a CSR structure, cut into work for threads. The cut depends on the structure
+// alone: whoever does a piece of work, sums are taken in the same order.
+#pragma once
+
+#include "csr.h"
+
+namespace gatsparse {
+
+// Calls f(k) for k in 0 .. n-1, in parallel; a thread that is done takes the next.
+template <class F>
+void parallel_each(int64_t n, const F& f) {
+  const int64_t workers = std::min<int64_t>(n, torch::stable::get_num_threads());
+  if (workers <= 1) {
+    for (int64_t k = 0; k < n; ++k) f(k);
+    return;
+  }
+  std::atomic<int64_t> next{0};
+  torch::stable::parallel_for(0, workers, 1, [&](int64_t, int64_t) {
+    for (int64_t k; (k = next.fetch_add(1, std::memory_order_relaxed)) < n;) f(k);
+  });
+}
+
+class Rows {
+ public:
+  // A part of the entries of a row that is too long for one thread.
+  struct Piece {
+    int64_t row, begin, end;
+  };
+
+  Rows(int64_t num_rows, const int64_t* ptr) : num_rows_(num_rows), ptr_(ptr) {
+    const int64_t work = num_rows + ptr[num_rows];
+    chunk_ = std::max(kChunk, (work + kMaxChunks - 1) / kMaxChunks);
+    num_chunks_ = (work + chunk_ - 1) / chunk_;
+    for (int64_t i = 0; i < num_rows; ++i) {
+      if (ptr[i + 1] - ptr[i] <= kHub) continue;
+      for (int64_t e = ptr[i]; e < ptr[i + 1]; e += kPiece)
+        pieces_.push_back({i, e, std::min(e + kPiece, ptr[i + 1])});
+    }
+  }
+
+  int64_t num_chunks() const { return num_chunks_; }
+
+  // Calls f(chunk, first, last) for every chunk of rows first .. last-1, in parallel. Row i
+  // stands at position ptr[i] + i of the work; a chunk owns the rows that start in it.
+  template <class F>
+  void for_each_chunk(const F& f) const {
+    parallel_each(num_chunks_, [&](int64_t chunk) {
+      const int64_t first = first_row(chunk * chunk_), last = first_row((chunk + 1) * chunk_);
+      if (first < last) f(chunk, first, last);
+    });
+  }
+
+  const std::vector<Piece>& pieces() const { return pieces_; }
+  bool is_hub(int64_t row) const { return ptr_[row + 1] - ptr_[row] > kHub; }
+  int64_t first_piece(int64_t row) const {
+    const auto before = [](const Piece& piece, int64_t row) { return piece.row < row; };
+    return std::lower_bound(pieces_.begin(), pieces_.end(), row, before) - pieces_.begin();
+  }
+
+ private:
+  // Entries plus rows of a chunk: enough to be worth a thread's while.
+  static constexpr int64_t kChunk = 2048, kMaxChunks = 4096;
+  static constexpr int64_t kHub = 4096, kPiece = 2048;
+
+  int64_t first_row(int64_t work) const {
+    int64_t low = 0, high = num_rows_;
+    while (low < high) {
+      const int64_t mid = low + (high - low) / 2;
+      if (ptr_[mid] + mid < work) low = mid + 1;
+      else high = mid;
+    }
+    return low;
+  }
+
+  int64_t num_rows_, chunk_, num_chunks_;
+  const int64_t* ptr_;
+  std::vector<Piece> pieces_;
+};
+
+// Accumulates every row of `rows` in a state of `size` numbers, and finishes it:
+//   begin(row, state), add(row, begin, end, state) for its entries, finish(chunk, row, state);
+// the states of the pieces of a hub are put together by merge(state, piece's state).
+template <class A, class Kernel>
+void accumulate_rows(const Rows& rows, int64_t size, Kernel& kernel) {
+  const auto& pieces = rows.pieces();
+  std::vector<A> piece_states(pieces.size() * size);
+  parallel_each(pieces.size(), [&](int64_t p) {
+    A* state = piece_states.data() + p * size;
+    kernel.begin(pieces[p].row, state);
+    kernel.add(pieces[p].row, pieces[p].begin, pieces[p].end, state);
+  });
+  rows.for_each_chunk([&](int64_t chunk, int64_t first, int64_t last) {
+    std::vector<A> buffer(size);
+    A* state = buffer.data();
+    for (int64_t row = first; row < last; ++row) {
+      if (rows.is_hub(row)) {
+        const size_t p = rows.first_piece(row);
+        std::copy_n(piece_states.data() + p * size, size, state);
+        for (size_t q = p + 1; q < pieces.size() && pieces[q].row == row; ++q)
+          kernel.merge(state, piece_states.data() + q * size);
+      } else {
+        kernel.begin(row, state);
+        kernel.add(row, state);
+      }
+      kernel.finish(chunk, row, state);
+    }
+  });
+}
+
+}  // namespace gatsparse

@@ -1,0 +1,175 @@
+// Sums over the rows of a block of edges. A row [heads, C] is cut into tiles that fit the
+// registers; each function goes over the block once per tile. The numbers of an edge, one
+// per head, lie P apart: heads padded to a power of two.
+#pragma once
+
+#include "simd.h"
+
+namespace gatsparse::GATSPARSE_ISA {
+
+// `heads` heads of `channels` channels each in `vectors` vectors; with one head, the last
+// vector may be filled in part.
+template <class A, int heads_, int vectors_, bool partial_>
+struct Tile {
+  static constexpr int heads = heads_, vectors = vectors_, lanes = kLanes<A>;
+  // Vectors of a head, or heads of a vector: one of the two is 1.
+  static constexpr int vectors_per_head = std::max(1, vectors / heads);
+  static constexpr int heads_per_vector = std::max(1, heads / vectors);
+  // The tile's inner products take `parts` vectors, groups of `group` lanes to be summed;
+  // `batch` edges fill four, or as many as a sum has lanes.
+  static constexpr int group = kLanes<A> / heads_per_vector;
+  static constexpr int parts = vectors / vectors_per_head;
+  static constexpr int batch = std::max(1, std::min(4, kLanes<A>) / parts);
+
+  int64_t h;       // its first head
+  int64_t offset;  // where it begins in the row
+  bool first;      // whether it begins its heads
+  int tail;        // filled lanes of the last vector
+
+  template <class T>
+  GATSPARSE_INLINE Vec<A> read(const T* row, int v) const {
+    const T* source = row + offset + v * kLanes<A>;
+    if (partial_ && v == vectors - 1 && tail < kLanes<A>) return load_partial<A>(source, tail);
+    return load<A>(source);
+  }
+  template <class T>
+  GATSPARSE_INLINE void write(T* row, int v, const Vec<A>& value) const {
+    T* target = row + offset + v * kLanes<A>;
+    if (partial_ && v == vectors - 1 && tail < kLanes<A>) store_partial(target, value, tail);
+    else store(target, value);
+  }
+  // Vector v of a row whose channels all hold the number of their head.
+  template <int v>
+  GATSPARSE_INLINE Vec<A> spread(const A* number) const {
+    static_assert(heads_per_vector <= 2);
+    number += h + v * heads / vectors;
+    const Vec<A> first = number[0] - Vec<A>{};
+    if constexpr (heads_per_vector == 1) return first;
+    else return shuffle<A>(first, number[1] - Vec<A>{}, [](int l) {
+      return l < Tile::group ? l : kLanes<A> + l;
+    });
+  }
+};
+
+// Cuts [heads, C] into tiles of at most four vectors.
+template <class A, class F>
+GATSPARSE_INLINE void for_each_tile(int64_t heads, int64_t C, const F& f) {
+  constexpr int W = kLanes<A>;
+  int64_t h = 0;
+  const auto several_heads = [&](auto channels) {
+    constexpr int together = 4 * W / decltype(channels)::value;
+    if constexpr (together > 1)
+      if (C == channels)
+        for (; h + together <= heads; h += together)
+          f(Tile<A, together, 4, false>{h, h * C, true, W});
+  };
+  several_heads(std::integral_constant<int, 8>{});
+  several_heads(std::integral_constant<int, 16>{});
+  several_heads(std::integral_constant<int, 32>{});
+  for (; h < heads; ++h) {
+    int64_t c = 0;
+    for (; c + 4 * W <= C; c += 4 * W) f(Tile<A, 1, 4, false>{h, h * C + c, c == 0, W});
+    const int rest = static_cast<int>(C - c), tail = (rest - 1) % W + 1;
+    if (rest > 3 * W) f(Tile<A, 1, 4, true>{h, h * C + c, c == 0, tail});
+    else if (rest > 2 * W) f(Tile<A, 1, 3, true>{h, h * C + c, c == 0, tail});
+    else if (rest > W) f(Tile<A, 1, 2, true>{h, h * C + c, c == 0, tail});
+    else if (rest > 0) f(Tile<A, 1, 1, true>{h, h * C + c, c == 0, tail});
+  }
+}
+
+// Asks for what a tile has of a row, some edges before its turn. In integers: the id is not
+// checked yet.
+template <class Tile, class T>
+GATSPARSE_INLINE void prefetch(const Tile& tile, const T* table, int64_t stride, int64_t id) {
+  const uintptr_t begin =
+      reinterpret_cast<uintptr_t>(table + tile.offset) +
+      static_cast<uintptr_t>(id) * static_cast<uintptr_t>(stride * static_cast<int64_t>(sizeof(T)));
+  constexpr int bytes = Tile::vectors * Tile::lanes * static_cast<int>(sizeof(T));
+#pragma GCC unroll 4
+  for (int line = 0; line < bytes; line += 64)
+    __builtin_prefetch(reinterpret_cast<const void*>(begin + line));
+}
+
+// total[h, c] += sum over b of weight[b, h] * table[id[b], h, c]. Rows next[b] come soon.
+template <int P, class A, class T>
+GATSPARSE_INLINE void add_weighted_rows(const T* table, int64_t stride, const int64_t* id,
+                                        const int64_t* next, int64_t n, const A* weight,
+                                        int64_t heads, int64_t C, A* total) {
+  for_each_tile<A>(heads, C, [&](auto tile) {
+    using Tile = decltype(tile);
+    Vec<A> sum[Tile::vectors];
+    unroll<Tile::vectors>([&](auto v) { sum[v] = tile.read(total, v); });
+    for (int64_t b = 0; b < n; ++b) {
+      prefetch(tile, table, stride, next[b]);
+      const T* row = table + id[b] * stride;
+      unroll<Tile::vectors>([&](auto v) {
+        sum[v] += tile.template spread<v>(weight + b * P) * tile.read(row, v);
+      });
+    }
+    unroll<Tile::vectors>([&](auto v) { tile.write(total, v, sum[v]); });
+  });
+}
+
+// target[h, c] = factor[h] * row[h, c] + offset[h, c]; without offset, 0.
+template <class A, class T>
+GATSPARSE_INLINE void scale_row(const A* row, const A* factor, const A* offset, int64_t heads,
+                                int64_t C, T* target) {
+  for_each_tile<A>(heads, C, [&](auto tile) {
+    unroll<decltype(tile)::vectors>([&](auto v) {
+      Vec<A> value = tile.template spread<v>(factor) * tile.read(row, v);
+      if (offset) value += tile.read(offset, v);
+      tile.write(target, v, value);
+    });
+  });
+}
+
+// product[b, h] = sum over c of term(row b, h, c), where `prepare(tile)` gives the function
+// (b, row, v) -> terms of vector v. The ids are padded to a multiple of four.
+template <int P, class A, class T, class Prepare>
+GATSPARSE_INLINE void sum_channels(const T* table, int64_t stride, const int64_t* id, int64_t n,
+                                   int64_t heads, int64_t C, A* product, const Prepare& prepare) {
+  for_each_tile<A>(heads, C, [&](auto tile) {
+    using Tile = decltype(tile);
+    const auto term = prepare(tile);
+    for (int64_t b = 0; b < n; b += Tile::batch) {
+      Vec<A> part[Tile::batch * Tile::parts];
+      unroll<Tile::batch>([&](auto k) {
+        const T* row = table + id[b + k] * stride;
+        unroll<Tile::parts>([&](auto q) {
+          constexpr int v = q * Tile::vectors_per_head;
+          Vec<A>& sum = part[k * Tile::parts + q];
+          sum = term(b + k, row, std::integral_constant<int, v>{});
+          unroll<Tile::vectors_per_head - 1>(
+              [&](auto w) { sum += term(b + k, row, std::integral_constant<int, v + 1 + w>{}); });
+        });
+      });
+      const Vec<A> sums = sum_groups<A, Tile::batch * Tile::parts, Tile::group>(part);
+      unroll<Tile::batch>([&](auto k) {
+        unroll<Tile::heads>([&](auto h) {
+          A& target = product[(b + k) * P + tile.h + h];
+          const A sum = sums[k * Tile::heads + h];
+          target = tile.first ? sum : target + sum;
+        });
+      });
+    }
+  });
+}
+
+// product[b, h] = <table[id[b], h], x[h]>.
+template <int P, class A, class T, class X>
+GATSPARSE_INLINE void inner_products(const T* table, int64_t stride, const int64_t* id, int64_t n,
+                                     const X* x, int64_t heads, int64_t C, A* product) {
+  sum_channels<P>(table, stride, id, n, heads, C, product, [&](auto tile) {
+    struct {
+      decltype(tile) t;
+      Vec<A> x[decltype(tile)::vectors];
+      GATSPARSE_INLINE Vec<A> operator()(int64_t, const T* row, int v) const {
+        return x[v] * t.read(row, v);
+      }
+    } term{tile, {}};
+    unroll<decltype(tile)::vectors>([&](auto v) { term.x[v] = tile.read(x, v); });
+    return term;
+  });
+}
+
+}  // namespace gatsparse::GATSPARSE_ISA

@@ -1,0 +1,28 @@
+import torch
+
+from benchmarks.reorder import alternate, communities, main, power_law
+
+
+def test_graphs():
+    torch.manual_seed(0)
+    edge_index = communities(1000, 20_000, size=64, inside=0.9)
+    src, dst = edge_index
+    assert edge_index.min() >= 0
+    assert edge_index.max() < 1000
+    assert 0.85 < float((src // 64 == dst // 64).float().mean()) < 0.95
+    degree = torch.bincount(power_law(1000, 20_000)[1], minlength=1000)
+    assert degree[0] > 10 * degree.median()
+
+
+def test_alternate_runs_everything_in_every_round():
+    calls = []
+    times = alternate({name: lambda name=name: calls.append(name) for name in "ab"}, rounds=2)
+    assert "".join(calls) == "ababab"
+    assert list(times) == ["a", "b"]
+
+
+def test_main_prints_gain_and_cost(capsys):
+    main(["--nodes", "200", "--edges", "1000", "--rounds", "1"])
+    text = capsys.readouterr().out
+    assert text.count("Cost, once: rcm") == 2
+    assert text.count("4x64") == text.count("8x8") == 8
