@@ -35,26 +35,28 @@ void for_each_group(int64_t H, const F& f) {
 // one of the loops, which follow them.
 template <class X>
 struct EdgeTable {
+  bool given = false;
   const X* edge = nullptr;
   const X* loop = nullptr;
   int64_t num_edges = 0, length = 0;
 
-  EdgeTable() = default;
   EdgeTable(const std::optional<Tensor>& edge_, const std::optional<Tensor>& loop_,
             ScalarType dtype, int64_t num_edges_, int64_t num_loops,
             std::vector<int64_t> row)
       : num_edges(num_edges_), length(1) {
     for (const int64_t size : row) length *= size;
-    STD_TORCH_CHECK(edge_.has_value() == loop_.has_value(), "edge, loop: expected both or none");
-    if (!edge_) return;
+    STD_TORCH_CHECK(!edge_ || loop_ || num_loops == 0, "loop: expected for edge, got none");
+    given = edge_.has_value();
+    if (!given) return;
     row.insert(row.begin(), num_edges);
     check_tensor(*edge_, "edge", dtype, row);
+    edge = edge_->template const_data_ptr<X>();
+    if (!loop_) return;
     row[0] = num_loops;
     check_tensor(*loop_, "loop", dtype, row);
-    edge = edge_->template const_data_ptr<X>();
     loop = loop_->template const_data_ptr<X>();
   }
-  explicit operator bool() const { return edge != nullptr; }
+  explicit operator bool() const { return given; }
   const X* row(int64_t number) const {
     return number < num_edges ? edge + number * length : loop + (number - num_edges) * length;
   }
@@ -129,35 +131,45 @@ struct Edges {
   int64_t ahead;        // how many edges ahead rows are asked for
   BoundsFlag* flag;
 
-  // Calls visit(block) for the entries begin .. end-1 of a row, then for its loop if these are
-  // the last; skip(number) for the loops among them that the virtual ones replace.
+  // Calls visit(block, first) for the entries begin .. end-1 of a row, then for its loop if these
+  // are the last; skip(number) for the loops among them that the virtual ones replace.
   template <class Skip, class Visit>
   GATSPARSE_INLINE void visit_blocks(int64_t row, int64_t begin, int64_t end, const Skip& skip,
                                      const Visit& visit) const {
     Block block;
-    bool loop = end == rows.ptr[row + 1] && row < num_loops;
+    bool loop = end == rows.ptr[row + 1] && row < num_loops, first = true;
     for (int64_t t = begin; t < end || loop;) {
       block.size = 0;
-      for (; t < end && block.size < kBlock; ++t) {
-        const int64_t other = rows.index[t];
-        const int64_t at = slot ? (*slot)[t] : t;
-        int64_t edge = 0;
-        if (!flag->in_bounds(other, num_others) || !flag->in_bounds(at, num_edges)) continue;
-        if (number && !flag->in_bounds(edge = (*number)[at], num_edges)) continue;
-        if (num_loops > 0 && other == row) {
-          skip(edge);
-          continue;
-        }
-        block.add(other, at, edge, t + ahead < num_edges ? rows.index[t + ahead] : other);
-      }
+      if (rows.index.wide) t = collect(block, rows.index.as<int64_t>(), row, t, end, skip);
+      else t = collect(block, rows.index.as<int32_t>(), row, t, end, skip);
       if (t == end && loop && block.size < kBlock) {
         block.add(row, num_edges + row, num_edges + row, row);
         loop = false;
       }
       if (block.size == 0) continue;
       block.pad();
-      visit(block);
+      visit(block, first);
+      first = false;
     }
+  }
+
+ private:
+  template <class index_t, class Skip>
+  GATSPARSE_INLINE int64_t collect(Block& block, const index_t* index, int64_t row, int64_t t,
+                                   int64_t end, const Skip& skip) const {
+    for (; t < end && block.size < kBlock; ++t) {
+      const int64_t other = index[t];
+      int64_t at = t, edge = 0;
+      if (!flag->in_bounds(other, num_others)) continue;
+      if (slot && !flag->in_bounds(at = (*slot)[t], num_edges)) continue;
+      if (number && !flag->in_bounds(edge = (*number)[at], num_edges)) continue;
+      if (num_loops > 0 && other == row) {
+        skip(edge);
+        continue;
+      }
+      block.add(other, at, edge, t + ahead < num_edges ? index[t + ahead] : other);
+    }
+    return t;
   }
 };
 
@@ -189,7 +201,7 @@ class Forward {
     const A* bias;       // of the shape of a row of out; null: none
     bool concat;
     T* heads_out;        // [N_dst, H, C], before mean and bias; null: not wanted
-    A* score_max;        // [N_dst, Hp]
+    A* score_max;        // [N_dst, Hp]; null: not wanted
     A* weight_sum;       // [N_dst, Hp]
     T* positive_out;     // heads_out of the edges of positive score alone; null: not wanted
     A* positive_weight;  // [N_dst, Hp], what they have of the softmax
@@ -204,21 +216,26 @@ class Forward {
   // edge, L numbers each; then the weighted sum, and that of the positive scores.
   int64_t state_size() const { return kTotal + (o_.positive_out ? 2 : 1) * size_; }
 
+  // The first block of a row fills the rest.
   void begin(int64_t, A* state) const {
     std::fill_n(state, L, -kInfinity);
-    std::fill_n(state + L, state_size() - L, A(0));
+    std::fill_n(state + L, kTotal - L, A(0));
   }
   void add(int64_t i, A* state) const { add(i, a_.csr.ptr[i], a_.csr.ptr[i + 1], state); }
   void add(int64_t i, int64_t begin, int64_t end, A* state) const {
     edges_.visit_blocks(
-        i, begin, end, [](int64_t) {}, [&](const Block& block) { visit(i, block, state); });
+        i, begin, end, [](int64_t) {},
+        [&](const Block& block, bool first) { visit(i, block, first, state); });
   }
 
   void merge(A* state, A* piece) const {
+    if (piece[3 * L] == A(0)) return;  // all of its entries were loops
+    if (state[3 * L] == A(0)) return void(std::copy_n(piece, state_size(), state));
     Vec<A> max[V];
     for (int v = 0; v < V; ++v) max[v] = larger(load<A>(state + v * W), load<A>(piece + v * W));
     raise_max(state, max);
     raise_max(piece, max);
+    for (int v = 0; v < V; ++v) store(state + v * W, max[v]);
     for (int64_t k = L; k < state_size(); ++k) state[k] += piece[k];
   }
 
@@ -227,11 +244,15 @@ class Forward {
     const A* sum = state + L;
     const A* total = state + kTotal;
     for (int k = 1; k < 3; ++k) fold_lanes(state + k * L);
-    std::copy_n(max, P, o_.score_max + i * a_.Hp + h0_);
-    std::copy_n(sum, P, o_.weight_sum + i * a_.Hp + h0_);
+    const bool isolated = state[3 * L] == A(0);
+    if (isolated) std::fill(state + kTotal, state + state_size(), A(0));
+    if (o_.score_max) {
+      std::copy_n(max, P, o_.score_max + i * a_.Hp + h0_);
+      std::copy_n(sum, P, o_.weight_sum + i * a_.Hp + h0_);
+    }
     const int64_t at = i * stride_ + h0_ * a_.C;
     alignas(64) A norm[L];
-    for (int64_t h = 0; h < P; ++h) norm[h] = state[3 * L] == A(0) ? A(0) : A(1) / sum[h];
+    for (int64_t h = 0; h < P; ++h) norm[h] = isolated ? A(0) : A(1) / sum[h];
     const auto scaled = [&](const A* row, const A* offset, T* target) {
       scale_row(row, norm, offset, heads_, a_.C, target);
     };
@@ -265,7 +286,7 @@ class Forward {
     }
   }
 
-  // Gives the state another maximum, none of whose numbers is smaller.
+  // Makes the state's sums relative to another maximum, none of whose numbers is smaller.
   GATSPARSE_INLINE void raise_max(A* state, const Vec<A>* max) const {
     alignas(64) A shrink[L];
     for (int v = 0; v < V; ++v) {
@@ -277,7 +298,6 @@ class Forward {
       store(shrink + v * W, factor);
       for (int k = 1; k < 3; ++k)
         store(state + k * L + v * W, load<A>(state + k * L + v * W) * factor);
-      store(state + v * W, max[v]);
     }
     bool shrinks = false;
     for (int h = 0; h < P; ++h) shrinks |= shrink[h] != A(1);
@@ -286,23 +306,26 @@ class Forward {
       scale_row<A, A>(total, shrink, nullptr, heads_, a_.C, total);
   }
 
-  GATSPARSE_INLINE void visit(int64_t i, const Block& block, A* state) const {
+  GATSPARSE_INLINE void visit(int64_t i, const Block& block, bool first, A* state) const {
     const int64_t n = block.size, length = n * P;
     alignas(64) A weight[kBlock * P + L], positive[kBlock * P + L];
     score_(i, block, weight, o_.positive_out ? positive : nullptr);
-    for (int64_t k = length; k % L > 0; ++k) weight[k] = -kInfinity, positive[k] = A(0);
+    for (int64_t k = length; k % L > 0; ++k) weight[k] = -kInfinity;
 
-    Vec<A> max[V], sum[V];
+    Vec<A> max[V], sum[V], shift[V];
     for (int v = 0; v < V; ++v) max[v] = load<A>(state + v * W), sum[v] = Vec<A>{};
     for (int64_t k = 0; k < length; k += L)
       for (int v = 0; v < V; ++v) max[v] = larger(load<A>(weight + k + v * W), max[v]);
     if constexpr (P < W) max[0] = fold<A, P>(max[0], larger);
-    raise_max(state, max);
-    // Scores of -inf so far have weight 0, whatever is to come.
-    for (int v = 0; v < V; ++v) max[v] = max[v] == -kInfinity ? Vec<A>{} : max[v];
+    if (!first) raise_max(state, max);
+    for (int v = 0; v < V; ++v) {
+      store(state + v * W, max[v]);
+      // Scores of -inf so far have weight 0, whatever is to come.
+      shift[v] = max[v] == -kInfinity ? Vec<A>{} : max[v];
+    }
     for (int64_t k = 0; k < length; k += L)
       for (int v = 0; v < V; ++v) {
-        const Vec<A> w = exp_nonpositive<W>(load<A>(weight + k + v * W) - max[v]);
+        const Vec<A> w = exp_nonpositive<W>(load<A>(weight + k + v * W) - shift[v]);
         store(weight + k + v * W, w);
         sum[v] += w;
       }
@@ -322,10 +345,9 @@ class Forward {
         for (int64_t k = 0; k < length; ++k) positive[k] *= kept[k];
     }
     A* total = state + kTotal;
-    add_weighted_rows<P>(x_, stride_, block.id, block.next, n, weight, heads_, a_.C,
-                         total);
+    add_weighted_rows<P>(x_, stride_, block.id, block.next, n, weight, heads_, a_.C, first, total);
     if (o_.positive_out)
-      add_weighted_rows<P>(x_, stride_, block.id, block.id, n, positive, heads_, a_.C,
+      add_weighted_rows<P>(x_, stride_, block.id, block.id, n, positive, heads_, a_.C, first,
                            total + size_);
   }
 
@@ -371,5 +393,96 @@ GATSPARSE_INLINE void row_products(const T* x, const T* y, int64_t heads, int64_
   inner_products<P>(x, 0, id, 1, y, heads, C, numbers);
   std::copy_n(numbers, P, product);
 }
+
+// What the backward needs of a destination, Hp numbers each, side by side.
+enum Term { kScoreMax, kInverseSum, kD, kNumTerms };
+
+// The first pass of the backward: terms [N_dst, num_terms, Hp] with D = <grad_out, heads_out>,
+// and the sums of grad_out over all nodes, [H, C].
+template <class T>
+void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor& heads_out,
+                       const Tensor& score_max, const Tensor& weight_sum, int64_t num_terms,
+                       acc_t<T>* terms, acc_t<T>* grad_bias) {
+  using A = acc_t<T>;
+  const int64_t C = a.C, HC = a.H * C;
+  for (const Tensor* rows : {&grad_out, &heads_out})
+    check_tensor(*rows, "grad_out, heads_out", heads_out.scalar_type(), {a.num_dst, a.H, C});
+  for (const Tensor* numbers : {&score_max, &weight_sum})
+    check_tensor(*numbers, "score_max, weight_sum", acc_dtype<T>(), {a.num_dst, a.Hp});
+  const T* g = grad_out.const_data_ptr<T>();
+  const T* out = heads_out.const_data_ptr<T>();
+  const A* max = score_max.const_data_ptr<A>();
+  const A* sum = weight_sum.const_data_ptr<A>();
+  ChunkSums<A> bias_sums(num_node_chunks(a.num_dst), HC);
+  for_each_group(a.H, [&](auto P, int64_t h0, int64_t heads) {
+    for_each_node_chunk(a.num_dst, [&](int64_t chunk, int64_t first, int64_t last) {
+      A* bias_sum = bias_sums.at(chunk) + h0 * C;
+      for (int64_t i = first; i < last; ++i) {
+        A* target = terms + i * num_terms * a.Hp + h0;
+        const int64_t at = i * a.Hp + h0;
+        for (int64_t h = 0; h < P; ++h) {
+          target[kScoreMax * a.Hp + h] = max[at + h];
+          target[kInverseSum * a.Hp + h] = A(1) / sum[at + h];
+        }
+        const T* row = g + i * HC + h0 * C;
+        row_products<P>(row, out + i * HC + h0 * C, heads, C, target + kD * a.Hp);
+        for (int64_t k = 0; k < heads * C; ++k) bias_sum[k] += row[k];
+      }
+    });
+  });
+  bias_sums.write(grad_bias);
+}
+
+// The gradients of the scores of a block: score, inner = <grad_out, x> and the terms of the
+// destination come in; what x is weighted with and the gradients go out.
+template <class A, int P>
+struct SoftmaxGradient {
+  static constexpr int W = kLanes<A>, L = Heads<A, P>::lanes, V = Heads<A, P>::vectors;
+
+  alignas(64) A weight[(kBlock + 3) * P + L];  // scores at first
+  alignas(64) A grad[(kBlock + 3) * P + L];    // inner products at first
+  alignas(64) A inverse_sum[kBlock * P + L], D[kBlock * P + L];
+
+  GATSPARSE_INLINE void set_terms(int64_t b, const A* terms, int64_t Hp) {
+    store(weight + b * P, load<A, P>(weight + b * P) - load<A, P>(terms + kScoreMax * Hp));
+    store(inverse_sum + b * P, load<A, P>(terms + kInverseSum * Hp));
+    store(D + b * P, load<A, P>(terms + kD * Hp));
+  }
+  // Adds the gradients to `total`, L numbers. derivative: that of the scores by what comes
+  // before them, by which gradients are multiplied; null: 1.
+  GATSPARSE_INLINE void compute(const Attention& a, const Block& block, int64_t h0,
+                                const A* derivative, A* total) {
+    const int64_t length = block.size * P;
+    alignas(64) A kept[kBlock * P + L];
+    if (a.dropout.active()) a.dropout.template block<P>(block.number, block.size, h0, kept);
+    for (int64_t k = length; k % L > 0; ++k) weight[k] = grad[k] = inverse_sum[k] = D[k] = A(0);
+    Vec<A> sum[V];
+    for (int v = 0; v < V; ++v) sum[v] = load<A>(total + v * W);
+    for (int64_t k = 0; k < length; k += L)
+      for (int v = 0; v < V; ++v) {
+        const int64_t at = k + v * W;
+        const Vec<A> p = exp_nonpositive<W>(load<A>(weight + at)) * load<A>(inverse_sum + at);
+        Vec<A> dropped = p, inner = load<A>(grad + at);
+        if (a.dropout.active()) {
+          dropped *= load<A>(kept + at);
+          inner *= load<A>(kept + at);
+        }
+        Vec<A> g = p * (inner - load<A>(D + at));
+        if (derivative) g *= load<A>(derivative + at);
+        if (at + W > length) g = first_lanes(g, length - at);
+        store(weight + at, dropped);
+        store(grad + at, g);
+        sum[v] += g;
+      }
+    for (int v = 0; v < V; ++v) store(total + v * W, sum[v]);
+  }
+
+ private:
+  // Lanes beyond the last edge hold whatever was there; they must not enter the sum.
+  static GATSPARSE_INLINE Vec<A> first_lanes(Vec<A> value, int64_t n) {
+    for (int64_t l = std::max<int64_t>(n, 0); l < W; ++l) value[l] = A(0);
+    return value;
+  }
+};
 
 }  // namespace gatsparse::GATSPARSE_ISA

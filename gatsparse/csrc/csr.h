@@ -71,9 +71,9 @@ inline void check_tensor(const Tensor& tensor, const char* name, ScalarType dtyp
 struct Index {
   const void* data;
   bool wide;
-  int64_t operator[](int64_t k) const {
-    return wide ? static_cast<const int64_t*>(data)[k] : static_cast<const int32_t*>(data)[k];
-  }
+  template <class index_t>
+  const index_t* as() const { return static_cast<const index_t*>(data); }
+  int64_t operator[](int64_t k) const { return wide ? as<int64_t>()[k] : as<int32_t>()[k]; }
 };
 
 // The rows of a CSR structure: row i holds the entries ptr[i] .. ptr[i+1] of

@@ -14,9 +14,13 @@ namespace gatsparse {
 #define GATSPARSE_DECLARE(isa)               \
   namespace isa {                            \
   void register_gat(StableLibrary&);         \
+  void register_gatv2(StableLibrary&);       \
+  void register_neighbor_sum(StableLibrary&); \
   void register_dropout(StableLibrary&);     \
   inline void load(StableLibrary& library) { \
     register_gat(library);                   \
+    register_gatv2(library);                 \
+    register_neighbor_sum(library);          \
     register_dropout(library);               \
   }                                          \
   }

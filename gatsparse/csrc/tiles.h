@@ -90,15 +90,16 @@ GATSPARSE_INLINE void prefetch(const Tile& tile, const T* table, int64_t stride,
     __builtin_prefetch(reinterpret_cast<const void*>(begin + line));
 }
 
-// total[h, c] += sum over b of weight[b, h] * table[id[b], h, c]. Rows next[b] come soon.
+// total[h, c] += sum over b of weight[b, h] * table[id[b], h, c]; total is taken as 0 at first.
+// Rows next[b] come soon.
 template <int P, class A, class T>
 GATSPARSE_INLINE void add_weighted_rows(const T* table, int64_t stride, const int64_t* id,
                                         const int64_t* next, int64_t n, const A* weight,
-                                        int64_t heads, int64_t C, A* total) {
+                                        int64_t heads, int64_t C, bool first, A* total) {
   for_each_tile<A>(heads, C, [&](auto tile) {
     using Tile = decltype(tile);
     Vec<A> sum[Tile::vectors];
-    unroll<Tile::vectors>([&](auto v) { sum[v] = tile.read(total, v); });
+    unroll<Tile::vectors>([&](auto v) { sum[v] = first ? Vec<A>{} : tile.read(total, v); });
     for (int64_t b = 0; b < n; ++b) {
       prefetch(tile, table, stride, next[b]);
       const T* row = table + id[b] * stride;
@@ -171,5 +172,94 @@ GATSPARSE_INLINE void inner_products(const T* table, int64_t stride, const int64
     return term;
   });
 }
+
+// What the score of GATv2 is made of: sum over c of att[h, c] * LeakyReLU(z[b, h, c]), where
+// z[b] = table[id[b]] + x, plus edge[b] where there are edge features.
+template <class A, class T>
+struct LeakyScore {
+  const T* table;
+  int64_t stride;
+  const T* x;
+  const T* const* edge;  // null: no edge features
+  const A* att;
+  A slope;
+  int64_t heads, C;
+
+  // score[b, h] for the n edges of a block.
+  template <int P>
+  GATSPARSE_INLINE void scores(const int64_t* id, int64_t n, A* score) const {
+    if (edge) scores<P, true>(id, n, score);
+    else scores<P, false>(id, n, score);
+  }
+
+  // Given the gradients of the scores, number[b, h]:
+  //   positive[h, c] += sum over b of number[b, h] where z[b, h, c] > 0,
+  // and, where by_destination, leaky[h, c] += sum over b of number[b, h] * LeakyReLU(z[b, h, c])
+  // and grad_edge[b][h, c] = number[b, h] times the derivative of the score by z. The sums are
+  // taken as 0 at first. Rows next[b] of the table come soon.
+  template <int P, bool by_destination>
+  GATSPARSE_INLINE void add_gradients(const int64_t* id, const int64_t* next, int64_t n,
+                                      const A* number, bool first, A* positive, A* leaky,
+                                      T* const* grad_edge) const {
+    if (edge) add<P, by_destination, true>(id, next, n, number, first, positive, leaky, grad_edge);
+    else add<P, by_destination, false>(id, next, n, number, first, positive, leaky, grad_edge);
+  }
+
+ private:
+  template <int P, bool edges>
+  GATSPARSE_INLINE void scores(const int64_t* id, int64_t n, A* score) const {
+    sum_channels<P>(table, stride, id, n, heads, C, score, [&](auto tile) {
+      struct {
+        decltype(tile) t;
+        const T* const* edge;
+        Vec<A> x[decltype(tile)::vectors], above[decltype(tile)::vectors],
+            below[decltype(tile)::vectors];
+        GATSPARSE_INLINE Vec<A> operator()(int64_t b, const T* row, int v) const {
+          Vec<A> z = x[v] + t.read(row, v);
+          if constexpr (edges) z += t.read(edge[b], v);
+          return (z > A(0) ? above[v] : below[v]) * z;
+        }
+      } term{tile, edge, {}, {}, {}};
+      unroll<decltype(tile)::vectors>([&](auto v) {
+        term.x[v] = tile.read(x, v);
+        term.above[v] = tile.read(att, v);
+        term.below[v] = slope * term.above[v];
+      });
+      return term;
+    });
+  }
+
+  template <int P, bool by_destination, bool edges>
+  GATSPARSE_INLINE void add(const int64_t* id, const int64_t* next, int64_t n, const A* number,
+                            bool first, A* positive, A* leaky, T* const* grad_edge) const {
+    for_each_tile<A>(heads, C, [&](auto tile) {
+      using Tile = decltype(tile);
+      Vec<A> sum[Tile::vectors], leaky_sum[Tile::vectors];
+      unroll<Tile::vectors>([&](auto v) {
+        sum[v] = first ? Vec<A>{} : tile.read(positive, v);
+        leaky_sum[v] = first || !by_destination ? Vec<A>{} : tile.read(leaky, v);
+      });
+      for (int64_t b = 0; b < n; ++b) {
+        prefetch(tile, table, stride, next[b]);
+        const T* row = table + id[b] * stride;
+        unroll<Tile::vectors>([&](auto v) {
+          Vec<A> z = tile.read(x, v) + tile.read(row, v);
+          if constexpr (edges) z += tile.read(edge[b], v);
+          const Vec<A> weight = tile.template spread<v>(number + b * P);
+          sum[v] += z > A(0) ? weight : Vec<A>{};
+          if constexpr (by_destination) leaky_sum[v] += weight * (z > A(0) ? z : slope * z);
+          if constexpr (by_destination && edges) {
+            const Vec<A> above = tile.read(att, v);
+            tile.write(grad_edge[b], v, weight * (z > A(0) ? above : slope * above));
+          }
+        });
+      }
+      unroll<Tile::vectors>([&](auto v) {
+        tile.write(positive, v, sum[v]);
+        if constexpr (by_destination) tile.write(leaky, v, leaky_sum[v]);
+      });
+    });
+  }
+};
 
 }  // namespace gatsparse::GATSPARSE_ISA

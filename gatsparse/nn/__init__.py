@@ -3,6 +3,7 @@
 from gatsparse.nn.accelerate import accelerate
 from gatsparse.nn.dense import GraphAttentionLayer, dense_adjacency
 from gatsparse.nn.gat_conv import GATConv
+from gatsparse.nn.gatv2_conv import GATv2Conv
 from gatsparse.nn.models import GAT, DenseGAT, build_gat
 from gatsparse.ops import dropout
 
@@ -10,6 +11,7 @@ __all__ = [
     "GAT",
     "DenseGAT",
     "GATConv",
+    "GATv2Conv",
     "GraphAttentionLayer",
     "accelerate",
     "build_gat",

@@ -8,16 +8,20 @@ import torch
 import torch_geometric.nn
 
 from gatsparse.nn.gat_conv import GATConv
+from gatsparse.nn.gatv2_conv import GATv2Conv
 from gatsparse.ops import backend as backends
 from gatsparse.ops.backend import Backend
 
 Model = TypeVar("Model", bound=torch.nn.Module)
 
-_OURS: dict[type[torch.nn.Module], type[torch.nn.Module]] = {torch_geometric.nn.GATConv: GATConv}
+_OURS: dict[type[torch.nn.Module], type[torch.nn.Module]] = {
+    torch_geometric.nn.GATConv: GATConv,
+    torch_geometric.nn.GATv2Conv: GATv2Conv,
+}
 
 
 def accelerate(model: Model, backend: Backend = "auto") -> Model:
-    r"""Makes every PyG GAT layer of a model one of ours, in place.
+    r"""Makes every PyG GAT and GATv2 layer of a model one of ours, in place.
 
     Parameters, buffers, hooks and optimisers that hold them stay as they are; the model
     computes the same function. Subclasses of PyG's layers that users wrote are left alone.

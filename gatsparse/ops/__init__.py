@@ -1,6 +1,15 @@
-"""Operators: one folder each, with one public function."""
+"""Operators: one folder each."""
 
 from gatsparse.ops.dropout import dropout
 from gatsparse.ops.gat import gat_attention, gat_attention_weights
+from gatsparse.ops.gatv2 import gatv2_attention, gatv2_attention_weights
+from gatsparse.ops.neighbor_sum import neighbor_sum
 
-__all__ = ["dropout", "gat_attention", "gat_attention_weights"]
+__all__ = [
+    "dropout",
+    "gat_attention",
+    "gat_attention_weights",
+    "gatv2_attention",
+    "gatv2_attention_weights",
+    "neighbor_sum",
+]

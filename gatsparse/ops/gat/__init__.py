@@ -1,22 +1,34 @@
-"""Graph attention (GAT): the public function, and the choice of its backend."""
+"""Graph attention (GAT): the public functions, and the choice of their backend."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
 from gatsparse.ops.backend import Backend, choose
 from gatsparse.ops.gat import dense, fused, scatter
-from gatsparse.ops.philox import draw_seed
+from gatsparse.ops.gat.inputs import Inputs
+from gatsparse.ops.native import unmet
+from gatsparse.ops.options import (
+    Options,
+    check_bias,
+    check_edge_features,
+    check_graph,
+    check_tensor,
+)
 
 
 def gat_attention(
     x: Tensor,
-    alpha_src: Tensor,
-    alpha_dst: Tensor,
+    att_src: Tensor,
+    att_dst: Tensor | None,
     graph: CSRGraph,
     *,
+    x_dst: Tensor | None = None,
+    edge: Tensor | None = None,
+    loop: Tensor | None = None,
+    bias: Tensor | None = None,
+    concat: bool = True,
     add_self_loops: bool = False,
     negative_slope: float = 0.2,
     dropout: float = 0.0,
@@ -27,17 +39,24 @@ def gat_attention(
 
     .. math::
         \mathrm{out}_i = \sum_{j \in \mathcal{N}(i)} \alpha_{ij} x_j, \qquad
-        \alpha_{ij} = \mathrm{softmax}_j \left(
-        \mathrm{LeakyReLU}(\alpha^{src}_j + \alpha^{dst}_i) \right)
+        \alpha_{ij} = \mathrm{softmax}_j \left( \mathrm{LeakyReLU}(
+        \langle a_{src}, x_j \rangle + \langle a_{dst}, x_i \rangle + e_{ij}) \right)
 
     of `"Graph Attention Networks" <https://arxiv.org/abs/1710.10903>`_, for each head.
     A destination without edges gets 0.
 
     Args:
         x (Tensor): float32, float64 or bfloat16 ``[N_src, H, C]``, the projected features.
-        alpha_src (Tensor): ``[N_src, H]``, the source term of the score.
-        alpha_dst (Tensor): ``[N_dst, H]``, the destination term of the score.
+        att_src (Tensor): ``[1, H, C]``, :math:`a_{src}`.
+        att_dst (Tensor, optional): ``[1, H, C]``, :math:`a_{dst}`; None leaves its term out.
         graph (CSRGraph): Of size ``(N_src, N_dst)``.
+        x_dst (Tensor, optional): ``[N_dst, H, C]``, where the destinations are other nodes.
+        edge (Tensor, optional): ``[E, H]``, the terms :math:`e_{ij}` of the edges in the
+            order in which the graph was given.
+        loop (Tensor, optional): ``[min(N_src, N_dst), H]``, the same for the self-loops that
+            are added.
+        bias (Tensor, optional): ``[H * C]``, or ``[C]`` for the mean; added to the result.
+        concat (bool, optional): Heads stand side by side; else their mean is taken.
         add_self_loops (bool, optional): Leaves out the edges ``i -> i`` of the graph and
             gives each node that is source and destination exactly one.
         negative_slope (float, optional): Of the LeakyReLU.
@@ -46,46 +65,42 @@ def gat_attention(
         seed (Tensor, optional): int64 ``[]``: which weights are dropped.
             (default: drawn from torch's generator)
         backend (str, optional): ``"fused"``, ``"scatter"`` or ``"dense"``, which compute
-            the same numbers, or ``"auto"``, the best that can serve.
+            the same numbers, or ``"auto"``, the best that can serve. ``"dense"`` has no
+            place for :obj:`edge`.
 
     Scores are computed in float32 or better, whatever the dtype of :obj:`x`. NaN in a
-    row of :obj:`x` or :obj:`alpha_src` reaches the destinations of its node, and with
-    ``"dense"`` all of them. A destination all of whose scores are -inf gets NaN, as in
-    :func:`torch.softmax`.
+    row of :obj:`x` reaches the destinations of its node (with ``"dense"`` all of them). A
+    destination all of whose scores are -inf gets NaN, as in :func:`torch.softmax`.
 
     Returns:
-        Tensor: ``[N_dst, H, C]``, of the dtype of :obj:`x`.
+        Tensor: ``[N_dst, H * C]``, or ``[N_dst, C]``, of the dtype of :obj:`x`.
 
     Raises:
         TypeError: If an argument is no tensor, or not of floats.
         ValueError: If shapes or devices contradict each other, :obj:`dropout` is not in
             0 .. 1, or the named backend cannot serve.
     """
-    _check_graph(graph)
-    _check_features(x, graph)
-    _check_node_terms(alpha_src, alpha_dst, graph, heads=x.size(1))
-    seed = _seed(dropout, seed)
-    unmet = {"fused": fused.unmet(x, alpha_src, alpha_dst), "scatter": [], "dense": []}
-    name = choose(backend, unmet)
+    inputs = Inputs(x, att_src, att_dst, x_dst, edge, loop)
+    _check(inputs, graph, add_self_loops)
+    check_bias(bias, graph, *x.shape[1:], concat)
+    options = Options.checked(add_self_loops, negative_slope, dropout, seed)
+    dense_unmet = [] if edge is None else ["edge: two edges of one pair have terms of their own"]
+    name = choose(backend, {"fused": unmet(*inputs, bias), "scatter": [], "dense": dense_unmet})
     compute = {"fused": fused, "scatter": scatter, "dense": dense}[name].gat_attention
-    dtype = torch.promote_types(x.dtype, torch.float32)
-    return compute(
-        x,
-        alpha_src.to(dtype),
-        alpha_dst.to(dtype),
-        graph,
-        add_self_loops,
-        negative_slope,
-        dropout,
-        seed,
-    )
+    inputs = inputs.widened()
+    bias = None if bias is None else bias.to(inputs.score_dtype)
+    return compute(inputs, bias, concat, graph, options)
 
 
 def gat_attention_weights(
-    alpha_src: Tensor,
-    alpha_dst: Tensor,
+    x: Tensor,
+    att_src: Tensor,
+    att_dst: Tensor | None,
     graph: CSRGraph,
     *,
+    x_dst: Tensor | None = None,
+    edge: Tensor | None = None,
+    loop: Tensor | None = None,
     add_self_loops: bool = False,
     negative_slope: float = 0.2,
     dropout: float = 0.0,
@@ -97,8 +112,8 @@ def gat_attention_weights(
     dropped the same weights.
 
     Args:
-        alpha_src, alpha_dst, graph, add_self_loops, negative_slope, dropout, seed: As in
-            :func:`gat_attention`.
+        x, att_src, att_dst, graph, x_dst, edge, loop, add_self_loops, negative_slope,
+            dropout, seed: As in :func:`gat_attention`.
 
     Returns:
         tuple: ``edge_index`` int64 ``[2, E']`` and ``alpha [E', H]``. The edges stand in
@@ -108,68 +123,24 @@ def gat_attention_weights(
     Raises:
         TypeError, ValueError: As :func:`gat_attention`.
     """
-    _check_graph(graph)
-    _check_node_terms(alpha_src, alpha_dst, graph)
-    seed = _seed(dropout, seed)
-    dtype = torch.promote_types(alpha_src.dtype, torch.float32)
-    return scatter.gat_attention_weights(
-        alpha_src.to(dtype),
-        alpha_dst.to(dtype),
-        graph,
-        add_self_loops,
-        negative_slope,
-        dropout,
-        seed,
-    )
+    inputs = Inputs(x, att_src, att_dst, x_dst, edge, loop)
+    _check(inputs, graph, add_self_loops)
+    options = Options.checked(add_self_loops, negative_slope, dropout, seed)
+    return scatter.gat_attention_weights(inputs.widened(), graph, options)
 
 
-def _seed(dropout: float, seed: Tensor | None) -> Tensor | None:
-    if not 0.0 <= dropout <= 1.0:
-        raise ValueError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
-    if dropout == 0.0:
-        return None
-    if seed is None:
-        return draw_seed()
-    if not isinstance(seed, Tensor) or seed.dtype != torch.int64:
-        got = seed.dtype if isinstance(seed, Tensor) else type(seed).__name__
-        raise TypeError(f"seed: expected an int64 tensor, got {got}")
-    if seed.dim() != 0:
-        raise ValueError(f"seed: expected shape [], got {list(seed.shape)}")
-    return seed
-
-
-def _check_graph(graph: CSRGraph) -> None:
-    if not isinstance(graph, CSRGraph):
-        raise TypeError(f"graph: expected a CSRGraph, got {type(graph).__name__}")
-
-
-def _check_features(x: Tensor, graph: CSRGraph) -> None:
-    _check_tensor("x", x, graph)
-    if x.dim() != 3 or x.size(0) != graph.num_src or 0 in x.shape[1:]:
-        raise ValueError(
-            f"x: expected shape [{graph.num_src}, H, C] with H, C >= 1, got {list(x.shape)}"
-        )
-
-
-def _check_node_terms(
-    alpha_src: Tensor, alpha_dst: Tensor, graph: CSRGraph, heads: int | None = None
-) -> None:
-    for name, tensor, rows in (
-        ("alpha_src", alpha_src, graph.num_src),
-        ("alpha_dst", alpha_dst, graph.num_dst),
-    ):
-        _check_tensor(name, tensor, graph)
-        heads = tensor.size(-1) if heads is None and tensor.dim() == 2 else heads
-        if tensor.dim() != 2 or tensor.shape != (rows, heads):
+def _check(inputs: Inputs, graph: CSRGraph, add_self_loops: bool) -> None:
+    check_graph(graph)
+    check_tensor("x", inputs.x, graph, (graph.num_src, "H", "C"))
+    heads, channels = inputs.x.shape[1:]
+    check_tensor("att_src", inputs.att_src, graph, (1, heads, channels))
+    if inputs.att_dst is not None:
+        check_tensor("att_dst", inputs.att_dst, graph, (1, heads, channels))
+        if inputs.x_dst is not None:
+            check_tensor("x_dst", inputs.x_dst, graph, (graph.num_dst, heads, channels))
+        elif graph.num_src != graph.num_dst:
             raise ValueError(
-                f"{name}: expected shape [{rows}, {heads or 'H'}], got {list(tensor.shape)}"
+                f"x_dst: expected shape [{graph.num_dst}, {heads}, {channels}], as sources and "
+                "destinations are different nodes, got None"
             )
-
-
-def _check_tensor(name: str, tensor: Tensor, graph: CSRGraph) -> None:
-    if not isinstance(tensor, Tensor):
-        raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
-    if not tensor.is_floating_point():
-        raise TypeError(f"{name}: expected a floating point tensor, got {tensor.dtype}")
-    if tensor.device != graph.device:
-        raise ValueError(f"{name}: expected on {graph.device}, as graph is, got {tensor.device}")
+    check_edge_features(inputs.edge, inputs.loop, graph, add_self_loops, (heads,))

@@ -99,8 +99,8 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
   Tensor heads_out = empty({wanted(save, g.num_dst), g.H, g.C}, dtype);
   Tensor alpha_src = empty({g.num_src, g.Hp}, acc_dtype<T>());
   Tensor alpha_dst = empty({g.num_dst, g.Hp}, acc_dtype<T>());
-  Tensor score_max = empty({g.num_dst, g.Hp}, acc_dtype<T>());
-  Tensor weight_sum = empty({g.num_dst, g.Hp}, acc_dtype<T>());
+  Tensor score_max = empty({wanted(save, g.num_dst), g.Hp}, acc_dtype<T>());
+  Tensor weight_sum = empty({wanted(save, g.num_dst), g.Hp}, acc_dtype<T>());
   Tensor positive_out = empty({wanted(positive, g.num_dst), g.H, g.C}, dtype);
   Tensor positive_weight = empty({wanted(positive, g.num_dst), g.Hp}, acc_dtype<T>());
   if (bias) check_tensor(*bias, "bias", acc_dtype<T>(), {concat ? g.H * g.C : g.C});
@@ -131,8 +131,8 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
         bias ? bias->template const_data_ptr<A>() : nullptr,
         concat,
         save ? heads_out.mutable_data_ptr<T>() : nullptr,
-        score_max.mutable_data_ptr<A>(),
-        weight_sum.mutable_data_ptr<A>(),
+        save ? score_max.mutable_data_ptr<A>() : nullptr,
+        save ? weight_sum.mutable_data_ptr<A>() : nullptr,
         positive ? positive_out.mutable_data_ptr<T>() : nullptr,
         positive ? positive_weight.mutable_data_ptr<A>() : nullptr};
     Forward<T, P, Score<A, P>> kernel(g, edges, g.x, h0, heads, score, outputs);
@@ -143,6 +143,9 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
           score_max, weight_sum, positive_out, positive_weight};
 }
 
+// The terms of a destination in the backward.
+constexpr int64_t kAlphaDst = kNumTerms, kTerms = kNumTerms + 1;
+
 // What the passes of the backward hand on to each other.
 template <class T>
 struct Gradients {
@@ -150,7 +153,7 @@ struct Gradients {
 
   const T* grad_out;
   const A* alpha_src;
-  A* dst_terms;       // [N_dst, 4, Hp]: alpha_dst, score_max, 1 / weight_sum and D
+  A* dst_terms;       // [N_dst, kTerms, Hp]
   A* grad_alpha_dst;  // [N_dst, Hp]
   bool known;         // whether grad_alpha_dst is known before the edges are visited
   T* grad_x;
@@ -192,7 +195,7 @@ class BySource {
         [&](int64_t number) {
           if (g_.edge) std::fill_n(grads_.score_row(number, g_.csr.num_entries) + h0_, heads_, A(0));
         },
-        [&](const Block& block) { visit(j, block, state); });
+        [&](const Block& block, bool first) { visit(j, block, first, state); });
   }
   void merge(A* state, A* piece) const {
     for (int64_t k = 0; k < state_size(); ++k) state[k] += piece[k];
@@ -217,51 +220,32 @@ class BySource {
   }
 
  private:
-  GATSPARSE_INLINE void visit(int64_t j, const Block& block, A* state) const {
-    const int64_t n = block.size, length = n * P;
-    alignas(64) A product[(kBlock + 3) * P + L], weight[kBlock * P + L], norm[kBlock * P + L];
-    alignas(64) A D[kBlock * P + L], slope[kBlock * P + L], kept[kBlock * P + L];
-    inner_products<P>(grads_.grad_out + offset_, stride_, block.id, n,
-                      g_.x + j * stride_ + offset_, heads_, g_.C, product);
-    if (g_.dropout.active()) g_.dropout.template block<P>(block.number, n, h0_, kept);
-
+  GATSPARSE_INLINE void visit(int64_t j, const Block& block, bool first, A* state) const {
+    SoftmaxGradient<A, P> s;
+    alignas(64) A derivative[kBlock * P + L];
+    inner_products<P>(grads_.grad_out + offset_, stride_, block.id, block.size,
+                      g_.x + j * stride_ + offset_, heads_, g_.C, s.grad);
     const Vec<A, P> alpha_j = load<A, P>(grads_.alpha_src + j * g_.Hp + h0_);
-    const Vec<A, P> one = A(1) - Vec<A, P>{}, negative = score_.slope - Vec<A, P>{};
-    for (int64_t b = 0; b < n; ++b) {
-      prefetch_terms(grads_.dst_terms, 4 * g_.Hp, block.next[b]);
-      const A* terms = grads_.dst_terms + block.id[b] * 4 * g_.Hp + h0_;
-      const Vec<A, P> s = score_.raw(alpha_j, terms, block.number[b]);
-      const Vec<A, P> derivative = s > A(0) ? one : negative;
-      store(slope + b * P, derivative);
-      store(weight + b * P, s * derivative - load<A, P>(terms + g_.Hp));
-      store(norm + b * P, load<A, P>(terms + 2 * g_.Hp));
-      store(D + b * P, load<A, P>(terms + 3 * g_.Hp));
+    const Vec<A, P> above = A(1) - Vec<A, P>{}, below = score_.slope - Vec<A, P>{};
+    for (int64_t b = 0; b < block.size; ++b) {
+      prefetch_terms(grads_.dst_terms, kTerms * g_.Hp, block.next[b]);
+      const A* terms = grads_.dst_terms + block.id[b] * kTerms * g_.Hp + h0_;
+      const Vec<A, P> raw = score_.raw(alpha_j, terms + kAlphaDst * g_.Hp, block.number[b]);
+      const Vec<A, P> slope = raw > A(0) ? above : below;
+      store(derivative + b * P, slope);
+      store(s.weight + b * P, raw * slope);
+      s.set_terms(b, terms, g_.Hp);
     }
-    for (int64_t k = length; k % L > 0; ++k)
-      weight[k] = norm[k] = D[k] = slope[k] = product[k] = kept[k] = A(0);
-    for (int64_t k = 0; k < length; k += L)
-      for (int v = 0; v < V; ++v) {
-        const int64_t at = k + v * W;
-        const Vec<A> p = exp_nonpositive<W>(load<A>(weight + at)) * load<A>(norm + at);
-        Vec<A> dropped = p, inner = load<A>(product + at);
-        if (g_.dropout.active()) {
-          dropped *= load<A>(kept + at);
-          inner *= load<A>(kept + at);
-        }
-        const Vec<A> grad = p * (inner - load<A>(D + at)) * load<A>(slope + at);
-        store(weight + at, dropped);
-        store(product + at, grad);
-        store(state + v * W, load<A>(state + v * W) + grad);
-      }
+    s.compute(g_, block, h0_, derivative, state);
     if (!grads_.known)
-      for (int64_t b = 0; b < n; ++b) {
+      for (int64_t b = 0; b < block.size; ++b) {
         const int64_t at = g_.edge ? block.number[b] : block.slot[b];
         A* target = grads_.score_row(at, g_.csr.num_entries) + h0_;
-        if (!g_.edge) store(target, load<A, P>(product + b * P));
-        else std::copy_n(product + b * P, heads_, target);
+        if (!g_.edge) store(target, load<A, P>(s.grad + b * P));
+        else std::copy_n(s.grad + b * P, heads_, target);
       }
-    add_weighted_rows<P>(grads_.grad_out + offset_, stride_, block.id, block.next, n, weight, heads_,
-                         g_.C, state + L);
+    add_weighted_rows<P>(grads_.grad_out + offset_, stride_, block.id, block.next, block.size,
+                         s.weight, heads_, g_.C, first, state + L);
   }
 
   const Gat<T>& g_;
@@ -325,11 +309,8 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   const int64_t C = g.C, HC = g.H * C, num_edges = g.csr.num_entries;
   const ScalarType dtype = heads_out.scalar_type(), acc = acc_dtype<T>();
   const bool known = positive_out.numel() > 0;
-  check_tensor(grad_out, "grad_out", dtype, {g.num_dst, g.H, C});
-  check_tensor(heads_out, "heads_out", dtype, {g.num_dst, g.H, C});
   check_tensor(alpha_src, "alpha_src", acc, {g.num_src, g.Hp});
-  for (const Tensor* terms : {&alpha_dst, &score_max, &weight_sum})
-    check_tensor(*terms, "alpha_dst, score_max, weight_sum", acc, {g.num_dst, g.Hp});
+  check_tensor(alpha_dst, "alpha_dst", acc, {g.num_dst, g.Hp});
   if (known) {
     STD_TORCH_CHECK(g.att_dst && !g.edge, "positive_out: of no use with these inputs");
     check_tensor(positive_out, "positive_out", dtype, {g.num_dst, g.H, C});
@@ -348,10 +329,9 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   Tensor grad_bias = empty({g.H, C}, acc);
   Tensor grad_edge = empty({known ? 0 : num_edges, grad_length}, acc);
   Tensor grad_loop = empty({known ? 0 : g.num_loops, grad_length}, acc);
-  Tensor dst_terms = empty({g.num_dst, 4, g.Hp}, acc);
+  Tensor dst_terms = empty({g.num_dst, kTerms, g.Hp}, acc);
   ChunkSums<A> att_src_sums(rows_t.num_chunks(), HC);
   ChunkSums<A> att_dst_sums(known ? rows_t.num_chunks() : rows.num_chunks(), HC);
-  ChunkSums<A> bias_sums(num_node_chunks(g.num_dst), HC);
   const Gradients<T> grads{grad_out.const_data_ptr<T>(),
                            alpha_src.const_data_ptr<A>(),
                            dst_terms.mutable_data_ptr<A>(),
@@ -363,30 +343,24 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
                            grad_length,
                            &att_src_sums,
                            &att_dst_sums};
-  const A* terms[3] = {alpha_dst.const_data_ptr<A>(), score_max.const_data_ptr<A>(),
-                       weight_sum.const_data_ptr<A>()};
-  const T* out = heads_out.const_data_ptr<T>();
+  destination_terms<T>(g, grad_out, heads_out, score_max, weight_sum, kTerms, grads.dst_terms,
+                       grad_bias.mutable_data_ptr<A>());
 
   BoundsFlag flag;
   const Edges edges{csr_t,       &/*slots*/ csr_t.perm, g.number(), g.num_dst, num_edges,
                     g.num_loops, edges_ahead<T>(HC),    &flag};
   for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
-    for_each_node_chunk(g.num_dst, [&](int64_t chunk, int64_t first, int64_t last) {
-      A* bias_sum = bias_sums.at(chunk) + h0 * C;
+    for_each_node_chunk(g.num_dst, [&](int64_t, int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
-        A* target = grads.dst_terms + i * 4 * g.Hp + h0;
-        for (int k = 0; k < 2; ++k) std::copy_n(terms[k] + i * g.Hp + h0, P, target + k * g.Hp);
-        for (int64_t h = 0; h < P; ++h)
-          target[2 * g.Hp + h] = A(1) / terms[2][i * g.Hp + h0 + h];
-        const int64_t at = i * HC + h0 * C;
-        A* D = target + 3 * g.Hp;
-        row_products<P>(grads.grad_out + at, out + at, heads, C, D);
-        for (int64_t k = 0; k < heads * C; ++k) bias_sum[k] += grads.grad_out[at + k];
+        A* terms = grads.dst_terms + i * kTerms * g.Hp + h0;
+        const int64_t at = i * g.Hp + h0, row = i * HC + h0 * C;
+        std::copy_n(alpha_dst.const_data_ptr<A>() + at, P, terms + kAlphaDst * g.Hp);
         if (!known) continue;
-        A* grad = grads.grad_alpha_dst + i * g.Hp + h0;
-        row_products<P>(grads.grad_out + at, positive_out.const_data_ptr<T>() + at, heads, C, grad);
-        const A* weight = positive_weight.const_data_ptr<A>() + i * g.Hp + h0;
-        for (int64_t h = 0; h < heads; ++h) grad[h] = (A(1) - g.slope) * (grad[h] - D[h] * weight[h]);
+        A* grad = grads.grad_alpha_dst + at;
+        row_products<P>(grads.grad_out + row, positive_out.const_data_ptr<T>() + row, heads, C, grad);
+        const A* weight = positive_weight.const_data_ptr<A>() + at;
+        for (int64_t h = 0; h < heads; ++h)
+          grad[h] = (A(1) - g.slope) * (grad[h] - terms[kD * g.Hp + h] * weight[h]);
       }
     });
     const Score<A, P> score{nullptr, nullptr, g.edge, g.Hp, h0, heads, g.slope};
@@ -399,7 +373,6 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   });
   att_src_sums.write(grad_att_src.mutable_data_ptr<A>());
   att_dst_sums.write(grad_att_dst.mutable_data_ptr<A>());
-  bias_sums.write(grad_bias.mutable_data_ptr<A>());
   return {grad_x, grad_att_src, grad_att_dst, grad_alpha_dst, grad_bias, grad_edge, grad_loop};
 }
 

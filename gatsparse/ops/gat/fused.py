@@ -46,7 +46,9 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
-from gatsparse.ops.backend import transformed
+from gatsparse.ops.gat.inputs import Inputs
+from gatsparse.ops.native import STRUCTURE, no_second_derivatives, padded_heads, wants_grad
+from gatsparse.ops.options import Options
 
 _INPUTS = "Tensor x, Tensor att_src, Tensor? att_dst"
 _EDGES = "Tensor? edge, Tensor? loop"
@@ -54,24 +56,15 @@ _SAVED = (
     "Tensor heads_out, Tensor alpha_src, Tensor alpha_dst, Tensor score_max, Tensor weight_sum, "
     "Tensor positive_out, Tensor positive_weight"
 )
-_STRUCTURE = (
-    "Tensor[] csr, Tensor[] csr_t, bool add_self_loops, float negative_slope, "
-    "float dropout, Tensor? seed"
-)
 _native.LIBRARY.define(
     f"gat({_INPUTS}, Tensor? alpha_dst, {_EDGES}, Tensor? bias, bool concat, bool save, "
-    f"bool positive, {_STRUCTURE}) -> (Tensor out, {_SAVED})"
+    f"bool positive, {STRUCTURE}) -> (Tensor out, {_SAVED})"
 )
 _native.LIBRARY.define(
-    f"gat_backward(Tensor grad_out, {_INPUTS}, {_EDGES}, {_SAVED}, {_STRUCTURE}) "
+    f"gat_backward(Tensor grad_out, {_INPUTS}, {_EDGES}, {_SAVED}, {STRUCTURE}) "
     "-> (Tensor grad_x, Tensor grad_att_src, Tensor grad_att_dst, Tensor grad_alpha_dst, "
     "Tensor grad_bias, Tensor grad_edge, Tensor grad_loop)"
 )
-
-
-def padded_heads(heads: int) -> int:
-    """As many numbers the kernels keep per node and head: their vectors' lengths."""
-    return next((n for n in (1, 4, 8) if heads <= n), (heads + 15) // 16 * 16)
 
 
 def positive_pays(graph: CSRGraph, channels: int) -> bool:
@@ -147,13 +140,32 @@ def _backward(ctx: Any, grad_out: Tensor, *_: Tensor) -> tuple:
     return grad_x, grad_att_src, *grads, None, None, None, *structure, None, None, None, None
 
 
-def _double_backward(ctx: Any, *grads: Tensor) -> tuple:
-    raise NotImplementedError(
-        "backend='fused' computes no second derivatives: use backend='scatter' for them"
-    )
-
-
 torch.library.register_autograd(
     "gatsparse::gat", _backward, setup_context=_setup_context, lib=_native.LIBRARY
 )
-torch.library.register_autograd("gatsparse::gat_backward", _double_backward, lib=_native.LIBRARY)
+torch.library.register_autograd(
+    "gatsparse::gat_backward", no_second_derivatives, lib=_native.LIBRARY
+)
+
+
+def gat_attention(
+    inputs: Inputs, bias: Tensor | None, concat: bool, graph: CSRGraph, options: Options
+) -> Tensor:
+    """See :func:`gatsparse.ops.gat_attention`."""
+    x, att_src, att_dst, x_dst, edge, loop = inputs
+    alpha_dst = None
+    if att_dst is not None and x_dst is not None:
+        alpha_dst, att_dst = inputs.node_terms(graph)[1], None
+    given = (x, att_src, att_dst, alpha_dst, edge, loop, bias)
+    save = wants_grad(*given)
+    positive = save and att_dst is not None and edge is None and positive_pays(graph, x.size(2))
+    out, *_ = torch.ops.gatsparse.gat(
+        *(None if t is None else t.contiguous() for t in given),
+        concat,
+        save,
+        positive,
+        list(graph.csr),
+        list(graph.csr_t) if save else [],
+        *options,
+    )
+    return out

@@ -1,0 +1,42 @@
+"""What the score of GAT is computed from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gatsparse.graph import CSRGraph
+
+
+class Inputs(NamedTuple):
+    """The tensors of :func:`gatsparse.ops.gat_attention`; all but the features in float32 or
+    better.
+    """
+
+    x: Tensor
+    att_src: Tensor
+    att_dst: Tensor | None
+    x_dst: Tensor | None
+    edge: Tensor | None
+    loop: Tensor | None
+
+    @property
+    def score_dtype(self) -> torch.dtype:
+        """Of scores, whatever the dtype of the features."""
+        return torch.promote_types(self.x.dtype, torch.float32)
+
+    def widened(self) -> Inputs:
+        """With all that scores are summed of in :attr:`score_dtype`."""
+        dtype = self.score_dtype
+        others = [None if t is None else t.to(dtype) for t in self]
+        return Inputs(self.x, others[1], others[2], self.x_dst, others[4], others[5])  # pyright: ignore
+
+    def node_terms(self, graph: CSRGraph) -> tuple[Tensor, Tensor]:
+        """``alpha_src [N_src, H]`` and ``alpha_dst [N_dst, H]``."""
+        alpha_src = (self.x.to(self.score_dtype) * self.att_src).sum(-1)
+        if self.att_dst is None:
+            return alpha_src, alpha_src.new_zeros(graph.num_dst, alpha_src.size(1))
+        x_dst = self.x if self.x_dst is None else self.x_dst
+        return alpha_src, (x_dst.to(self.score_dtype) * self.att_dst).sum(-1)

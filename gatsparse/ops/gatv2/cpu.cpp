@@ -1,0 +1,288 @@
+// The GATv2 operator on CPU. The formulas stand in fused.py; the names are the same.
+#include "attention.h"
+
+namespace gatsparse::GATSPARSE_ISA {
+namespace {
+
+template <class T>
+struct Gatv2 : Attention {
+  using A = acc_t<T>;
+
+  const T* x_src;
+  const T* x_dst;
+  const A* att;
+  EdgeTable<T> edge;
+  A slope;
+
+  Gatv2(const Tensor& x_src_, const Tensor& x_dst_, const Tensor& att_,
+        const std::optional<Tensor>& edge_, const std::optional<Tensor>& loop_,
+        const Tensors& csr_, bool add_self_loops, double negative_slope, double p,
+        const std::optional<Tensor>& seed)
+      : Attention(x_src_, csr_, add_self_loops, p, seed),
+        edge(edge_, loop_, x_src_.scalar_type(), csr.num_entries, num_loops, {H, C}),
+        slope(static_cast<A>(negative_slope)) {
+    check_tensor(x_dst_, "x_dst", x_src_.scalar_type(), {num_dst, H, C});
+    check_tensor(att_, "att", acc_dtype<T>(), {1, H, C});
+    x_src = x_src_.const_data_ptr<T>();
+    x_dst = x_dst_.const_data_ptr<T>();
+    att = att_.const_data_ptr<A>();
+  }
+
+  // What the numbers of an edge are asked for.
+  const Index* number() const { return dropout.active() || edge ? &csr.perm : nullptr; }
+};
+
+// The rows of edge features of a block, and the last thrice more, as its ids.
+template <class T>
+struct EdgeRows {
+  const T* row[kBlock + 3];
+
+  EdgeRows(const EdgeTable<T>& edge, const Block& block, int64_t offset) {
+    if (!edge) return;
+    for (int64_t b = 0; b < block.size + 3; ++b)
+      row[b] = edge.row(block.number[std::min(b, block.size - 1)]) + offset;
+  }
+};
+
+template <class T, int P>
+struct Score {
+  const Gatv2<T>& g;
+  int64_t h0, heads;
+
+  // Of edges whose other ends are rows of `table`, with x at this end.
+  GATSPARSE_INLINE LeakyScore<acc_t<T>, T> of(const T* table, const T* x,
+                                              const EdgeRows<T>& edge) const {
+    const int64_t offset = h0 * g.C;
+    return {table + offset, g.H * g.C,        x + offset, g.edge ? edge.row : nullptr,
+            g.att + offset, g.slope,          heads,      g.C};
+  }
+  GATSPARSE_INLINE void operator()(int64_t i, const Block& block, acc_t<T>* score,
+                                   acc_t<T>*) const {
+    const EdgeRows<T> edge(g.edge, block, h0 * g.C);
+    of(g.x_src, g.x_dst + i * g.H * g.C, edge).template scores<P>(block.id, block.size, score);
+  }
+};
+
+using Four = std::tuple<Tensor, Tensor, Tensor, Tensor>;
+using Six = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
+
+template <class T>
+Four forward(const Gatv2<T>& g, const std::optional<Tensor>& bias, bool concat, bool save,
+             ScalarType dtype) {
+  using A = acc_t<T>;
+  const int64_t saved_rows = save ? g.num_dst : 0;
+  Tensor out = empty({g.num_dst, concat ? g.H * g.C : g.C}, dtype);
+  Tensor heads_out = empty({saved_rows, g.H, g.C}, dtype);
+  Tensor score_max = empty({saved_rows, g.Hp}, acc_dtype<T>());
+  Tensor weight_sum = empty({saved_rows, g.Hp}, acc_dtype<T>());
+  if (bias) check_tensor(*bias, "bias", acc_dtype<T>(), {concat ? g.H * g.C : g.C});
+
+  BoundsFlag flag;
+  const Rows rows(g.num_dst, g.csr.ptr);
+  const Edges edges{g.csr,       nullptr, g.number(), g.num_src, g.csr.num_entries,
+                    g.num_loops, edges_ahead<T>(g.H * g.C), &flag};
+  for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
+    const Score<T, P> score{g, h0, heads};
+    const typename Forward<T, P, Score<T, P>>::Outputs outputs{
+        out.mutable_data_ptr<T>(),
+        bias ? bias->template const_data_ptr<A>() : nullptr,
+        concat,
+        save ? heads_out.mutable_data_ptr<T>() : nullptr,
+        save ? score_max.mutable_data_ptr<A>() : nullptr,
+        save ? weight_sum.mutable_data_ptr<A>() : nullptr,
+        nullptr,
+        nullptr};
+    Forward<T, P, Score<T, P>> kernel(g, edges, g.x_src, h0, heads, score, outputs);
+    accumulate_rows<A>(rows, kernel.state_size(), kernel);
+  });
+  flag.check("col: index out of range");
+  return {out, heads_out, score_max, weight_sum};
+}
+
+template <class T>
+struct Gradients {
+  using A = acc_t<T>;
+
+  const T* grad_out;
+  A* dst_terms;  // [N_dst, kNumTerms, Hp]
+  T* grad_x_src;
+  T* grad_x_dst;
+  T* grad_edge;
+  T* grad_loop;
+  ChunkSums<A>* grad_att;
+};
+
+// The rows of one direction, in-edges of destinations or out-edges of sources: x is the row at
+// this end, whose gradient is
+//   att * (slope * sum of grad_score + (1 - slope) * sum of grad_score where z > 0),
+// and, for sources, the weighted sum of grad_out besides.
+template <class T, int P, bool by_destination>
+class ScoreBackward {
+  using A = acc_t<T>;
+  static constexpr int L = Heads<A, P>::lanes;
+
+ public:
+  ScoreBackward(const Gatv2<T>& g, const Edges& edges, const Gradients<T>& grads, int64_t h0,
+                int64_t heads)
+      : g_(g), edges_(edges), grads_(grads), score_{g, h0, heads}, h0_(h0), heads_(heads),
+        stride_(g.H * g.C), offset_(h0 * g.C), size_(heads * g.C) {}
+
+  // The sum of the gradients of the scores, L numbers, that where z > 0, and the sum of
+  // LeakyReLU(z) weighted with them (destinations) or of grad_out (sources).
+  int64_t state_size() const { return L + 2 * size_; }
+  void begin(int64_t, A* state) const { std::fill_n(state, state_size(), A(0)); }
+  void add(int64_t row, A* state) const {
+    add(row, edges_.rows.ptr[row], edges_.rows.ptr[row + 1], state);
+  }
+  void add(int64_t row, int64_t begin, int64_t end, A* state) const {
+    edges_.visit_blocks(
+        row, begin, end,
+        [&](int64_t number) {
+          if (by_destination && g_.edge)
+            std::fill_n(grads_.grad_edge + number * stride_ + offset_, size_, T(0));
+        },
+        [&](const Block& block, bool first) { visit(row, block, first, state); });
+  }
+  void merge(A* state, A* piece) const {
+    for (int64_t k = 0; k < state_size(); ++k) state[k] += piece[k];
+  }
+  void finish(int64_t chunk, int64_t row, A* state) const {
+    for (int64_t l = P; l < L; ++l) state[l % P] += state[l];
+    const A* positive = state + L;
+    const A* other = positive + size_;
+    T* target = (by_destination ? grads_.grad_x_dst : grads_.grad_x_src) + row * stride_ + offset_;
+    for (int64_t h = 0; h < heads_; ++h) {
+      const A all = g_.slope * state[h];
+      for (int64_t k = h * g_.C; k < (h + 1) * g_.C; ++k) {
+        const A grad = g_.att[offset_ + k] * (all + (A(1) - g_.slope) * positive[k]);
+        target[k] = static_cast<T>(by_destination ? grad : grad + other[k]);
+      }
+    }
+    if (!by_destination) return;
+    A* att_sum = grads_.grad_att->at(chunk) + offset_;
+    for (int64_t k = 0; k < size_; ++k) att_sum[k] += other[k];
+  }
+
+ private:
+  GATSPARSE_INLINE void visit(int64_t row, const Block& block, bool first, A* state) const {
+    const int64_t n = block.size;
+    const EdgeRows<T> edge(g_.edge, block, offset_);
+    const T* grad_out = grads_.grad_out + offset_;
+    SoftmaxGradient<A, P> s;
+    A* positive = state + L;
+    A* other = positive + size_;
+    if constexpr (by_destination) {
+      const auto score = score_.of(g_.x_src, g_.x_dst + row * stride_, edge);
+      score.template scores<P>(block.id, n, s.weight);
+      inner_products<P>(g_.x_src + offset_, stride_, block.id, n, grad_out + row * stride_, heads_,
+                        g_.C, s.grad);
+      const A* terms = grads_.dst_terms + row * kNumTerms * g_.Hp + h0_;
+      for (int64_t b = 0; b < n; ++b) s.set_terms(b, terms, g_.Hp);
+      s.compute(g_, block, h0_, nullptr, state);
+      T* grad_edge[kBlock];
+      for (int64_t b = 0; b < n && g_.edge; ++b) grad_edge[b] = edge_gradient(block.number[b]);
+      score.template add_gradients<P, true>(block.id, block.next, n, s.grad, first, positive, other,
+                                            grad_edge);
+    } else {
+      const auto score = score_.of(g_.x_dst, g_.x_src + row * stride_, edge);
+      score.template scores<P>(block.id, n, s.weight);
+      inner_products<P>(grad_out, stride_, block.id, n, g_.x_src + row * stride_ + offset_, heads_,
+                        g_.C, s.grad);
+      for (int64_t b = 0; b < n; ++b) {
+        prefetch_terms(grads_.dst_terms, kNumTerms * g_.Hp, block.next[b]);
+        s.set_terms(b, grads_.dst_terms + block.id[b] * kNumTerms * g_.Hp + h0_, g_.Hp);
+      }
+      s.compute(g_, block, h0_, nullptr, state);
+      score.template add_gradients<P, false>(block.id, block.next, n, s.grad, first, positive,
+                                             nullptr, nullptr);
+      add_weighted_rows<P>(grad_out, stride_, block.id, block.next, n, s.weight, heads_, g_.C,
+                           first, other);
+    }
+  }
+
+  T* edge_gradient(int64_t number) const {
+    const int64_t E = g_.csr.num_entries;
+    return (number < E ? grads_.grad_edge + number * stride_
+                       : grads_.grad_loop + (number - E) * stride_) + offset_;
+  }
+
+  const Gatv2<T>& g_;
+  const Edges& edges_;
+  const Gradients<T>& grads_;
+  Score<T, P> score_;
+  int64_t h0_, heads_, stride_, offset_, size_;
+};
+
+template <class T>
+Six backward(const Gatv2<T>& g, const Csr& csr_t, const Tensor& grad_out, const Tensor& heads_out,
+             const Tensor& score_max, const Tensor& weight_sum) {
+  using A = acc_t<T>;
+  const int64_t num_edges = g.csr.num_entries;
+  const ScalarType dtype = heads_out.scalar_type(), acc = acc_dtype<T>();
+  STD_TORCH_CHECK(csr_t.num_rows == g.num_src && csr_t.num_entries == num_edges,
+                  "csr_t: not the transpose of csr");
+  Tensor grad_x_src = empty({g.num_src, g.H, g.C}, dtype);
+  Tensor grad_x_dst = empty({g.num_dst, g.H, g.C}, dtype);
+  Tensor grad_att = empty({1, g.H, g.C}, acc);
+  Tensor grad_bias = empty({g.H, g.C}, acc);
+  Tensor grad_edge = empty({g.edge ? num_edges : 0, g.H, g.C}, dtype);
+  Tensor grad_loop = empty({g.edge ? g.num_loops : 0, g.H, g.C}, dtype);
+  Tensor dst_terms = empty({g.num_dst, kNumTerms, g.Hp}, acc);
+  destination_terms<T>(g, grad_out, heads_out, score_max, weight_sum, kNumTerms,
+                       dst_terms.mutable_data_ptr<A>(), grad_bias.mutable_data_ptr<A>());
+
+  const Rows rows(g.num_dst, g.csr.ptr), rows_t(g.num_src, csr_t.ptr);
+  ChunkSums<A> att_sums(rows.num_chunks(), g.H * g.C);
+  const Gradients<T> grads{grad_out.const_data_ptr<T>(),     dst_terms.mutable_data_ptr<A>(),
+                           grad_x_src.mutable_data_ptr<T>(), grad_x_dst.mutable_data_ptr<T>(),
+                           grad_edge.mutable_data_ptr<T>(),  grad_loop.mutable_data_ptr<T>(),
+                           &att_sums};
+  BoundsFlag flag;
+  const int64_t ahead = edges_ahead<T>(g.H * g.C);
+  const Edges in_edges{g.csr, nullptr, g.number(), g.num_src, num_edges, g.num_loops, ahead, &flag};
+  const Edges out_edges{csr_t,     g.number() ? &csr_t.perm : nullptr, g.number(), g.num_dst,
+                        num_edges, g.num_loops, ahead, &flag};
+  for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
+    ScoreBackward<T, P, true> by_destination(g, in_edges, grads, h0, heads);
+    accumulate_rows<A>(rows, by_destination.state_size(), by_destination);
+    ScoreBackward<T, P, false> by_source(g, out_edges, grads, h0, heads);
+    accumulate_rows<A>(rows_t, by_source.state_size(), by_source);
+  });
+  flag.check("csr_t: index out of range");
+  att_sums.write(grad_att.mutable_data_ptr<A>());
+  return {grad_x_src, grad_x_dst, grad_att, grad_bias, grad_edge, grad_loop};
+}
+
+Four gatv2(const Tensor& x_src, const Tensor& x_dst, const Tensor& att, std::optional<Tensor> edge,
+           std::optional<Tensor> loop, std::optional<Tensor> bias, bool concat, bool save,
+           Tensors csr, Tensors /*csr_t*/, bool add_self_loops, double negative_slope,
+           double dropout, std::optional<Tensor> seed) {
+  return dispatch_storage(x_src, [&](auto storage) {
+    using T = typename decltype(storage)::type;
+    const Gatv2<T> g(x_src, x_dst, att, edge, loop, csr, add_self_loops, negative_slope, dropout,
+                     seed);
+    return forward(g, bias, concat, save, x_src.scalar_type());
+  });
+}
+
+Six gatv2_backward(const Tensor& grad_out, const Tensor& x_src, const Tensor& x_dst,
+                   const Tensor& att, std::optional<Tensor> edge, std::optional<Tensor> loop,
+                   const Tensor& heads_out, const Tensor& score_max, const Tensor& weight_sum,
+                   Tensors csr, Tensors csr_t, bool add_self_loops, double negative_slope,
+                   double dropout, std::optional<Tensor> seed) {
+  return dispatch_storage(x_src, [&](auto storage) {
+    using T = typename decltype(storage)::type;
+    const Gatv2<T> g(x_src, x_dst, att, edge, loop, csr, add_self_loops, negative_slope, dropout,
+                     seed);
+    return backward(g, Csr(csr_t), grad_out, heads_out, score_max, weight_sum);
+  });
+}
+
+}  // namespace
+
+void register_gatv2(StableLibrary& library) {
+  library.impl("gatv2", TORCH_BOX(&gatv2));
+  library.impl("gatv2_backward", TORCH_BOX(&gatv2_backward));
+}
+
+}  // namespace gatsparse::GATSPARSE_ISA

@@ -1,0 +1,47 @@
+"""Attention over all pairs of nodes, most of them masked out: what the dense backends share.
+
+A reference for small graphs: memory and time grow with the product of the numbers of
+source and destination nodes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gatsparse.graph import CSRGraph
+from gatsparse.ops.edgewise import edges
+from gatsparse.ops.options import Options
+from gatsparse.ops.philox import edge_dropout
+
+
+def dense_attention(x: Tensor, score: Tensor, graph: CSRGraph, options: Options) -> Tensor:
+    """``[N_dst, H, C]``, from the scores of all pairs, ``[N_dst, N_src, H]``.
+
+    Of two edges between the same nodes each has a weight of its own: the dense
+    attention of a pair is multiplied by how many of its edges there are, and by how
+    many dropout keeps.
+    """
+    edge_index, number = edges(graph, options.add_self_loops)
+    j, i = edge_index
+    kept = score.new_ones(number.numel(), score.size(2))
+    count = _per_pair(i, j, kept, graph)
+    if options.seed is None:
+        kept = count
+    else:
+        kept = edge_dropout(number, kept.size(1), options.dropout, options.seed, kept.dtype)
+        kept = _per_pair(i, j, kept, graph)
+
+    score = score.masked_fill(count == 0, -torch.inf)
+    # A destination without edges has no maximum to subtract, and no attention to give.
+    row_max = score.detach().amax(1, keepdim=True) if graph.num_src > 0 else score.sum(1, True)
+    weight = (score - row_max.masked_fill(row_max == -torch.inf, 0)).exp()
+    row_sum = (count * weight).sum(1, keepdim=True)
+    alpha = weight / row_sum.masked_fill(count.sum(1, keepdim=True) == 0, 1)
+    return torch.einsum("ijh,jhc->ihc", (alpha * kept).to(x.dtype), x)
+
+
+def _per_pair(i: Tensor, j: Tensor, value: Tensor, graph: CSRGraph) -> Tensor:
+    """The sum of ``value [E, H]`` over the edges of each pair, ``[N_dst, N_src, H]``."""
+    total = value.new_zeros(graph.num_dst, graph.num_src, value.size(1))
+    return total.index_put((i, j), value, accumulate=True)
