@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -63,36 +65,93 @@ def graph_zoo() -> dict[str, Graph]:
     }
 
 
-class Inputs(NamedTuple):
-    """The tensors of :func:`gatsparse.ops.gat_attention`, leaves that ask for gradients."""
+#: The tensors of an attention by the names of its arguments, leaves that ask for gradients.
+Inputs = dict[str, Tensor]
 
-    x: Tensor
-    alpha_src: Tensor
-    alpha_dst: Tensor
 
-    def to(self, dtype: torch.dtype) -> Inputs:
-        """The same numbers in another dtype, as new leaves."""
-        return Inputs(*(t.detach().to(dtype, copy=True).requires_grad_() for t in self))
+def cast(inputs: Inputs, dtype: torch.dtype) -> Inputs:
+    """The same numbers in another dtype, as new leaves."""
+    return {
+        name: t.detach().to(dtype, copy=True).requires_grad_() for name, t in inputs.items()
+    }
 
 
 def gat_inputs(
-    size: tuple[int, int],
+    graph: Graph,
     heads: int,
     channels: int,
     *,
+    x_dst: bool | None = None,
+    edge: bool = False,
+    loop: bool = False,
+    concat: bool = True,
     dtype: torch.dtype = torch.float64,
     scale: float = 1.0,
     seed: int = 0,
 ) -> Inputs:
-    """Normal features and scores; :obj:`scale` sharpens the softmax."""
+    """Normal tensors for :func:`gatsparse.ops.gat_attention`.
+
+    Args:
+        graph (Graph): What they belong to.
+        heads, channels (int): Their shape, :math:`H` and :math:`C`.
+        x_dst (bool, optional): Whether the destinations have features of their own.
+            (default: where they are other nodes)
+        edge (bool, optional): Whether edges have terms.
+        loop (bool, optional): Whether the self-loops that are added have them too.
+        concat (bool, optional): Whether the bias is one for concatenated heads.
+        dtype (torch.dtype, optional): Of all of them.
+        scale (float, optional): Of the scores: 0 makes them equal, large ones sharpen the softmax.
+        seed (int, optional): Of the numbers.
+    """
+    normal = _normal(seed)
+    num_src, num_dst = graph.size
+    att_scale = scale / channels**0.5
+    inputs = {
+        "x": normal(num_src, heads, channels),
+        "att_src": att_scale * normal(1, heads, channels),
+        "att_dst": att_scale * normal(1, heads, channels),
+        "bias": normal(heads * channels if concat else channels),
+    }
+    if x_dst or (x_dst is None and num_src != num_dst):
+        inputs["x_dst"] = normal(num_dst, heads, channels)
+    if edge:
+        inputs["edge"] = scale * normal(graph.edge_index.size(1), heads)
+        if loop:
+            inputs["loop"] = scale * normal(min(graph.size), heads)
+    return cast(inputs, dtype)
+
+
+def gatv2_inputs(
+    graph: Graph,
+    heads: int,
+    channels: int,
+    *,
+    edge: bool = False,
+    loop: bool = False,
+    concat: bool = True,
+    dtype: torch.dtype = torch.float64,
+    scale: float = 1.0,
+    seed: int = 0,
+) -> Inputs:
+    """Normal tensors for :func:`gatsparse.ops.gatv2_attention`; as :func:`gat_inputs`."""
+    normal = _normal(seed)
+    num_src, num_dst = graph.size
+    inputs = {
+        "x_src": normal(num_src, heads, channels),
+        "x_dst": normal(num_dst, heads, channels),
+        "att": scale / channels**0.5 * normal(1, heads, channels),
+        "bias": normal(heads * channels if concat else channels),
+    }
+    if edge:
+        inputs["edge"] = normal(graph.edge_index.size(1), heads, channels)
+        if loop:
+            inputs["loop"] = normal(min(graph.size), heads, channels)
+    return cast(inputs, dtype)
+
+
+def _normal(seed: int) -> Callable[..., Tensor]:
     generator = torch.Generator().manual_seed(seed)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, dtype=torch.float64, generator=generator)
-
-    num_src, num_dst = size
-    x = normal(num_src, heads, channels)
-    return Inputs(x, scale * normal(num_src, heads), scale * normal(num_dst, heads)).to(dtype)
+    return partial(torch.randn, dtype=torch.float64, generator=generator)
 
 
 def relative_error(actual: Tensor, expected: Tensor) -> float:

@@ -158,7 +158,7 @@ struct Edges {
   GATSPARSE_INLINE int64_t collect(Block& block, const index_t* index, int64_t row, int64_t t,
                                    int64_t end, const Skip& skip) const {
     for (; t < end && block.size < kBlock; ++t) {
-      const int64_t other = index[t];
+      const int64_t other = index[t], next = index[std::min(t + ahead, num_edges - 1)];
       int64_t at = t, edge = 0;
       if (!flag->in_bounds(other, num_others)) continue;
       if (slot && !flag->in_bounds(at = (*slot)[t], num_edges)) continue;
@@ -167,7 +167,7 @@ struct Edges {
         skip(edge);
         continue;
       }
-      block.add(other, at, edge, t + ahead < num_edges ? index[t + ahead] : other);
+      block.add(other, at, edge, next);
     }
     return t;
   }
@@ -179,20 +179,13 @@ int64_t edges_ahead(int64_t row_length) {
   return std::clamp<int64_t>(16384 / (row_length * static_cast<int64_t>(sizeof(T))), 4, 32);
 }
 
-// One number per head, in every lane that a vector has for it.
-template <class A, int P>
-struct Heads {
-  static constexpr int W = kLanes<A>;
-  static constexpr int lanes = std::max(P, W), vectors = lanes / W;
-};
-
 // The heads [h0, h0 + heads) of the forward pass, row by row (see accumulate_rows).
 // score(i, block, scores, positive) computes the scores of a block's edges to row i and,
 // where asked, 1 for each positive one and 0 for the others.
 template <class T, int P, class Score>
 class Forward {
   using A = acc_t<T>;
-  static constexpr int W = kLanes<A>, L = Heads<A, P>::lanes, V = Heads<A, P>::vectors;
+  using Heads = Vec<A, P>;  // one number per head
   static constexpr A kInfinity = std::numeric_limits<A>::infinity();
 
  public:
@@ -213,13 +206,13 @@ class Forward {
         size_(heads * a.C), score_(score), o_(outputs) {}
 
   // The maximum, the sum of weights, that of the positive scores, and whether there was an
-  // edge, L numbers each; then the weighted sum, and that of the positive scores.
+  // edge, P numbers each; then the weighted sum, and that of the positive scores.
   int64_t state_size() const { return kTotal + (o_.positive_out ? 2 : 1) * size_; }
 
   // The first block of a row fills the rest.
   void begin(int64_t, A* state) const {
-    std::fill_n(state, L, -kInfinity);
-    std::fill_n(state + L, kTotal - L, A(0));
+    std::fill_n(state, P, -kInfinity);
+    std::fill_n(state + P, kTotal - P, A(0));
   }
   void add(int64_t i, A* state) const { add(i, a_.csr.ptr[i], a_.csr.ptr[i + 1], state); }
   void add(int64_t i, int64_t begin, int64_t end, A* state) const {
@@ -229,32 +222,30 @@ class Forward {
   }
 
   void merge(A* state, A* piece) const {
-    if (piece[3 * L] == A(0)) return;  // all of its entries were loops
-    if (state[3 * L] == A(0)) return void(std::copy_n(piece, state_size(), state));
-    Vec<A> max[V];
-    for (int v = 0; v < V; ++v) max[v] = larger(load<A>(state + v * W), load<A>(piece + v * W));
+    if (piece[kVisited] == A(0)) return;  // all of its entries were loops
+    if (state[kVisited] == A(0)) return void(std::copy_n(piece, state_size(), state));
+    const Heads max = larger(load<A, P>(state), load<A, P>(piece));
     raise_max(state, max);
     raise_max(piece, max);
-    for (int v = 0; v < V; ++v) store(state + v * W, max[v]);
-    for (int64_t k = L; k < state_size(); ++k) state[k] += piece[k];
+    store(state, max);
+    for (int64_t k = P; k < state_size(); ++k) state[k] += piece[k];
   }
 
   void finish(int64_t, int64_t i, A* state) const {
     const A* max = state;
-    const A* sum = state + L;
+    const A* sum = state + P;
     const A* total = state + kTotal;
-    for (int k = 1; k < 3; ++k) fold_lanes(state + k * L);
-    const bool isolated = state[3 * L] == A(0);
+    const bool isolated = state[kVisited] == A(0);
     if (isolated) std::fill(state + kTotal, state + state_size(), A(0));
     if (o_.score_max) {
       std::copy_n(max, P, o_.score_max + i * a_.Hp + h0_);
       std::copy_n(sum, P, o_.weight_sum + i * a_.Hp + h0_);
     }
     const int64_t at = i * stride_ + h0_ * a_.C;
-    alignas(64) A norm[L];
+    alignas(64) A norm[P];
     for (int64_t h = 0; h < P; ++h) norm[h] = isolated ? A(0) : A(1) / sum[h];
     const auto scaled = [&](const A* row, const A* offset, T* target) {
-      scale_row(row, norm, offset, heads_, a_.C, target);
+      scale_row<P>(row, norm, offset, heads_, a_.C, target);
     };
     if (o_.concat) scaled(total, o_.bias ? o_.bias + h0_ * a_.C : nullptr, o_.out + at);
     else add_mean(total, norm, o_.out + i * a_.C);
@@ -262,20 +253,13 @@ class Forward {
     if (!o_.positive_out) return;
     scaled(total + size_, nullptr, o_.positive_out + at);
     for (int64_t h = 0; h < P; ++h)
-      o_.positive_weight[i * a_.Hp + h0_ + h] = state[2 * L + h] * norm[h];
+      o_.positive_weight[i * a_.Hp + h0_ + h] = state[2 * P + h] * norm[h];
   }
 
  private:
-  static constexpr int kTotal = 4 * L;
+  static constexpr int kVisited = 3 * P, kTotal = 4 * P;
 
-  static GATSPARSE_INLINE Vec<A> larger(const Vec<A>& a, const Vec<A>& b) { return a > b ? a : b; }
-
-  static void fold_lanes(A* numbers) {
-    if constexpr (P < W)
-      store(numbers, fold<A, P>(load<A>(numbers), [](const Vec<A>& a, const Vec<A>& b) {
-                 return a + b;
-               }));
-  }
+  static GATSPARSE_INLINE Heads larger(const Heads& a, const Heads& b) { return a > b ? a : b; }
 
   void add_mean(const A* total, const A* norm, T* out) const {
     for (int64_t c = 0; c < a_.C; ++c) {
@@ -287,63 +271,44 @@ class Forward {
   }
 
   // Makes the state's sums relative to another maximum, none of whose numbers is smaller.
-  GATSPARSE_INLINE void raise_max(A* state, const Vec<A>* max) const {
-    alignas(64) A shrink[L];
-    for (int v = 0; v < V; ++v) {
-      const Vec<A> old = load<A>(state + v * W), one = A(1) - Vec<A>{};
-      // Where nothing but -inf came so far, there is nothing to shrink.
-      Vec<A> factor = exp_nonpositive<W>(old - max[v]);
-      factor = old == -kInfinity ? one : factor;
-      factor = max[v] > old ? factor : one;
-      store(shrink + v * W, factor);
-      for (int k = 1; k < 3; ++k)
-        store(state + k * L + v * W, load<A>(state + k * L + v * W) * factor);
-    }
-    bool shrinks = false;
-    for (int h = 0; h < P; ++h) shrinks |= shrink[h] != A(1);
-    if (!shrinks) return;
+  void raise_max(A* state, const Heads& max) const {
+    const Heads old = load<A, P>(state), one = A(1) - Heads{};
+    // Where nothing but -inf came so far, there is nothing to shrink.
+    Heads factor = exp_nonpositive<P>(old - max);
+    factor = old == -kInfinity ? one : factor;
+    factor = max > old ? factor : one;
+    alignas(64) A shrink[P];
+    store(shrink, factor);
+    if (std::all_of(shrink, shrink + P, [](A number) { return number == A(1); })) return;
+    for (int k = 1; k < 3; ++k) store(state + k * P, load<A, P>(state + k * P) * factor);
     for (A* total = state + kTotal; total < state + state_size(); total += size_)
-      scale_row<A, A>(total, shrink, nullptr, heads_, a_.C, total);
+      scale_row<P, A, A, A>(total, shrink, nullptr, heads_, a_.C, total);
   }
 
   GATSPARSE_INLINE void visit(int64_t i, const Block& block, bool first, A* state) const {
-    const int64_t n = block.size, length = n * P;
-    alignas(64) A weight[kBlock * P + L], positive[kBlock * P + L];
+    const int64_t n = block.size;
+    alignas(64) A weight[(kBlock + 3) * P], positive[kBlock * P], kept[kBlock * P];
     score_(i, block, weight, o_.positive_out ? positive : nullptr);
-    for (int64_t k = length; k % L > 0; ++k) weight[k] = -kInfinity;
+    if (a_.dropout.active()) a_.dropout.template block<P>(block.number, n, h0_, kept);
 
-    Vec<A> max[V], sum[V], shift[V];
-    for (int v = 0; v < V; ++v) max[v] = load<A>(state + v * W), sum[v] = Vec<A>{};
-    for (int64_t k = 0; k < length; k += L)
-      for (int v = 0; v < V; ++v) max[v] = larger(load<A>(weight + k + v * W), max[v]);
-    if constexpr (P < W) max[0] = fold<A, P>(max[0], larger);
+    Heads max = load<A, P>(state), sum{}, positive_sum{};
+    for (int64_t b = 0; b < n; ++b) max = larger(load<A, P>(weight + b * P), max);
     if (!first) raise_max(state, max);
-    for (int v = 0; v < V; ++v) {
-      store(state + v * W, max[v]);
-      // Scores of -inf so far have weight 0, whatever is to come.
-      shift[v] = max[v] == -kInfinity ? Vec<A>{} : max[v];
+    store(state, max);
+    // Scores of -inf so far have weight 0, whatever is to come.
+    const Heads shift = max == -kInfinity ? Heads{} : max;
+    for (int64_t b = 0; b < n; ++b) {
+      Heads w = exp_nonpositive<P>(load<A, P>(weight + b * P) - shift);
+      sum += w;
+      if (o_.positive_out) positive_sum += w * load<A, P>(positive + b * P);
+      if (a_.dropout.active()) w *= load<A, P>(kept + b * P);
+      if (o_.positive_out) store(positive + b * P, w * load<A, P>(positive + b * P));
+      store(weight + b * P, w);
     }
-    for (int64_t k = 0; k < length; k += L)
-      for (int v = 0; v < V; ++v) {
-        const Vec<A> w = exp_nonpositive<W>(load<A>(weight + k + v * W) - shift[v]);
-        store(weight + k + v * W, w);
-        sum[v] += w;
-      }
-    for (int v = 0; v < V; ++v) store(state + L + v * W, load<A>(state + L + v * W) + sum[v]);
-    state[3 * L] = A(1);
+    store(state + P, load<A, P>(state + P) + sum);
+    store(state + 2 * P, load<A, P>(state + 2 * P) + positive_sum);
+    state[kVisited] = A(1);
 
-    if (o_.positive_out)
-      for (int64_t k = 0; k < length; ++k) {
-        positive[k] *= weight[k];
-        state[2 * L + k % L] += positive[k];
-      }
-    if (a_.dropout.active()) {
-      alignas(64) A kept[kBlock * P];
-      a_.dropout.template block<P>(block.number, n, h0_, kept);
-      for (int64_t k = 0; k < length; ++k) weight[k] *= kept[k];
-      if (o_.positive_out)
-        for (int64_t k = 0; k < length; ++k) positive[k] *= kept[k];
-    }
     A* total = state + kTotal;
     add_weighted_rows<P>(x_, stride_, block.id, block.next, n, weight, heads_, a_.C, first, total);
     if (o_.positive_out)
@@ -389,7 +354,7 @@ void for_each_node_chunk(int64_t num_nodes, const F& f) {
 template <int P, class A, class T>
 GATSPARSE_INLINE void row_products(const T* x, const T* y, int64_t heads, int64_t C, A* product) {
   const int64_t id[4] = {};
-  alignas(64) A numbers[4 * P + kLanes<A>] = {};
+  alignas(64) A numbers[4 * P] = {};
   inner_products<P>(x, 0, id, 1, y, heads, C, numbers);
   std::copy_n(numbers, P, product);
 }
@@ -433,55 +398,31 @@ void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor&
   bias_sums.write(grad_bias);
 }
 
-// The gradients of the scores of a block: score, inner = <grad_out, x> and the terms of the
-// destination come in; what x is weighted with and the gradients go out.
+// The gradients of the scores of a block's edges.
 template <class A, int P>
 struct SoftmaxGradient {
-  static constexpr int W = kLanes<A>, L = Heads<A, P>::lanes, V = Heads<A, P>::vectors;
+  using Heads = Vec<A, P>;
 
-  alignas(64) A weight[(kBlock + 3) * P + L];  // scores at first
-  alignas(64) A grad[(kBlock + 3) * P + L];    // inner products at first
-  alignas(64) A inverse_sum[kBlock * P + L], D[kBlock * P + L];
+  alignas(64) A weight[(kBlock + 3) * P];  // of x in the output; room for the scores before
+  alignas(64) A grad[(kBlock + 3) * P];    // <grad_out, x> at first
+  alignas(64) A kept[kBlock * P];
+  bool drops;
 
-  GATSPARSE_INLINE void set_terms(int64_t b, const A* terms, int64_t Hp) {
-    store(weight + b * P, load<A, P>(weight + b * P) - load<A, P>(terms + kScoreMax * Hp));
-    store(inverse_sum + b * P, load<A, P>(terms + kInverseSum * Hp));
-    store(D + b * P, load<A, P>(terms + kD * Hp));
+  SoftmaxGradient(const Attention& a, const Block& block, int64_t h0) : drops(a.dropout.active()) {
+    if (drops) a.dropout.template block<P>(block.number, block.size, h0, kept);
   }
-  // Adds the gradients to `total`, L numbers. derivative: that of the scores by what comes
-  // before them, by which gradients are multiplied; null: 1.
-  GATSPARSE_INLINE void compute(const Attention& a, const Block& block, int64_t h0,
-                                const A* derivative, A* total) {
-    const int64_t length = block.size * P;
-    alignas(64) A kept[kBlock * P + L];
-    if (a.dropout.active()) a.dropout.template block<P>(block.number, block.size, h0, kept);
-    for (int64_t k = length; k % L > 0; ++k) weight[k] = grad[k] = inverse_sum[k] = D[k] = A(0);
-    Vec<A> sum[V];
-    for (int v = 0; v < V; ++v) sum[v] = load<A>(total + v * W);
-    for (int64_t k = 0; k < length; k += L)
-      for (int v = 0; v < V; ++v) {
-        const int64_t at = k + v * W;
-        const Vec<A> p = exp_nonpositive<W>(load<A>(weight + at)) * load<A>(inverse_sum + at);
-        Vec<A> dropped = p, inner = load<A>(grad + at);
-        if (a.dropout.active()) {
-          dropped *= load<A>(kept + at);
-          inner *= load<A>(kept + at);
-        }
-        Vec<A> g = p * (inner - load<A>(D + at));
-        if (derivative) g *= load<A>(derivative + at);
-        if (at + W > length) g = first_lanes(g, length - at);
-        store(weight + at, dropped);
-        store(grad + at, g);
-        sum[v] += g;
-      }
-    for (int v = 0; v < V; ++v) store(total + v * W, sum[v]);
-  }
-
- private:
-  // Lanes beyond the last edge hold whatever was there; they must not enter the sum.
-  static GATSPARSE_INLINE Vec<A> first_lanes(Vec<A> value, int64_t n) {
-    for (int64_t l = std::max<int64_t>(n, 0); l < W; ++l) value[l] = A(0);
-    return value;
+  // Edge b's, with its score and the terms of its destination; sets weight.
+  GATSPARSE_INLINE Heads compute(int64_t b, const Heads& score, const A* terms, int64_t Hp) {
+    const Heads p = exp_nonpositive<P>(score - load<A, P>(terms + kScoreMax * Hp)) *
+                    load<A, P>(terms + kInverseSum * Hp);
+    const Heads D = load<A, P>(terms + kD * Hp), inner = load<A, P>(grad + b * P);
+    if (!drops) {
+      store(weight + b * P, p);
+      return p * (inner - D);
+    }
+    const Heads z = load<A, P>(kept + b * P);
+    store(weight + b * P, p * z);
+    return p * (z * inner - D);
   }
 };
 

@@ -130,17 +130,6 @@ GATSPARSE_INLINE Vec<A> sum_groups(const Vec<A>* v) {
   }
 }
 
-// Combines the lanes whose numbers are equal modulo `period`; each of them gets the result.
-template <class A, int period, int step = kLanes<A> / 2, class F>
-GATSPARSE_INLINE Vec<A> fold(Vec<A> value, const F& combine) {
-  if constexpr (step < period) {
-    return value;
-  } else {
-    value = combine(value, shuffle<A>(value, value, [](int l) { return l ^ step; }));
-    return fold<A, period, step / 2>(value, combine);
-  }
-}
-
 // exp(x) for x <= 0. Measured within 1.3 ulp; 0 below -87.3, where float32 becomes
 // subnormal; NaN stays NaN.
 template <int N>

@@ -51,14 +51,14 @@ struct Tile {
   }
 };
 
-// Cuts [heads, C] into tiles of at most four vectors.
-template <class A, class F>
+// Cuts [heads, C], of at most P heads, into tiles of at most four vectors.
+template <class A, int P, class F>
 GATSPARSE_INLINE void for_each_tile(int64_t heads, int64_t C, const F& f) {
   constexpr int W = kLanes<A>;
   int64_t h = 0;
   const auto several_heads = [&](auto channels) {
     constexpr int together = 4 * W / decltype(channels)::value;
-    if constexpr (together > 1)
+    if constexpr (together > 1 && together <= P)
       if (C == channels)
         for (; h + together <= heads; h += together)
           f(Tile<A, together, 4, false>{h, h * C, true, W});
@@ -96,7 +96,7 @@ template <int P, class A, class T>
 GATSPARSE_INLINE void add_weighted_rows(const T* table, int64_t stride, const int64_t* id,
                                         const int64_t* next, int64_t n, const A* weight,
                                         int64_t heads, int64_t C, bool first, A* total) {
-  for_each_tile<A>(heads, C, [&](auto tile) {
+  for_each_tile<A, P>(heads, C, [&](auto tile) {
     using Tile = decltype(tile);
     Vec<A> sum[Tile::vectors];
     unroll<Tile::vectors>([&](auto v) { sum[v] = first ? Vec<A>{} : tile.read(total, v); });
@@ -112,10 +112,10 @@ GATSPARSE_INLINE void add_weighted_rows(const T* table, int64_t stride, const in
 }
 
 // target[h, c] = factor[h] * row[h, c] + offset[h, c]; without offset, 0.
-template <class A, class T>
-GATSPARSE_INLINE void scale_row(const A* row, const A* factor, const A* offset, int64_t heads,
+template <int P, class A, class R, class T>
+GATSPARSE_INLINE void scale_row(const R* row, const A* factor, const A* offset, int64_t heads,
                                 int64_t C, T* target) {
-  for_each_tile<A>(heads, C, [&](auto tile) {
+  for_each_tile<A, P>(heads, C, [&](auto tile) {
     unroll<decltype(tile)::vectors>([&](auto v) {
       Vec<A> value = tile.template spread<v>(factor) * tile.read(row, v);
       if (offset) value += tile.read(offset, v);
@@ -129,7 +129,7 @@ GATSPARSE_INLINE void scale_row(const A* row, const A* factor, const A* offset, 
 template <int P, class A, class T, class Prepare>
 GATSPARSE_INLINE void sum_channels(const T* table, int64_t stride, const int64_t* id, int64_t n,
                                    int64_t heads, int64_t C, A* product, const Prepare& prepare) {
-  for_each_tile<A>(heads, C, [&](auto tile) {
+  for_each_tile<A, P>(heads, C, [&](auto tile) {
     using Tile = decltype(tile);
     const auto term = prepare(tile);
     for (int64_t b = 0; b < n; b += Tile::batch) {
@@ -146,11 +146,11 @@ GATSPARSE_INLINE void sum_channels(const T* table, int64_t stride, const int64_t
       });
       const Vec<A> sums = sum_groups<A, Tile::batch * Tile::parts, Tile::group>(part);
       unroll<Tile::batch>([&](auto k) {
-        unroll<Tile::heads>([&](auto h) {
-          A& target = product[(b + k) * P + tile.h + h];
-          const A sum = sums[k * Tile::heads + h];
-          target = tile.first ? sum : target + sum;
-        });
+        using Sums = Vec<A, Tile::heads>;
+        Sums sum;
+        std::memcpy(&sum, reinterpret_cast<const A*>(&sums) + k * Tile::heads, sizeof(sum));
+        A* target = product + (b + k) * P + tile.h;
+        store(target, tile.first ? sum : sum + load<A, Tile::heads>(target));
       });
     }
   });
@@ -232,7 +232,7 @@ struct LeakyScore {
   template <int P, bool by_destination, bool edges>
   GATSPARSE_INLINE void add(const int64_t* id, const int64_t* next, int64_t n, const A* number,
                             bool first, A* positive, A* leaky, T* const* grad_edge) const {
-    for_each_tile<A>(heads, C, [&](auto tile) {
+    for_each_tile<A, P>(heads, C, [&](auto tile) {
       using Tile = decltype(tile);
       Vec<A> sum[Tile::vectors], leaky_sum[Tile::vectors];
       unroll<Tile::vectors>([&](auto v) {

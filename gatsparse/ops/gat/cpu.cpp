@@ -41,7 +41,7 @@ void node_terms(const Gat<T>& g, const acc_t<T>* att, acc_t<T>* alpha) {
   using A = acc_t<T>;
   for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
     for_each_node_chunk(g.num_src, [&](int64_t, int64_t first, int64_t last) {
-      alignas(64) A product[(kBlock + 3) * P + kLanes<A>];
+      alignas(64) A product[(kBlock + 3) * P];
       Block block;
       for (int64_t n = first; n < last; n += block.size) {
         for (block.size = 0; block.size < kBlock && n + block.size < last;)
@@ -175,7 +175,6 @@ struct Gradients {
 template <class T, int P>
 class BySource {
   using A = acc_t<T>;
-  static constexpr int W = kLanes<A>, L = Heads<A, P>::lanes, V = Heads<A, P>::vectors;
 
  public:
   BySource(const Gat<T>& g, const Edges& edges, const Gradients<T>& grads, const Score<A, P>& score,
@@ -183,8 +182,8 @@ class BySource {
       : g_(g), edges_(edges), grads_(grads), score_(score), h0_(h0), heads_(heads),
         stride_(g.H * g.C), offset_(h0 * g.C) {}
 
-  // The gradient of alpha_src, L numbers, then that of x.
-  int64_t state_size() const { return L + heads_ * g_.C; }
+  // The gradient of alpha_src, P numbers, then that of x.
+  int64_t state_size() const { return P + heads_ * g_.C; }
   void begin(int64_t, A* state) const { std::fill_n(state, state_size(), A(0)); }
   void add(int64_t j, A* state) const {
     add(j, edges_.rows.ptr[j], edges_.rows.ptr[j + 1], state);
@@ -201,42 +200,40 @@ class BySource {
     for (int64_t k = 0; k < state_size(); ++k) state[k] += piece[k];
   }
   void finish(int64_t chunk, int64_t j, A* state) const {
-    for (int64_t l = P; l < L; ++l) state[l % P] += state[l];
-    const A* grad_dst = grads_.grad_alpha_dst + j * g_.Hp + h0_;
+    A* total = state + P;
+    const auto add = [&](const auto* row, const A* factor, const A* offset, auto* target) {
+      scale_row<P>(row, factor, offset, heads_, g_.C, target);
+    };
     const T* x_j = g_.x + j * stride_ + offset_;
-    A* att_src_sum = grads_.grad_att_src->at(chunk) + offset_;
-    A* att_dst_sum = grads_.known ? grads_.grad_att_dst->at(chunk) + offset_ : nullptr;
-    for (int64_t h = 0; h < heads_; ++h)
-      for (int64_t c = 0; c < g_.C; ++c) {
-        const int64_t k = h * g_.C + c;
-        A grad = state[L + k] + state[h] * g_.att_src[offset_ + k];
-        att_src_sum[k] += state[h] * x_j[k];
-        if (att_dst_sum) {
-          grad += grad_dst[h] * g_.att_dst[offset_ + k];
-          att_dst_sum[k] += grad_dst[h] * x_j[k];
-        }
-        grads_.grad_x[j * stride_ + offset_ + k] = static_cast<T>(grad);
-      }
+    A* att_sum = grads_.grad_att_src->at(chunk) + offset_;
+    add(x_j, state, att_sum, att_sum);
+    if (grads_.known) {
+      const A* grad_dst = grads_.grad_alpha_dst + j * g_.Hp + h0_;
+      att_sum = grads_.grad_att_dst->at(chunk) + offset_;
+      add(x_j, grad_dst, att_sum, att_sum);
+      add(g_.att_dst + offset_, grad_dst, total, total);
+    }
+    add(g_.att_src + offset_, state, total, grads_.grad_x + j * stride_ + offset_);
   }
 
  private:
   GATSPARSE_INLINE void visit(int64_t j, const Block& block, bool first, A* state) const {
-    SoftmaxGradient<A, P> s;
-    alignas(64) A derivative[kBlock * P + L];
+    SoftmaxGradient<A, P> s(g_, block, h0_);
     inner_products<P>(grads_.grad_out + offset_, stride_, block.id, block.size,
                       g_.x + j * stride_ + offset_, heads_, g_.C, s.grad);
     const Vec<A, P> alpha_j = load<A, P>(grads_.alpha_src + j * g_.Hp + h0_);
-    const Vec<A, P> above = A(1) - Vec<A, P>{}, below = score_.slope - Vec<A, P>{};
+    const Vec<A, P> one = A(1) - Vec<A, P>{}, negative = score_.slope - Vec<A, P>{};
+    Vec<A, P> sum = load<A, P>(state);
     for (int64_t b = 0; b < block.size; ++b) {
       prefetch_terms(grads_.dst_terms, kTerms * g_.Hp, block.next[b]);
       const A* terms = grads_.dst_terms + block.id[b] * kTerms * g_.Hp + h0_;
       const Vec<A, P> raw = score_.raw(alpha_j, terms + kAlphaDst * g_.Hp, block.number[b]);
-      const Vec<A, P> slope = raw > A(0) ? above : below;
-      store(derivative + b * P, slope);
-      store(s.weight + b * P, raw * slope);
-      s.set_terms(b, terms, g_.Hp);
+      const Vec<A, P> slope = raw > A(0) ? one : negative;
+      const Vec<A, P> grad = slope * s.compute(b, slope * raw, terms, g_.Hp);
+      store(s.grad + b * P, grad);
+      sum += grad;
     }
-    s.compute(g_, block, h0_, derivative, state);
+    store(state, sum);
     if (!grads_.known)
       for (int64_t b = 0; b < block.size; ++b) {
         const int64_t at = g_.edge ? block.number[b] : block.slot[b];
@@ -245,7 +242,7 @@ class BySource {
         else std::copy_n(s.grad + b * P, heads_, target);
       }
     add_weighted_rows<P>(grads_.grad_out + offset_, stride_, block.id, block.next, block.size,
-                         s.weight, heads_, g_.C, first, state + L);
+                         s.weight, heads_, g_.C, first, state + P);
   }
 
   const Gat<T>& g_;
@@ -279,14 +276,12 @@ class ByDestination {
   void finish(int64_t chunk, int64_t i, A* state) const {
     std::copy_n(state, P, grads_.grad_alpha_dst + i * g_.Hp + h0_);
     if (!g_.att_dst) return;
-    A* att_dst_sum = grads_.grad_att_dst->at(chunk) + offset_;
+    A* att_sum = grads_.grad_att_dst->at(chunk) + offset_;
     T* grad_x = grads_.grad_x + i * stride_ + offset_;
-    const T* x_i = g_.x + i * stride_ + offset_;
+    scale_row<P>(g_.x + i * stride_ + offset_, state, att_sum, heads_, g_.C, att_sum);
     for (int64_t h = 0; h < heads_; ++h)
-      for (int64_t k = h * g_.C; k < (h + 1) * g_.C; ++k) {
+      for (int64_t k = h * g_.C; k < (h + 1) * g_.C; ++k)
         grad_x[k] = static_cast<T>(grad_x[k] + state[h] * g_.att_dst[offset_ + k]);
-        att_dst_sum[k] += state[h] * x_i[k];
-      }
   }
 
  private:

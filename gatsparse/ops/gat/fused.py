@@ -108,6 +108,7 @@ def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
     x, att_src, att_dst, alpha_dst, edge, loop, bias, concat, *rest = inputs
     _save, _positive, csr, csr_t, *options, seed = rest
     ctx.options, ctx.concat = options, concat
+    ctx.set_materialize_grads(False)  # no zeros for what is only saved
     ctx.given = [t is not None for t in (att_dst, alpha_dst, edge, loop, bias)]
     ctx.mark_non_differentiable(*output[1:])
     ctx.save_for_backward(x, att_src, att_dst, edge, loop, *output[1:], seed, *csr, *csr_t)

@@ -119,7 +119,6 @@ struct Gradients {
 template <class T, int P, bool by_destination>
 class ScoreBackward {
   using A = acc_t<T>;
-  static constexpr int L = Heads<A, P>::lanes;
 
  public:
   ScoreBackward(const Gatv2<T>& g, const Edges& edges, const Gradients<T>& grads, int64_t h0,
@@ -127,9 +126,9 @@ class ScoreBackward {
       : g_(g), edges_(edges), grads_(grads), score_{g, h0, heads}, h0_(h0), heads_(heads),
         stride_(g.H * g.C), offset_(h0 * g.C), size_(heads * g.C) {}
 
-  // The sum of the gradients of the scores, L numbers, that where z > 0, and the sum of
+  // The sum of the gradients of the scores, P numbers, that where z > 0, and the sum of
   // LeakyReLU(z) weighted with them (destinations) or of grad_out (sources).
-  int64_t state_size() const { return L + 2 * size_; }
+  int64_t state_size() const { return P + 2 * size_; }
   void begin(int64_t, A* state) const { std::fill_n(state, state_size(), A(0)); }
   void add(int64_t row, A* state) const {
     add(row, edges_.rows.ptr[row], edges_.rows.ptr[row + 1], state);
@@ -147,8 +146,7 @@ class ScoreBackward {
     for (int64_t k = 0; k < state_size(); ++k) state[k] += piece[k];
   }
   void finish(int64_t chunk, int64_t row, A* state) const {
-    for (int64_t l = P; l < L; ++l) state[l % P] += state[l];
-    const A* positive = state + L;
+    const A* positive = state + P;
     const A* other = positive + size_;
     T* target = (by_destination ? grads_.grad_x_dst : grads_.grad_x_src) + row * stride_ + offset_;
     for (int64_t h = 0; h < heads_; ++h) {
@@ -168,8 +166,14 @@ class ScoreBackward {
     const int64_t n = block.size;
     const EdgeRows<T> edge(g_.edge, block, offset_);
     const T* grad_out = grads_.grad_out + offset_;
-    SoftmaxGradient<A, P> s;
-    A* positive = state + L;
+    SoftmaxGradient<A, P> s(g_, block, h0_);
+    Vec<A, P> sum = load<A, P>(state);
+    const auto compute = [&](int64_t b, const A* terms) {
+      const Vec<A, P> grad = s.compute(b, load<A, P>(s.weight + b * P), terms, g_.Hp);
+      store(s.grad + b * P, grad);
+      sum += grad;
+    };
+    A* positive = state + P;
     A* other = positive + size_;
     if constexpr (by_destination) {
       const auto score = score_.of(g_.x_src, g_.x_dst + row * stride_, edge);
@@ -177,8 +181,7 @@ class ScoreBackward {
       inner_products<P>(g_.x_src + offset_, stride_, block.id, n, grad_out + row * stride_, heads_,
                         g_.C, s.grad);
       const A* terms = grads_.dst_terms + row * kNumTerms * g_.Hp + h0_;
-      for (int64_t b = 0; b < n; ++b) s.set_terms(b, terms, g_.Hp);
-      s.compute(g_, block, h0_, nullptr, state);
+      for (int64_t b = 0; b < n; ++b) compute(b, terms);
       T* grad_edge[kBlock];
       for (int64_t b = 0; b < n && g_.edge; ++b) grad_edge[b] = edge_gradient(block.number[b]);
       score.template add_gradients<P, true>(block.id, block.next, n, s.grad, first, positive, other,
@@ -190,14 +193,14 @@ class ScoreBackward {
                         g_.C, s.grad);
       for (int64_t b = 0; b < n; ++b) {
         prefetch_terms(grads_.dst_terms, kNumTerms * g_.Hp, block.next[b]);
-        s.set_terms(b, grads_.dst_terms + block.id[b] * kNumTerms * g_.Hp + h0_, g_.Hp);
+        compute(b, grads_.dst_terms + block.id[b] * kNumTerms * g_.Hp + h0_);
       }
-      s.compute(g_, block, h0_, nullptr, state);
       score.template add_gradients<P, false>(block.id, block.next, n, s.grad, first, positive,
                                              nullptr, nullptr);
       add_weighted_rows<P>(grad_out, stride_, block.id, block.next, n, s.weight, heads_, g_.C,
                            first, other);
     }
+    store(state, sum);
   }
 
   T* edge_gradient(int64_t number) const {

@@ -79,6 +79,7 @@ def _(*args: Any) -> tuple[Tensor, ...]:
 def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
     *tensors, bias, concat, _save, csr, csr_t, loops, slope, dropout, seed = inputs
     ctx.options, ctx.concat = (loops, slope, dropout), concat
+    ctx.set_materialize_grads(False)  # no zeros for what is only saved
     ctx.given = [t is not None for t in (*tensors, bias)]
     ctx.mark_non_differentiable(*output[1:])
     ctx.save_for_backward(*tensors, *output[1:], seed, *csr, *csr_t)

@@ -20,7 +20,7 @@ def _(x: Tensor, csr: list[Tensor], _csr_t: list[Tensor]) -> Tensor:
     return x.new_empty(csr[0].size(0) - 1, x.size(1))
 
 
-def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:  # noqa: ARG001
     _x, csr, csr_t = inputs
     ctx.save_for_backward(*csr, *csr_t)
 
