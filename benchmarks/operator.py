@@ -57,8 +57,7 @@ def forward(
     """
     inputs = _inputs(layer, size, num_nodes)
     graph = CSRGraph.from_edge_index(edge_index, num_nodes)
-    attention = ops.gat_attention if layer == "GAT" else ops.gatv2_attention
-    return lambda: attention(*inputs, graph, add_self_loops=True)
+    return lambda: _attention(layer, inputs, graph)
 
 
 def backward(
@@ -71,8 +70,7 @@ def backward(
     """
     inputs = [tensor.requires_grad_() for tensor in _inputs(layer, size, num_nodes)]
     graph = CSRGraph.from_edge_index(edge_index, num_nodes)
-    attention = ops.gat_attention if layer == "GAT" else ops.gatv2_attention
-    out = attention(*inputs, graph, add_self_loops=True)
+    out = _attention(layer, inputs, graph)
     grad = torch.randn_like(out)
     return lambda: torch.autograd.grad(out, inputs, grad, retain_graph=True)
 
@@ -83,3 +81,9 @@ def _inputs(layer: Layer, size: tuple[int, int], num_nodes: int) -> list[Tensor]
     return [torch.randn(num_nodes, *size) for _ in range(nodes)] + [
         torch.randn(1, *size) for _ in range(parameters)
     ]
+
+
+def _attention(layer: Layer, inputs: list[Tensor], graph: CSRGraph) -> Tensor:
+    first, second, third = inputs
+    attention = ops.gat_attention if layer == "GAT" else ops.gatv2_attention
+    return attention(first, second, third, graph, add_self_loops=True)

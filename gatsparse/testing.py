@@ -71,9 +71,7 @@ Inputs = dict[str, Tensor]
 
 def cast(inputs: Inputs, dtype: torch.dtype) -> Inputs:
     """The same numbers in another dtype, as new leaves."""
-    return {
-        name: t.detach().to(dtype, copy=True).requires_grad_() for name, t in inputs.items()
-    }
+    return {name: t.detach().to(dtype, copy=True).requires_grad_() for name, t in inputs.items()}
 
 
 def gat_inputs(

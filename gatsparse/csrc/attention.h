@@ -159,15 +159,18 @@ struct Edges {
                                    int64_t end, const Skip& skip) const {
     for (; t < end && block.size < kBlock; ++t) {
       const int64_t other = index[t], next = index[std::min(t + ahead, num_edges - 1)];
-      int64_t at = t, edge = 0;
       if (!flag->in_bounds(other, num_others)) continue;
-      if (slot && !flag->in_bounds(at = (*slot)[t], num_edges)) continue;
-      if (number && !flag->in_bounds(edge = (*number)[at], num_edges)) continue;
-      if (num_loops > 0 && other == row) {
-        skip(edge);
+      const bool loop = num_loops > 0 && other == row;
+      if (!slot && !number) {  // nobody asks which edge it is
+        if (!loop) block.add(other, t, 0, next);
         continue;
       }
-      block.add(other, at, edge, next);
+      const int64_t at = slot ? (*slot)[t] : t;
+      if (!flag->in_bounds(at, num_edges)) continue;
+      const int64_t edge = number ? (*number)[at] : 0;
+      if (!flag->in_bounds(edge, num_edges)) continue;
+      if (loop) skip(edge);
+      else block.add(other, at, edge, next);
     }
     return t;
   }

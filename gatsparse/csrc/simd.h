@@ -107,6 +107,20 @@ GATSPARSE_INLINE Vec<A> shuffle(Vec<A> a, Vec<A> b, F index) {
   return shuffle_lanes(a, b, index, std::make_integer_sequence<int, kLanes<A>>{});
 }
 
+// Fills a vector with a shorter one, again and again.
+template <class A, int N, int... lane>
+GATSPARSE_INLINE Vec<A> repeat_lanes(const Vec<A, N>& value, std::integer_sequence<int, lane...>) {
+#if defined(__clang__) || __GNUC__ >= 12
+  return __builtin_shufflevector(value, value, (lane % N)...);
+#else
+  return Vec<A>{value[lane % N]...};
+#endif
+}
+template <class A, int N>
+GATSPARSE_INLINE Vec<A> repeat(const Vec<A, N>& value) {
+  return repeat_lanes<A, N>(value, std::make_integer_sequence<int, kLanes<A>>{});
+}
+
 // The sums of the groups of `group` lanes, of all vectors, side by side. (Halves of
 // groups are added to each other, two vectors at a time, until groups are single lanes.)
 template <class A, int count, int group>

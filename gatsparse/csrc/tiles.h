@@ -41,13 +41,12 @@ struct Tile {
   // Vector v of a row whose channels all hold the number of their head.
   template <int v>
   GATSPARSE_INLINE Vec<A> spread(const A* number) const {
-    static_assert(heads_per_vector <= 2);
-    number += h + v * heads / vectors;
-    const Vec<A> first = number[0] - Vec<A>{};
-    if constexpr (heads_per_vector == 1) return first;
-    else return shuffle<A>(first, number[1] - Vec<A>{}, [](int l) {
-      return l < Tile::group ? l : kLanes<A> + l;
-    });
+    if constexpr (heads_per_vector == 1) {
+      return number[h + v / vectors_per_head] - Vec<A>{};
+    } else {
+      const Vec<A> numbers = repeat<A, heads>(load<A, heads>(number + h));
+      return shuffle<A>(numbers, numbers, [](int l) { return (v * lanes + l) / Tile::group; });
+    }
   }
 };
 

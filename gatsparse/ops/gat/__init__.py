@@ -82,7 +82,7 @@ def gat_attention(
     """
     inputs = Inputs(x, att_src, att_dst, x_dst, edge, loop)
     _check(inputs, graph, add_self_loops)
-    check_bias(bias, graph, *x.shape[1:], concat)
+    check_bias(bias, graph, x.size(1), x.size(2), concat)
     options = Options.checked(add_self_loops, negative_slope, dropout, seed)
     dense_unmet = [] if edge is None else ["edge: two edges of one pair have terms of their own"]
     name = choose(backend, {"fused": unmet(*inputs, bias), "scatter": [], "dense": dense_unmet})

@@ -342,8 +342,9 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
                        grad_bias.mutable_data_ptr<A>());
 
   BoundsFlag flag;
-  const Edges edges{csr_t,       &/*slots*/ csr_t.perm, g.number(), g.num_dst, num_edges,
-                    g.num_loops, edges_ahead<T>(HC),    &flag};
+  const Index* slot = known && !g.number() ? nullptr : &csr_t.perm;
+  const Edges edges{csr_t,     slot,        g.number(),          g.num_dst,
+                    num_edges, g.num_loops, edges_ahead<T>(HC), &flag};
   for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
     for_each_node_chunk(g.num_dst, [&](int64_t, int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {

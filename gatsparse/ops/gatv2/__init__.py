@@ -68,7 +68,7 @@ def gatv2_attention(
     """
     inputs = Inputs(x_src, x_dst, att, edge, loop)
     _check(inputs, graph, add_self_loops)
-    check_bias(bias, graph, *x_src.shape[1:], concat)
+    check_bias(bias, graph, x_src.size(1), x_src.size(2), concat)
     options = Options.checked(add_self_loops, negative_slope, dropout, seed)
     dense_unmet = [] if edge is None else ["edge: two edges of one pair have features of their own"]
     name = choose(backend, {"fused": unmet(*inputs, bias), "scatter": [], "dense": dense_unmet})
