@@ -20,5 +20,9 @@ def graphs(draw: st.DrawFn, max_nodes: int = 12, max_edges: int = 60) -> Graph:
     return Graph(edge_index, (num_src, num_dst))
 
 
-#: (H, C), odd ones included.
-shapes = st.tuples(st.integers(1, 9), st.integers(1, 17))
+#: (H, C), odd ones included, and more heads than a kernel takes at a time.
+shapes = st.one_of(
+    st.tuples(st.integers(1, 9), st.integers(1, 17)),
+    st.tuples(st.integers(15, 18), st.integers(1, 3)),
+    st.tuples(st.integers(1, 2), st.integers(31, 66)),
+)

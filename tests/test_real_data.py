@@ -21,11 +21,12 @@ def data_set(name):
 
 @pytest.mark.parametrize("shape", [(8, 8), (4, 64), (1, 7)], ids=str)
 @pytest.mark.parametrize("name", ["cora", "citeseer", "tolokers", "digits"])
-def test_float32_within_twice_the_error_of_pyg(name, shape):
+@pytest.mark.parametrize("layer", ["GATConv", "GATv2Conv"])
+def test_float32_within_twice_the_error_of_pyg(layer, name, shape):
     data = data_set(name)
     heads, channels = shape
-    theirs = torch_geometric.nn.GATConv(data.x.size(1), channels, heads=heads)
-    ours = gatsparse.GATConv(data.x.size(1), channels, heads=heads)
+    theirs = getattr(torch_geometric.nn, layer)(data.x.size(1), channels, heads=heads)
+    ours = getattr(gatsparse, layer)(data.x.size(1), channels, heads=heads)
     ours.load_state_dict(theirs.state_dict())
     out, reference = ours(data.x, data.edge_index), theirs(data.x, data.edge_index)
     exact = theirs.double()(data.x.double(), data.edge_index)
@@ -34,11 +35,12 @@ def test_float32_within_twice_the_error_of_pyg(name, shape):
 
 
 @pytest.mark.parametrize("name", ["cora", "tolokers"])
-def test_gradients_equal_those_of_pyg_in_float64(name):
+@pytest.mark.parametrize("layer", ["GATConv", "GATv2Conv"])
+def test_gradients_equal_those_of_pyg_in_float64(layer, name):
     data = data_set(name)
     x = data.x.double()
-    theirs = torch_geometric.nn.GATConv(x.size(1), 8, heads=8).double()
-    ours = gatsparse.GATConv(x.size(1), 8, heads=8).double()
+    theirs = getattr(torch_geometric.nn, layer)(x.size(1), 8, heads=8).double()
+    ours = getattr(gatsparse, layer)(x.size(1), 8, heads=8).double()
     ours.load_state_dict(theirs.state_dict())
     for conv in (ours, theirs):
         conv(x, data.edge_index).cos().sum().backward()

@@ -327,15 +327,19 @@ class Forward {
   const Outputs& o_;
 };
 
-// Sums over all rows, taken chunk by chunk, in the order of the chunks.
+// Sums over all rows: those of each chunk, which are then added in pairs.
 template <class A>
 class ChunkSums {
  public:
   ChunkSums(int64_t num_chunks, int64_t size) : size_(size), sums_(num_chunks * size) {}
   A* at(int64_t chunk) { return sums_.data() + chunk * size_; }
-  void write(A* target) const {
+  void write(A* target) {
+    const int64_t num_chunks = sums_.size() / size_;
+    for (int64_t step = 1; step < num_chunks; step *= 2)
+      for (int64_t chunk = 0; chunk + step < num_chunks; chunk += 2 * step)
+        for (int64_t k = 0; k < size_; ++k) at(chunk)[k] += at(chunk + step)[k];
     std::fill_n(target, size_, A(0));
-    for (size_t k = 0; k < sums_.size(); ++k) target[k % size_] += sums_[k];
+    if (num_chunks > 0) std::copy_n(at(0), size_, target);
   }
 
  private:
@@ -344,7 +348,7 @@ class ChunkSums {
 };
 
 // f(chunk, first, last) for chunks of nodes, in parallel, where every node is equal work.
-constexpr int64_t kNodes = 512;
+constexpr int64_t kNodes = 512, kShortSum = 32;
 inline int64_t num_node_chunks(int64_t num_nodes) { return (num_nodes + kNodes - 1) / kNodes; }
 template <class F>
 void for_each_node_chunk(int64_t num_nodes, const F& f) {
@@ -385,6 +389,7 @@ void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor&
   for_each_group(a.H, [&](auto P, int64_t h0, int64_t heads) {
     for_each_node_chunk(a.num_dst, [&](int64_t chunk, int64_t first, int64_t last) {
       A* bias_sum = bias_sums.at(chunk) + h0 * C;
+      std::vector<A> short_sum(heads * C);
       for (int64_t i = first; i < last; ++i) {
         A* target = terms + i * num_terms * a.Hp + h0;
         const int64_t at = i * a.Hp + h0;
@@ -394,7 +399,9 @@ void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor&
         }
         const T* row = g + i * HC + h0 * C;
         row_products<P>(row, out + i * HC + h0 * C, heads, C, target + kD * a.Hp);
-        for (int64_t k = 0; k < heads * C; ++k) bias_sum[k] += row[k];
+        for (int64_t k = 0; k < heads * C; ++k) short_sum[k] += row[k];
+        if (i + 1 < last && (i + 1) % kShortSum > 0) continue;
+        for (int64_t k = 0; k < heads * C; ++k) bias_sum[k] += std::exchange(short_sum[k], A(0));
       }
     });
   });

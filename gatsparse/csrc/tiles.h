@@ -3,6 +3,8 @@
 // per head, lie P apart: heads padded to a power of two.
 #pragma once
 
+#include <algorithm>
+
 #include "simd.h"
 
 namespace gatsparse::GATSPARSE_ISA {
@@ -124,10 +126,12 @@ GATSPARSE_INLINE void scale_row(const R* row, const A* factor, const A* offset, 
 }
 
 // product[b, h] = sum over c of term(row b, h, c), where `prepare(tile)` gives the function
-// (b, row, v) -> terms of vector v. The ids are padded to a multiple of four.
+// (b, row, v) -> terms of vector v; 0 for heads beyond the last. The ids are padded to a
+// multiple of four, and there is room for as many products.
 template <int P, class A, class T, class Prepare>
 GATSPARSE_INLINE void sum_channels(const T* table, int64_t stride, const int64_t* id, int64_t n,
                                    int64_t heads, int64_t C, A* product, const Prepare& prepare) {
+  if (heads < P) std::fill_n(product, n * P, A(0));
   for_each_tile<A, P>(heads, C, [&](auto tile) {
     using Tile = decltype(tile);
     const auto term = prepare(tile);

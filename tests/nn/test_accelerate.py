@@ -42,6 +42,16 @@ def test_a_layer_itself():
     assert conv.backend == "auto"
 
 
+@pytest.mark.parametrize("share_weights", [False, True])
+def test_gatv2(share_weights):
+    conv = torch_geometric.nn.GATv2Conv(6, 3, heads=2, share_weights=share_weights).double()
+    same_function(conv, torch.randn(NUM_NODES, 6, dtype=torch.float64), EDGES)
+    assert type(conv) is gatsparse.GATv2Conv
+    model = torch_geometric.nn.GAT(6, 8, num_layers=2, v2=True, heads=2).double()
+    same_function(model, torch.randn(NUM_NODES, 6, dtype=torch.float64), EDGES)
+    assert all(type(layer) is gatsparse.GATv2Conv for layer in model.convs)
+
+
 def test_hidden_layers_and_hooks_survive():
     model = torch_geometric.nn.Sequential(
         "x, edge_index",

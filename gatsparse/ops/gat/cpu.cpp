@@ -259,8 +259,10 @@ class ByDestination {
   using A = acc_t<T>;
 
  public:
-  ByDestination(const Gat<T>& g, const Gradients<T>& grads, int64_t h0, int64_t heads)
-      : g_(g), grads_(grads), h0_(h0), heads_(heads), stride_(g.H * g.C), offset_(h0 * g.C) {}
+  ByDestination(const Gat<T>& g, const Gradients<T>& grads, BoundsFlag& flag, int64_t h0,
+                int64_t heads)
+      : g_(g), grads_(grads), flag_(flag), h0_(h0), heads_(heads), stride_(g.H * g.C),
+        offset_(h0 * g.C) {}
 
   int64_t state_size() const { return P; }
   void begin(int64_t, A* state) const { std::fill_n(state, P, A(0)); }
@@ -286,12 +288,14 @@ class ByDestination {
 
  private:
   void add_row(int64_t at, A* state) const {
+    if (!flag_.in_bounds(at, g_.csr.num_entries + g_.num_loops)) return;
     const A* grad = grads_.score_row(at, g_.csr.num_entries) + h0_;
     for (int64_t h = 0; h < heads_; ++h) state[h] += grad[h];
   }
 
   const Gat<T>& g_;
   const Gradients<T>& grads_;
+  BoundsFlag& flag_;
   int64_t h0_, heads_, stride_, offset_;
 };
 
@@ -355,7 +359,7 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
         A* grad = grads.grad_alpha_dst + at;
         row_products<P>(grads.grad_out + row, positive_out.const_data_ptr<T>() + row, heads, C, grad);
         const A* weight = positive_weight.const_data_ptr<A>() + at;
-        for (int64_t h = 0; h < heads; ++h)
+        for (int64_t h = 0; h < P; ++h)
           grad[h] = (A(1) - g.slope) * (grad[h] - terms[kD * g.Hp + h] * weight[h]);
       }
     });
@@ -364,11 +368,16 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
     accumulate_rows<A>(rows_t, by_source.state_size(), by_source);
     flag.check("csr_t: index out of range");
     if (known) return;
-    ByDestination<T, P> by_destination(g, grads, h0, heads);
+    ByDestination<T, P> by_destination(g, grads, flag, h0, heads);
     accumulate_rows<A>(rows, by_destination.state_size(), by_destination);
+    flag.check("csr: perm out of range");
   });
   att_src_sums.write(grad_att_src.mutable_data_ptr<A>());
   att_dst_sums.write(grad_att_dst.mutable_data_ptr<A>());
+  if (!by_edge) {  // they were only scratch
+    grad_edge = empty({0, g.H}, acc);
+    grad_loop = empty({0, g.H}, acc);
+  }
   return {grad_x, grad_att_src, grad_att_dst, grad_alpha_dst, grad_bias, grad_edge, grad_loop};
 }
 

@@ -79,28 +79,24 @@ def _(x: Tensor, att_src: Tensor, *args: Any) -> tuple[Tensor, ...]:
     num_dst = csr[0].size(0) - 1
     out = x.new_empty(num_dst, heads * channels if concat else channels)
     rows = [num_dst if wanted else 0 for wanted in (save, positive)]
-    terms = [att_src.new_empty(n, padded_heads(heads)) for n in (num_src, *[num_dst] * 3, rows[1])]
+    sizes = (num_src, num_dst, rows[0], rows[0], rows[1])
+    terms = [att_src.new_empty(n, padded_heads(heads)) for n in sizes]
     heads_out, positive_out = (x.new_empty(n, heads, channels) for n in rows)
     return out, heads_out, *terms[:4], positive_out, terms[4]
 
 
 @torch.library.register_fake("gatsparse::gat_backward", lib=_native.LIBRARY)
 def _(*args: Any) -> tuple[Tensor, ...]:
-    _, x, att_src, _att_dst, edge, _loop, *saved, csr, _csr_t, loops, _slope, _p, _seed = args
-    _, heads, channels = x.shape
-    num_dst = csr[0].size(0) - 1
-    length = padded_heads(heads) if edge is None else heads
-    positive = saved[5].numel() > 0
-    num_edges = 0 if positive else csr[1].size(0)
-    num_loops = 0 if positive or not loops else torch.sym_min(num_dst, x.size(0))
+    _, x, att_src, _att_dst, edge, loop, *_, csr, _csr_t, _loops, _slope, _p, _seed = args
+    heads, channels = x.shape[1:]
     return (
         torch.empty_like(x),
         torch.empty_like(att_src),
         torch.empty_like(att_src),
-        att_src.new_empty(num_dst, padded_heads(heads)),
+        att_src.new_empty(csr[0].size(0) - 1, padded_heads(heads)),
         att_src.new_empty(heads, channels),
-        att_src.new_empty(num_edges, length),
-        att_src.new_empty(num_loops, length),
+        att_src.new_empty(0, heads) if edge is None else torch.empty_like(edge),
+        att_src.new_empty(0, heads) if loop is None else torch.empty_like(loop),
     )
 
 
