@@ -27,6 +27,13 @@ def wants_grad(*tensors: Tensor | None) -> bool:
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
+def split_heads(grad_out: Tensor, heads: int, channels: int, concat: bool) -> Tensor:
+    """The gradient ``[N, H, C]`` of the heads, from that of ``[N, H * C]`` or of their mean."""
+    if concat:
+        return grad_out.reshape(-1, heads, channels).contiguous()
+    return (grad_out / heads)[:, None, :].expand(-1, heads, -1).contiguous()
+
+
 def no_second_derivatives(ctx: Any, *grads: Tensor) -> NoReturn:
     """The backward of a backward kernel."""
     raise NotImplementedError(

@@ -47,7 +47,13 @@ from torch import Tensor
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
 from gatsparse.ops.gat.inputs import Inputs
-from gatsparse.ops.native import STRUCTURE, no_second_derivatives, padded_heads, wants_grad
+from gatsparse.ops.native import (
+    STRUCTURE,
+    no_second_derivatives,
+    padded_heads,
+    split_heads,
+    wants_grad,
+)
 from gatsparse.ops.options import Options
 
 _INPUTS = "Tensor x, Tensor att_src, Tensor? att_dst"
@@ -110,31 +116,34 @@ def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
     ctx.save_for_backward(x, att_src, att_dst, edge, loop, *output[1:], seed, *csr, *csr_t)
 
 
-def _backward(ctx: Any, grad_out: Tensor, *_: Tensor) -> tuple:
+def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
     tensors = ctx.saved_tensors  # once: each access unpacks them anew
     *inputs_and_saved, seed = tensors[:13]
     csr, csr_t = tensors[13:16], tensors[16:]
-    x = inputs_and_saved[0]
-    heads, channels = x.shape[1:]
-    if ctx.concat:
-        grad_out = grad_out.reshape(-1, heads, channels)
-    else:
-        grad_out = (grad_out / heads)[:, None, :].expand(-1, heads, -1)
-    grad_x, grad_att_src, grad_att_dst, grad_alpha_dst, grad_bias, grad_edge, grad_loop = (
-        torch.ops.gatsparse.gat_backward(
-            grad_out.contiguous(), *inputs_and_saved, csr, csr_t, *ctx.options, seed
-        )
-    )
-    optional = (
-        grad_att_dst,
-        grad_alpha_dst[:, :heads],
-        grad_edge,
-        grad_loop,
-        grad_bias.flatten() if ctx.concat else grad_bias.sum(0),
-    )
-    grads = [grad if given else None for grad, given in zip(optional, ctx.given, strict=True)]
     structure = [[None] * len(csr), [None] * len(csr_t)]
-    return grad_x, grad_att_src, *grads, None, None, None, *structure, None, None, None, None
+    grads: list[Tensor | None] = [None] * 7
+    if grad_out is not None:
+        heads, channels = inputs_and_saved[0].shape[1:]
+        grad_x, grad_att_src, grad_att_dst, grad_alpha_dst, grad_bias, grad_edge, grad_loop = (
+            torch.ops.gatsparse.gat_backward(
+                split_heads(grad_out, heads, channels, ctx.concat),
+                *inputs_and_saved,
+                csr,
+                csr_t,
+                *ctx.options,
+                seed,
+            )
+        )
+        optional = (
+            grad_att_dst,
+            grad_alpha_dst[:, :heads],
+            grad_edge,
+            grad_loop,
+            grad_bias.flatten() if ctx.concat else grad_bias.sum(0),
+        )
+        given = zip(optional, ctx.given, strict=True)
+        grads = [grad_x, grad_att_src, *(grad if wanted else None for grad, wanted in given)]
+    return *grads, None, None, None, *structure, None, None, None, None
 
 
 torch.library.register_autograd(

@@ -34,7 +34,13 @@ from torch import Tensor
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
 from gatsparse.ops.gatv2.inputs import Inputs
-from gatsparse.ops.native import STRUCTURE, no_second_derivatives, padded_heads, wants_grad
+from gatsparse.ops.native import (
+    STRUCTURE,
+    no_second_derivatives,
+    padded_heads,
+    split_heads,
+    wants_grad,
+)
 from gatsparse.ops.options import Options
 
 _INPUTS = "Tensor x_src, Tensor x_dst, Tensor att, Tensor? edge, Tensor? loop"
@@ -85,24 +91,28 @@ def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
     ctx.save_for_backward(*tensors, *output[1:], seed, *csr, *csr_t)
 
 
-def _backward(ctx: Any, grad_out: Tensor, *_: Tensor) -> tuple:
+def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
     tensors = ctx.saved_tensors  # once: each access unpacks them anew
     *inputs_and_saved, seed = tensors[:9]
     csr, csr_t = tensors[9:12], tensors[12:]
-    heads, channels = inputs_and_saved[0].shape[1:]
-    if ctx.concat:
-        grad_out = grad_out.reshape(-1, heads, channels)
-    else:
-        grad_out = (grad_out / heads)[:, None, :].expand(-1, heads, -1)
-    grad_x_src, grad_x_dst, grad_att, grad_bias, grad_edge, grad_loop = (
-        torch.ops.gatsparse.gatv2_backward(
-            grad_out.contiguous(), *inputs_and_saved, csr, csr_t, *ctx.options, seed
+    structure = [[None] * len(csr), [None] * len(csr_t)]
+    grads: list[Tensor | None] = [None] * 6
+    if grad_out is not None:
+        heads, channels = inputs_and_saved[0].shape[1:]
+        grad_x_src, grad_x_dst, grad_att, grad_bias, grad_edge, grad_loop = (
+            torch.ops.gatsparse.gatv2_backward(
+                split_heads(grad_out, heads, channels, ctx.concat),
+                *inputs_and_saved,
+                csr,
+                csr_t,
+                *ctx.options,
+                seed,
+            )
         )
-    )
-    grad_bias = grad_bias.flatten() if ctx.concat else grad_bias.sum(0)
-    grads = (grad_x_src, grad_x_dst, grad_att, grad_edge, grad_loop, grad_bias)
-    grads = [grad if given else None for grad, given in zip(grads, ctx.given, strict=True)]
-    return *grads, None, None, [None] * len(csr), [None] * len(csr_t), None, None, None, None
+        grad_bias = grad_bias.flatten() if ctx.concat else grad_bias.sum(0)
+        every = (grad_x_src, grad_x_dst, grad_att, grad_edge, grad_loop, grad_bias)
+        grads = [grad if given else None for grad, given in zip(every, ctx.given, strict=True)]
+    return *grads, None, None, *structure, None, None, None, None
 
 
 torch.library.register_autograd(
