@@ -430,7 +430,9 @@ def test_opcheck(variant, name, edge, concat, dropout, save):
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", ["duplicate edges", "isolated nodes", "bipartite, more destinations"])
+@pytest.mark.parametrize(
+    "name", ["duplicate edges", "isolated nodes", "bipartite, more destinations"]
+)
 @every_variant
 def test_gradcheck(variant, name, backend, dropout):
     graph, concat = ZOO[name], dropout == 0.0
