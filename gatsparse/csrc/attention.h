@@ -113,15 +113,6 @@ struct Block {
   }
 };
 
-// Asks for a short row of numbers some edges before its turn.
-template <class A>
-GATSPARSE_INLINE void prefetch_terms(const A* table, int64_t length, int64_t id) {
-  const uintptr_t bytes = static_cast<uintptr_t>(length) * sizeof(A);
-  const uintptr_t row = reinterpret_cast<uintptr_t>(table) + static_cast<uintptr_t>(id) * bytes;
-  for (uintptr_t line = 0; line < bytes; line += 64)
-    __builtin_prefetch(reinterpret_cast<const void*>(row + line));
-}
-
 // The entries of rows, in-edges or out-edges, with their virtual loops.
 struct Edges {
   const Csr& rows;
@@ -153,7 +144,28 @@ struct Edges {
     }
   }
 
+  // Calls visit(id, next id, entry) for each of them instead; the loop's entry is its number.
+  template <class Visit>
+  GATSPARSE_INLINE void visit_each(int64_t row, int64_t begin, int64_t end,
+                                   const Visit& visit) const {
+    if (rows.index.wide) visit_each(rows.index.as<int64_t>(), row, begin, end, visit);
+    else visit_each(rows.index.as<int32_t>(), row, begin, end, visit);
+    if (end == rows.ptr[row + 1] && row < num_loops) visit(row, row, num_edges + row);
+  }
+
  private:
+  template <class index_t, class Visit>
+  GATSPARSE_INLINE void visit_each(const index_t* index, int64_t row, int64_t begin, int64_t end,
+                                   const Visit& visit) const {
+    const int64_t loop = num_loops > 0 ? row : -1, last = num_edges - 1, bound = num_others;
+    const int64_t distance = ahead;
+    for (int64_t t = begin; t < end; ++t) {
+      const int64_t other = index[t];
+      if (flag->in_bounds(other, bound) && other != loop)
+        visit(other, index[std::min(t + distance, last)], t);
+    }
+  }
+
   template <class index_t, class Skip>
   GATSPARSE_INLINE int64_t collect(Block& block, const index_t* index, int64_t row, int64_t t,
                                    int64_t end, const Skip& skip) const {
@@ -179,7 +191,7 @@ struct Edges {
 // Rows are asked for so far ahead that they fill half of the first cache at most.
 template <class T>
 int64_t edges_ahead(int64_t row_length) {
-  return std::clamp<int64_t>(16384 / (row_length * static_cast<int64_t>(sizeof(T))), 4, 32);
+  return std::clamp<int64_t>(32768 / (row_length * static_cast<int64_t>(sizeof(T))), 4, 64);
 }
 
 // The heads [h0, h0 + heads) of the forward pass, row by row (see accumulate_rows).
@@ -217,8 +229,13 @@ class Forward {
     std::fill_n(state, P, -kInfinity);
     std::fill_n(state + P, kTotal - P, A(0));
   }
-  void add(int64_t i, A* state) const { add(i, a_.csr.ptr[i], a_.csr.ptr[i + 1], state); }
   void add(int64_t i, int64_t begin, int64_t end, A* state) const {
+    if constexpr (Score::by_node)
+      if (!edges_.number && in_one_tile<A, P>(heads_, a_.C, [&](const auto& tile) {
+            if (o_.positive_out) add_short<true>(tile, i, begin, end, state);
+            else add_short<false>(tile, i, begin, end, state);
+          }))
+        return;
     edges_.visit_blocks(
         i, begin, end, [](int64_t) {},
         [&](const Block& block, bool first) { visit(i, block, first, state); });
@@ -260,7 +277,7 @@ class Forward {
   }
 
  private:
-  static constexpr int kVisited = 3 * P, kTotal = 4 * P;
+  static constexpr int64_t kVisited = 3 * P, kTotal = whole_vectors<A>(4 * P);
 
   static GATSPARSE_INLINE Heads larger(const Heads& a, const Heads& b) { return a > b ? a : b; }
 
@@ -286,6 +303,47 @@ class Forward {
     for (int k = 1; k < 3; ++k) store(state + k * P, load<A, P>(state + k * P) * factor);
     for (A* total = state + kTotal; total < state + state_size(); total += size_)
       scale_row<P, A, A, A>(total, shrink, nullptr, heads_, a_.C, total);
+  }
+
+  // The same for rows that fit the registers, and scores that are sums of node terms: one loop
+  // for the maximum, one for all the rest.
+  template <bool positive, class Tile>
+  GATSPARSE_INLINE void add_short(const Tile& tile, int64_t i, int64_t begin, int64_t end,
+                                  A* state) const {
+    const auto score = score_.of(i);
+    const int64_t stride = tile.length();
+    Heads max = Heads{} - kInfinity;
+    bool visited = false;
+    edges_.visit_each(i, begin, end, [&](int64_t j, int64_t next, int64_t) GATSPARSE_LAMBDA {
+      score.prefetch(next);
+      max = larger(score(j), max);
+      visited = true;
+    });
+    if (!visited) return;
+    const Heads shift = max == -kInfinity ? Heads{} : max;
+    Heads sum{}, positive_sum{};
+    Vec<A> total[Tile::vectors] = {}, positive_total[Tile::vectors] = {};
+    edges_.visit_each(i, begin, end, [&](int64_t j, int64_t next, int64_t) GATSPARSE_LAMBDA {
+      tile.prefetch(x_, stride, next);
+      const Heads s = score(j), w = exp_nonpositive<P>(s - shift);
+      const Heads w_positive = s > A(0) ? w : Heads{};
+      sum += w;
+      if constexpr (positive) positive_sum += w_positive;
+      const T* row = x_ + j * stride;
+      unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
+        const Vec<A> x = tile.read(row, v);
+        total[v] += tile.template spread<v, P>(w) * x;
+        if constexpr (positive) positive_total[v] += tile.template spread<v, P>(w_positive) * x;
+      });
+    });
+    store(state, max);
+    store(state + P, sum);
+    if constexpr (positive) store(state + 2 * P, positive_sum);
+    state[kVisited] = A(1);
+    unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
+      tile.write(state + kTotal, v, total[v]);
+      if constexpr (positive) tile.write(state + kTotal + size_, v, positive_total[v]);
+    });
   }
 
   GATSPARSE_INLINE void visit(int64_t i, const Block& block, bool first, A* state) const {
@@ -370,11 +428,12 @@ GATSPARSE_INLINE void row_products(const T* x, const T* y, int64_t heads, int64_
 enum Term { kScoreMax, kInverseSum, kD, kNumTerms };
 
 // The first pass of the backward: terms [N_dst, num_terms, Hp] with D = <grad_out, heads_out>,
-// and the sums of grad_out over all nodes, [H, C].
-template <class T>
+// and the sums of grad_out over all nodes, [H, C]. more(P, i, h0, heads, terms) adds what a
+// variant has for the heads of a destination.
+template <class T, class More>
 void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor& heads_out,
                        const Tensor& score_max, const Tensor& weight_sum, int64_t num_terms,
-                       acc_t<T>* terms, acc_t<T>* grad_bias) {
+                       acc_t<T>* terms, acc_t<T>* grad_bias, const More& more) {
   using A = acc_t<T>;
   const int64_t C = a.C, HC = a.H * C;
   for (const Tensor* rows : {&grad_out, &heads_out})
@@ -399,6 +458,7 @@ void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor&
         }
         const T* row = g + i * HC + h0 * C;
         row_products<P>(row, out + i * HC + h0 * C, heads, C, target + kD * a.Hp);
+        more(P, i, h0, heads, target);
         for (int64_t k = 0; k < heads * C; ++k) short_sum[k] += row[k];
         if (i + 1 < last && (i + 1) % kShortSum > 0) continue;
         for (int64_t k = 0; k < heads * C; ++k) bias_sum[k] += std::exchange(short_sum[k], A(0));
@@ -406,6 +466,13 @@ void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor&
     });
   });
   bias_sums.write(grad_bias);
+}
+
+// The softmax over the edges of a destination, with the terms of which.
+template <class A, int P>
+GATSPARSE_INLINE Vec<A, P> softmax(const Vec<A, P>& score, const A* terms, int64_t Hp) {
+  return exp_nonpositive<P>(score - load<A, P>(terms + kScoreMax * Hp)) *
+         load<A, P>(terms + kInverseSum * Hp);
 }
 
 // The gradients of the scores of a block's edges.
@@ -423,8 +490,7 @@ struct SoftmaxGradient {
   }
   // Edge b's, with its score and the terms of its destination; sets weight.
   GATSPARSE_INLINE Heads compute(int64_t b, const Heads& score, const A* terms, int64_t Hp) {
-    const Heads p = exp_nonpositive<P>(score - load<A, P>(terms + kScoreMax * Hp)) *
-                    load<A, P>(terms + kInverseSum * Hp);
+    const Heads p = softmax<A, P>(score, terms, Hp);
     const Heads D = load<A, P>(terms + kD * Hp), inner = load<A, P>(grad + b * P);
     if (!drops) {
       store(weight + b * P, p);

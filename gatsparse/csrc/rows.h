@@ -39,6 +39,7 @@ class Rows {
   }
 
   int64_t num_chunks() const { return num_chunks_; }
+  int64_t ptr(int64_t row) const { return ptr_[row]; }
 
   // Calls f(chunk, first, last) for every chunk of rows first .. last-1, in parallel. Row i
   // stands at position ptr[i] + i of the work; a chunk owns the rows that start in it.
@@ -77,30 +78,45 @@ class Rows {
   std::vector<Piece> pieces_;
 };
 
+// States of `size` numbers, each at the beginning of a cache line.
+template <class A>
+class States {
+ public:
+  States(int64_t count, int64_t size)
+      : lines_per_state_((size + kLine - 1) / kLine), lines_(count * lines_per_state_) {}
+  A* operator[](int64_t k) { return lines_[k * lines_per_state_].number; }
+
+ private:
+  static constexpr int64_t kLine = 64 / sizeof(A);
+  struct alignas(64) Line { A number[kLine]; };
+
+  int64_t lines_per_state_;
+  std::vector<Line> lines_;
+};
+
 // Accumulates every row of `rows` in a state of `size` numbers, and finishes it:
 //   begin(row, state), add(row, begin, end, state) for its entries, finish(chunk, row, state);
 // the states of the pieces of a hub are put together by merge(state, piece's state).
 template <class A, class Kernel>
 void accumulate_rows(const Rows& rows, int64_t size, Kernel& kernel) {
   const auto& pieces = rows.pieces();
-  std::vector<A> piece_states(pieces.size() * size);
+  States<A> piece_states(pieces.size(), size);
   parallel_each(pieces.size(), [&](int64_t p) {
-    A* state = piece_states.data() + p * size;
-    kernel.begin(pieces[p].row, state);
-    kernel.add(pieces[p].row, pieces[p].begin, pieces[p].end, state);
+    kernel.begin(pieces[p].row, piece_states[p]);
+    kernel.add(pieces[p].row, pieces[p].begin, pieces[p].end, piece_states[p]);
   });
   rows.for_each_chunk([&](int64_t chunk, int64_t first, int64_t last) {
-    std::vector<A> buffer(size);
-    A* state = buffer.data();
+    States<A> states(1, size);
+    A* state = states[0];
     for (int64_t row = first; row < last; ++row) {
       if (rows.is_hub(row)) {
         const size_t p = rows.first_piece(row);
-        std::copy_n(piece_states.data() + p * size, size, state);
+        std::copy_n(piece_states[p], size, state);
         for (size_t q = p + 1; q < pieces.size() && pieces[q].row == row; ++q)
-          kernel.merge(state, piece_states.data() + q * size);
+          kernel.merge(state, piece_states[q]);
       } else {
         kernel.begin(row, state);
-        kernel.add(row, state);
+        kernel.add(row, rows.ptr(row), rows.ptr(row + 1), state);
       }
       kernel.finish(chunk, row, state);
     }

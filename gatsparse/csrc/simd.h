@@ -19,6 +19,8 @@ using torch::headeronly::BFloat16;
 
 #define GATSPARSE_INLINE inline __attribute__((always_inline))
 
+#define GATSPARSE_LAMBDA __attribute__((always_inline))
+
 #if defined(__AVX512F__)
 constexpr int kVectorBytes = 64;
 #elif defined(__AVX2__)
@@ -36,6 +38,12 @@ struct VecOf {
 };
 template <class A, int N = kLanes<A>>
 using Vec = typename VecOf<A, N>::type;
+
+// As many numbers as fill the vectors that n of them need.
+template <class A>
+constexpr int64_t whole_vectors(int64_t n) {
+  return (n + kLanes<A> - 1) / kLanes<A> * kLanes<A>;
+}
 
 // f(0), ..., f(count - 1), each index a constant.
 template <int count, class F>
@@ -121,6 +129,22 @@ GATSPARSE_INLINE Vec<A> repeat(const Vec<A, N>& value) {
   return repeat_lanes<A, N>(value, std::make_integer_sequence<int, kLanes<A>>{});
 }
 
+// The first N lanes of a vector, or a vector whose first lanes are those of a shorter one and
+// whose others are anything.
+template <class A, int N, int M, int... lane>
+GATSPARSE_INLINE Vec<A, N> resize_lanes(const Vec<A, M>& value,
+                                        std::integer_sequence<int, lane...>) {
+#if defined(__clang__) || __GNUC__ >= 12
+  return __builtin_shufflevector(value, value, (lane < M ? lane : -1)...);
+#else
+  return Vec<A, N>{value[lane % M]...};
+#endif
+}
+template <class A, int N, int M>
+GATSPARSE_INLINE Vec<A, N> resize(const Vec<A, M>& value) {
+  return resize_lanes<A, N, M>(value, std::make_integer_sequence<int, N>{});
+}
+
 // The sums of the groups of `group` lanes, of all vectors, side by side. (Halves of
 // groups are added to each other, two vectors at a time, until groups are single lanes.)
 template <class A, int count, int group>
@@ -169,7 +193,7 @@ GATSPARSE_INLINE Vec<float, N> exp_nonpositive(const Vec<float, N>& x) {
 
 template <int N>
 GATSPARSE_INLINE Vec<double, N> exp_nonpositive(const Vec<double, N>& x) {
-  Vec<double, N> value;
+  Vec<double, N> value = x;
   for (int l = 0; l < N; ++l) value[l] = __builtin_exp(x[l]);
   return value;
 }

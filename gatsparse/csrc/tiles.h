@@ -9,6 +9,18 @@
 
 namespace gatsparse::GATSPARSE_ISA {
 
+// Asks for the first `bytes` of a row some edges before its turn. In integers: the id is not
+// checked yet.
+template <int bytes, class T>
+GATSPARSE_INLINE void prefetch(const T* table, int64_t stride, int64_t id) {
+  const uintptr_t row = reinterpret_cast<uintptr_t>(table) +
+                        static_cast<uintptr_t>(id) *
+                            static_cast<uintptr_t>(stride * static_cast<int64_t>(sizeof(T)));
+#pragma GCC unroll 8
+  for (int line = 0; line < bytes; line += 64)
+    __builtin_prefetch(reinterpret_cast<const void*>(row + line));
+}
+
 // `heads` heads of `channels` channels each in `vectors` vectors; with one head, the last
 // vector may be filled in part.
 template <class A, int heads_, int vectors_, bool partial_>
@@ -40,7 +52,27 @@ struct Tile {
     if (partial_ && v == vectors - 1 && tail < kLanes<A>) store_partial(target, value, tail);
     else store(target, value);
   }
-  // Vector v of a row whose channels all hold the number of their head.
+  // Asks for what the tile has of a row, some edges before its turn.
+  template <class T>
+  GATSPARSE_INLINE void prefetch(const T* table, int64_t stride, int64_t id) const {
+    gatsparse::GATSPARSE_ISA::prefetch<vectors * lanes * static_cast<int>(sizeof(T))>(
+        table + offset, stride, id);
+  }
+  // How long a row is that is one tile.
+  GATSPARSE_INLINE int64_t length() const {
+    return partial_ ? (vectors - 1) * lanes + tail : vectors * lanes;
+  }
+  // Vector v of a row whose channels all hold the number of their head; of P numbers, if the
+  // tile is the whole row.
+  template <int v, int P>
+  GATSPARSE_INLINE Vec<A> spread(const Vec<A, P>& number) const {
+    if constexpr (heads_per_vector == 1) {
+      return number[v / vectors_per_head] - Vec<A>{};
+    } else {
+      const Vec<A> numbers = resize<A, lanes, P>(number);
+      return shuffle<A>(numbers, numbers, [](int l) { return (v * lanes + l) / Tile::group; });
+    }
+  }
   template <int v>
   GATSPARSE_INLINE Vec<A> spread(const A* number) const {
     if constexpr (heads_per_vector == 1) {
@@ -51,6 +83,39 @@ struct Tile {
     }
   }
 };
+
+// Calls f(tile) and returns true if [heads, C] fits one tile of at most eight vectors.
+template <class A, int P, class F>
+GATSPARSE_INLINE bool in_one_tile(int64_t heads, int64_t C, const F& f) {
+  constexpr int W = kLanes<A>;
+  bool done = false;
+  const auto several_heads = [&](auto vectors, auto channels) {
+    constexpr int together = decltype(vectors)::value * W / decltype(channels)::value;
+    if constexpr (together > 1 && together <= P && 2 * together > P)
+      if (!done && heads == together && C == channels) {
+        f(Tile<A, together, decltype(vectors)::value, false>{0, 0, true, W});
+        done = true;
+      }
+  };
+  const auto one_head = [&](auto vectors) {
+    constexpr int n = decltype(vectors)::value;
+    if (!done && C > (n - 1) * W && C <= n * W) {
+      f(Tile<A, 1, n, true>{0, 0, true, static_cast<int>((C - 1) % W + 1)});
+      done = true;
+    }
+  };
+  if constexpr (P == 1) {
+    unroll<4>([&](auto n) { one_head(std::integral_constant<int, n + 1>{}); });
+  } else {
+    unroll<2>([&](auto k) {
+      const std::integral_constant<int, 4 * (k + 1)> vectors{};
+      several_heads(vectors, std::integral_constant<int, 8>{});
+      several_heads(vectors, std::integral_constant<int, 16>{});
+      several_heads(vectors, std::integral_constant<int, 32>{});
+    });
+  }
+  return done;
+}
 
 // Cuts [heads, C], of at most P heads, into tiles of at most four vectors.
 template <class A, int P, class F>
@@ -78,19 +143,6 @@ GATSPARSE_INLINE void for_each_tile(int64_t heads, int64_t C, const F& f) {
   }
 }
 
-// Asks for what a tile has of a row, some edges before its turn. In integers: the id is not
-// checked yet.
-template <class Tile, class T>
-GATSPARSE_INLINE void prefetch(const Tile& tile, const T* table, int64_t stride, int64_t id) {
-  const uintptr_t begin =
-      reinterpret_cast<uintptr_t>(table + tile.offset) +
-      static_cast<uintptr_t>(id) * static_cast<uintptr_t>(stride * static_cast<int64_t>(sizeof(T)));
-  constexpr int bytes = Tile::vectors * Tile::lanes * static_cast<int>(sizeof(T));
-#pragma GCC unroll 4
-  for (int line = 0; line < bytes; line += 64)
-    __builtin_prefetch(reinterpret_cast<const void*>(begin + line));
-}
-
 // total[h, c] += sum over b of weight[b, h] * table[id[b], h, c]; total is taken as 0 at first.
 // Rows next[b] come soon.
 template <int P, class A, class T>
@@ -102,7 +154,7 @@ GATSPARSE_INLINE void add_weighted_rows(const T* table, int64_t stride, const in
     Vec<A> sum[Tile::vectors];
     unroll<Tile::vectors>([&](auto v) { sum[v] = first ? Vec<A>{} : tile.read(total, v); });
     for (int64_t b = 0; b < n; ++b) {
-      prefetch(tile, table, stride, next[b]);
+      tile.prefetch(table, stride, next[b]);
       const T* row = table + id[b] * stride;
       unroll<Tile::vectors>([&](auto v) {
         sum[v] += tile.template spread<v>(weight + b * P) * tile.read(row, v);
@@ -123,6 +175,19 @@ GATSPARSE_INLINE void scale_row(const R* row, const A* factor, const A* offset, 
       tile.write(target, v, value);
     });
   });
+}
+
+// <x[h], y[h]> of a row that is one tile, for P heads; beyond the last, anything finite.
+template <int P, class Tile, class A>
+GATSPARSE_INLINE Vec<A, P> tile_products(const Vec<A>* x, const Vec<A>* y) {
+  Vec<A> part[Tile::parts];
+  unroll<Tile::parts>([&](auto q) GATSPARSE_LAMBDA {
+    constexpr int v = q * Tile::vectors_per_head;
+    part[q] = x[v] * y[v];
+    unroll<Tile::vectors_per_head - 1>(
+        [&](auto w) GATSPARSE_LAMBDA { part[q] += x[v + 1 + w] * y[v + 1 + w]; });
+  });
+  return resize<A, P, kLanes<A>>(sum_groups<A, Tile::parts, Tile::group>(part));
 }
 
 // product[b, h] = sum over c of term(row b, h, c), where `prepare(tile)` gives the function
@@ -243,7 +308,7 @@ struct LeakyScore {
         leaky_sum[v] = first || !by_destination ? Vec<A>{} : tile.read(leaky, v);
       });
       for (int64_t b = 0; b < n; ++b) {
-        prefetch(tile, table, stride, next[b]);
+        tile.prefetch(table, stride, next[b]);
         const T* row = table + id[b] * stride;
         unroll<Tile::vectors>([&](auto v) {
           Vec<A> z = tile.read(x, v) + tile.read(row, v);

@@ -35,24 +35,25 @@ struct Gat : Attention {
   const Index* number() const { return dropout.active() || edge ? &csr.perm : nullptr; }
 };
 
-// alpha[n, h] = <x[n, h], att[h]>, for all heads.
+// alpha_src[n, h] = <x[n, h], att_src[h]>, for all heads, and the same for att_dst if given.
 template <class T>
-void node_terms(const Gat<T>& g, const acc_t<T>* att, acc_t<T>* alpha) {
+void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst) {
   using A = acc_t<T>;
   for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
     for_each_node_chunk(g.num_src, [&](int64_t, int64_t first, int64_t last) {
       alignas(64) A product[(kBlock + 3) * P];
-      Block block;
-      for (int64_t n = first; n < last; n += block.size) {
-        for (block.size = 0; block.size < kBlock && n + block.size < last;)
-          block.add(n + block.size, 0, 0, 0);
-        block.pad();
-        inner_products<P>(g.x + h0 * g.C, g.H * g.C, block.id, block.size, att + h0 * g.C, heads,
-                          g.C, product);
-        for (int64_t b = 0; b < block.size; ++b) {
-          A* target = alpha + (n + b) * g.Hp + h0;
-          for (int64_t h = 0; h < P; ++h) target[h] = h < heads ? product[b * P + h] : A(0);
-        }
+      int64_t id[kBlock + 3];
+      for (int64_t n = first; n < last; n += kBlock) {
+        const int64_t size = std::min(kBlock, last - n);
+        for (int64_t b = 0; b < size + 3; ++b) id[b] = n + std::min(b, size - 1);
+        const auto write = [&](const A* att, A* alpha) {
+          inner_products<P>(g.x + h0 * g.C, g.H * g.C, id, size, att + h0 * g.C, heads, g.C,
+                            product);
+          for (int64_t b = 0; b < size; ++b)
+            store(alpha + (n + b) * g.Hp + h0, load<A, P>(product + b * P));
+        };
+        write(g.att_src, alpha_src);
+        if (g.att_dst) write(g.att_dst, alpha_dst);
       }
     });
   });
@@ -60,6 +61,8 @@ void node_terms(const Gat<T>& g, const acc_t<T>* att, acc_t<T>* alpha) {
 
 template <class A, int P>
 struct Score {
+  static constexpr bool by_node = true;
+
   const A* alpha_src;  // from head h0 on, as the others
   const A* alpha_dst;
   const EdgeTable<A>& edge;
@@ -75,10 +78,27 @@ struct Score {
     }
     return score;
   }
+  // Those of the edges to row i, one at a time, where these are all heads (Hp is P).
+  struct OfRow {
+    const A* alpha_src;
+    Vec<A, P> alpha_i;
+    A slope;
+
+    GATSPARSE_INLINE Vec<A, P> operator()(int64_t j) const {
+      const Vec<A, P> s = alpha_i + load<A, P>(alpha_src + j * P);
+      return s > A(0) ? s : slope * s;
+    }
+    GATSPARSE_INLINE void prefetch(int64_t j) const {
+      gatsparse::GATSPARSE_ISA::prefetch<P * sizeof(A)>(alpha_src, P, j);
+    }
+  };
+  GATSPARSE_INLINE OfRow of(int64_t i) const {
+    return {alpha_src, load<A, P>(alpha_dst + i * P), slope};
+  }
   GATSPARSE_INLINE void operator()(int64_t i, const Block& block, A* score, A* positive) const {
     const Vec<A, P> alpha_i = load<A, P>(alpha_dst + i * Hp), zero{}, one = A(1) - zero;
     for (int64_t b = 0; b < block.size; ++b) {
-      prefetch_terms(alpha_src, Hp, block.next[b]);
+      prefetch<P * sizeof(A)>(alpha_src, Hp, block.next[b]);
       const Vec<A, P> s = raw(alpha_i, alpha_src + block.id[b] * Hp, block.number[b]);
       store(score + b * P, s > A(0) ? s : slope * s);
       if (positive) store(positive + b * P, s > A(0) ? one : zero);
@@ -107,10 +127,8 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
 
   A* src_terms = alpha_src.mutable_data_ptr<A>();
   A* dst_terms = alpha_dst.mutable_data_ptr<A>();
-  node_terms(g, g.att_src, src_terms);
-  if (g.att_dst) {
-    node_terms(g, g.att_dst, dst_terms);
-  } else {
+  node_terms(g, src_terms, dst_terms);
+  if (!g.att_dst) {
     std::fill_n(dst_terms, g.num_dst * g.Hp, A(0));
     if (alpha_dst_) {
       check_tensor(*alpha_dst_, "alpha_dst", acc_dtype<T>(), {g.num_dst, g.H});
@@ -182,13 +200,15 @@ class BySource {
       : g_(g), edges_(edges), grads_(grads), score_(score), h0_(h0), heads_(heads),
         stride_(g.H * g.C), offset_(h0 * g.C) {}
 
-  // The gradient of alpha_src, P numbers, then that of x.
-  int64_t state_size() const { return P + heads_ * g_.C; }
+  // The gradient of alpha_src, P numbers; then that of x.
+  int64_t state_size() const { return kTotal + heads_ * g_.C; }
   void begin(int64_t, A* state) const { std::fill_n(state, state_size(), A(0)); }
-  void add(int64_t j, A* state) const {
-    add(j, edges_.rows.ptr[j], edges_.rows.ptr[j + 1], state);
-  }
   void add(int64_t j, int64_t begin, int64_t end, A* state) const {
+    if (!edges_.number && in_one_tile<A, P>(heads_, g_.C, [&](const auto& tile) {
+          if (grads_.known) add_short<true>(tile, j, begin, end, state);
+          else add_short<false>(tile, j, begin, end, state);
+        }))
+      return;
     edges_.visit_blocks(
         j, begin, end,
         [&](int64_t number) {
@@ -200,23 +220,77 @@ class BySource {
     for (int64_t k = 0; k < state_size(); ++k) state[k] += piece[k];
   }
   void finish(int64_t chunk, int64_t j, A* state) const {
-    A* total = state + P;
-    const auto add = [&](const auto* row, const A* factor, const A* offset, auto* target) {
-      scale_row<P>(row, factor, offset, heads_, g_.C, target);
-    };
-    const T* x_j = g_.x + j * stride_ + offset_;
-    A* att_sum = grads_.grad_att_src->at(chunk) + offset_;
-    add(x_j, state, att_sum, att_sum);
-    if (grads_.known) {
-      const A* grad_dst = grads_.grad_alpha_dst + j * g_.Hp + h0_;
-      att_sum = grads_.grad_att_dst->at(chunk) + offset_;
-      add(x_j, grad_dst, att_sum, att_sum);
-      add(g_.att_dst + offset_, grad_dst, total, total);
-    }
-    add(g_.att_src + offset_, state, total, grads_.grad_x + j * stride_ + offset_);
+    const int64_t at = j * stride_ + offset_;
+    if (grads_.known) finish<true>(chunk, at, state, grads_.grad_alpha_dst + j * g_.Hp + h0_);
+    else finish<false>(chunk, at, state, nullptr);
   }
 
  private:
+  template <bool known>
+  GATSPARSE_INLINE void finish(int64_t chunk, int64_t at, const A* grad_src,
+                               const A* grad_dst) const {
+    const A* total = grad_src + kTotal;
+    const T* x_j = g_.x + at;
+    T* grad_x = grads_.grad_x + at;
+    A* att_src_sum = grads_.grad_att_src->at(chunk) + offset_;
+    A* att_dst_sum = grads_.grad_att_dst->at(chunk) + offset_;
+    for_each_tile<A, P>(heads_, g_.C, [&](const auto& tile) {
+      unroll<std::decay_t<decltype(tile)>::vectors>([&](auto v) GATSPARSE_LAMBDA {
+        const Vec<A> x = tile.read(x_j, v), src = tile.template spread<v>(grad_src);
+        Vec<A> grad = tile.read(total, v) + src * tile.read(g_.att_src + offset_, v);
+        tile.write(att_src_sum, v, tile.read(att_src_sum, v) + src * x);
+        if constexpr (known) {
+          const Vec<A> dst = tile.template spread<v>(grad_dst);
+          grad += dst * tile.read(g_.att_dst + offset_, v);
+          tile.write(att_dst_sum, v, tile.read(att_dst_sum, v) + dst * x);
+        }
+        tile.write(grad_x, v, grad);
+      });
+    });
+  }
+
+  // The same for rows that fit the registers: what is gathered is read once.
+  template <bool known, class Tile>
+  GATSPARSE_INLINE void add_short(const Tile& tile, int64_t j, int64_t begin, int64_t end,
+                                  A* state) const {
+    using Heads = Vec<A, P>;
+    const T* grad_out = grads_.grad_out;
+    const A* dst_terms = grads_.dst_terms;
+    const int64_t stride = tile.length();
+    const Heads alpha_j = load<A, P>(grads_.alpha_src + j * P);
+    const A slope = score_.slope;
+    Vec<A> x_j[Tile::vectors], total[Tile::vectors] = {};
+    unroll<Tile::vectors>(
+        [&](auto v) GATSPARSE_LAMBDA { x_j[v] = tile.read(g_.x + j * stride, v); });
+    Heads sum{};
+    edges_.visit_each(j, begin, end, [&](int64_t i, int64_t next, int64_t entry) GATSPARSE_LAMBDA {
+      tile.prefetch(grad_out, stride, next);
+      prefetch<kTerms * P * sizeof(A)>(dst_terms, kTerms * P, next);
+      Vec<A> g[Tile::vectors];
+      unroll<Tile::vectors>(
+          [&](auto v) GATSPARSE_LAMBDA { g[v] = tile.read(grad_out + i * stride, v); });
+      const A* terms = dst_terms + i * kTerms * P;
+      const Heads raw = alpha_j + load<A, P>(terms + kAlphaDst * P);
+      const Heads score = raw > A(0) ? raw : slope * raw;
+      const Heads p = softmax<A, P>(score, terms, P);
+      const Heads inner = tile_products<P, Tile, A>(x_j, g);
+      const Heads grad = p * (inner - load<A, P>(terms + kD * P));
+      const Heads grad_score = raw > A(0) ? grad : slope * grad;
+      sum += grad_score;
+      if constexpr (!known) {
+        const int64_t at = entry < g_.csr.num_entries ? (*edges_.slot)[entry] : entry;
+        if (!edges_.flag->in_bounds(at, g_.csr.num_entries + g_.num_loops)) return;
+        store(grads_.score_row(at, g_.csr.num_entries), grad_score);
+      }
+      unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
+        total[v] += tile.template spread<v, P>(p) * g[v];
+      });
+    });
+    store(state, sum);
+    unroll<Tile::vectors>(
+        [&](auto v) GATSPARSE_LAMBDA { tile.write(state + kTotal, v, total[v]); });
+  }
+
   GATSPARSE_INLINE void visit(int64_t j, const Block& block, bool first, A* state) const {
     SoftmaxGradient<A, P> s(g_, block, h0_);
     inner_products<P>(grads_.grad_out + offset_, stride_, block.id, block.size,
@@ -225,7 +299,7 @@ class BySource {
     const Vec<A, P> one = A(1) - Vec<A, P>{}, negative = score_.slope - Vec<A, P>{};
     Vec<A, P> sum = load<A, P>(state);
     for (int64_t b = 0; b < block.size; ++b) {
-      prefetch_terms(grads_.dst_terms, kTerms * g_.Hp, block.next[b]);
+      prefetch<kTerms * P * sizeof(A)>(grads_.dst_terms, kTerms * g_.Hp, block.next[b]);
       const A* terms = grads_.dst_terms + block.id[b] * kTerms * g_.Hp + h0_;
       const Vec<A, P> raw = score_.raw(alpha_j, terms + kAlphaDst * g_.Hp, block.number[b]);
       const Vec<A, P> slope = raw > A(0) ? one : negative;
@@ -242,8 +316,10 @@ class BySource {
         else std::copy_n(s.grad + b * P, heads_, target);
       }
     add_weighted_rows<P>(grads_.grad_out + offset_, stride_, block.id, block.next, block.size,
-                         s.weight, heads_, g_.C, first, state + P);
+                         s.weight, heads_, g_.C, first, state + kTotal);
   }
+
+  static constexpr int64_t kTotal = whole_vectors<A>(P);
 
   const Gat<T>& g_;
   const Edges& edges_;
@@ -266,7 +342,6 @@ class ByDestination {
 
   int64_t state_size() const { return P; }
   void begin(int64_t, A* state) const { std::fill_n(state, P, A(0)); }
-  void add(int64_t i, A* state) const { add(i, g_.csr.ptr[i], g_.csr.ptr[i + 1], state); }
   void add(int64_t i, int64_t begin, int64_t end, A* state) const {
     for (int64_t e = begin; e < end; ++e)
       if (g_.num_loops == 0 || g_.csr.index[e] != i) add_row(g_.edge ? g_.csr.perm[e] : e, state);
@@ -342,27 +417,28 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
                            grad_length,
                            &att_src_sums,
                            &att_dst_sums};
-  destination_terms<T>(g, grad_out, heads_out, score_max, weight_sum, kTerms, grads.dst_terms,
-                       grad_bias.mutable_data_ptr<A>());
+  const A* alpha = alpha_dst.const_data_ptr<A>();
+  const T* positive_rows = positive_out.const_data_ptr<T>();
+  const A* positive_weights = positive_weight.const_data_ptr<A>();
+  destination_terms<T>(
+      g, grad_out, heads_out, score_max, weight_sum, kTerms, grads.dst_terms,
+      grad_bias.mutable_data_ptr<A>(),
+      [&](auto P, int64_t i, int64_t h0, int64_t heads, A* terms) {
+        using Heads = Vec<A, P>;
+        const int64_t at = i * g.Hp + h0, row = i * HC + h0 * C;
+        store(terms + kAlphaDst * g.Hp, load<A, P>(alpha + at));
+        if (!known) return;
+        alignas(64) A product[P];
+        row_products<P>(grads.grad_out + row, positive_rows + row, heads, C, product);
+        const Heads shared = load<A, P>(terms + kD * g.Hp) * load<A, P>(positive_weights + at);
+        store(grads.grad_alpha_dst + at, (A(1) - g.slope) * (load<A, P>(product) - shared));
+      });
 
   BoundsFlag flag;
   const Index* slot = known && !g.number() ? nullptr : &csr_t.perm;
   const Edges edges{csr_t,     slot,        g.number(),          g.num_dst,
                     num_edges, g.num_loops, edges_ahead<T>(HC), &flag};
   for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
-    for_each_node_chunk(g.num_dst, [&](int64_t, int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        A* terms = grads.dst_terms + i * kTerms * g.Hp + h0;
-        const int64_t at = i * g.Hp + h0, row = i * HC + h0 * C;
-        std::copy_n(alpha_dst.const_data_ptr<A>() + at, P, terms + kAlphaDst * g.Hp);
-        if (!known) continue;
-        A* grad = grads.grad_alpha_dst + at;
-        row_products<P>(grads.grad_out + row, positive_out.const_data_ptr<T>() + row, heads, C, grad);
-        const A* weight = positive_weight.const_data_ptr<A>() + at;
-        for (int64_t h = 0; h < P; ++h)
-          grad[h] = (A(1) - g.slope) * (grad[h] - terms[kD * g.Hp + h] * weight[h]);
-      }
-    });
     const Score<A, P> score{nullptr, nullptr, g.edge, g.Hp, h0, heads, g.slope};
     BySource<T, P> by_source(g, edges, grads, score, h0, heads);
     accumulate_rows<A>(rows_t, by_source.state_size(), by_source);

@@ -46,6 +46,8 @@ struct EdgeRows {
 
 template <class T, int P>
 struct Score {
+  static constexpr bool by_node = false;
+
   const Gatv2<T>& g;
   int64_t h0, heads;
 
@@ -128,11 +130,8 @@ class ScoreBackward {
 
   // The sum of the gradients of the scores, P numbers, that where z > 0, and the sum of
   // LeakyReLU(z) weighted with them (destinations) or of grad_out (sources).
-  int64_t state_size() const { return P + 2 * size_; }
+  int64_t state_size() const { return kTotal + 2 * size_; }
   void begin(int64_t, A* state) const { std::fill_n(state, state_size(), A(0)); }
-  void add(int64_t row, A* state) const {
-    add(row, edges_.rows.ptr[row], edges_.rows.ptr[row + 1], state);
-  }
   void add(int64_t row, int64_t begin, int64_t end, A* state) const {
     edges_.visit_blocks(
         row, begin, end,
@@ -146,7 +145,7 @@ class ScoreBackward {
     for (int64_t k = 0; k < state_size(); ++k) state[k] += piece[k];
   }
   void finish(int64_t chunk, int64_t row, A* state) const {
-    const A* positive = state + P;
+    const A* positive = state + kTotal;
     const A* other = positive + size_;
     T* target = (by_destination ? grads_.grad_x_dst : grads_.grad_x_src) + row * stride_ + offset_;
     for (int64_t h = 0; h < heads_; ++h) {
@@ -173,7 +172,7 @@ class ScoreBackward {
       store(s.grad + b * P, grad);
       sum += grad;
     };
-    A* positive = state + P;
+    A* positive = state + kTotal;
     A* other = positive + size_;
     if constexpr (by_destination) {
       const auto score = score_.of(g_.x_src, g_.x_dst + row * stride_, edge);
@@ -192,7 +191,7 @@ class ScoreBackward {
       inner_products<P>(grad_out, stride_, block.id, n, g_.x_src + row * stride_ + offset_, heads_,
                         g_.C, s.grad);
       for (int64_t b = 0; b < n; ++b) {
-        prefetch_terms(grads_.dst_terms, kNumTerms * g_.Hp, block.next[b]);
+        prefetch<kNumTerms * P * sizeof(A)>(grads_.dst_terms, kNumTerms * g_.Hp, block.next[b]);
         compute(b, grads_.dst_terms + block.id[b] * kNumTerms * g_.Hp + h0_);
       }
       score.template add_gradients<P, false>(block.id, block.next, n, s.grad, first, positive,
@@ -208,6 +207,8 @@ class ScoreBackward {
     return (number < E ? grads_.grad_edge + number * stride_
                        : grads_.grad_loop + (number - E) * stride_) + offset_;
   }
+
+  static constexpr int64_t kTotal = whole_vectors<A>(P);
 
   const Gatv2<T>& g_;
   const Edges& edges_;
@@ -232,7 +233,8 @@ Six backward(const Gatv2<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   Tensor grad_loop = empty({g.edge ? g.num_loops : 0, g.H, g.C}, dtype);
   Tensor dst_terms = empty({g.num_dst, kNumTerms, g.Hp}, acc);
   destination_terms<T>(g, grad_out, heads_out, score_max, weight_sum, kNumTerms,
-                       dst_terms.mutable_data_ptr<A>(), grad_bias.mutable_data_ptr<A>());
+                       dst_terms.mutable_data_ptr<A>(), grad_bias.mutable_data_ptr<A>(),
+                       [](auto...) {});
 
   const Rows rows(g.num_dst, g.csr.ptr), rows_t(g.num_src, csr_t.ptr);
   ChunkSums<A> att_sums(rows.num_chunks(), g.H * g.C);

@@ -25,7 +25,7 @@ Tensor neighbor_sum(const Tensor& x, Tensors csr_, Tensors /*csr_t*/) {
             using Tile = decltype(tile);
             Vec<A> total[Tile::vectors] = {};
             for (int64_t e = csr.ptr[i]; e < csr.ptr[i + 1]; ++e) {
-              if (e + ahead < csr.num_entries) prefetch(tile, table, F, index[e + ahead]);
+              if (e + ahead < csr.num_entries) tile.prefetch(table, F, index[e + ahead]);
               const int64_t j = index[e];
               if (!flag.in_bounds(j, num_src)) continue;
               unroll<Tile::vectors>([&](auto v) { total[v] += tile.read(table + j * F, v); });
