@@ -91,7 +91,7 @@ GATSPARSE_INLINE bool in_one_tile(int64_t heads, int64_t C, const F& f) {
   bool done = false;
   const auto several_heads = [&](auto vectors, auto channels) {
     constexpr int together = decltype(vectors)::value * W / decltype(channels)::value;
-    if constexpr (together > 1 && together <= P && 2 * together > P)
+    if constexpr (together > 1 && together <= std::min(P, W) && 2 * together > P)
       if (!done && heads == together && C == channels) {
         f(Tile<A, together, decltype(vectors)::value, false>{0, 0, true, W});
         done = true;
@@ -107,11 +107,12 @@ GATSPARSE_INLINE bool in_one_tile(int64_t heads, int64_t C, const F& f) {
   if constexpr (P == 1) {
     unroll<4>([&](auto n) { one_head(std::integral_constant<int, n + 1>{}); });
   } else {
-    unroll<2>([&](auto k) {
-      const std::integral_constant<int, 4 * (k + 1)> vectors{};
+    unroll<kVectorBytes == 64 ? 3 : 2>([&](auto k) {
+      const std::integral_constant<int, (4 << k)> vectors{};
       several_heads(vectors, std::integral_constant<int, 8>{});
       several_heads(vectors, std::integral_constant<int, 16>{});
       several_heads(vectors, std::integral_constant<int, 32>{});
+      several_heads(vectors, std::integral_constant<int, 64>{});
     });
   }
   return done;
