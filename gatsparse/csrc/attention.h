@@ -201,7 +201,7 @@ template <class T, int P, class Score>
 class Forward {
   using A = acc_t<T>;
   using Heads = Vec<A, P>;  // one number per head
-  static constexpr A kInfinity = std::numeric_limits<A>::infinity();
+  static constexpr A kInfinity = std::numeric_limits<A>::infinity(), kMargin = 16;
 
  public:
   struct Outputs {
@@ -209,7 +209,7 @@ class Forward {
     const A* bias;       // of the shape of a row of out; null: none
     bool concat;
     T* heads_out;        // [N_dst, H, C], before mean and bias; null: not wanted
-    A* score_max;        // [N_dst, Hp]; null: not wanted
+    A* shift;            // [N_dst, Hp]; null: not wanted
     A* weight_sum;       // [N_dst, Hp]
     T* positive_out;     // heads_out of the edges of positive score alone; null: not wanted
     A* positive_weight;  // [N_dst, Hp], what they have of the softmax
@@ -220,8 +220,8 @@ class Forward {
       : a_(a), edges_(edges), x_(x + h0 * a.C), stride_(a.H * a.C), h0_(h0), heads_(heads),
         size_(heads * a.C), score_(score), o_(outputs) {}
 
-  // The maximum, the sum of weights, that of the positive scores, and whether there was an
-  // edge, P numbers each; then the weighted sum, and that of the positive scores.
+  // The shift, the sum of weights, that of the positive scores, and whether there was an edge,
+  // P numbers each; then the weighted sum, and that of the positive scores.
   int64_t state_size() const { return kTotal + (o_.positive_out ? 2 : 1) * size_; }
 
   // The first block of a row fills the rest.
@@ -230,12 +230,11 @@ class Forward {
     std::fill_n(state + P, kTotal - P, A(0));
   }
   void add(int64_t i, int64_t begin, int64_t end, A* state) const {
-    if constexpr (Score::by_node)
-      if (!edges_.number && in_one_tile<A, P>(heads_, a_.C, [&](const auto& tile) {
-            if (o_.positive_out) add_short<true>(tile, i, begin, end, state);
-            else add_short<false>(tile, i, begin, end, state);
-          }))
-        return;
+    if (!edges_.number && in_one_tile<A, P>(heads_, a_.C, [&](const auto& tile) {
+          if (Score::splits && o_.positive_out) add_short<Score::splits>(tile, i, begin, end, state);
+          else add_short<false>(tile, i, begin, end, state);
+        }))
+      return;
     edges_.visit_blocks(
         i, begin, end, [](int64_t) {},
         [&](const Block& block, bool first) { visit(i, block, first, state); });
@@ -244,21 +243,21 @@ class Forward {
   void merge(A* state, A* piece) const {
     if (piece[kVisited] == A(0)) return;  // all of its entries were loops
     if (state[kVisited] == A(0)) return void(std::copy_n(piece, state_size(), state));
-    const Heads max = larger(load<A, P>(state), load<A, P>(piece));
-    raise_max(state, max);
-    raise_max(piece, max);
-    store(state, max);
+    const Heads shift = larger(load<A, P>(state), load<A, P>(piece));
+    raise(state, shift);
+    raise(piece, shift);
+    store(state, shift);
     for (int64_t k = P; k < state_size(); ++k) state[k] += piece[k];
   }
 
   void finish(int64_t, int64_t i, A* state) const {
-    const A* max = state;
+    const A* shift = state;
     const A* sum = state + P;
     const A* total = state + kTotal;
     const bool isolated = state[kVisited] == A(0);
     if (isolated) std::fill(state + kTotal, state + state_size(), A(0));
-    if (o_.score_max) {
-      std::copy_n(max, P, o_.score_max + i * a_.Hp + h0_);
+    if (o_.shift) {
+      std::copy_n(shift, P, o_.shift + i * a_.Hp + h0_);
       std::copy_n(sum, P, o_.weight_sum + i * a_.Hp + h0_);
     }
     const int64_t at = i * stride_ + h0_ * a_.C;
@@ -290,13 +289,16 @@ class Forward {
     }
   }
 
-  // Makes the state's sums relative to another maximum, none of whose numbers is smaller.
-  void raise_max(A* state, const Heads& max) const {
-    const Heads old = load<A, P>(state), one = A(1) - Heads{};
+  // What sums relative to one number are multiplied by to be relative to a larger one.
+  static GATSPARSE_INLINE Heads shrinking(const Heads& from, const Heads& to) {
+    const Heads one = A(1) - Heads{};
     // Where nothing but -inf came so far, there is nothing to shrink.
-    Heads factor = exp_nonpositive<P>(old - max);
-    factor = old == -kInfinity ? one : factor;
-    factor = max > old ? factor : one;
+    return to > from && from > -kInfinity ? exp_lanes<P>(from - to) : one;
+  }
+
+  // Makes the state's sums relative to another number, never a smaller one.
+  void raise(A* state, const Heads& to) const {
+    const Heads factor = shrinking(load<A, P>(state), to);
     alignas(64) A shrink[P];
     store(shrink, factor);
     if (std::all_of(shrink, shrink + P, [](A number) { return number == A(1); })) return;
@@ -305,42 +307,54 @@ class Forward {
       scale_row<P, A, A, A>(total, shrink, nullptr, heads_, a_.C, total);
   }
 
-  // The same for rows that fit the registers, and scores that are sums of node terms: one loop
-  // for the maximum, one for all the rest.
+  // The same for rows that fit the registers, in one loop. Weights are relative to the score of
+  // one edge, until another's is larger by kMargin: that is rare, and a sum of numbers up to
+  // exp(kMargin) is as accurate as one of numbers up to 1.
   template <bool positive, class Tile>
   GATSPARSE_INLINE void add_short(const Tile& tile, int64_t i, int64_t begin, int64_t end,
                                   A* state) const {
-    const auto score = score_.of(i);
+    constexpr int vectors = Tile::vectors;
+    const auto score = score_.of_row(tile, i);
     const int64_t stride = tile.length();
-    Heads max = Heads{} - kInfinity;
+    Heads shift = Heads{} - kInfinity, limit = shift, finite_shift{}, sum{}, positive_sum{};
+    Vec<A> total[vectors] = {}, positive_total[vectors] = {};
     bool visited = false;
     edges_.visit_each(i, begin, end, [&](int64_t j, int64_t next, int64_t) GATSPARSE_LAMBDA {
-      score.prefetch(next);
-      max = larger(score(j), max);
-      visited = true;
-    });
-    if (!visited) return;
-    const Heads shift = max == -kInfinity ? Heads{} : max;
-    Heads sum{}, positive_sum{};
-    Vec<A> total[Tile::vectors] = {}, positive_total[Tile::vectors] = {};
-    edges_.visit_each(i, begin, end, [&](int64_t j, int64_t next, int64_t) GATSPARSE_LAMBDA {
       tile.prefetch(x_, stride, next);
-      const Heads s = score(j), w = exp_nonpositive<P>(s - shift);
-      const Heads w_positive = s > A(0) ? w : Heads{};
+      score.prefetch(next);
+      const T* row = x_ + j * stride;
+      const Heads s = score(j, row);
+      if (any_greater<A, P>(s, limit)) {
+        const Heads raised = s > limit ? s : shift;
+        if (visited) {
+          const Heads factor = shrinking(shift, raised);
+          sum *= factor;
+          positive_sum *= factor;
+          unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
+            total[v] *= tile.template spread<v, P>(factor);
+            if constexpr (positive) positive_total[v] *= tile.template spread<v, P>(factor);
+          });
+        }
+        shift = raised;
+        limit = raised + kMargin;
+        finite_shift = raised == -kInfinity ? Heads{} : raised;
+      }
+      visited = true;
+      const Heads w = exp_lanes<P>(s - finite_shift), w_positive = s > A(0) ? w : Heads{};
       sum += w;
       if constexpr (positive) positive_sum += w_positive;
-      const T* row = x_ + j * stride;
-      unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
+      unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
         const Vec<A> x = tile.read(row, v);
         total[v] += tile.template spread<v, P>(w) * x;
         if constexpr (positive) positive_total[v] += tile.template spread<v, P>(w_positive) * x;
       });
     });
-    store(state, max);
+    if (!visited) return;
+    store(state, shift);
     store(state + P, sum);
     if constexpr (positive) store(state + 2 * P, positive_sum);
     state[kVisited] = A(1);
-    unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
+    unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
       tile.write(state + kTotal, v, total[v]);
       if constexpr (positive) tile.write(state + kTotal + size_, v, positive_total[v]);
     });
@@ -354,12 +368,12 @@ class Forward {
 
     Heads max = load<A, P>(state), sum{}, positive_sum{};
     for (int64_t b = 0; b < n; ++b) max = larger(load<A, P>(weight + b * P), max);
-    if (!first) raise_max(state, max);
+    if (!first) raise(state, max);
     store(state, max);
     // Scores of -inf so far have weight 0, whatever is to come.
     const Heads shift = max == -kInfinity ? Heads{} : max;
     for (int64_t b = 0; b < n; ++b) {
-      Heads w = exp_nonpositive<P>(load<A, P>(weight + b * P) - shift);
+      Heads w = exp_lanes<P>(load<A, P>(weight + b * P) - shift);
       sum += w;
       if (o_.positive_out) positive_sum += w * load<A, P>(positive + b * P);
       if (a_.dropout.active()) w *= load<A, P>(kept + b * P);
@@ -425,24 +439,24 @@ GATSPARSE_INLINE void row_products(const T* x, const T* y, int64_t heads, int64_
 }
 
 // What the backward needs of a destination, Hp numbers each, side by side.
-enum Term { kScoreMax, kInverseSum, kD, kNumTerms };
+enum Term { kShift, kInverseSum, kD, kNumTerms };
 
 // The first pass of the backward: terms [N_dst, num_terms, Hp] with D = <grad_out, heads_out>,
 // and the sums of grad_out over all nodes, [H, C]. more(P, i, h0, heads, terms) adds what a
 // variant has for the heads of a destination.
 template <class T, class More>
 void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor& heads_out,
-                       const Tensor& score_max, const Tensor& weight_sum, int64_t num_terms,
+                       const Tensor& shift, const Tensor& weight_sum, int64_t num_terms,
                        acc_t<T>* terms, acc_t<T>* grad_bias, const More& more) {
   using A = acc_t<T>;
   const int64_t C = a.C, HC = a.H * C;
   for (const Tensor* rows : {&grad_out, &heads_out})
     check_tensor(*rows, "grad_out, heads_out", heads_out.scalar_type(), {a.num_dst, a.H, C});
-  for (const Tensor* numbers : {&score_max, &weight_sum})
-    check_tensor(*numbers, "score_max, weight_sum", acc_dtype<T>(), {a.num_dst, a.Hp});
+  for (const Tensor* numbers : {&shift, &weight_sum})
+    check_tensor(*numbers, "shift, weight_sum", acc_dtype<T>(), {a.num_dst, a.Hp});
   const T* g = grad_out.const_data_ptr<T>();
   const T* out = heads_out.const_data_ptr<T>();
-  const A* max = score_max.const_data_ptr<A>();
+  const A* reference = shift.const_data_ptr<A>();
   const A* sum = weight_sum.const_data_ptr<A>();
   ChunkSums<A> bias_sums(num_node_chunks(a.num_dst), HC);
   for_each_group(a.H, [&](auto P, int64_t h0, int64_t heads) {
@@ -453,7 +467,7 @@ void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor&
         A* target = terms + i * num_terms * a.Hp + h0;
         const int64_t at = i * a.Hp + h0;
         for (int64_t h = 0; h < P; ++h) {
-          target[kScoreMax * a.Hp + h] = max[at + h];
+          target[kShift * a.Hp + h] = reference[at + h];
           target[kInverseSum * a.Hp + h] = A(1) / sum[at + h];
         }
         const T* row = g + i * HC + h0 * C;
@@ -471,7 +485,7 @@ void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor&
 // The softmax over the edges of a destination, with the terms of which.
 template <class A, int P>
 GATSPARSE_INLINE Vec<A, P> softmax(const Vec<A, P>& score, const A* terms, int64_t Hp) {
-  return exp_nonpositive<P>(score - load<A, P>(terms + kScoreMax * Hp)) *
+  return exp_lanes<P>(score - load<A, P>(terms + kShift * Hp)) *
          load<A, P>(terms + kInverseSum * Hp);
 }
 

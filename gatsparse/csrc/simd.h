@@ -168,10 +168,23 @@ GATSPARSE_INLINE Vec<A> sum_groups(const Vec<A>* v) {
   }
 }
 
-// exp(x) for x <= 0. Measured within 1.3 ulp; 0 below -87.3, where float32 becomes
+// Whether a number of a is greater than that of b in the same lane.
+template <class A, int N>
+GATSPARSE_INLINE bool any_greater(const Vec<A, N>& a, const Vec<A, N>& b) {
+#ifdef __AVX512F__
+  if constexpr (sizeof(a) == 64 && sizeof(A) == 4) return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
+  if constexpr (sizeof(a) == 32 && sizeof(A) == 4) return _mm256_cmp_ps_mask(a, b, _CMP_GT_OQ);
+  if constexpr (sizeof(a) == 16 && sizeof(A) == 4) return _mm_cmp_ps_mask(a, b, _CMP_GT_OQ);
+#endif
+  bool any = false;
+  for (int l = 0; l < N; ++l) any |= a[l] > b[l];
+  return any;
+}
+
+// exp(x) for x <= 80. Measured within 1.3 ulp; 0 below -87.3, where float32 becomes
 // subnormal; NaN stays NaN.
 template <int N>
-GATSPARSE_INLINE Vec<float, N> exp_nonpositive(const Vec<float, N>& x) {
+GATSPARSE_INLINE Vec<float, N> exp_lanes(const Vec<float, N>& x) {
   using F = Vec<float, N>;
   using I = Vec<uint32_t, N>;
   constexpr float kShift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
@@ -192,7 +205,7 @@ GATSPARSE_INLINE Vec<float, N> exp_nonpositive(const Vec<float, N>& x) {
 }
 
 template <int N>
-GATSPARSE_INLINE Vec<double, N> exp_nonpositive(const Vec<double, N>& x) {
+GATSPARSE_INLINE Vec<double, N> exp_lanes(const Vec<double, N>& x) {
   Vec<double, N> value = x;
   for (int l = 0; l < N; ++l) value[l] = __builtin_exp(x[l]);
   return value;

@@ -61,7 +61,8 @@ void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst) {
 
 template <class A, int P>
 struct Score {
-  static constexpr bool by_node = true;
+  // Whether the positive scores' part may be asked for.
+  static constexpr bool splits = true;
 
   const A* alpha_src;  // from head h0 on, as the others
   const A* alpha_dst;
@@ -78,13 +79,13 @@ struct Score {
     }
     return score;
   }
-  // Those of the edges to row i, one at a time, where these are all heads (Hp is P).
+  // Those of the edges to row i, one at a time, where a row is one tile: Hp is P.
   struct OfRow {
     const A* alpha_src;
     Vec<A, P> alpha_i;
     A slope;
 
-    GATSPARSE_INLINE Vec<A, P> operator()(int64_t j) const {
+    GATSPARSE_INLINE Vec<A, P> operator()(int64_t j, const void*) const {
       const Vec<A, P> s = alpha_i + load<A, P>(alpha_src + j * P);
       return s > A(0) ? s : slope * s;
     }
@@ -92,7 +93,8 @@ struct Score {
       gatsparse::GATSPARSE_ISA::prefetch<P * sizeof(A)>(alpha_src, P, j);
     }
   };
-  GATSPARSE_INLINE OfRow of(int64_t i) const {
+  template <class Tile>
+  GATSPARSE_INLINE OfRow of_row(const Tile&, int64_t i) const {
     return {alpha_src, load<A, P>(alpha_dst + i * P), slope};
   }
   GATSPARSE_INLINE void operator()(int64_t i, const Block& block, A* score, A* positive) const {
@@ -119,7 +121,7 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
   Tensor heads_out = empty({wanted(save, g.num_dst), g.H, g.C}, dtype);
   Tensor alpha_src = empty({g.num_src, g.Hp}, acc_dtype<T>());
   Tensor alpha_dst = empty({g.num_dst, g.Hp}, acc_dtype<T>());
-  Tensor score_max = empty({wanted(save, g.num_dst), g.Hp}, acc_dtype<T>());
+  Tensor shift = empty({wanted(save, g.num_dst), g.Hp}, acc_dtype<T>());
   Tensor weight_sum = empty({wanted(save, g.num_dst), g.Hp}, acc_dtype<T>());
   Tensor positive_out = empty({wanted(positive, g.num_dst), g.H, g.C}, dtype);
   Tensor positive_weight = empty({wanted(positive, g.num_dst), g.Hp}, acc_dtype<T>());
@@ -149,7 +151,7 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
         bias ? bias->template const_data_ptr<A>() : nullptr,
         concat,
         save ? heads_out.mutable_data_ptr<T>() : nullptr,
-        save ? score_max.mutable_data_ptr<A>() : nullptr,
+        save ? shift.mutable_data_ptr<A>() : nullptr,
         save ? weight_sum.mutable_data_ptr<A>() : nullptr,
         positive ? positive_out.mutable_data_ptr<T>() : nullptr,
         positive ? positive_weight.mutable_data_ptr<A>() : nullptr};
@@ -158,7 +160,7 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
   });
   flag.check("col: index out of range");
   return {out,       heads_out,  alpha_src,    alpha_dst,
-          score_max, weight_sum, positive_out, positive_weight};
+          shift, weight_sum, positive_out, positive_weight};
 }
 
 // The terms of a destination in the backward.
@@ -376,7 +378,7 @@ class ByDestination {
 
 template <class T>
 Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const Tensor& heads_out,
-                 const Tensor& alpha_src, const Tensor& alpha_dst, const Tensor& score_max,
+                 const Tensor& alpha_src, const Tensor& alpha_dst, const Tensor& shift,
                  const Tensor& weight_sum, const Tensor& positive_out,
                  const Tensor& positive_weight) {
   using A = acc_t<T>;
@@ -386,7 +388,8 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   check_tensor(alpha_src, "alpha_src", acc, {g.num_src, g.Hp});
   check_tensor(alpha_dst, "alpha_dst", acc, {g.num_dst, g.Hp});
   if (known) {
-    STD_TORCH_CHECK(g.att_dst && !g.edge, "positive_out: of no use with these inputs");
+    STD_TORCH_CHECK(g.att_dst && !g.edge && g.slope >= A(0),
+                    "positive_out: of no use with these inputs");
     check_tensor(positive_out, "positive_out", dtype, {g.num_dst, g.H, C});
     check_tensor(positive_weight, "positive_weight", acc, {g.num_dst, g.Hp});
   }
@@ -421,7 +424,7 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   const T* positive_rows = positive_out.const_data_ptr<T>();
   const A* positive_weights = positive_weight.const_data_ptr<A>();
   destination_terms<T>(
-      g, grad_out, heads_out, score_max, weight_sum, kTerms, grads.dst_terms,
+      g, grad_out, heads_out, shift, weight_sum, kTerms, grads.dst_terms,
       grad_bias.mutable_data_ptr<A>(),
       [&](auto P, int64_t i, int64_t h0, int64_t heads, A* terms) {
         using Heads = Vec<A, P>;
@@ -473,7 +476,7 @@ Eight gat(const Tensor& x, const Tensor& att_src, std::optional<Tensor> att_dst,
 Seven gat_backward(const Tensor& grad_out, const Tensor& x, const Tensor& att_src,
                      std::optional<Tensor> att_dst, std::optional<Tensor> edge,
                      std::optional<Tensor> loop, const Tensor& heads_out, const Tensor& alpha_src,
-                     const Tensor& alpha_dst, const Tensor& score_max, const Tensor& weight_sum,
+                     const Tensor& alpha_dst, const Tensor& shift, const Tensor& weight_sum,
                      const Tensor& positive_out, const Tensor& positive_weight, Tensors csr,
                      Tensors csr_t, bool add_self_loops, double negative_slope, double dropout,
                      std::optional<Tensor> seed) {
@@ -481,7 +484,7 @@ Seven gat_backward(const Tensor& grad_out, const Tensor& x, const Tensor& att_sr
     using T = typename decltype(storage)::type;
     const Gat<T> g(x, att_src, att_dst, edge, loop, csr, add_self_loops, negative_slope, dropout,
                    seed);
-    return backward(g, Csr(csr_t), grad_out, heads_out, alpha_src, alpha_dst, score_max, weight_sum,
+    return backward(g, Csr(csr_t), grad_out, heads_out, alpha_src, alpha_dst, shift, weight_sum,
                     positive_out, positive_weight);
   });
 }

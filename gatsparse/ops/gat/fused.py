@@ -59,7 +59,7 @@ from gatsparse.ops.options import Options
 _INPUTS = "Tensor x, Tensor att_src, Tensor? att_dst"
 _EDGES = "Tensor? edge, Tensor? loop"
 _SAVED = (
-    "Tensor heads_out, Tensor alpha_src, Tensor alpha_dst, Tensor score_max, Tensor weight_sum, "
+    "Tensor heads_out, Tensor alpha_src, Tensor alpha_dst, Tensor shift, Tensor weight_sum, "
     "Tensor positive_out, Tensor positive_weight"
 )
 _native.LIBRARY.define(

@@ -46,10 +46,38 @@ struct EdgeRows {
 
 template <class T, int P>
 struct Score {
-  static constexpr bool by_node = false;
+  using A = acc_t<T>;
+  static constexpr bool splits = false;
 
   const Gatv2<T>& g;
   int64_t h0, heads;
+
+  // Those of the edges to row i, one at a time, where a row is one tile.
+  template <class Tile>
+  struct OfRow {
+    Tile tile;
+    Vec<A> x_i[Tile::vectors], att[Tile::vectors];
+    A slope;
+
+    GATSPARSE_INLINE Vec<A, P> operator()(int64_t, const T* x_j) const {
+      Vec<A> leaky[Tile::vectors];
+      unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
+        const Vec<A> z = x_i[v] + tile.read(x_j, v);
+        leaky[v] = z > A(0) ? z : slope * z;
+      });
+      return tile_products<P, Tile, A>(att, leaky);
+    }
+    GATSPARSE_INLINE void prefetch(int64_t) const {}
+  };
+  template <class Tile>
+  GATSPARSE_INLINE OfRow<Tile> of_row(const Tile& tile, int64_t i) const {
+    OfRow<Tile> score{tile, {}, {}, g.slope};
+    unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
+      score.x_i[v] = tile.read(g.x_dst + i * tile.length(), v);
+      score.att[v] = tile.read(g.att, v);
+    });
+    return score;
+  }
 
   // Of edges whose other ends are rows of `table`, with x at this end.
   GATSPARSE_INLINE LeakyScore<acc_t<T>, T> of(const T* table, const T* x,
@@ -75,7 +103,7 @@ Four forward(const Gatv2<T>& g, const std::optional<Tensor>& bias, bool concat, 
   const int64_t saved_rows = save ? g.num_dst : 0;
   Tensor out = empty({g.num_dst, concat ? g.H * g.C : g.C}, dtype);
   Tensor heads_out = empty({saved_rows, g.H, g.C}, dtype);
-  Tensor score_max = empty({saved_rows, g.Hp}, acc_dtype<T>());
+  Tensor shift = empty({saved_rows, g.Hp}, acc_dtype<T>());
   Tensor weight_sum = empty({saved_rows, g.Hp}, acc_dtype<T>());
   if (bias) check_tensor(*bias, "bias", acc_dtype<T>(), {concat ? g.H * g.C : g.C});
 
@@ -90,7 +118,7 @@ Four forward(const Gatv2<T>& g, const std::optional<Tensor>& bias, bool concat, 
         bias ? bias->template const_data_ptr<A>() : nullptr,
         concat,
         save ? heads_out.mutable_data_ptr<T>() : nullptr,
-        save ? score_max.mutable_data_ptr<A>() : nullptr,
+        save ? shift.mutable_data_ptr<A>() : nullptr,
         save ? weight_sum.mutable_data_ptr<A>() : nullptr,
         nullptr,
         nullptr};
@@ -98,7 +126,7 @@ Four forward(const Gatv2<T>& g, const std::optional<Tensor>& bias, bool concat, 
     accumulate_rows<A>(rows, kernel.state_size(), kernel);
   });
   flag.check("col: index out of range");
-  return {out, heads_out, score_max, weight_sum};
+  return {out, heads_out, shift, weight_sum};
 }
 
 template <class T>
@@ -133,6 +161,10 @@ class ScoreBackward {
   int64_t state_size() const { return kTotal + 2 * size_; }
   void begin(int64_t, A* state) const { std::fill_n(state, state_size(), A(0)); }
   void add(int64_t row, int64_t begin, int64_t end, A* state) const {
+    if (!edges_.number && in_one_tile<A, P>(heads_, g_.C, [&](const auto& tile) {
+          add_short(tile, row, begin, end, state);
+        }))
+      return;
     edges_.visit_blocks(
         row, begin, end,
         [&](int64_t number) {
@@ -161,6 +193,56 @@ class ScoreBackward {
   }
 
  private:
+  // The same for rows that fit the registers: what is gathered is read once.
+  template <class Tile>
+  GATSPARSE_INLINE void add_short(const Tile& tile, int64_t row, int64_t begin, int64_t end,
+                                  A* state) const {
+    using Heads = Vec<A, P>;
+    constexpr int vectors = Tile::vectors, num_terms = kNumTerms * P;
+    const int64_t stride = tile.length();
+    const T* table = by_destination ? g_.x_src : g_.x_dst;
+    const T* grad_out = grads_.grad_out;
+    const A* dst_terms = grads_.dst_terms;
+    const A slope = g_.slope;
+    Vec<A> x[vectors], att[vectors], g[vectors], positive[vectors] = {}, other[vectors] = {};
+    unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
+      x[v] = tile.read((by_destination ? g_.x_dst : g_.x_src) + row * stride, v);
+      att[v] = tile.read(g_.att, v);
+      if constexpr (by_destination) g[v] = tile.read(grad_out + row * stride, v);
+    });
+    Heads sum{};
+    edges_.visit_each(row, begin, end, [&](int64_t id, int64_t next, int64_t) GATSPARSE_LAMBDA {
+      tile.prefetch(table, stride, next);
+      if constexpr (!by_destination) {
+        tile.prefetch(grad_out, stride, next);
+        prefetch<num_terms * sizeof(A)>(dst_terms, num_terms, next);
+      }
+      Vec<A> y[vectors], leaky[vectors];
+      unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
+        y[v] = tile.read(table + id * stride, v);
+        if constexpr (!by_destination) g[v] = tile.read(grad_out + id * stride, v);
+        const Vec<A> z = x[v] + y[v];
+        leaky[v] = z > A(0) ? z : slope * z;
+      });
+      const A* terms = dst_terms + (by_destination ? row : id) * num_terms;
+      const Heads p = softmax<A, P>(tile_products<P, Tile, A>(att, leaky), terms, P);
+      const Heads inner = tile_products<P, Tile, A>(by_destination ? y : x, g);
+      const Heads grad = p * (inner - load<A, P>(terms + kD * P));
+      sum += grad;
+      unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
+        const Vec<A> grad_v = tile.template spread<v, P>(grad);
+        positive[v] += x[v] + y[v] > A(0) ? grad_v : Vec<A>{};
+        if constexpr (by_destination) other[v] += grad_v * leaky[v];
+        else other[v] += tile.template spread<v, P>(p) * g[v];
+      });
+    });
+    store(state, sum);
+    unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
+      tile.write(state + kTotal, v, positive[v]);
+      tile.write(state + kTotal + size_, v, other[v]);
+    });
+  }
+
   GATSPARSE_INLINE void visit(int64_t row, const Block& block, bool first, A* state) const {
     const int64_t n = block.size;
     const EdgeRows<T> edge(g_.edge, block, offset_);
@@ -219,7 +301,7 @@ class ScoreBackward {
 
 template <class T>
 Six backward(const Gatv2<T>& g, const Csr& csr_t, const Tensor& grad_out, const Tensor& heads_out,
-             const Tensor& score_max, const Tensor& weight_sum) {
+             const Tensor& shift, const Tensor& weight_sum) {
   using A = acc_t<T>;
   const int64_t num_edges = g.csr.num_entries;
   const ScalarType dtype = heads_out.scalar_type(), acc = acc_dtype<T>();
@@ -232,7 +314,7 @@ Six backward(const Gatv2<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   Tensor grad_edge = empty({g.edge ? num_edges : 0, g.H, g.C}, dtype);
   Tensor grad_loop = empty({g.edge ? g.num_loops : 0, g.H, g.C}, dtype);
   Tensor dst_terms = empty({g.num_dst, kNumTerms, g.Hp}, acc);
-  destination_terms<T>(g, grad_out, heads_out, score_max, weight_sum, kNumTerms,
+  destination_terms<T>(g, grad_out, heads_out, shift, weight_sum, kNumTerms,
                        dst_terms.mutable_data_ptr<A>(), grad_bias.mutable_data_ptr<A>(),
                        [](auto...) {});
 
@@ -243,10 +325,11 @@ Six backward(const Gatv2<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
                            grad_edge.mutable_data_ptr<T>(),  grad_loop.mutable_data_ptr<T>(),
                            &att_sums};
   BoundsFlag flag;
-  const int64_t ahead = edges_ahead<T>(g.H * g.C);
-  const Edges in_edges{g.csr, nullptr, g.number(), g.num_src, num_edges, g.num_loops, ahead, &flag};
+  const int64_t HC = g.H * g.C;
+  const Edges in_edges{g.csr, nullptr, g.number(), g.num_src, num_edges, g.num_loops,
+                       edges_ahead<T>(HC), &flag};
   const Edges out_edges{csr_t,     g.number() ? &csr_t.perm : nullptr, g.number(), g.num_dst,
-                        num_edges, g.num_loops, ahead, &flag};
+                        num_edges, g.num_loops, edges_ahead<T>(2 * HC), &flag};
   for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
     ScoreBackward<T, P, true> by_destination(g, in_edges, grads, h0, heads);
     accumulate_rows<A>(rows, by_destination.state_size(), by_destination);
@@ -272,14 +355,14 @@ Four gatv2(const Tensor& x_src, const Tensor& x_dst, const Tensor& att, std::opt
 
 Six gatv2_backward(const Tensor& grad_out, const Tensor& x_src, const Tensor& x_dst,
                    const Tensor& att, std::optional<Tensor> edge, std::optional<Tensor> loop,
-                   const Tensor& heads_out, const Tensor& score_max, const Tensor& weight_sum,
+                   const Tensor& heads_out, const Tensor& shift, const Tensor& weight_sum,
                    Tensors csr, Tensors csr_t, bool add_self_loops, double negative_slope,
                    double dropout, std::optional<Tensor> seed) {
   return dispatch_storage(x_src, [&](auto storage) {
     using T = typename decltype(storage)::type;
     const Gatv2<T> g(x_src, x_dst, att, edge, loop, csr, add_self_loops, negative_slope, dropout,
                      seed);
-    return backward(g, Csr(csr_t), grad_out, heads_out, score_max, weight_sum);
+    return backward(g, Csr(csr_t), grad_out, heads_out, shift, weight_sum);
   });
 }
 

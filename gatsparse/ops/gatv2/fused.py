@@ -44,7 +44,7 @@ from gatsparse.ops.native import (
 from gatsparse.ops.options import Options
 
 _INPUTS = "Tensor x_src, Tensor x_dst, Tensor att, Tensor? edge, Tensor? loop"
-_SAVED = "Tensor heads_out, Tensor score_max, Tensor weight_sum"
+_SAVED = "Tensor heads_out, Tensor shift, Tensor weight_sum"
 _native.LIBRARY.define(
     f"gatv2({_INPUTS}, Tensor? bias, bool concat, bool save, {STRUCTURE}) -> (Tensor out, {_SAVED})"
 )
