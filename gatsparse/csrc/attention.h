@@ -8,8 +8,7 @@
 #include <limits>
 #include <optional>
 
-#include "philox.h"
-#include "rows.h"
+#include "edge_dropout.h"
 #include "tiles.h"
 
 namespace gatsparse::GATSPARSE_ISA {
@@ -70,7 +69,7 @@ struct Attention {
 
   Attention(const Tensor& x, const Tensors& csr_, bool add_self_loops, double p,
             const std::optional<Tensor>& seed)
-      : csr(csr_), dropout(p, seed_of(p, seed)) {
+      : csr(csr_), dropout(p, seed) {
     STD_TORCH_CHECK(x.dim() == 3, "x: expected [N, H, C], got ", x.dim(), " dimensions");
     num_src = x.size(0);
     num_dst = csr.num_rows;
@@ -80,19 +79,8 @@ struct Attention {
     STD_TORCH_CHECK(H > 0 && C > 0, "x: expected H, C >= 1, got ", H, ", ", C);
     num_loops = add_self_loops ? std::min(num_src, num_dst) : 0;
     check_tensor(x, "x", x.scalar_type(), {num_src, H, C});
+    if (dropout.active()) dropout.draw(csr, num_loops, H);
   }
-
-  static uint64_t seed_of(double p, const std::optional<Tensor>& seed) {
-    STD_TORCH_CHECK(p >= 0.0 && p <= 1.0, "dropout: expected 0 <= dropout <= 1, got ", p);
-    if (p == 0.0) return 0;
-    STD_TORCH_CHECK(seed.has_value(), "seed: needed when dropout > 0");
-    check_tensor(*seed, "seed", ScalarType::Long, {});
-    return static_cast<uint64_t>(*seed->const_data_ptr<int64_t>());
-  }
-
-  // Dropout and edge features belong to the edge as the caller numbered it; loop i follows
-  // the edges.
-  int64_t loop_number(int64_t i) const { return csr.num_entries + i; }
 };
 
 // The edges of a block: the node at the other end, the edge's place in csr, its number, and
@@ -144,7 +132,7 @@ struct Edges {
     }
   }
 
-  // Calls visit(id, next id, entry) for each of them instead; the loop's entry is its number.
+  // Calls visit(id, next id, slot) for each of them instead; the loop's slot is its number.
   template <class Visit>
   GATSPARSE_INLINE void visit_each(int64_t row, int64_t begin, int64_t end,
                                    const Visit& visit) const {
@@ -161,8 +149,10 @@ struct Edges {
     const int64_t distance = ahead;
     for (int64_t t = begin; t < end; ++t) {
       const int64_t other = index[t];
-      if (flag->in_bounds(other, bound) && other != loop)
-        visit(other, index[std::min(t + distance, last)], t);
+      if (!flag->in_bounds(other, bound) || other == loop) continue;
+      const int64_t at = slot ? (*slot)[t] : t;
+      if (slot && !flag->in_bounds(at, num_edges)) continue;
+      visit(other, index[std::min(t + distance, last)], at);
     }
   }
 
@@ -319,7 +309,8 @@ class Forward {
     Heads shift = Heads{} - kInfinity, limit = shift, finite_shift{}, sum{}, positive_sum{};
     Vec<A> total[vectors] = {}, positive_total[vectors] = {};
     bool visited = false;
-    edges_.visit_each(i, begin, end, [&](int64_t j, int64_t next, int64_t) GATSPARSE_LAMBDA {
+    const bool drops = a_.dropout.active();
+    edges_.visit_each(i, begin, end, [&](int64_t j, int64_t next, int64_t at) GATSPARSE_LAMBDA {
       tile.prefetch(x_, stride, next);
       score.prefetch(next);
       const T* row = x_ + j * stride;
@@ -340,9 +331,11 @@ class Forward {
         finite_shift = raised == -kInfinity ? Heads{} : raised;
       }
       visited = true;
-      const Heads w = exp_lanes<P>(s - finite_shift), w_positive = s > A(0) ? w : Heads{};
+      Heads w = exp_lanes<P>(s - finite_shift);
       sum += w;
-      if constexpr (positive) positive_sum += w_positive;
+      if constexpr (positive) positive_sum += s > A(0) ? w : Heads{};
+      if (drops) w *= a_.dropout.template scale<A, P>(at, 0);
+      const Heads w_positive = s > A(0) ? w : Heads{};
       unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
         const Vec<A> x = tile.read(row, v);
         total[v] += tile.template spread<v, P>(w) * x;
@@ -362,9 +355,8 @@ class Forward {
 
   GATSPARSE_INLINE void visit(int64_t i, const Block& block, bool first, A* state) const {
     const int64_t n = block.size;
-    alignas(64) A weight[(kBlock + 3) * P], positive[kBlock * P], kept[kBlock * P];
+    alignas(64) A weight[(kBlock + 3) * P], positive[kBlock * P];
     score_(i, block, weight, o_.positive_out ? positive : nullptr);
-    if (a_.dropout.active()) a_.dropout.template block<P>(block.number, n, h0_, kept);
 
     Heads max = load<A, P>(state), sum{}, positive_sum{};
     for (int64_t b = 0; b < n; ++b) max = larger(load<A, P>(weight + b * P), max);
@@ -376,7 +368,7 @@ class Forward {
       Heads w = exp_lanes<P>(load<A, P>(weight + b * P) - shift);
       sum += w;
       if (o_.positive_out) positive_sum += w * load<A, P>(positive + b * P);
-      if (a_.dropout.active()) w *= load<A, P>(kept + b * P);
+      if (a_.dropout.active()) w *= a_.dropout.template scale<A, P>(block.slot[b], h0_);
       if (o_.positive_out) store(positive + b * P, w * load<A, P>(positive + b * P));
       store(weight + b * P, w);
     }
@@ -482,38 +474,23 @@ void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor&
   bias_sums.write(grad_bias);
 }
 
-// The softmax over the edges of a destination, with the terms of which.
+// What an edge, in its slot, adds to the gradients.
 template <class A, int P>
-GATSPARSE_INLINE Vec<A, P> softmax(const Vec<A, P>& score, const A* terms, int64_t Hp) {
-  return exp_lanes<P>(score - load<A, P>(terms + kShift * Hp)) *
-         load<A, P>(terms + kInverseSum * Hp);
-}
-
-// The gradients of the scores of a block's edges.
-template <class A, int P>
-struct SoftmaxGradient {
-  using Heads = Vec<A, P>;
-
-  alignas(64) A weight[(kBlock + 3) * P];  // of x in the output; room for the scores before
-  alignas(64) A grad[(kBlock + 3) * P];    // <grad_out, x> at first
-  alignas(64) A kept[kBlock * P];
-  bool drops;
-
-  SoftmaxGradient(const Attention& a, const Block& block, int64_t h0) : drops(a.dropout.active()) {
-    if (drops) a.dropout.template block<P>(block.number, block.size, h0, kept);
-  }
-  // Edge b's, with its score and the terms of its destination; sets weight.
-  GATSPARSE_INLINE Heads compute(int64_t b, const Heads& score, const A* terms, int64_t Hp) {
-    const Heads p = softmax<A, P>(score, terms, Hp);
-    const Heads D = load<A, P>(terms + kD * Hp), inner = load<A, P>(grad + b * P);
-    if (!drops) {
-      store(weight + b * P, p);
-      return p * (inner - D);
-    }
-    const Heads z = load<A, P>(kept + b * P);
-    store(weight + b * P, p * z);
-    return p * (z * inner - D);
-  }
+struct EdgeGradient {
+  Vec<A, P> weight;  // of grad_out in that of x
+  Vec<A, P> score;   // the gradient of the score
 };
+// From its score, <grad_out, x> and the terms of its destination.
+template <class A, int P>
+GATSPARSE_INLINE EdgeGradient<A, P> edge_gradient(const Attention& a, int64_t slot, int64_t h0,
+                                                  const Vec<A, P>& score, const Vec<A, P>& inner,
+                                                  const A* terms, int64_t Hp) {
+  const Vec<A, P> D = load<A, P>(terms + kD * Hp);
+  const Vec<A, P> p = exp_lanes<P>(score - load<A, P>(terms + kShift * Hp)) *
+                      load<A, P>(terms + kInverseSum * Hp);
+  if (!a.dropout.active()) return {p, p * (inner - D)};
+  const Vec<A, P> z = a.dropout.template scale<A, P>(slot, h0);
+  return {p * z, p * (z * inner - D)};
+}
 
 }  // namespace gatsparse::GATSPARSE_ISA

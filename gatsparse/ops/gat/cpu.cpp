@@ -32,7 +32,7 @@ struct Gat : Attention {
   }
 
   // What the numbers of an edge are asked for.
-  const Index* number() const { return dropout.active() || edge ? &csr.perm : nullptr; }
+  const Index* number() const { return edge ? &csr.perm : nullptr; }
 };
 
 // alpha_src[n, h] = <x[n, h], att_src[h]>, for all heads, and the same for att_dst if given.
@@ -265,7 +265,7 @@ class BySource {
     unroll<Tile::vectors>(
         [&](auto v) GATSPARSE_LAMBDA { x_j[v] = tile.read(g_.x + j * stride, v); });
     Heads sum{};
-    edges_.visit_each(j, begin, end, [&](int64_t i, int64_t next, int64_t entry) GATSPARSE_LAMBDA {
+    edges_.visit_each(j, begin, end, [&](int64_t i, int64_t next, int64_t at) GATSPARSE_LAMBDA {
       tile.prefetch(grad_out, stride, next);
       prefetch<kTerms * P * sizeof(A)>(dst_terms, kTerms * P, next);
       Vec<A> g[Tile::vectors];
@@ -273,19 +273,13 @@ class BySource {
           [&](auto v) GATSPARSE_LAMBDA { g[v] = tile.read(grad_out + i * stride, v); });
       const A* terms = dst_terms + i * kTerms * P;
       const Heads raw = alpha_j + load<A, P>(terms + kAlphaDst * P);
-      const Heads score = raw > A(0) ? raw : slope * raw;
-      const Heads p = softmax<A, P>(score, terms, P);
-      const Heads inner = tile_products<P, Tile, A>(x_j, g);
-      const Heads grad = p * (inner - load<A, P>(terms + kD * P));
-      const Heads grad_score = raw > A(0) ? grad : slope * grad;
-      sum += grad_score;
-      if constexpr (!known) {
-        const int64_t at = entry < g_.csr.num_entries ? (*edges_.slot)[entry] : entry;
-        if (!edges_.flag->in_bounds(at, g_.csr.num_entries + g_.num_loops)) return;
-        store(grads_.score_row(at, g_.csr.num_entries), grad_score);
-      }
+      const auto gradient = edge_gradient<A, P>(g_, at, 0, raw > A(0) ? raw : slope * raw,
+                                                tile_products<P, Tile, A>(x_j, g), terms, P);
+      const Heads grad = raw > A(0) ? gradient.score : slope * gradient.score;
+      sum += grad;
+      if constexpr (!known) store(grads_.score_row(at, g_.csr.num_entries), grad);
       unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
-        total[v] += tile.template spread<v, P>(p) * g[v];
+        total[v] += tile.template spread<v, P>(gradient.weight) * g[v];
       });
     });
     store(state, sum);
@@ -294,31 +288,34 @@ class BySource {
   }
 
   GATSPARSE_INLINE void visit(int64_t j, const Block& block, bool first, A* state) const {
-    SoftmaxGradient<A, P> s(g_, block, h0_);
+    alignas(64) A weight[kBlock * P], grad[(kBlock + 3) * P];  // <grad_out, x> at first
     inner_products<P>(grads_.grad_out + offset_, stride_, block.id, block.size,
-                      g_.x + j * stride_ + offset_, heads_, g_.C, s.grad);
+                      g_.x + j * stride_ + offset_, heads_, g_.C, grad);
     const Vec<A, P> alpha_j = load<A, P>(grads_.alpha_src + j * g_.Hp + h0_);
-    const Vec<A, P> one = A(1) - Vec<A, P>{}, negative = score_.slope - Vec<A, P>{};
+    const A slope = score_.slope;
     Vec<A, P> sum = load<A, P>(state);
     for (int64_t b = 0; b < block.size; ++b) {
       prefetch<kTerms * P * sizeof(A)>(grads_.dst_terms, kTerms * g_.Hp, block.next[b]);
       const A* terms = grads_.dst_terms + block.id[b] * kTerms * g_.Hp + h0_;
       const Vec<A, P> raw = score_.raw(alpha_j, terms + kAlphaDst * g_.Hp, block.number[b]);
-      const Vec<A, P> slope = raw > A(0) ? one : negative;
-      const Vec<A, P> grad = slope * s.compute(b, slope * raw, terms, g_.Hp);
-      store(s.grad + b * P, grad);
-      sum += grad;
+      const auto gradient =
+          edge_gradient<A, P>(g_, block.slot[b], h0_, raw > A(0) ? raw : slope * raw,
+                              load<A, P>(grad + b * P), terms, g_.Hp);
+      const Vec<A, P> grad_b = raw > A(0) ? gradient.score : slope * gradient.score;
+      store(weight + b * P, gradient.weight);
+      store(grad + b * P, grad_b);
+      sum += grad_b;
     }
     store(state, sum);
     if (!grads_.known)
       for (int64_t b = 0; b < block.size; ++b) {
         const int64_t at = g_.edge ? block.number[b] : block.slot[b];
         A* target = grads_.score_row(at, g_.csr.num_entries) + h0_;
-        if (!g_.edge) store(target, load<A, P>(s.grad + b * P));
-        else std::copy_n(s.grad + b * P, heads_, target);
+        if (!g_.edge) store(target, load<A, P>(grad + b * P));
+        else std::copy_n(grad + b * P, heads_, target);
       }
     add_weighted_rows<P>(grads_.grad_out + offset_, stride_, block.id, block.next, block.size,
-                         s.weight, heads_, g_.C, first, state + kTotal);
+                         weight, heads_, g_.C, first, state + kTotal);
   }
 
   static constexpr int64_t kTotal = whole_vectors<A>(P);
@@ -347,7 +344,7 @@ class ByDestination {
   void add(int64_t i, int64_t begin, int64_t end, A* state) const {
     for (int64_t e = begin; e < end; ++e)
       if (g_.num_loops == 0 || g_.csr.index[e] != i) add_row(g_.edge ? g_.csr.perm[e] : e, state);
-    if (end == g_.csr.ptr[i + 1] && i < g_.num_loops) add_row(g_.loop_number(i), state);
+    if (end == g_.csr.ptr[i + 1] && i < g_.num_loops) add_row(g_.csr.num_entries + i, state);
   }
   void merge(A* state, A* piece) const {
     for (int64_t h = 0; h < P; ++h) state[h] += piece[h];
@@ -438,7 +435,7 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
       });
 
   BoundsFlag flag;
-  const Index* slot = known && !g.number() ? nullptr : &csr_t.perm;
+  const Index* slot = known && !g.number() && !g.dropout.active() ? nullptr : &csr_t.perm;
   const Edges edges{csr_t,     slot,        g.number(),          g.num_dst,
                     num_edges, g.num_loops, edges_ahead<T>(HC), &flag};
   for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {

@@ -4,13 +4,13 @@ Forward, for every destination :math:`i` and head (omitted):
 
 .. math::
     s_{ij} &= \mathrm{LeakyReLU}(\alpha^{src}_j + \alpha^{dst}_i + \mathrm{edge}_{ij}), \quad
-    \mathrm{score\_max}_i = \max_j s_{ij}, \quad
-    \mathrm{weight\_sum}_i = \sum_j \exp(s_{ij} - \mathrm{score\_max}_i) \\
-    p_{ij} &= \exp(s_{ij} - \mathrm{score\_max}_i) / \mathrm{weight\_sum}_i, \quad
+    \mathrm{weight\_sum}_i = \sum_j \exp(s_{ij} - \mathrm{shift}_i) \\
+    p_{ij} &= \exp(s_{ij} - \mathrm{shift}_i) / \mathrm{weight\_sum}_i, \quad
     \mathrm{heads\_out}_i = \sum_j z_{ij} p_{ij} x_j
 
 with :math:`\alpha^{src}_j = \langle a_{src}, x_j \rangle`,
-:math:`\alpha^{dst}_i = \langle a_{dst}, x_i \rangle` and the dropout scale :math:`z_{ij}`.
+:math:`\alpha^{dst}_i = \langle a_{dst}, x_i \rangle`, the dropout scale :math:`z_{ij}` and a
+shift that is the score of one of the edges, at most 16 below the largest.
 Backward, with the gradient :math:`g` of heads_out:
 
 .. math::
@@ -22,7 +22,7 @@ Backward, with the gradient :math:`g` of heads_out:
     \mathrm{grad\_x}_j &= \sum_i z_{ij} p_{ij} g_i + \mathrm{grad\_}\alpha^{src}_j a_{src}
         + \mathrm{grad\_}\alpha^{dst}_j a_{dst}
 
-The maximum and the sum are saved apart: their log-sum-exp in one float32 would round
+The shift and the sum are saved apart: their log-sum-exp in one float32 would round
 every :math:`p_{ij}` by the size of the scores.
 
 :math:`\mathrm{grad\_}\alpha^{dst}` needs no number per edge: the gradients of a row's softmax
@@ -74,7 +74,10 @@ _native.LIBRARY.define(
 
 
 def positive_pays(graph: CSRGraph, channels: int) -> bool:
-    """Whether the sums over positive scores cost less than numbers per edge."""
+    """Whether the sums over positive scores cost less than numbers per edge.
+
+    Measured where E / (N C) was 0.2 .. 12: equal at 0.3 .. 0.9, a third less time at 12.
+    """
     return 2 * channels * graph.num_dst < 3 * graph.num_edges
 
 
@@ -164,7 +167,9 @@ def gat_attention(
         alpha_dst, att_dst = inputs.node_terms(graph)[1], None
     given = (x, att_src, att_dst, alpha_dst, edge, loop, bias)
     save = wants_grad(*given)
-    positive = save and att_dst is not None and edge is None and positive_pays(graph, x.size(2))
+    # A negative slope turns the signs of scores around.
+    splits = att_dst is not None and edge is None and options.negative_slope >= 0
+    positive = save and splits and positive_pays(graph, x.size(2))
     out, *_ = torch.ops.gatsparse.gat(
         *(None if t is None else t.contiguous() for t in given),
         concat,

@@ -29,7 +29,7 @@ struct Gatv2 : Attention {
   }
 
   // What the numbers of an edge are asked for.
-  const Index* number() const { return dropout.active() || edge ? &csr.perm : nullptr; }
+  const Index* number() const { return edge ? &csr.perm : nullptr; }
 };
 
 // The rows of edge features of a block, and the last thrice more, as its ids.
@@ -211,7 +211,7 @@ class ScoreBackward {
       if constexpr (by_destination) g[v] = tile.read(grad_out + row * stride, v);
     });
     Heads sum{};
-    edges_.visit_each(row, begin, end, [&](int64_t id, int64_t next, int64_t) GATSPARSE_LAMBDA {
+    edges_.visit_each(row, begin, end, [&](int64_t id, int64_t next, int64_t at) GATSPARSE_LAMBDA {
       tile.prefetch(table, stride, next);
       if constexpr (!by_destination) {
         tile.prefetch(grad_out, stride, next);
@@ -225,15 +225,15 @@ class ScoreBackward {
         leaky[v] = z > A(0) ? z : slope * z;
       });
       const A* terms = dst_terms + (by_destination ? row : id) * num_terms;
-      const Heads p = softmax<A, P>(tile_products<P, Tile, A>(att, leaky), terms, P);
-      const Heads inner = tile_products<P, Tile, A>(by_destination ? y : x, g);
-      const Heads grad = p * (inner - load<A, P>(terms + kD * P));
-      sum += grad;
+      const auto gradient = edge_gradient<A, P>(
+          g_, at, 0, tile_products<P, Tile, A>(att, leaky),
+          tile_products<P, Tile, A>(by_destination ? y : x, g), terms, P);
+      sum += gradient.score;
       unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
-        const Vec<A> grad_v = tile.template spread<v, P>(grad);
+        const Vec<A> grad_v = tile.template spread<v, P>(gradient.score);
         positive[v] += x[v] + y[v] > A(0) ? grad_v : Vec<A>{};
         if constexpr (by_destination) other[v] += grad_v * leaky[v];
-        else other[v] += tile.template spread<v, P>(p) * g[v];
+        else other[v] += tile.template spread<v, P>(gradient.weight) * g[v];
       });
     });
     store(state, sum);
@@ -247,44 +247,48 @@ class ScoreBackward {
     const int64_t n = block.size;
     const EdgeRows<T> edge(g_.edge, block, offset_);
     const T* grad_out = grads_.grad_out + offset_;
-    SoftmaxGradient<A, P> s(g_, block, h0_);
+    // The scores, and <grad_out, x>, at first.
+    alignas(64) A weight[(kBlock + 3) * P], grad[(kBlock + 3) * P];
     Vec<A, P> sum = load<A, P>(state);
     const auto compute = [&](int64_t b, const A* terms) {
-      const Vec<A, P> grad = s.compute(b, load<A, P>(s.weight + b * P), terms, g_.Hp);
-      store(s.grad + b * P, grad);
-      sum += grad;
+      const auto gradient =
+          edge_gradient<A, P>(g_, block.slot[b], h0_, load<A, P>(weight + b * P),
+                              load<A, P>(grad + b * P), terms, g_.Hp);
+      store(weight + b * P, gradient.weight);
+      store(grad + b * P, gradient.score);
+      sum += gradient.score;
     };
     A* positive = state + kTotal;
     A* other = positive + size_;
     if constexpr (by_destination) {
       const auto score = score_.of(g_.x_src, g_.x_dst + row * stride_, edge);
-      score.template scores<P>(block.id, n, s.weight);
+      score.template scores<P>(block.id, n, weight);
       inner_products<P>(g_.x_src + offset_, stride_, block.id, n, grad_out + row * stride_, heads_,
-                        g_.C, s.grad);
+                        g_.C, grad);
       const A* terms = grads_.dst_terms + row * kNumTerms * g_.Hp + h0_;
       for (int64_t b = 0; b < n; ++b) compute(b, terms);
       T* grad_edge[kBlock];
-      for (int64_t b = 0; b < n && g_.edge; ++b) grad_edge[b] = edge_gradient(block.number[b]);
-      score.template add_gradients<P, true>(block.id, block.next, n, s.grad, first, positive, other,
+      for (int64_t b = 0; b < n && g_.edge; ++b) grad_edge[b] = edge_row(block.number[b]);
+      score.template add_gradients<P, true>(block.id, block.next, n, grad, first, positive, other,
                                             grad_edge);
     } else {
       const auto score = score_.of(g_.x_dst, g_.x_src + row * stride_, edge);
-      score.template scores<P>(block.id, n, s.weight);
+      score.template scores<P>(block.id, n, weight);
       inner_products<P>(grad_out, stride_, block.id, n, g_.x_src + row * stride_ + offset_, heads_,
-                        g_.C, s.grad);
+                        g_.C, grad);
       for (int64_t b = 0; b < n; ++b) {
         prefetch<kNumTerms * P * sizeof(A)>(grads_.dst_terms, kNumTerms * g_.Hp, block.next[b]);
         compute(b, grads_.dst_terms + block.id[b] * kNumTerms * g_.Hp + h0_);
       }
-      score.template add_gradients<P, false>(block.id, block.next, n, s.grad, first, positive,
+      score.template add_gradients<P, false>(block.id, block.next, n, grad, first, positive,
                                              nullptr, nullptr);
-      add_weighted_rows<P>(grad_out, stride_, block.id, block.next, n, s.weight, heads_, g_.C,
+      add_weighted_rows<P>(grad_out, stride_, block.id, block.next, n, weight, heads_, g_.C,
                            first, other);
     }
     store(state, sum);
   }
 
-  T* edge_gradient(int64_t number) const {
+  T* edge_row(int64_t number) const {
     const int64_t E = g_.csr.num_entries;
     return (number < E ? grads_.grad_edge + number * stride_
                        : grads_.grad_loop + (number - E) * stride_) + offset_;
@@ -328,7 +332,8 @@ Six backward(const Gatv2<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   const int64_t HC = g.H * g.C;
   const Edges in_edges{g.csr, nullptr, g.number(), g.num_src, num_edges, g.num_loops,
                        edges_ahead<T>(HC), &flag};
-  const Edges out_edges{csr_t,     g.number() ? &csr_t.perm : nullptr, g.number(), g.num_dst,
+  const Index* slot = g.number() || g.dropout.active() ? &csr_t.perm : nullptr;
+  const Edges out_edges{csr_t,     slot, g.number(), g.num_dst,
                         num_edges, g.num_loops, edges_ahead<T>(2 * HC), &flag};
   for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
     ScoreBackward<T, P, true> by_destination(g, in_edges, grads, h0, heads);
