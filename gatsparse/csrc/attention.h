@@ -178,7 +178,7 @@ struct Edges {
   }
 };
 
-// Rows are asked for so far ahead that they fill half of the first cache at most.
+// Rows are asked for so far ahead that they fill a first cache of 32 KB at most.
 template <class T>
 int64_t edges_ahead(int64_t row_length) {
   return std::clamp<int64_t>(32768 / (row_length * static_cast<int64_t>(sizeof(T))), 4, 64);

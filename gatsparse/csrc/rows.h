@@ -96,17 +96,29 @@ class States {
 
 // Accumulates every row of `rows` in a state of `size` numbers, and finishes it:
 //   begin(row, state), add(row, begin, end, state) for its entries, finish(chunk, row, state);
-// the states of the pieces of a hub are put together by merge(state, piece's state).
+// the states of the parts of a row are put together by merge(state, part's state): the pieces
+// of a hub, and runs of entries that are short enough to be summed in a row without losing
+// digits.
 template <class A, class Kernel>
 void accumulate_rows(const Rows& rows, int64_t size, Kernel& kernel) {
+  constexpr int64_t kRun = 256;
+  const auto add = [&](int64_t row, int64_t begin, int64_t end, A* state, A* run) {
+    kernel.begin(row, state);
+    kernel.add(row, begin, std::min(begin + kRun, end), state);
+    for (int64_t first = begin + kRun; first < end; first += kRun) {
+      kernel.begin(row, run);
+      kernel.add(row, first, std::min(first + kRun, end), run);
+      kernel.merge(state, run);
+    }
+  };
   const auto& pieces = rows.pieces();
   States<A> piece_states(pieces.size(), size);
   parallel_each(pieces.size(), [&](int64_t p) {
-    kernel.begin(pieces[p].row, piece_states[p]);
-    kernel.add(pieces[p].row, pieces[p].begin, pieces[p].end, piece_states[p]);
+    States<A> run(1, size);
+    add(pieces[p].row, pieces[p].begin, pieces[p].end, piece_states[p], run[0]);
   });
   rows.for_each_chunk([&](int64_t chunk, int64_t first, int64_t last) {
-    States<A> states(1, size);
+    States<A> states(2, size);
     A* state = states[0];
     for (int64_t row = first; row < last; ++row) {
       if (rows.is_hub(row)) {
@@ -115,8 +127,7 @@ void accumulate_rows(const Rows& rows, int64_t size, Kernel& kernel) {
         for (size_t q = p + 1; q < pieces.size() && pieces[q].row == row; ++q)
           kernel.merge(state, piece_states[q]);
       } else {
-        kernel.begin(row, state);
-        kernel.add(row, rows.ptr(row), rows.ptr(row + 1), state);
+        add(row, rows.ptr(row), rows.ptr(row + 1), state, states[1]);
       }
       kernel.finish(chunk, row, state);
     }

@@ -29,6 +29,8 @@ ZOO = graph_zoo()
 BACKENDS = ("fused", "scatter", "dense")
 HEADS = 8
 SHAPES = [(1, 1), (1, 7), (3, 5), (8, 8), (5, 33), (17, 4), (4, 64)]
+#: Rows that fit the registers of some instruction set, in float32 or in float64.
+SHORT_ROWS = [(1, 16), (1, 40), (2, 32), (4, 8), (4, 64), (8, 8), (8, 16), (16, 8)]
 
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 with_and_without_loops = pytest.mark.parametrize("loops", [False, True])
@@ -133,6 +135,36 @@ def test_every_instruction_set_and_index_dtype(variant, name, edge, shape, index
     assert_close(actual, expected, 1e-12)
 
 
+@pytest.mark.parametrize("isa", _native.isas())
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("shape", SHORT_ROWS)
+@pytest.mark.parametrize("name", ["hub", "random", "bipartite, more sources", "no edges"])
+@every_variant
+def test_rows_that_fit_the_registers(variant, name, shape, dropout, isa):
+    graph = ZOO[name]
+    inputs = VARIANTS[variant].inputs(graph, *shape, scale=3.0)
+    options = {"add_self_loops": True, "dropout": dropout, "seed": torch.tensor(3)}
+    expected = run(variant, inputs, graph.csr(), backend="scatter", **options)
+    with _native.use_isa(isa):
+        assert_close(run(variant, inputs, graph.csr(), backend="fused", **options), expected)
+
+
+@pytest.mark.parametrize("step", [-20.0, 20.0])
+@every_variant
+def test_scores_that_rise_or_fall_from_edge_to_edge(variant, step):
+    edge_index = torch.stack([torch.arange(1, 8), torch.zeros(7, dtype=torch.long)])
+    graph = Graph(edge_index, (8, 8))
+    inputs = VARIANTS[variant].inputs(graph, 8, 8)
+    x, att = (
+        inputs[name] for name in (VARIANTS[variant].x, "att_src" if variant == "gat" else "att")
+    )
+    with torch.no_grad():  # the scores of node j grow by about `step` times j
+        att.fill_(1.0)
+        x.copy_((step * torch.arange(8) / 8)[:, None, None] + x)
+    expected = run(variant, inputs, graph.csr(), backend="scatter")
+    assert_close(run(variant, inputs, graph.csr(), backend="fused"), expected)
+
+
 @with_and_without_edges
 @pytest.mark.parametrize("slope", [0.0, 0.2, 1.0, -0.5, 2.0])
 @every_variant
@@ -217,10 +249,11 @@ def same_precision_reference(variant, inputs, graph, order=0):
     order in which they stand, any other number a random one.
     """
     generator = torch.Generator().manual_seed(order)
-    edges, channels = torch.tensor(edge_list(graph, True)), torch.arange(8)
+    edges = torch.tensor(edge_list(graph, True))
+    channels = torch.arange(inputs[VARIANTS[variant].x].size(2))
     if order > 0:
         edges = edges[torch.randperm(len(edges), generator=generator)]
-        channels = torch.randperm(8, generator=generator)
+        channels = torch.randperm(len(channels), generator=generator)
     number, j, i = edges.T
     ordered = {name: t[..., channels] if t.dim() == 3 else t for name, t in inputs.items()}
     x, rows = ordered[VARIANTS[variant].x], edge_rows(ordered)
@@ -231,8 +264,8 @@ def same_precision_reference(variant, inputs, graph, order=0):
     return with_gradients(out, inputs)
 
 
-def check_error_budget(variant, graph, scale, dtype, edge):
-    inputs = VARIANTS[variant].inputs(graph, HEADS, 8, scale=scale, edge=edge, loop=True)
+def check_error_budget(variant, graph, scale, dtype, edge, shape=(HEADS, 8)):
+    inputs = VARIANTS[variant].inputs(graph, *shape, scale=scale, edge=edge, loop=True)
     inputs = cast(inputs, dtype)
     exact = same_precision_reference(variant, cast(inputs, torch.float64), graph)
     references = [same_precision_reference(variant, inputs, graph, k) for k in range(8)]
@@ -240,7 +273,7 @@ def check_error_budget(variant, graph, scale, dtype, edge):
     # The gradients of the scores are differences of inner products <g, x>, which may
     # cancel to nothing: their roundings are measured against the products.
     x, g = inputs[VARIANTS[variant].x].detach(), fixed_gradient(fused["out"])
-    product = x.norm(dim=2).max() * g.view(-1, HEADS, 8).norm(dim=2).max()
+    product = x.norm(dim=2).max() * g.view(-1, *shape).norm(dim=2).max()
     for name, value in exact.items():
         assert fused[name].dtype == dtype
         error = max(relative_error(reference[name], value) for reference in references)
@@ -261,12 +294,20 @@ def test_error_budget(variant, name, scale, dtype, edge):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("scale", [0.0, 1.0, 80.0])
+@pytest.mark.parametrize("shape", SHORT_ROWS)
 @every_variant
-def test_error_budget_of_a_row_of_100000_edges(variant, scale, dtype):
+def test_error_budget_of_rows_that_fit_the_registers(variant, shape, dtype):
+    check_error_budget(variant, ZOO["random"], 1.0, dtype, edge=False, shape=shape)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 80.0])
+@with_and_without_edges
+@every_variant
+def test_error_budget_of_a_row_of_100000_edges(variant, edge, scale, dtype):
     edge_index = torch.randint(1000, (2, 110_000))
     edge_index[1, torch.randperm(110_000)[:100_000]] = 3
-    check_error_budget(variant, Graph(edge_index, (1000, 1000)), scale, dtype, edge=True)
+    check_error_budget(variant, Graph(edge_index, (1000, 1000)), scale, dtype, edge)
 
 
 def test_huge_scores_neither_overflow_nor_underflow():

@@ -26,7 +26,7 @@ BACKENDS = ("fused", "scatter", "dense")
     ("shape", "slope"),
     [
         *(((3, 5), slope) for slope in (0.2, 0.0, 1.0, -0.5, 2.0)),
-        *((shape, 0.2) for shape in ((1, 1), (17, 4), (4, 64))),
+        *((shape, 0.2) for shape in ((1, 1), (17, 4), (4, 64), (8, 8), (1, 16))),
     ],
 )
 @pytest.mark.parametrize("name", SQUARE)
