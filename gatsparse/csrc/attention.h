@@ -1,8 +1,10 @@
-// What the variants of graph attention share: the visit of a row's edges in blocks, the
-// softmax over them, the weighted sum, and the first pass of the backward.
+// What the variants of graph attention share: the visit of a row's edges, the softmax over them,
+// the weighted sum, and the first pass of the backward.
 //
-// A block's scores are computed first, then its exponentials, all heads and edges at once,
-// then the sums over its rows, which stay in the cache.
+// Rows of x that fit the registers (in_one_tile) are visited edge by edge, and everything of an
+// edge stays there. The others, and those with edge features, are visited in blocks of edges: a
+// block's scores are computed first, then its exponentials, all heads at once, then the sums over
+// its rows, which stay in the cache.
 #pragma once
 
 #include <limits>
@@ -191,7 +193,7 @@ template <class T, int P, class Score>
 class Forward {
   using A = acc_t<T>;
   using Heads = Vec<A, P>;  // one number per head
-  static constexpr A kInfinity = std::numeric_limits<A>::infinity(), kMargin = 16;
+  static constexpr A kInfinity = std::numeric_limits<A>::infinity(), kMargin = 4;
 
  public:
   struct Outputs {
@@ -220,7 +222,7 @@ class Forward {
     std::fill_n(state + P, kTotal - P, A(0));
   }
   void add(int64_t i, int64_t begin, int64_t end, A* state) const {
-    if (!edges_.number && in_one_tile<A, P>(heads_, a_.C, [&](const auto& tile) {
+    if (!edges_.number && in_one_tile<A, P>(a_.H, a_.C, [&](const auto& tile) {
           if (Score::splits && o_.positive_out) add_short<Score::splits>(tile, i, begin, end, state);
           else add_short<false>(tile, i, begin, end, state);
         }))
@@ -268,6 +270,10 @@ class Forward {
  private:
   static constexpr int64_t kVisited = 3 * P, kTotal = whole_vectors<A>(4 * P);
 
+  // What to subtract from scores: those of -inf have weight 0, whatever is to come.
+  static GATSPARSE_INLINE Heads finite(const Heads& shift) {
+    return shift == -kInfinity ? Heads{} : shift;
+  }
   static GATSPARSE_INLINE Heads larger(const Heads& a, const Heads& b) { return a > b ? a : b; }
 
   void add_mean(const A* total, const A* norm, T* out) const {
@@ -297,22 +303,22 @@ class Forward {
       scale_row<P, A, A, A>(total, shrink, nullptr, heads_, a_.C, total);
   }
 
-  // The same for rows that fit the registers, in one loop. Weights are relative to the score of
-  // one edge, until another's is larger by kMargin: that is rare, and a sum of numbers up to
-  // exp(kMargin) is as accurate as one of numbers up to 1.
+  // The same for rows that fit the registers. Weights are relative to the largest score where it
+  // is cheap to know; else to that of one edge, until another's is larger by kMargin: so little
+  // that the difference of scores near the largest is rounded by 2^-23 at most.
   template <bool positive, class Tile>
   GATSPARSE_INLINE void add_short(const Tile& tile, int64_t i, int64_t begin, int64_t end,
                                   A* state) const {
     constexpr int vectors = Tile::vectors;
     const auto score = score_.of_row(tile, i);
     const int64_t stride = tile.length();
-    Heads shift = Heads{} - kInfinity, limit = shift, finite_shift{}, sum{}, positive_sum{};
+    Heads shift = score.largest(edges_, i, begin, end), limit = shift + kMargin;
+    Heads finite_shift = finite(shift), sum{}, positive_sum{};
     Vec<A> total[vectors] = {}, positive_total[vectors] = {};
     bool visited = false;
     const bool drops = a_.dropout.active();
     edges_.visit_each(i, begin, end, [&](int64_t j, int64_t next, int64_t at) GATSPARSE_LAMBDA {
       tile.prefetch(x_, stride, next);
-      score.prefetch(next);
       const T* row = x_ + j * stride;
       const Heads s = score(j, row);
       if (any_greater<A, P>(s, limit)) {
@@ -328,7 +334,7 @@ class Forward {
         }
         shift = raised;
         limit = raised + kMargin;
-        finite_shift = raised == -kInfinity ? Heads{} : raised;
+        finite_shift = finite(raised);
       }
       visited = true;
       Heads w = exp_lanes<P>(s - finite_shift);
@@ -362,8 +368,7 @@ class Forward {
     for (int64_t b = 0; b < n; ++b) max = larger(load<A, P>(weight + b * P), max);
     if (!first) raise(state, max);
     store(state, max);
-    // Scores of -inf so far have weight 0, whatever is to come.
-    const Heads shift = max == -kInfinity ? Heads{} : max;
+    const Heads shift = finite(max);
     for (int64_t b = 0; b < n; ++b) {
       Heads w = exp_lanes<P>(load<A, P>(weight + b * P) - shift);
       sum += w;

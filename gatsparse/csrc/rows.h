@@ -101,7 +101,7 @@ class States {
 // digits.
 template <class A, class Kernel>
 void accumulate_rows(const Rows& rows, int64_t size, Kernel& kernel) {
-  constexpr int64_t kRun = 256;
+  constexpr int64_t kRun = 64;
   const auto add = [&](int64_t row, int64_t begin, int64_t end, A* state, A* run) {
     kernel.begin(row, state);
     kernel.add(row, begin, std::min(begin + kRun, end), state);

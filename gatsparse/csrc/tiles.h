@@ -84,10 +84,11 @@ struct Tile {
   }
 };
 
-// Calls f(tile) and returns true if [heads, C] fits one tile of at most eight vectors.
+// Calls f(tile) and returns true if a row of all heads, P at most, fits one tile.
 template <class A, int P, class F>
 GATSPARSE_INLINE bool in_one_tile(int64_t heads, int64_t C, const F& f) {
   constexpr int W = kLanes<A>;
+  if (heads > P) return false;
   bool done = false;
   const auto several_heads = [&](auto vectors, auto channels) {
     constexpr int together = decltype(vectors)::value * W / decltype(channels)::value;

@@ -89,8 +89,15 @@ struct Score {
       const Vec<A, P> s = alpha_i + load<A, P>(alpha_src + j * P);
       return s > A(0) ? s : slope * s;
     }
-    GATSPARSE_INLINE void prefetch(int64_t j) const {
-      gatsparse::GATSPARSE_ISA::prefetch<P * sizeof(A)>(alpha_src, P, j);
+    GATSPARSE_INLINE Vec<A, P> largest(const Edges& edges, int64_t i, int64_t begin,
+                                       int64_t end) const {
+      Vec<A, P> largest = Vec<A, P>{} - std::numeric_limits<A>::infinity();
+      edges.visit_each(i, begin, end, [&](int64_t j, int64_t next, int64_t) GATSPARSE_LAMBDA {
+        prefetch<P * sizeof(A)>(alpha_src, P, next);
+        const Vec<A, P> s = (*this)(j, nullptr);
+        largest = s > largest ? s : largest;
+      });
+      return largest;
     }
   };
   template <class Tile>
@@ -206,7 +213,7 @@ class BySource {
   int64_t state_size() const { return kTotal + heads_ * g_.C; }
   void begin(int64_t, A* state) const { std::fill_n(state, state_size(), A(0)); }
   void add(int64_t j, int64_t begin, int64_t end, A* state) const {
-    if (!edges_.number && in_one_tile<A, P>(heads_, g_.C, [&](const auto& tile) {
+    if (!edges_.number && in_one_tile<A, P>(g_.H, g_.C, [&](const auto& tile) {
           if (grads_.known) add_short<true>(tile, j, begin, end, state);
           else add_short<false>(tile, j, begin, end, state);
         }))

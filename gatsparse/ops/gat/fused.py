@@ -10,7 +10,7 @@ Forward, for every destination :math:`i` and head (omitted):
 
 with :math:`\alpha^{src}_j = \langle a_{src}, x_j \rangle`,
 :math:`\alpha^{dst}_i = \langle a_{dst}, x_i \rangle`, the dropout scale :math:`z_{ij}` and a
-shift that is the score of one of the edges, at most 16 below the largest.
+shift that is the score of one of the edges, at most 4 below the largest.
 Backward, with the gradient :math:`g` of heads_out:
 
 .. math::

@@ -67,7 +67,9 @@ struct Score {
       });
       return tile_products<P, Tile, A>(att, leaky);
     }
-    GATSPARSE_INLINE void prefetch(int64_t) const {}
+    GATSPARSE_INLINE Vec<A, P> largest(const Edges&, int64_t, int64_t, int64_t) const {
+      return Vec<A, P>{} - std::numeric_limits<A>::infinity();  // not known before
+    }
   };
   template <class Tile>
   GATSPARSE_INLINE OfRow<Tile> of_row(const Tile& tile, int64_t i) const {
@@ -161,7 +163,7 @@ class ScoreBackward {
   int64_t state_size() const { return kTotal + 2 * size_; }
   void begin(int64_t, A* state) const { std::fill_n(state, state_size(), A(0)); }
   void add(int64_t row, int64_t begin, int64_t end, A* state) const {
-    if (!edges_.number && in_one_tile<A, P>(heads_, g_.C, [&](const auto& tile) {
+    if (!edges_.number && in_one_tile<A, P>(g_.H, g_.C, [&](const auto& tile) {
           add_short(tile, row, begin, end, state);
         }))
       return;
