@@ -9,8 +9,8 @@ Forward, for every destination :math:`i` and head (omitted):
     \mathrm{heads\_out}_i = \sum_j z_{ij} p_{ij} x_j
 
 with :math:`\alpha^{src}_j = \langle a_{src}, x_j \rangle`,
-:math:`\alpha^{dst}_i = \langle a_{dst}, x_i \rangle`, the dropout scale :math:`z_{ij}` and a
-shift that is the score of one of the edges, at most 4 below the largest.
+:math:`\alpha^{dst}_i = \langle a_{dst}, x_i \rangle`, the dropout scale :math:`z_{ij}` and
+:math:`\mathrm{shift}_i = \max_j s_{ij}`.
 Backward, with the gradient :math:`g` of heads_out:
 
 .. math::

@@ -19,7 +19,10 @@ with the dropout scale :math:`d_{ij}`. Backward, with the gradient :math:`g` of 
     \mathrm{grad\_a} = \sum_{ij} \mathrm{grad\_score}_{ij} \, \mathrm{LeakyReLU}(z_{ij})
 
 One pass over the in-edges and one over the out-edges recompute the scores; no number per edge
-is kept. Sums of :math:`\mathrm{grad\_z}` need one addition per channel: with slope :math:`s`,
+is kept, but of each softmax a shift, the score of one edge, at most 4 below the largest, and the
+sum of :math:`\exp(s_{ij} - \mathrm{shift}_i)`.
+
+Sums of :math:`\mathrm{grad\_z}` need one addition per channel: with slope :math:`s`,
 :math:`\sum \mathrm{grad\_z} = a \odot (s \sum \mathrm{grad\_score} +
 (1 - s) \sum_{z > 0} \mathrm{grad\_score})`.
 """
