@@ -1,4 +1,4 @@
-"""What the fused backends share: the arguments of a structure, and when a kernel can serve."""
+"""What the fused backends share: arguments, autograd, and when a kernel can serve."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gatsparse import _native
+from gatsparse.graph import CSRGraph
 from gatsparse.ops.backend import transformed
 
 #: The last arguments of every operator: the structure and the options.
@@ -27,15 +28,77 @@ def wants_grad(*tensors: Tensor | None) -> bool:
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
-def split_heads(grad_out: Tensor, heads: int, channels: int, concat: bool) -> Tensor:
+def contiguous(*tensors: Tensor | None) -> list[Tensor | None]:
+    """The tensors as the kernels read them."""
+    return [None if t is None else t.contiguous() for t in tensors]
+
+
+def structure(graph: CSRGraph, save: bool) -> tuple[list[Tensor], list[Tensor]]:
+    """``csr`` and ``csr_t`` of a graph; the transpose only if a backward pass may read it."""
+    return list(graph.csr), list(graph.csr_t) if save else []
+
+
+def register_autograd(name: str) -> None:
+    """Makes the operator ``name_backward`` the backward pass of the operator ``name``.
+
+    Their schemas say what is what. The backward takes the gradient of the heads, then arguments
+    and results of the forward by their names, then :data:`STRUCTURE`; what it returns as
+    ``grad_x`` is the gradient of the argument ``x``. ``grad_bias`` is that of every head, and
+    ``grad_alpha_dst`` is padded. There are no second derivatives.
+    """
+    forward, backward = (
+        getattr(torch.ops.gatsparse, operator).default for operator in (name, f"{name}_backward")
+    )
+    arguments = [argument.name for argument in forward._schema.arguments]
+    results = [result.name for result in forward._schema.returns]
+    _grad_out, *taken = [argument.name for argument in backward._schema.arguments]
+    kept = taken[: taken.index("csr")]
+    given = [result.name.removeprefix("grad_") for result in backward._schema.returns]
+
+    def save(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
+        # Where an argument and a result share a name, the result is kept.
+        values = dict(zip((*arguments, *results), (*inputs, *output), strict=True))
+        csr, csr_t, *ctx.options, seed = inputs[arguments.index("csr") :]
+        ctx.concat = values["concat"]
+        ctx.set_materialize_grads(False)  # no zeros for what is only saved
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(*(values[name] for name in kept), seed, *csr, *csr_t)
+
+    def differentiate(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
+        tensors = ctx.saved_tensors  # once: each access unpacks them anew
+        (*values, seed), indices = tensors[: len(kept) + 1], tensors[len(kept) + 1 :]
+        csr, csr_t = indices[:3], indices[3:]
+        grads: dict[str, Any] = dict.fromkeys(arguments)
+        grads |= {"csr": [None] * len(csr), "csr_t": [None] * len(csr_t)}
+        if grad_out is not None:
+            heads, channels = values[0].shape[1:]
+            grad_heads = _split_heads(grad_out, heads, channels, ctx.concat)
+            computed = backward(grad_heads, *values, csr, csr_t, *ctx.options, seed)
+            needed = dict(zip(arguments, ctx.needs_input_grad, strict=True))
+            for name, grad in zip(given, computed, strict=True):
+                if needed[name]:
+                    grads[name] = _of_argument(name, grad, heads, ctx.concat)
+        return tuple(grads.values())
+
+    torch.library.register_autograd(forward, differentiate, setup_context=save, lib=_native.LIBRARY)
+    torch.library.register_autograd(backward, _no_second_derivatives, lib=_native.LIBRARY)
+
+
+def _split_heads(grad_out: Tensor, heads: int, channels: int, concat: bool) -> Tensor:
     """The gradient ``[N, H, C]`` of the heads, from that of ``[N, H * C]`` or of their mean."""
     if concat:
         return grad_out.reshape(-1, heads, channels).contiguous()
     return (grad_out / heads)[:, None, :].expand(-1, heads, -1).contiguous()
 
 
-def no_second_derivatives(ctx: Any, *grads: Tensor) -> NoReturn:
-    """The backward of a backward kernel."""
+def _of_argument(name: str, grad: Tensor, heads: int, concat: bool) -> Tensor:
+    """The gradient of an argument from that which a kernel gives."""
+    if name == "bias":
+        return grad.flatten() if concat else grad.sum(0)
+    return grad[:, :heads] if name == "alpha_dst" else grad
+
+
+def _no_second_derivatives(ctx: Any, *grads: Tensor) -> NoReturn:
     raise NotImplementedError(
         "backend='fused' computes no second derivatives: use backend='scatter' for them"
     )

@@ -49,9 +49,10 @@ from gatsparse.graph import CSRGraph
 from gatsparse.ops.gat.inputs import Inputs
 from gatsparse.ops.native import (
     STRUCTURE,
-    no_second_derivatives,
+    contiguous,
     padded_heads,
-    split_heads,
+    register_autograd,
+    structure,
     wants_grad,
 )
 from gatsparse.ops.options import Options
@@ -109,52 +110,7 @@ def _(*args: Any) -> tuple[Tensor, ...]:
     )
 
 
-def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
-    x, att_src, att_dst, alpha_dst, edge, loop, bias, concat, *rest = inputs
-    _save, _positive, csr, csr_t, *options, seed = rest
-    ctx.options, ctx.concat = options, concat
-    ctx.set_materialize_grads(False)  # no zeros for what is only saved
-    ctx.given = [t is not None for t in (att_dst, alpha_dst, edge, loop, bias)]
-    ctx.mark_non_differentiable(*output[1:])
-    ctx.save_for_backward(x, att_src, att_dst, edge, loop, *output[1:], seed, *csr, *csr_t)
-
-
-def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
-    tensors = ctx.saved_tensors  # once: each access unpacks them anew
-    *inputs_and_saved, seed = tensors[:13]
-    csr, csr_t = tensors[13:16], tensors[16:]
-    structure = [[None] * len(csr), [None] * len(csr_t)]
-    grads: list[Tensor | None] = [None] * 7
-    if grad_out is not None:
-        heads, channels = inputs_and_saved[0].shape[1:]
-        grad_x, grad_att_src, grad_att_dst, grad_alpha_dst, grad_bias, grad_edge, grad_loop = (
-            torch.ops.gatsparse.gat_backward(
-                split_heads(grad_out, heads, channels, ctx.concat),
-                *inputs_and_saved,
-                csr,
-                csr_t,
-                *ctx.options,
-                seed,
-            )
-        )
-        optional = (
-            grad_att_dst,
-            grad_alpha_dst[:, :heads],
-            grad_edge,
-            grad_loop,
-            grad_bias.flatten() if ctx.concat else grad_bias.sum(0),
-        )
-        given = zip(optional, ctx.given, strict=True)
-        grads = [grad_x, grad_att_src, *(grad if wanted else None for grad, wanted in given)]
-    return *grads, None, None, None, *structure, None, None, None, None
-
-
-torch.library.register_autograd(
-    "gatsparse::gat", _backward, setup_context=_setup_context, lib=_native.LIBRARY
-)
-torch.library.register_autograd(
-    "gatsparse::gat_backward", no_second_derivatives, lib=_native.LIBRARY
-)
+register_autograd("gat")
 
 
 def gat_attention(
@@ -171,12 +127,6 @@ def gat_attention(
     splits = att_dst is not None and edge is None and options.negative_slope >= 0
     positive = save and splits and positive_pays(graph, x.size(2))
     out, *_ = torch.ops.gatsparse.gat(
-        *(None if t is None else t.contiguous() for t in given),
-        concat,
-        save,
-        positive,
-        list(graph.csr),
-        list(graph.csr_t) if save else [],
-        *options,
+        *contiguous(*given), concat, save, positive, *structure(graph, save), *options
     )
     return out

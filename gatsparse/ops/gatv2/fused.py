@@ -39,9 +39,10 @@ from gatsparse.graph import CSRGraph
 from gatsparse.ops.gatv2.inputs import Inputs
 from gatsparse.ops.native import (
     STRUCTURE,
-    no_second_derivatives,
+    contiguous,
     padded_heads,
-    split_heads,
+    register_autograd,
+    structure,
     wants_grad,
 )
 from gatsparse.ops.options import Options
@@ -85,45 +86,7 @@ def _(*args: Any) -> tuple[Tensor, ...]:
     )
 
 
-def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
-    *tensors, bias, concat, _save, csr, csr_t, loops, slope, dropout, seed = inputs
-    ctx.options, ctx.concat = (loops, slope, dropout), concat
-    ctx.set_materialize_grads(False)  # no zeros for what is only saved
-    ctx.given = [t is not None for t in (*tensors, bias)]
-    ctx.mark_non_differentiable(*output[1:])
-    ctx.save_for_backward(*tensors, *output[1:], seed, *csr, *csr_t)
-
-
-def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
-    tensors = ctx.saved_tensors  # once: each access unpacks them anew
-    *inputs_and_saved, seed = tensors[:9]
-    csr, csr_t = tensors[9:12], tensors[12:]
-    structure = [[None] * len(csr), [None] * len(csr_t)]
-    grads: list[Tensor | None] = [None] * 6
-    if grad_out is not None:
-        heads, channels = inputs_and_saved[0].shape[1:]
-        grad_x_src, grad_x_dst, grad_att, grad_bias, grad_edge, grad_loop = (
-            torch.ops.gatsparse.gatv2_backward(
-                split_heads(grad_out, heads, channels, ctx.concat),
-                *inputs_and_saved,
-                csr,
-                csr_t,
-                *ctx.options,
-                seed,
-            )
-        )
-        grad_bias = grad_bias.flatten() if ctx.concat else grad_bias.sum(0)
-        every = (grad_x_src, grad_x_dst, grad_att, grad_edge, grad_loop, grad_bias)
-        grads = [grad if given else None for grad, given in zip(every, ctx.given, strict=True)]
-    return *grads, None, None, *structure, None, None, None, None
-
-
-torch.library.register_autograd(
-    "gatsparse::gatv2", _backward, setup_context=_setup_context, lib=_native.LIBRARY
-)
-torch.library.register_autograd(
-    "gatsparse::gatv2_backward", no_second_derivatives, lib=_native.LIBRARY
-)
+register_autograd("gatv2")
 
 
 def gatv2_attention(
@@ -133,11 +96,6 @@ def gatv2_attention(
     given = (*inputs, bias)
     save = wants_grad(*given)
     out, *_ = torch.ops.gatsparse.gatv2(
-        *(None if t is None else t.contiguous() for t in given),
-        concat,
-        save,
-        list(graph.csr),
-        list(graph.csr_t) if save else [],
-        *options,
+        *contiguous(*given), concat, save, *structure(graph, save), *options
     )
     return out

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
-from gatsparse.ops.native import unmet, wants_grad
+from gatsparse.ops.native import structure, unmet, wants_grad
 from gatsparse.ops.options import check_graph, check_tensor
 
 _native.LIBRARY.define("neighbor_sum(Tensor x, Tensor[] csr, Tensor[] csr_t) -> Tensor")
@@ -61,5 +61,4 @@ def neighbor_sum(x: Tensor, graph: CSRGraph) -> Tensor:
     if unmet(x):
         j, i = graph.edge_index()
         return x.new_zeros(graph.num_dst, x.size(1)).index_add(0, i, x[j])
-    csr_t = list(graph.csr_t) if wants_grad(x) else []
-    return torch.ops.gatsparse.neighbor_sum(x.contiguous(), list(graph.csr), csr_t)
+    return torch.ops.gatsparse.neighbor_sum(x.contiguous(), *structure(graph, wants_grad(x)))
