@@ -112,11 +112,8 @@ def gat_inputs(
     }
     if x_dst or (x_dst is None and num_src != num_dst):
         inputs["x_dst"] = normal(num_dst, heads, channels)
-    if edge:
-        inputs["edge"] = scale * normal(graph.edge_index.size(1), heads)
-        if loop:
-            inputs["loop"] = scale * normal(min(graph.size), heads)
-    return cast(inputs, dtype)
+    edges = _edge_inputs(graph, edge, loop, lambda rows: scale * normal(rows, heads))
+    return cast(inputs | edges, dtype)
 
 
 def gatv2_inputs(
@@ -140,11 +137,14 @@ def gatv2_inputs(
         "att": scale / channels**0.5 * normal(1, heads, channels),
         "bias": normal(heads * channels if concat else channels),
     }
-    if edge:
-        inputs["edge"] = normal(graph.edge_index.size(1), heads, channels)
-        if loop:
-            inputs["loop"] = normal(min(graph.size), heads, channels)
-    return cast(inputs, dtype)
+    edges = _edge_inputs(graph, edge, loop, lambda rows: normal(rows, heads, channels))
+    return cast(inputs | edges, dtype)
+
+
+def _edge_inputs(graph: Graph, edge: bool, loop: bool, table: Callable[[int], Tensor]) -> Inputs:
+    """``edge`` and ``loop`` where they are wanted, by a function of the number of rows."""
+    sizes = (("edge", edge, graph.edge_index.size(1)), ("loop", edge and loop, min(graph.size)))
+    return {name: table(rows) for name, wanted, rows in sizes if wanted}
 
 
 def _normal(seed: int) -> Callable[..., Tensor]:
