@@ -138,15 +138,8 @@ def edge_features(
         raise TypeError(f"edge_attr: expected a floating point tensor, got {edge_attr.dtype}")
     edge_attr = edge_attr[:, None] if edge_attr.dim() == 1 else edge_attr
     width = layer.lin_edge.in_channels
-    if (
-        edge_attr.dim() != 2
-        or edge_attr.size(0) != graph.num_edges
-        or width
-        not in (
-            -1,
-            edge_attr.size(1),
-        )
-    ):
+    fits = edge_attr.dim() == 2 and width in (-1, edge_attr.size(1))
+    if not fits or edge_attr.size(0) != graph.num_edges:
         raise ValueError(
             f"edge_attr: expected shape [{graph.num_edges}, {'D' if width == -1 else width}], "
             f"got {list(edge_attr.shape)}"
