@@ -1,4 +1,6 @@
-"""What our layers add to PyG's: the checks of a call, and when our operators can serve it."""
+"""What our layers add to PyG's: the constructor, the checks of a call, and when our operators
+can serve it.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +31,42 @@ _HOOKS = (
 _MESSAGE_PASSING = ("message", "aggregate", "update", "edge_update", "propagate", "edge_updater")
 
 
-def check_arguments(heads: int, out_channels: int, dropout: float, backend: Backend) -> None:
-    """Raises ValueError for constructor arguments that no layer can have."""
-    for name, value in (("out_channels", out_channels), ("heads", heads)):
-        if value < 1:
-            raise ValueError(f"{name}: expected >= 1, got {value}")
-    if not 0.0 <= dropout <= 1.0:
-        raise ValueError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
-    backends.check(backend)
+class AttentionConv:
+    """The constructor of our layers, in front of that of PyG's class, the next base."""
+
+    backend: Backend = "auto"
+
+    def __init__(
+        self,
+        in_channels: int | tuple[int, int],
+        out_channels: int,
+        heads: int = 1,
+        concat: bool = True,
+        negative_slope: float = 0.2,
+        dropout: float = 0.0,
+        add_self_loops: bool = True,
+        *args: Any,
+        backend: Backend = "auto",
+        **kwargs: Any,
+    ) -> None:
+        for name, value in (("out_channels", out_channels), ("heads", heads)):
+            if value < 1:
+                raise ValueError(f"{name}: expected >= 1, got {value}")
+        if not 0.0 <= dropout <= 1.0:
+            raise ValueError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
+        backends.check(backend)
+        super().__init__(
+            in_channels,  # pyright: ignore[reportCallIssue]
+            out_channels,
+            heads,
+            concat,
+            negative_slope,
+            dropout,
+            add_self_loops,
+            *args,
+            **kwargs,
+        )
+        self.backend = backend
 
 
 def unmet(

@@ -10,7 +10,7 @@ from torch_geometric.nn import Linear
 
 from gatsparse.graph import CSRGraph, as_graph
 from gatsparse.nn.attention_conv import (
-    check_arguments,
+    AttentionConv,
     check_x,
     edge_features,
     options,
@@ -18,10 +18,9 @@ from gatsparse.nn.attention_conv import (
     unmet,
 )
 from gatsparse.ops import gat_attention, gat_attention_weights
-from gatsparse.ops.backend import Backend
 
 
-class GATConv(torch_geometric.nn.GATConv):
+class GATConv(AttentionConv, torch_geometric.nn.GATConv):
     r"""The graph attentional operator of `"Graph Attention Networks"
     <https://arxiv.org/abs/1710.10903>`_, a drop-in for
     :class:`torch_geometric.nn.GATConv`.
@@ -65,35 +64,6 @@ class GATConv(torch_geometric.nn.GATConv):
     # PyG's inspector reads these types from the source of the class:
     # propagate_type: (x: OptPairTensor, alpha: Tensor)
     # edge_updater_type: (alpha: OptPairTensor, edge_attr: OptTensor)
-
-    backend: Backend = "auto"
-
-    def __init__(
-        self,
-        in_channels: int | tuple[int, int],
-        out_channels: int,
-        heads: int = 1,
-        concat: bool = True,
-        negative_slope: float = 0.2,
-        dropout: float = 0.0,
-        add_self_loops: bool = True,
-        *args: Any,
-        backend: Backend = "auto",
-        **kwargs: Any,
-    ) -> None:
-        check_arguments(heads, out_channels, dropout, backend)
-        super().__init__(
-            in_channels,
-            out_channels,
-            heads,
-            concat,
-            negative_slope,
-            dropout,
-            add_self_loops,
-            *args,
-            **kwargs,
-        )
-        self.backend = backend
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gatsparse.graph import CSRGraph, as_graph
 from gatsparse.nn.attention_conv import (
-    check_arguments,
+    AttentionConv,
     check_x,
     edge_features,
     options,
@@ -17,10 +17,9 @@ from gatsparse.nn.attention_conv import (
     unmet,
 )
 from gatsparse.ops import gatv2_attention, gatv2_attention_weights
-from gatsparse.ops.backend import Backend
 
 
-class GATv2Conv(torch_geometric.nn.GATv2Conv):
+class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
     r"""The GATv2 operator of `"How Attentive are Graph Attention Networks?"
     <https://arxiv.org/abs/2105.14491>`_, a drop-in for
     :class:`torch_geometric.nn.GATv2Conv`.
@@ -58,35 +57,6 @@ class GATv2Conv(torch_geometric.nn.GATv2Conv):
     # PyG's inspector reads these types from the source of the class:
     # propagate_type: (x: PairTensor, alpha: Tensor)
     # edge_updater_type: (x: PairTensor, edge_attr: OptTensor)
-
-    backend: Backend = "auto"
-
-    def __init__(
-        self,
-        in_channels: int | tuple[int, int],
-        out_channels: int,
-        heads: int = 1,
-        concat: bool = True,
-        negative_slope: float = 0.2,
-        dropout: float = 0.0,
-        add_self_loops: bool = True,
-        *args: Any,
-        backend: Backend = "auto",
-        **kwargs: Any,
-    ) -> None:
-        check_arguments(heads, out_channels, dropout, backend)
-        super().__init__(
-            in_channels,  # pyright: ignore[reportArgumentType]
-            out_channels,
-            heads,
-            concat,
-            negative_slope,
-            dropout,
-            add_self_loops,
-            *args,
-            **kwargs,
-        )
-        self.backend = backend
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
