@@ -1,8 +1,8 @@
 // What the variants of graph attention share: the visit of a row's edges, the softmax over them,
 // the weighted sum, and the first pass of the backward.
 //
-// Rows of x that fit the registers (in_one_tile) are visited edge by edge, and everything of an
-// edge stays there. The others, and those with edge features, are visited in blocks of edges: a
+// Rows of x that fit the registers (Whole) are visited edge by edge, and everything of an edge
+// stays there. The others, and those with edge features, are visited in blocks of edges: a
 // block's scores are computed first, then its exponentials, all heads at once, then the sums over
 // its rows, which stay in the cache.
 #pragma once
@@ -85,6 +85,18 @@ struct Attention {
   }
 };
 
+// for_each_group with the tiles of the rows of x: f(P, h0, heads, tiles). Rows that fit the
+// registers are whole where `whole` allows it.
+template <class A, class F>
+void for_each_group(const Attention& a, bool whole, const F& f) {
+  for_each_group(a.H, [&](auto P, int64_t h0, int64_t heads) {
+    const bool done = whole && in_one_tile<A, P>(a.H, a.C, [&](const auto& tile) {
+      f(P, h0, heads, Whole<std::decay_t<decltype(tile)>>{tile});
+    });
+    if (!done) f(P, h0, heads, Cut<A, P>{heads, a.C});
+  });
+}
+
 // The edges of a block: the node at the other end, the edge's place in csr, its number, and
 // the node at the other end of the edge that comes `ahead` edges later. The last id stands there
 // thrice more, for loops that take four edges at a time.
@@ -134,27 +146,31 @@ struct Edges {
     }
   }
 
-  // Calls visit(id, next id, slot) for each of them instead; the loop's slot is its number.
+  // Calls visit(id, slot, next id, next slot) for each of them instead, where `next` are those of
+  // the edge that comes `ahead` edges later; the loop's slot is its number.
   template <class Visit>
   GATSPARSE_INLINE void visit_each(int64_t row, int64_t begin, int64_t end,
                                    const Visit& visit) const {
-    if (rows.index.wide) visit_each(rows.index.as<int64_t>(), row, begin, end, visit);
-    else visit_each(rows.index.as<int32_t>(), row, begin, end, visit);
-    if (end == rows.ptr[row + 1] && row < num_loops) visit(row, row, num_edges + row);
+    if (rows.index.wide) visit_each<int64_t>(row, begin, end, visit);
+    else visit_each<int32_t>(row, begin, end, visit);
+    const int64_t loop = num_edges + row;
+    if (end == rows.ptr[row + 1] && row < num_loops) visit(row, loop, row, loop);
   }
 
  private:
   template <class index_t, class Visit>
-  GATSPARSE_INLINE void visit_each(const index_t* index, int64_t row, int64_t begin, int64_t end,
+  GATSPARSE_INLINE void visit_each(int64_t row, int64_t begin, int64_t end,
                                    const Visit& visit) const {
+    const index_t* ids = rows.index.as<index_t>();
+    const index_t* slots = slot ? slot->as<index_t>() : nullptr;
     const int64_t loop = num_loops > 0 ? row : -1, last = num_edges - 1, bound = num_others;
     const int64_t distance = ahead;
     for (int64_t t = begin; t < end; ++t) {
-      const int64_t other = index[t];
-      if (!flag->in_bounds(other, bound) || other == loop) continue;
-      const int64_t at = slot ? (*slot)[t] : t;
-      if (slot && !flag->in_bounds(at, num_edges)) continue;
-      visit(other, index[std::min(t + distance, last)], at);
+      const int64_t id = ids[t], later = std::min(t + distance, last);
+      if (!flag->in_bounds(id, bound) || id == loop) continue;
+      const int64_t at = slots ? slots[t] : t;
+      if (slots && !flag->in_bounds(at, num_edges)) continue;
+      visit(id, at, ids[later], slots ? slots[later] : later);
     }
   }
 
@@ -186,14 +202,32 @@ int64_t edges_ahead(int64_t row_length) {
   return std::clamp<int64_t>(32768 / (row_length * static_cast<int64_t>(sizeof(T))), 4, 64);
 }
 
+// What to subtract from scores: those of -inf have weight 0, whatever is to come.
+template <class Heads>
+GATSPARSE_INLINE Heads finite(const Heads& shift) {
+  using A = std::decay_t<decltype(shift[0])>;
+  return shift == -std::numeric_limits<A>::infinity() ? Heads{} : shift;
+}
+
+// What sums relative to one shift are multiplied by to be relative to a larger one.
+template <class A, int P>
+GATSPARSE_INLINE Vec<A, P> shrinking(const Vec<A, P>& from, const Vec<A, P>& to) {
+  // Where nothing but -inf came so far, there is nothing to shrink.
+  const Vec<A, P> one = A(1) - Vec<A, P>{};
+  return to > from && from > -std::numeric_limits<A>::infinity() ? exp_lanes<P>(from - to) : one;
+}
+
 // The heads [h0, h0 + heads) of the forward pass, row by row (see accumulate_rows).
-// score(i, block, scores, positive) computes the scores of a block's edges to row i and,
-// where asked, 1 for each positive one and 0 for the others.
-template <class T, int P, class Score>
+//
+// Rows in tiles that are not whole are visited in blocks: score(i, block, scores, positive)
+// computes the scores of a block's edges to row i and, where asked, 1 for each positive one and
+// 0 for the others. Of whole rows, score.of_row(tile, i) gives the weights of the edges to
+// row i one by one: (j, x_j, shrink) -> its weight, relative to its `shift`, and whether its
+// score is positive; before it raises the shift, it calls shrink(factor).
+template <class T, int P, class Score, class Tiles>
 class Forward {
   using A = acc_t<T>;
   using Heads = Vec<A, P>;  // one number per head
-  static constexpr A kInfinity = std::numeric_limits<A>::infinity(), kMargin = 4;
 
  public:
   struct Outputs {
@@ -208,9 +242,9 @@ class Forward {
   };
 
   Forward(const Attention& a, const Edges& edges, const T* x, int64_t h0, int64_t heads,
-          const Score& score, const Outputs& outputs)
+          const Tiles& tiles, const Score& score, const Outputs& outputs)
       : a_(a), edges_(edges), x_(x + h0 * a.C), stride_(a.H * a.C), h0_(h0), heads_(heads),
-        size_(heads * a.C), score_(score), o_(outputs) {}
+        size_(heads * a.C), tiles_(tiles), score_(score), o_(outputs) {}
 
   // The shift, the sum of weights, that of the positive scores, and whether there was an edge,
   // P numbers each; then the weighted sum, and that of the positive scores.
@@ -218,18 +252,19 @@ class Forward {
 
   // The first block of a row fills the rest.
   void begin(int64_t, A* state) const {
-    std::fill_n(state, P, -kInfinity);
+    if (Tiles::whole) return;
+    std::fill_n(state, P, -std::numeric_limits<A>::infinity());
     std::fill_n(state + P, kTotal - P, A(0));
   }
   void add(int64_t i, int64_t begin, int64_t end, A* state) const {
-    if (!edges_.number && in_one_tile<A, P>(a_.H, a_.C, [&](const auto& tile) {
-          if (Score::splits && o_.positive_out) add_short<Score::splits>(tile, i, begin, end, state);
-          else add_short<false>(tile, i, begin, end, state);
-        }))
-      return;
-    edges_.visit_blocks(
-        i, begin, end, [](int64_t) {},
-        [&](const Block& block, bool first) { visit(i, block, first, state); });
+    if constexpr (!Tiles::whole)
+      edges_.visit_blocks(
+          i, begin, end, [](int64_t) {},
+          [&](const Block& block, bool first) { visit(i, block, first, state); });
+    else if (Score::splits && o_.positive_out)
+      add_whole<Score::splits>(tiles_.tile, i, begin, end, state);
+    else
+      add_whole<false>(tiles_.tile, i, begin, end, state);
   }
 
   void merge(A* state, A* piece) const {
@@ -243,37 +278,34 @@ class Forward {
   }
 
   void finish(int64_t, int64_t i, A* state) const {
-    const A* shift = state;
-    const A* sum = state + P;
     const A* total = state + kTotal;
     const bool isolated = state[kVisited] == A(0);
     if (isolated) std::fill(state + kTotal, state + state_size(), A(0));
-    if (o_.shift) {
-      std::copy_n(shift, P, o_.shift + i * a_.Hp + h0_);
-      std::copy_n(sum, P, o_.weight_sum + i * a_.Hp + h0_);
-    }
-    const int64_t at = i * stride_ + h0_ * a_.C;
+    const Heads sum = load<A, P>(state + P);
     alignas(64) A norm[P];
-    for (int64_t h = 0; h < P; ++h) norm[h] = isolated ? A(0) : A(1) / sum[h];
-    const auto scaled = [&](const A* row, const A* offset, T* target) {
-      scale_row<P>(row, norm, offset, heads_, a_.C, target);
-    };
-    if (o_.concat) scaled(total, o_.bias ? o_.bias + h0_ * a_.C : nullptr, o_.out + at);
-    else add_mean(total, norm, o_.out + i * a_.C);
-    if (o_.heads_out) scaled(total, nullptr, o_.heads_out + at);
-    if (!o_.positive_out) return;
-    scaled(total + size_, nullptr, o_.positive_out + at);
-    for (int64_t h = 0; h < P; ++h)
-      o_.positive_weight[i * a_.Hp + h0_ + h] = state[2 * P + h] * norm[h];
+    store(norm, isolated ? Heads{} : A(1) / sum);
+    if (o_.shift) {
+      store(o_.shift + i * a_.Hp + h0_, load<A, P>(state));
+      store(o_.weight_sum + i * a_.Hp + h0_, sum);
+    }
+    if (o_.positive_out)
+      store(o_.positive_weight + i * a_.Hp + h0_, load<A, P>(state + 2 * P) * load<A, P>(norm));
+    const int64_t offset = h0_ * a_.C, at = i * stride_ + offset;
+    for_each_vector(tiles_, [&](const auto& tile, auto v) GATSPARSE_LAMBDA {
+      const Vec<A> factor = tile.template spread<v>(norm);
+      const Vec<A> value = factor * tile.read(total, v);
+      if (o_.concat)
+        tile.write(o_.out + at, v, o_.bias ? value + tile.read(o_.bias + offset, v) : value);
+      if (o_.heads_out) tile.write(o_.heads_out + at, v, value);
+      if (o_.positive_out)
+        tile.write(o_.positive_out + at, v, factor * tile.read(total + size_, v));
+    });
+    if (!o_.concat) add_mean(total, norm, o_.out + i * a_.C);
   }
 
  private:
   static constexpr int64_t kVisited = 3 * P, kTotal = whole_vectors<A>(4 * P);
 
-  // What to subtract from scores: those of -inf have weight 0, whatever is to come.
-  static GATSPARSE_INLINE Heads finite(const Heads& shift) {
-    return shift == -kInfinity ? Heads{} : shift;
-  }
   static GATSPARSE_INLINE Heads larger(const Heads& a, const Heads& b) { return a > b ? a : b; }
 
   void add_mean(const A* total, const A* norm, T* out) const {
@@ -285,74 +317,63 @@ class Forward {
     }
   }
 
-  // What sums relative to one number are multiplied by to be relative to a larger one.
-  static GATSPARSE_INLINE Heads shrinking(const Heads& from, const Heads& to) {
-    const Heads one = A(1) - Heads{};
-    // Where nothing but -inf came so far, there is nothing to shrink.
-    return to > from && from > -kInfinity ? exp_lanes<P>(from - to) : one;
-  }
-
-  // Makes the state's sums relative to another number, never a smaller one.
+  // Makes the state's sums relative to another shift, never a smaller one.
   void raise(A* state, const Heads& to) const {
-    const Heads factor = shrinking(load<A, P>(state), to);
+    const Heads factor = shrinking<A, P>(load<A, P>(state), to);
     alignas(64) A shrink[P];
     store(shrink, factor);
     if (std::all_of(shrink, shrink + P, [](A number) { return number == A(1); })) return;
     for (int k = 1; k < 3; ++k) store(state + k * P, load<A, P>(state + k * P) * factor);
     for (A* total = state + kTotal; total < state + state_size(); total += size_)
-      scale_row<P, A, A, A>(total, shrink, nullptr, heads_, a_.C, total);
+      for_each_vector(tiles_, [&](const auto& tile, auto v) GATSPARSE_LAMBDA {
+        tile.write(total, v, tile.template spread<v>(shrink) * tile.read(total, v));
+      });
   }
 
-  // The same for rows that fit the registers. Weights are relative to the largest score where it
-  // is cheap to know; else to that of one edge, until another's is larger by kMargin: so little
-  // that the difference of scores near the largest is rounded by 2^-23 at most.
   template <bool positive, class Tile>
-  GATSPARSE_INLINE void add_short(const Tile& tile, int64_t i, int64_t begin, int64_t end,
+  GATSPARSE_INLINE void add_whole(const Tile& tile, int64_t i, int64_t begin, int64_t end,
                                   A* state) const {
     constexpr int vectors = Tile::vectors;
-    const auto score = score_.of_row(tile, i);
     const int64_t stride = tile.length();
-    Heads shift = score.largest(edges_, i, begin, end), limit = shift + kMargin;
-    Heads finite_shift = finite(shift), sum{}, positive_sum{};
+    auto row_score = score_.of_row(tile, i);
+    Heads sum{}, positive_sum{};
     Vec<A> total[vectors] = {}, positive_total[vectors] = {};
+    const auto shrink = [&](const Heads& factor) GATSPARSE_LAMBDA {
+      sum *= factor;
+      if constexpr (positive) positive_sum *= factor;
+      unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
+        const Vec<A> factor_v = tile.template spread<v, P>(factor);
+        total[v] *= factor_v;
+        if constexpr (positive) positive_total[v] *= factor_v;
+      });
+    };
     bool visited = false;
     const bool drops = a_.dropout.active();
-    edges_.visit_each(i, begin, end, [&](int64_t j, int64_t next, int64_t at) GATSPARSE_LAMBDA {
+    const auto visit = [&](int64_t j, int64_t at, int64_t next, int64_t) GATSPARSE_LAMBDA {
       tile.prefetch(x_, stride, next);
+      row_score.prefetch(next);
       const T* row = x_ + j * stride;
-      const Heads s = score(j, row);
-      if (any_greater<A, P>(s, limit)) {
-        const Heads raised = s > limit ? s : shift;
-        if (visited) {
-          const Heads factor = shrinking(shift, raised);
-          sum *= factor;
-          positive_sum *= factor;
-          unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
-            total[v] *= tile.template spread<v, P>(factor);
-            if constexpr (positive) positive_total[v] *= tile.template spread<v, P>(factor);
-          });
-        }
-        shift = raised;
-        limit = raised + kMargin;
-        finite_shift = finite(raised);
-      }
+      const auto edge = row_score(j, row, shrink);
       visited = true;
-      Heads w = exp_lanes<P>(s - finite_shift);
+      Heads w = edge.weight;
       sum += w;
-      if constexpr (positive) positive_sum += s > A(0) ? w : Heads{};
+      if constexpr (positive) positive_sum += edge.positive ? w : Heads{};
       if (drops) w *= a_.dropout.template scale<A, P>(at, 0);
-      const Heads w_positive = s > A(0) ? w : Heads{};
       unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
-        const Vec<A> x = tile.read(row, v);
-        total[v] += tile.template spread<v, P>(w) * x;
-        if constexpr (positive) positive_total[v] += tile.template spread<v, P>(w_positive) * x;
+        total[v] += tile.template spread<v, P>(w) * tile.read(row, v);
       });
-    });
-    if (!visited) return;
-    store(state, shift);
+      if constexpr (positive) {
+        const Heads positive_w = edge.positive ? w : Heads{};
+        unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
+          positive_total[v] += tile.template spread<v, P>(positive_w) * tile.read(row, v);
+        });
+      }
+    };
+    edges_.visit_each(i, begin, end, visit);
+    store(state, row_score.shift);
     store(state + P, sum);
-    if constexpr (positive) store(state + 2 * P, positive_sum);
-    state[kVisited] = A(1);
+    store(state + 2 * P, positive_sum);
+    state[kVisited] = visited ? A(1) : A(0);
     unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
       tile.write(state + kTotal, v, total[v]);
       if constexpr (positive) tile.write(state + kTotal + size_, v, positive_total[v]);
@@ -392,6 +413,7 @@ class Forward {
   const Edges& edges_;
   const T* x_;
   int64_t stride_, h0_, heads_, size_;
+  Tiles tiles_;
   const Score& score_;
   const Outputs& o_;
 };
@@ -426,25 +448,36 @@ void for_each_node_chunk(int64_t num_nodes, const F& f) {
   });
 }
 
-// product[h] = <x[h], y[h]> for the heads of one row, and 0 beyond them.
+// <x[h], y[h]> for the heads of one row, and 0 beyond them.
+template <int P, class Tile, class T, class Y>
+GATSPARSE_INLINE auto row_products(const Whole<Tile>& tiles, const T* x, const Y* y) {
+  using A = acc_t<T>;
+  Vec<A> x_v[Tile::vectors], y_v[Tile::vectors];
+  unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
+    x_v[v] = tiles.tile.read(x, v);
+    y_v[v] = tiles.tile.read(y, v);
+  });
+  return tile_products<P, Tile, A>(x_v, y_v);
+}
 template <int P, class A, class T>
-GATSPARSE_INLINE void row_products(const T* x, const T* y, int64_t heads, int64_t C, A* product) {
+GATSPARSE_INLINE Vec<A, P> row_products(const Cut<A, P>& tiles, const T* x, const T* y) {
   const int64_t id[4] = {};
-  alignas(64) A numbers[4 * P] = {};
-  inner_products<P>(x, 0, id, 1, y, heads, C, numbers);
-  std::copy_n(numbers, P, product);
+  alignas(64) A product[4 * P] = {};
+  inner_products<P>(x, 0, id, 1, y, tiles.heads, tiles.C, product);
+  return load<A, P>(product);
 }
 
 // What the backward needs of a destination, Hp numbers each, side by side.
 enum Term { kShift, kInverseSum, kD, kNumTerms };
 
 // The first pass of the backward: terms [N_dst, num_terms, Hp] with D = <grad_out, heads_out>,
-// and the sums of grad_out over all nodes, [H, C]. more(P, i, h0, heads, terms) adds what a
+// and the sums of grad_out over all nodes, [H, C]. more(P, tiles, i, h0, terms) adds what a
 // variant has for the heads of a destination.
 template <class T, class More>
-void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor& heads_out,
-                       const Tensor& shift, const Tensor& weight_sum, int64_t num_terms,
-                       acc_t<T>* terms, acc_t<T>* grad_bias, const More& more) {
+void destination_terms(const Attention& a, bool whole, const Tensor& grad_out,
+                       const Tensor& heads_out, const Tensor& shift, const Tensor& weight_sum,
+                       int64_t num_terms, acc_t<T>* terms, acc_t<T>* grad_bias,
+                       const More& more) {
   using A = acc_t<T>;
   const int64_t C = a.C, HC = a.H * C;
   for (const Tensor* rows : {&grad_out, &heads_out})
@@ -456,21 +489,18 @@ void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor&
   const A* reference = shift.const_data_ptr<A>();
   const A* sum = weight_sum.const_data_ptr<A>();
   ChunkSums<A> bias_sums(num_node_chunks(a.num_dst), HC);
-  for_each_group(a.H, [&](auto P, int64_t h0, int64_t heads) {
+  for_each_group<A>(a, whole, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
     for_each_node_chunk(a.num_dst, [&](int64_t chunk, int64_t first, int64_t last) {
       A* bias_sum = bias_sums.at(chunk) + h0 * C;
       std::vector<A> short_sum(heads * C);
       for (int64_t i = first; i < last; ++i) {
         A* target = terms + i * num_terms * a.Hp + h0;
-        const int64_t at = i * a.Hp + h0;
-        for (int64_t h = 0; h < P; ++h) {
-          target[kShift * a.Hp + h] = reference[at + h];
-          target[kInverseSum * a.Hp + h] = A(1) / sum[at + h];
-        }
-        const T* row = g + i * HC + h0 * C;
-        row_products<P>(row, out + i * HC + h0 * C, heads, C, target + kD * a.Hp);
-        more(P, i, h0, heads, target);
-        for (int64_t k = 0; k < heads * C; ++k) short_sum[k] += row[k];
+        const int64_t at = i * a.Hp + h0, row = i * HC + h0 * C;
+        store(target + kShift * a.Hp, load<A, P>(reference + at));
+        store(target + kInverseSum * a.Hp, A(1) / load<A, P>(sum + at));
+        store(target + kD * a.Hp, row_products<P>(tiles, g + row, out + row));
+        more(P, tiles, i, h0, target);
+        for (int64_t k = 0; k < heads * C; ++k) short_sum[k] += g[row + k];
         if (i + 1 < last && (i + 1) % kShortSum > 0) continue;
         for (int64_t k = 0; k < heads * C; ++k) bias_sum[k] += std::exchange(short_sum[k], A(0));
       }

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -54,6 +55,51 @@ inline Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
     throw std::runtime_error("can't allocate memory: a tensor of shape [" + shape + "]");
   }
 }
+
+// Uninitialised numbers for the time of one call. Large ones lie on huge pages of their own:
+// what the allocator hands out again may lie on small pages, where each row that is gathered
+// costs a translation.
+template <class A>
+class Scratch {
+ public:
+  explicit Scratch(int64_t size) {
+    const size_t bytes = static_cast<size_t>(size) * sizeof(A);
+#ifdef MADV_HUGEPAGE
+    constexpr size_t kHugePage = size_t{2} << 20;
+    if (bytes >= 2 * kHugePage) {
+      mapped_ = bytes + kHugePage;
+      memory_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (memory_ == MAP_FAILED)
+        throw std::runtime_error("can't allocate memory: " + std::to_string(bytes) + " bytes");
+      const uintptr_t first = (reinterpret_cast<uintptr_t>(memory_) + kHugePage - 1) / kHugePage;
+      numbers_ = reinterpret_cast<A*>(first * kHugePage);
+      madvise(numbers_, bytes, MADV_HUGEPAGE);  // only a wish
+      return;
+    }
+#endif
+    memory_ = ::operator new(bytes, kAlignment);
+    numbers_ = static_cast<A*>(memory_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+#ifdef MADV_HUGEPAGE
+    if (mapped_ > 0) {
+      munmap(memory_, mapped_);
+      return;
+    }
+#endif
+    ::operator delete(memory_, kAlignment);
+  }
+  A* data() const { return numbers_; }
+
+ private:
+  static constexpr std::align_val_t kAlignment{64};
+
+  void* memory_;
+  size_t mapped_ = 0;
+  A* numbers_;
+};
 
 inline void check_tensor(const Tensor& tensor, const char* name, ScalarType dtype,
                          const std::vector<int64_t>& sizes) {

@@ -6,17 +6,21 @@
 
 namespace gatsparse {
 
-// Calls f(k) for k in 0 .. n-1, in parallel; a thread that is done takes the next.
+// Calls f(k) for k in 0 .. n-1, in parallel; a thread that is done takes the next few, which lie
+// together in memory.
 template <class F>
 void parallel_each(int64_t n, const F& f) {
+  constexpr int64_t kTurns = 16;
   const int64_t workers = std::min<int64_t>(n, torch::stable::get_num_threads());
   if (workers <= 1) {
     for (int64_t k = 0; k < n; ++k) f(k);
     return;
   }
+  const int64_t few = std::max<int64_t>(1, n / (kTurns * workers));
   std::atomic<int64_t> next{0};
   torch::stable::parallel_for(0, workers, 1, [&](int64_t, int64_t) {
-    for (int64_t k; (k = next.fetch_add(1, std::memory_order_relaxed)) < n;) f(k);
+    for (int64_t begin; (begin = next.fetch_add(few, std::memory_order_relaxed)) < n;)
+      for (int64_t k = begin; k < std::min(begin + few, n); ++k) f(k);
   });
 }
 
@@ -100,7 +104,7 @@ class States {
 // of a hub, and runs of entries that are short enough to be summed in a row without losing
 // digits.
 template <class A, class Kernel>
-void accumulate_rows(const Rows& rows, int64_t size, Kernel& kernel) {
+void accumulate_rows(const Rows& rows, int64_t size, const Kernel& kernel) {
   constexpr int64_t kRun = 64;
   const auto add = [&](int64_t row, int64_t begin, int64_t end, A* state, A* run) {
     kernel.begin(row, state);

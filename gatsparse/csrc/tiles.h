@@ -21,6 +21,16 @@ GATSPARSE_INLINE void prefetch(const T* table, int64_t stride, int64_t id) {
     __builtin_prefetch(reinterpret_cast<const void*>(row + line));
 }
 
+// Asks for what comes some rows after this one of a table that is read from row to row: chunks of
+// rows are too short for the processor to notice by itself.
+template <class T>
+GATSPARSE_INLINE void prefetch_stream(const T* row, int64_t length) {
+  constexpr uintptr_t kAhead = 8192;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(row) + kAhead;
+  for (uintptr_t at = begin; at < begin + static_cast<uintptr_t>(length) * sizeof(T); at += 64)
+    __builtin_prefetch(reinterpret_cast<const void*>(at));
+}
+
 // `heads` heads of `channels` channels each in `vectors` vectors; with one head, the last
 // vector may be filled in part.
 template <class A, int heads_, int vectors_, bool partial_>
@@ -84,17 +94,17 @@ struct Tile {
   }
 };
 
-// Calls f(tile) and returns true if a row of all heads, P at most, fits one tile.
+// Calls f(tile) and returns true if a row of all heads fits one tile of P heads.
 template <class A, int P, class F>
-GATSPARSE_INLINE bool in_one_tile(int64_t heads, int64_t C, const F& f) {
+bool in_one_tile(int64_t heads, int64_t C, const F& f) {
   constexpr int W = kLanes<A>;
-  if (heads > P) return false;
+  if (heads != P) return false;
   bool done = false;
   const auto several_heads = [&](auto vectors, auto channels) {
     constexpr int together = decltype(vectors)::value * W / decltype(channels)::value;
-    if constexpr (together > 1 && together <= std::min(P, W) && 2 * together > P)
-      if (!done && heads == together && C == channels) {
-        f(Tile<A, together, decltype(vectors)::value, false>{0, 0, true, W});
+    if constexpr (together == P && P <= W)
+      if (!done && C == channels) {
+        f(Tile<A, P, decltype(vectors)::value, false>{0, 0, true, W});
         done = true;
       }
   };
@@ -145,6 +155,26 @@ GATSPARSE_INLINE void for_each_tile(int64_t heads, int64_t C, const F& f) {
   }
 }
 
+// Rows that fit the registers: all of their heads are one tile.
+template <class Tile>
+struct Whole {
+  static constexpr bool whole = true;
+  Tile tile;
+
+  template <class F>
+  GATSPARSE_INLINE void each(const F& f) const { f(tile); }
+};
+
+// `heads` heads, at most P, of rows of any shape.
+template <class A, int P>
+struct Cut {
+  static constexpr bool whole = false;
+  int64_t heads, C;
+
+  template <class F>
+  GATSPARSE_INLINE void each(const F& f) const { for_each_tile<A, P>(heads, C, f); }
+};
+
 // total[h, c] += sum over b of weight[b, h] * table[id[b], h, c]; total is taken as 0 at first.
 // Rows next[b] come soon.
 template <int P, class A, class T>
@@ -166,16 +196,11 @@ GATSPARSE_INLINE void add_weighted_rows(const T* table, int64_t stride, const in
   });
 }
 
-// target[h, c] = factor[h] * row[h, c] + offset[h, c]; without offset, 0.
-template <int P, class A, class R, class T>
-GATSPARSE_INLINE void scale_row(const R* row, const A* factor, const A* offset, int64_t heads,
-                                int64_t C, T* target) {
-  for_each_tile<A, P>(heads, C, [&](auto tile) {
-    unroll<decltype(tile)::vectors>([&](auto v) {
-      Vec<A> value = tile.template spread<v>(factor) * tile.read(row, v);
-      if (offset) value += tile.read(offset, v);
-      tile.write(target, v, value);
-    });
+// f(tile, v) for every vector of every tile.
+template <class Tiles, class F>
+GATSPARSE_INLINE void for_each_vector(const Tiles& tiles, const F& f) {
+  tiles.each([&](const auto& tile) GATSPARSE_LAMBDA {
+    unroll<std::decay_t<decltype(tile)>::vectors>([&](auto v) GATSPARSE_LAMBDA { f(tile, v); });
   });
 }
 

@@ -295,10 +295,11 @@ def test_error_budget(variant, name, scale, dtype, edge):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("scale", [1.0, 15.0])
 @pytest.mark.parametrize("shape", SHORT_ROWS)
 @every_variant
-def test_error_budget_of_rows_that_fit_the_registers(variant, shape, dtype):
-    check_error_budget(variant, ZOO["random"], 1.0, dtype, edge=False, shape=shape)
+def test_error_budget_of_rows_that_fit_the_registers(variant, shape, scale, dtype):
+    check_error_budget(variant, ZOO["random"], scale, dtype, edge=False, shape=shape)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

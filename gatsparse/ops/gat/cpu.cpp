@@ -1,8 +1,70 @@
 // The GAT operator on CPU. The formulas stand in fused.py; the names are the same.
+#include <cmath>
+
 #include "attention.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
+
+// Weights without an exponential per edge: for a slope s of at most 1,
+//   LeakyReLU(alpha_src + alpha_dst) = max(alpha_src + alpha_dst, s * (alpha_src + alpha_dst)),
+// so the weight of an edge relative to shift = LeakyReLU(alpha_dst) is the larger of the products
+// of two factors of its ends,
+//   above: exp(alpha_src) and exp(alpha_dst - shift),
+//   below: exp(s * alpha_src) and exp(s * alpha_dst - shift),
+// and its score is positive where the first is larger. All weights lie between
+// exp(-|alpha_src|) and exp(|alpha_src|): within kModerate, they and their sums stay far from the
+// ends of float32.
+template <class A, int P>
+struct Factors {
+  using Heads = Vec<A, P>;
+  Heads above, below;
+
+  static GATSPARSE_INLINE Factors of_src(const Heads& alpha, A slope) {
+    return {exp_lanes<P>(alpha), exp_lanes<P>(slope * alpha)};
+  }
+  static GATSPARSE_INLINE Factors of_dst(const Heads& alpha, A slope) {
+    const Heads one = A(1) - Heads{};
+    const Heads smaller = exp_lanes<P>((slope - A(1)) * (alpha > A(0) ? alpha : -alpha));
+    return {alpha > A(0) ? one : smaller, alpha > A(0) ? smaller : one};
+  }
+  static GATSPARSE_INLINE Factors read(const A* row) {
+    return {load<A, P>(row), load<A, P>(row + P)};
+  }
+  GATSPARSE_INLINE void write(A* row) const {
+    store(row, above);
+    store(row + P, below);
+  }
+};
+
+template <class A, int P>
+struct EdgeWeight {
+  using Heads = Vec<A, P>;
+  decltype(Heads{} > Heads{}) positive;
+  Heads weight;
+
+  GATSPARSE_INLINE EdgeWeight(const Factors<A, P>& src, const Factors<A, P>& dst) {
+    const Heads above = src.above * dst.above, below = src.below * dst.below;
+    positive = above > below;
+    weight = positive ? above : below;
+  }
+};
+
+constexpr double kModerate = 60;
+
+// Whether all numbers are at most `bound` in size; NaN is not.
+template <class A>
+bool all_within(const A* number, int64_t n, A bound) {
+  constexpr int64_t kGrain = 1 << 14;
+  std::atomic<bool> all{true};
+  parallel_each((n + kGrain - 1) / kGrain, [&](int64_t chunk) {
+    int64_t others = 0;
+    for (int64_t k = chunk * kGrain; k < std::min((chunk + 1) * kGrain, n); ++k)
+      others += !(std::abs(number[k]) <= bound);
+    if (others > 0) all.store(false, std::memory_order_relaxed);
+  });
+  return all.load();
+}
 
 template <class T>
 struct Gat : Attention {
@@ -33,27 +95,46 @@ struct Gat : Attention {
 
   // What the numbers of an edge are asked for.
   const Index* number() const { return edge ? &csr.perm : nullptr; }
+
+  // Whether the weights of edges may be products of Factors: for some alpha, and for these.
+  bool factorizes() const { return !edge && slope >= A(0) && slope <= A(1); }
+  bool factorizes(const A* alpha_src, const A* alpha_dst) const {
+    return factorizes() && all_within(alpha_src, num_src * Hp, A(kModerate)) &&
+           all_within(alpha_dst, num_dst * Hp, std::numeric_limits<A>::max());
+  }
 };
 
-// alpha_src[n, h] = <x[n, h], att_src[h]>, for all heads, and the same for att_dst if given.
+// alpha_src[n, h] = <x[n, h], att_src[h]>, for all heads, and the same for att_dst if given; of
+// whole rows the factors of the sources [N_src, 2, P], too, if wanted.
 template <class T>
-void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst) {
+void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst, acc_t<T>* factors) {
   using A = acc_t<T>;
-  for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
+  const int64_t HC = g.H * g.C;
+  for_each_group<A>(g, true, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
     for_each_node_chunk(g.num_src, [&](int64_t, int64_t first, int64_t last) {
-      alignas(64) A product[(kBlock + 3) * P];
-      int64_t id[kBlock + 3];
-      for (int64_t n = first; n < last; n += kBlock) {
-        const int64_t size = std::min(kBlock, last - n);
-        for (int64_t b = 0; b < size + 3; ++b) id[b] = n + std::min(b, size - 1);
-        const auto write = [&](const A* att, A* alpha) {
-          inner_products<P>(g.x + h0 * g.C, g.H * g.C, id, size, att + h0 * g.C, heads, g.C,
-                            product);
-          for (int64_t b = 0; b < size; ++b)
-            store(alpha + (n + b) * g.Hp + h0, load<A, P>(product + b * P));
-        };
-        write(g.att_src, alpha_src);
-        if (g.att_dst) write(g.att_dst, alpha_dst);
+      if constexpr (std::decay_t<decltype(tiles)>::whole) {
+        for (int64_t n = first; n < last; ++n) {
+          const T* row = g.x + n * HC;
+          prefetch_stream(row, HC);
+          const Vec<A, P> alpha = row_products<P>(tiles, row, g.att_src);
+          store(alpha_src + n * P, alpha);
+          if (g.att_dst) store(alpha_dst + n * P, row_products<P>(tiles, row, g.att_dst));
+          if (factors) Factors<A, P>::of_src(alpha, g.slope).write(factors + n * 2 * P);
+        }
+      } else {
+        alignas(64) A product[(kBlock + 3) * P];
+        int64_t id[kBlock + 3];
+        for (int64_t n = first; n < last; n += kBlock) {
+          const int64_t size = std::min(kBlock, last - n);
+          for (int64_t b = 0; b < size + 3; ++b) id[b] = n + std::min(b, size - 1);
+          const auto write = [&](const A* att, A* alpha) {
+            inner_products<P>(g.x + h0 * g.C, HC, id, size, att + h0 * g.C, heads, g.C, product);
+            for (int64_t b = 0; b < size; ++b)
+              store(alpha + (n + b) * g.Hp + h0, load<A, P>(product + b * P));
+          };
+          write(g.att_src, alpha_src);
+          if (g.att_dst) write(g.att_dst, alpha_dst);
+        }
       }
     });
   });
@@ -79,31 +160,6 @@ struct Score {
     }
     return score;
   }
-  // Those of the edges to row i, one at a time, where a row is one tile: Hp is P.
-  struct OfRow {
-    const A* alpha_src;
-    Vec<A, P> alpha_i;
-    A slope;
-
-    GATSPARSE_INLINE Vec<A, P> operator()(int64_t j, const void*) const {
-      const Vec<A, P> s = alpha_i + load<A, P>(alpha_src + j * P);
-      return s > A(0) ? s : slope * s;
-    }
-    GATSPARSE_INLINE Vec<A, P> largest(const Edges& edges, int64_t i, int64_t begin,
-                                       int64_t end) const {
-      Vec<A, P> largest = Vec<A, P>{} - std::numeric_limits<A>::infinity();
-      edges.visit_each(i, begin, end, [&](int64_t j, int64_t next, int64_t) GATSPARSE_LAMBDA {
-        prefetch<P * sizeof(A)>(alpha_src, P, next);
-        const Vec<A, P> s = (*this)(j, nullptr);
-        largest = s > largest ? s : largest;
-      });
-      return largest;
-    }
-  };
-  template <class Tile>
-  GATSPARSE_INLINE OfRow of_row(const Tile&, int64_t i) const {
-    return {alpha_src, load<A, P>(alpha_dst + i * P), slope};
-  }
   GATSPARSE_INLINE void operator()(int64_t i, const Block& block, A* score, A* positive) const {
     const Vec<A, P> alpha_i = load<A, P>(alpha_dst + i * Hp), zero{}, one = A(1) - zero;
     for (int64_t b = 0; b < block.size; ++b) {
@@ -115,13 +171,42 @@ struct Score {
   }
 };
 
+// The weights of edges from the factors of every source, [N_src, 2, P], and alpha_dst.
+template <class A, int P>
+struct FactorScore {
+  static constexpr bool splits = true;
+
+  const A* factors;
+  const A* alpha_dst;
+  A slope;
+
+  struct OfRow {
+    const A* factors;
+    Factors<A, P> of_i;
+    Vec<A, P> shift;
+
+    GATSPARSE_INLINE void prefetch(int64_t next) const {
+      gatsparse::GATSPARSE_ISA::prefetch<2 * P * sizeof(A)>(factors, 2 * P, next);
+    }
+    template <class Shrink>
+    GATSPARSE_INLINE EdgeWeight<A, P> operator()(int64_t j, const void*, const Shrink&) const {
+      return {Factors<A, P>::read(factors + j * 2 * P), of_i};
+    }
+  };
+  template <class Tile>
+  GATSPARSE_INLINE OfRow of_row(const Tile&, int64_t i) const {
+    const Vec<A, P> alpha = load<A, P>(alpha_dst + i * P);
+    return {factors, Factors<A, P>::of_dst(alpha, slope), alpha > A(0) ? alpha : slope * alpha};
+  }
+};
+
 using Eight = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
 using Seven = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
 
 template <class T>
 Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
-                const std::optional<Tensor>& bias, bool concat, bool save, bool positive,
-                ScalarType dtype) {
+              const std::optional<Tensor>& bias, bool concat, bool save, bool positive,
+              ScalarType dtype) {
   using A = acc_t<T>;
   const auto wanted = [](bool yes, int64_t size) { return yes ? size : 0; };
   Tensor out = empty({g.num_dst, concat ? g.H * g.C : g.C}, dtype);
@@ -136,7 +221,8 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
 
   A* src_terms = alpha_src.mutable_data_ptr<A>();
   A* dst_terms = alpha_dst.mutable_data_ptr<A>();
-  node_terms(g, src_terms, dst_terms);
+  const Scratch<A> factors(g.factorizes() ? g.num_src * 2 * g.Hp : 0);
+  node_terms(g, src_terms, dst_terms, g.factorizes() ? factors.data() : nullptr);
   if (!g.att_dst) {
     std::fill_n(dst_terms, g.num_dst * g.Hp, A(0));
     if (alpha_dst_) {
@@ -151,27 +237,37 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
   const Rows rows(g.num_dst, g.csr.ptr);
   const Edges edges{g.csr, nullptr, g.number(), g.num_src, g.csr.num_entries, g.num_loops,
                     edges_ahead<T>(g.H * g.C), &flag};
-  for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
-    const Score<A, P> score{src_terms + h0, dst_terms + h0, g.edge, g.Hp, h0, heads, g.slope};
-    const typename Forward<T, P, Score<A, P>>::Outputs outputs{
-        out.mutable_data_ptr<T>(),
-        bias ? bias->template const_data_ptr<A>() : nullptr,
-        concat,
-        save ? heads_out.mutable_data_ptr<T>() : nullptr,
-        save ? shift.mutable_data_ptr<A>() : nullptr,
-        save ? weight_sum.mutable_data_ptr<A>() : nullptr,
-        positive ? positive_out.mutable_data_ptr<T>() : nullptr,
-        positive ? positive_weight.mutable_data_ptr<A>() : nullptr};
-    Forward<T, P, Score<A, P>> kernel(g, edges, g.x, h0, heads, score, outputs);
-    accumulate_rows<A>(rows, kernel.state_size(), kernel);
+  const bool whole = g.factorizes(src_terms, dst_terms);
+  for_each_group<A>(g, whole, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
+    using Tiles = std::decay_t<decltype(tiles)>;
+    const auto accumulate = [&](const auto& score) {
+      using Kernel = Forward<T, P, std::decay_t<decltype(score)>, Tiles>;
+      const typename Kernel::Outputs outputs{
+          out.mutable_data_ptr<T>(),
+          bias ? bias->template const_data_ptr<A>() : nullptr,
+          concat,
+          save ? heads_out.mutable_data_ptr<T>() : nullptr,
+          save ? shift.mutable_data_ptr<A>() : nullptr,
+          save ? weight_sum.mutable_data_ptr<A>() : nullptr,
+          positive ? positive_out.mutable_data_ptr<T>() : nullptr,
+          positive ? positive_weight.mutable_data_ptr<A>() : nullptr};
+      const Kernel kernel(g, edges, g.x, h0, heads, tiles, score, outputs);
+      accumulate_rows<A>(rows, kernel.state_size(), kernel);
+    };
+    if constexpr (Tiles::whole)
+      accumulate(FactorScore<A, P>{factors.data(), dst_terms, g.slope});
+    else
+      accumulate(Score<A, P>{src_terms + h0, dst_terms + h0, g.edge, g.Hp, h0, heads, g.slope});
   });
   flag.check("col: index out of range");
   return {out,       heads_out,  alpha_src,    alpha_dst,
           shift, weight_sum, positive_out, positive_weight};
 }
 
-// The terms of a destination in the backward.
+// The terms of a destination in the backward; of whole rows its factors, divided by its sum of
+// weights, stand in the place of the first two.
 constexpr int64_t kAlphaDst = kNumTerms, kTerms = kNumTerms + 1;
+static_assert(kShift == 0 && kInverseSum == 1);
 
 // What the passes of the backward hand on to each other.
 template <class T>
@@ -199,31 +295,35 @@ struct Gradients {
 };
 
 // The out-edges of every source: grad_x and the gradients of alpha_src and att_src.
-template <class T, int P>
+template <class T, int P, class Tiles>
 class BySource {
   using A = acc_t<T>;
 
  public:
-  BySource(const Gat<T>& g, const Edges& edges, const Gradients<T>& grads, const Score<A, P>& score,
-           int64_t h0, int64_t heads)
-      : g_(g), edges_(edges), grads_(grads), score_(score), h0_(h0), heads_(heads),
-        stride_(g.H * g.C), offset_(h0 * g.C) {}
+  BySource(const Gat<T>& g, const Edges& edges, const Gradients<T>& grads, int64_t h0,
+           int64_t heads, const Tiles& tiles)
+      : g_(g), edges_(edges), grads_(grads),
+        score_{nullptr, nullptr, g.edge, g.Hp, h0, heads, g.slope}, h0_(h0), heads_(heads),
+        stride_(g.H * g.C), offset_(h0 * g.C), tiles_(tiles) {}
 
   // The gradient of alpha_src, P numbers; then that of x.
   int64_t state_size() const { return kTotal + heads_ * g_.C; }
-  void begin(int64_t, A* state) const { std::fill_n(state, state_size(), A(0)); }
+  void begin(int64_t, A* state) const {
+    if (!Tiles::whole) std::fill_n(state, state_size(), A(0));
+  }
   void add(int64_t j, int64_t begin, int64_t end, A* state) const {
-    if (!edges_.number && in_one_tile<A, P>(g_.H, g_.C, [&](const auto& tile) {
-          if (grads_.known) add_short<true>(tile, j, begin, end, state);
-          else add_short<false>(tile, j, begin, end, state);
-        }))
-      return;
-    edges_.visit_blocks(
-        j, begin, end,
-        [&](int64_t number) {
-          if (g_.edge) std::fill_n(grads_.score_row(number, g_.csr.num_entries) + h0_, heads_, A(0));
-        },
-        [&](const Block& block, bool first) { visit(j, block, first, state); });
+    if constexpr (!Tiles::whole)
+      edges_.visit_blocks(
+          j, begin, end,
+          [&](int64_t number) {
+            if (g_.edge)
+              std::fill_n(grads_.score_row(number, g_.csr.num_entries) + h0_, heads_, A(0));
+          },
+          [&](const Block& block, bool first) { visit(j, block, first, state); });
+    else if (grads_.known)
+      add_whole<true>(tiles_.tile, j, begin, end, state);
+    else
+      add_whole<false>(tiles_.tile, j, begin, end, state);
   }
   void merge(A* state, A* piece) const {
     for (int64_t k = 0; k < state_size(); ++k) state[k] += piece[k];
@@ -243,52 +343,57 @@ class BySource {
     T* grad_x = grads_.grad_x + at;
     A* att_src_sum = grads_.grad_att_src->at(chunk) + offset_;
     A* att_dst_sum = grads_.grad_att_dst->at(chunk) + offset_;
-    for_each_tile<A, P>(heads_, g_.C, [&](const auto& tile) {
-      unroll<std::decay_t<decltype(tile)>::vectors>([&](auto v) GATSPARSE_LAMBDA {
-        const Vec<A> x = tile.read(x_j, v), src = tile.template spread<v>(grad_src);
-        Vec<A> grad = tile.read(total, v) + src * tile.read(g_.att_src + offset_, v);
-        tile.write(att_src_sum, v, tile.read(att_src_sum, v) + src * x);
-        if constexpr (known) {
-          const Vec<A> dst = tile.template spread<v>(grad_dst);
-          grad += dst * tile.read(g_.att_dst + offset_, v);
-          tile.write(att_dst_sum, v, tile.read(att_dst_sum, v) + dst * x);
-        }
-        tile.write(grad_x, v, grad);
-      });
+    for_each_vector(tiles_, [&](const auto& tile, auto v) GATSPARSE_LAMBDA {
+      const Vec<A> x = tile.read(x_j, v), src = tile.template spread<v>(grad_src);
+      Vec<A> grad = tile.read(total, v) + src * tile.read(g_.att_src + offset_, v);
+      tile.write(att_src_sum, v, tile.read(att_src_sum, v) + src * x);
+      if constexpr (known) {
+        const Vec<A> dst = tile.template spread<v>(grad_dst);
+        grad += dst * tile.read(g_.att_dst + offset_, v);
+        tile.write(att_dst_sum, v, tile.read(att_dst_sum, v) + dst * x);
+      }
+      tile.write(grad_x, v, grad);
     });
   }
 
   // The same for rows that fit the registers: what is gathered is read once.
   template <bool known, class Tile>
-  GATSPARSE_INLINE void add_short(const Tile& tile, int64_t j, int64_t begin, int64_t end,
+  GATSPARSE_INLINE void add_whole(const Tile& tile, int64_t j, int64_t begin, int64_t end,
                                   A* state) const {
     using Heads = Vec<A, P>;
     const T* grad_out = grads_.grad_out;
     const A* dst_terms = grads_.dst_terms;
     const int64_t stride = tile.length();
-    const Heads alpha_j = load<A, P>(grads_.alpha_src + j * P);
-    const A slope = score_.slope;
+    const auto of_j = Factors<A, P>::of_src(load<A, P>(grads_.alpha_src + j * P), g_.slope);
+    const bool drops = g_.dropout.active();
     Vec<A> x_j[Tile::vectors], total[Tile::vectors] = {};
     unroll<Tile::vectors>(
         [&](auto v) GATSPARSE_LAMBDA { x_j[v] = tile.read(g_.x + j * stride, v); });
     Heads sum{};
-    edges_.visit_each(j, begin, end, [&](int64_t i, int64_t next, int64_t at) GATSPARSE_LAMBDA {
+    const auto visit = [&](int64_t i, int64_t at, int64_t next, int64_t next_at) GATSPARSE_LAMBDA {
       tile.prefetch(grad_out, stride, next);
       prefetch<kTerms * P * sizeof(A)>(dst_terms, kTerms * P, next);
+      if constexpr (!known) prefetch<P * sizeof(A)>(grads_.grad_score, P, next_at);
       Vec<A> g[Tile::vectors];
       unroll<Tile::vectors>(
           [&](auto v) GATSPARSE_LAMBDA { g[v] = tile.read(grad_out + i * stride, v); });
       const A* terms = dst_terms + i * kTerms * P;
-      const Heads raw = alpha_j + load<A, P>(terms + kAlphaDst * P);
-      const auto gradient = edge_gradient<A, P>(g_, at, 0, raw > A(0) ? raw : slope * raw,
-                                                tile_products<P, Tile, A>(x_j, g), terms, P);
-      const Heads grad = raw > A(0) ? gradient.score : slope * gradient.score;
+      const EdgeWeight<A, P> p(of_j, Factors<A, P>::read(terms));
+      Heads inner = tile_products<P, Tile, A>(x_j, g), weight = p.weight;
+      if (drops) {
+        const Heads z = g_.dropout.template scale<A, P>(at, 0);
+        inner *= z;
+        weight *= z;
+      }
+      Heads grad = p.weight * (inner - load<A, P>(terms + kD * P));
+      grad = p.positive ? grad : g_.slope * grad;
       sum += grad;
       if constexpr (!known) store(grads_.score_row(at, g_.csr.num_entries), grad);
       unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
-        total[v] += tile.template spread<v, P>(gradient.weight) * g[v];
+        total[v] += tile.template spread<v, P>(weight) * g[v];
       });
-    });
+    };
+    edges_.visit_each(j, begin, end, visit);
     store(state, sum);
     unroll<Tile::vectors>(
         [&](auto v) GATSPARSE_LAMBDA { tile.write(state + kTotal, v, total[v]); });
@@ -330,21 +435,22 @@ class BySource {
   const Gat<T>& g_;
   const Edges& edges_;
   const Gradients<T>& grads_;
-  const Score<A, P>& score_;
+  Score<A, P> score_;
   int64_t h0_, heads_, stride_, offset_;
+  Tiles tiles_;
 };
 
 // The sums of the scores' gradients over the in-edges of every destination: those of
 // alpha_dst and, where x holds the destinations too, what att_dst owes them.
-template <class T, int P>
+template <class T, int P, class Tiles>
 class ByDestination {
   using A = acc_t<T>;
 
  public:
   ByDestination(const Gat<T>& g, const Gradients<T>& grads, BoundsFlag& flag, int64_t h0,
-                int64_t heads)
+                int64_t heads, const Tiles& tiles)
       : g_(g), grads_(grads), flag_(flag), h0_(h0), heads_(heads), stride_(g.H * g.C),
-        offset_(h0 * g.C) {}
+        offset_(h0 * g.C), tiles_(tiles) {}
 
   int64_t state_size() const { return P; }
   void begin(int64_t, A* state) const { std::fill_n(state, P, A(0)); }
@@ -361,10 +467,12 @@ class ByDestination {
     if (!g_.att_dst) return;
     A* att_sum = grads_.grad_att_dst->at(chunk) + offset_;
     T* grad_x = grads_.grad_x + i * stride_ + offset_;
-    scale_row<P>(g_.x + i * stride_ + offset_, state, att_sum, heads_, g_.C, att_sum);
-    for (int64_t h = 0; h < heads_; ++h)
-      for (int64_t k = h * g_.C; k < (h + 1) * g_.C; ++k)
-        grad_x[k] = static_cast<T>(grad_x[k] + state[h] * g_.att_dst[offset_ + k]);
+    const T* x = g_.x + i * stride_ + offset_;
+    for_each_vector(tiles_, [&](const auto& tile, auto v) GATSPARSE_LAMBDA {
+      const Vec<A> grad = tile.template spread<v>(state);
+      tile.write(att_sum, v, tile.read(att_sum, v) + grad * tile.read(x, v));
+      tile.write(grad_x, v, tile.read(grad_x, v) + grad * tile.read(g_.att_dst + offset_, v));
+    });
   }
 
  private:
@@ -378,6 +486,7 @@ class ByDestination {
   const Gradients<T>& grads_;
   BoundsFlag& flag_;
   int64_t h0_, heads_, stride_, offset_;
+  Tiles tiles_;
 };
 
 template <class T>
@@ -410,12 +519,12 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   Tensor grad_bias = empty({g.H, C}, acc);
   Tensor grad_edge = empty({known ? 0 : num_edges, grad_length}, acc);
   Tensor grad_loop = empty({known ? 0 : g.num_loops, grad_length}, acc);
-  Tensor dst_terms = empty({g.num_dst, kTerms, g.Hp}, acc);
+  const Scratch<A> dst_terms(g.num_dst * kTerms * g.Hp);
   ChunkSums<A> att_src_sums(rows_t.num_chunks(), HC);
   ChunkSums<A> att_dst_sums(known ? rows_t.num_chunks() : rows.num_chunks(), HC);
   const Gradients<T> grads{grad_out.const_data_ptr<T>(),
                            alpha_src.const_data_ptr<A>(),
-                           dst_terms.mutable_data_ptr<A>(),
+                           dst_terms.data(),
                            grad_alpha_dst.mutable_data_ptr<A>(),
                            known,
                            grad_x.mutable_data_ptr<T>(),
@@ -427,31 +536,40 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   const A* alpha = alpha_dst.const_data_ptr<A>();
   const T* positive_rows = positive_out.const_data_ptr<T>();
   const A* positive_weights = positive_weight.const_data_ptr<A>();
+  const bool whole = g.factorizes(grads.alpha_src, alpha);
   destination_terms<T>(
-      g, grad_out, heads_out, shift, weight_sum, kTerms, grads.dst_terms,
+      g, whole, grad_out, heads_out, shift, weight_sum, kTerms, grads.dst_terms,
       grad_bias.mutable_data_ptr<A>(),
-      [&](auto P, int64_t i, int64_t h0, int64_t heads, A* terms) {
+      [&](auto P, const auto& tiles, int64_t i, int64_t h0, A* terms) GATSPARSE_LAMBDA {
         using Heads = Vec<A, P>;
         const int64_t at = i * g.Hp + h0, row = i * HC + h0 * C;
-        store(terms + kAlphaDst * g.Hp, load<A, P>(alpha + at));
-        if (!known) return;
-        alignas(64) A product[P];
-        row_products<P>(grads.grad_out + row, positive_rows + row, heads, C, product);
-        const Heads shared = load<A, P>(terms + kD * g.Hp) * load<A, P>(positive_weights + at);
-        store(grads.grad_alpha_dst + at, (A(1) - g.slope) * (load<A, P>(product) - shared));
+        const Heads alpha_i = load<A, P>(alpha + at);
+        if (known) {
+          const Heads shared = load<A, P>(terms + kD * g.Hp) * load<A, P>(positive_weights + at);
+          const Heads product = row_products<P>(tiles, grads.grad_out + row, positive_rows + row);
+          store(grads.grad_alpha_dst + at, (A(1) - g.slope) * (product - shared));
+        }
+        if constexpr (std::decay_t<decltype(tiles)>::whole) {
+          auto factors = Factors<A, P>::of_dst(alpha_i, g.slope);
+          factors.above *= load<A, P>(terms + kInverseSum * P);
+          factors.below *= load<A, P>(terms + kInverseSum * P);
+          factors.write(terms);
+        } else {
+          store(terms + kAlphaDst * g.Hp, alpha_i);
+        }
       });
 
   BoundsFlag flag;
   const Index* slot = known && !g.number() && !g.dropout.active() ? nullptr : &csr_t.perm;
   const Edges edges{csr_t,     slot,        g.number(),          g.num_dst,
                     num_edges, g.num_loops, edges_ahead<T>(HC), &flag};
-  for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
-    const Score<A, P> score{nullptr, nullptr, g.edge, g.Hp, h0, heads, g.slope};
-    BySource<T, P> by_source(g, edges, grads, score, h0, heads);
+  for_each_group<A>(g, whole, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
+    using Tiles = std::decay_t<decltype(tiles)>;
+    const BySource<T, P, Tiles> by_source(g, edges, grads, h0, heads, tiles);
     accumulate_rows<A>(rows_t, by_source.state_size(), by_source);
     flag.check("csr_t: index out of range");
     if (known) return;
-    ByDestination<T, P> by_destination(g, grads, flag, h0, heads);
+    const ByDestination<T, P, Tiles> by_destination(g, grads, flag, h0, heads, tiles);
     accumulate_rows<A>(rows, by_destination.state_size(), by_destination);
     flag.check("csr: perm out of range");
   });

@@ -52,28 +52,44 @@ struct Score {
   const Gatv2<T>& g;
   int64_t h0, heads;
 
-  // Those of the edges to row i, one at a time, where a row is one tile.
+  // The weights of the edges to row i, one at a time, where a row is one tile. They are relative
+  // to the score of one edge, until another's is larger by kMargin: so little that the
+  // difference of scores near the largest is rounded by 2^-23 at most.
   template <class Tile>
   struct OfRow {
-    Tile tile;
-    Vec<A> x_i[Tile::vectors], att[Tile::vectors];
-    A slope;
+    using Heads = Vec<A, P>;
+    struct Edge {
+      Heads weight;
+    };
+    static constexpr A kInfinity = std::numeric_limits<A>::infinity(), kMargin = 4;
 
-    GATSPARSE_INLINE Vec<A, P> operator()(int64_t, const T* x_j) const {
+    Tile tile;
+    A slope;
+    Vec<A> x_i[Tile::vectors], att[Tile::vectors];
+    Heads shift = Heads{} - kInfinity, limit = shift, finite_shift = shift;
+
+    void prefetch(int64_t) const {}
+    template <class Shrink>
+    GATSPARSE_INLINE Edge operator()(int64_t, const T* x_j, const Shrink& shrink) {
       Vec<A> leaky[Tile::vectors];
       unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
         const Vec<A> z = x_i[v] + tile.read(x_j, v);
         leaky[v] = z > A(0) ? z : slope * z;
       });
-      return tile_products<P, Tile, A>(att, leaky);
-    }
-    GATSPARSE_INLINE Vec<A, P> largest(const Edges&, int64_t, int64_t, int64_t) const {
-      return Vec<A, P>{} - std::numeric_limits<A>::infinity();  // not known before
+      const Heads score = tile_products<P, Tile, A>(att, leaky);
+      if (any_greater<A, P>(score, limit)) {
+        const Heads raised = score > limit ? score : shift;
+        shrink(shrinking<A, P>(shift, raised));
+        shift = raised;
+        limit = raised + kMargin;
+        finite_shift = finite(raised);
+      }
+      return {exp_lanes<P>(score - finite_shift)};
     }
   };
   template <class Tile>
   GATSPARSE_INLINE OfRow<Tile> of_row(const Tile& tile, int64_t i) const {
-    OfRow<Tile> score{tile, {}, {}, g.slope};
+    OfRow<Tile> score{tile, g.slope, {}, {}};
     unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
       score.x_i[v] = tile.read(g.x_dst + i * tile.length(), v);
       score.att[v] = tile.read(g.att, v);
@@ -113,9 +129,10 @@ Four forward(const Gatv2<T>& g, const std::optional<Tensor>& bias, bool concat, 
   const Rows rows(g.num_dst, g.csr.ptr);
   const Edges edges{g.csr,       nullptr, g.number(), g.num_src, g.csr.num_entries,
                     g.num_loops, edges_ahead<T>(g.H * g.C), &flag};
-  for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
+  for_each_group<A>(g, !g.edge, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
+    using Kernel = Forward<T, P, Score<T, P>, std::decay_t<decltype(tiles)>>;
     const Score<T, P> score{g, h0, heads};
-    const typename Forward<T, P, Score<T, P>>::Outputs outputs{
+    const typename Kernel::Outputs outputs{
         out.mutable_data_ptr<T>(),
         bias ? bias->template const_data_ptr<A>() : nullptr,
         concat,
@@ -124,7 +141,7 @@ Four forward(const Gatv2<T>& g, const std::optional<Tensor>& bias, bool concat, 
         save ? weight_sum.mutable_data_ptr<A>() : nullptr,
         nullptr,
         nullptr};
-    Forward<T, P, Score<T, P>> kernel(g, edges, g.x_src, h0, heads, score, outputs);
+    const Kernel kernel(g, edges, g.x_src, h0, heads, tiles, score, outputs);
     accumulate_rows<A>(rows, kernel.state_size(), kernel);
   });
   flag.check("col: index out of range");
@@ -148,32 +165,33 @@ struct Gradients {
 // this end, whose gradient is
 //   att * (slope * sum of grad_score + (1 - slope) * sum of grad_score where z > 0),
 // and, for sources, the weighted sum of grad_out besides.
-template <class T, int P, bool by_destination>
+template <class T, int P, class Tiles, bool by_destination>
 class ScoreBackward {
   using A = acc_t<T>;
 
  public:
   ScoreBackward(const Gatv2<T>& g, const Edges& edges, const Gradients<T>& grads, int64_t h0,
-                int64_t heads)
+                int64_t heads, const Tiles& tiles)
       : g_(g), edges_(edges), grads_(grads), score_{g, h0, heads}, h0_(h0), heads_(heads),
-        stride_(g.H * g.C), offset_(h0 * g.C), size_(heads * g.C) {}
+        stride_(g.H * g.C), offset_(h0 * g.C), size_(heads * g.C), tiles_(tiles) {}
 
   // The sum of the gradients of the scores, P numbers, that where z > 0, and the sum of
   // LeakyReLU(z) weighted with them (destinations) or of grad_out (sources).
   int64_t state_size() const { return kTotal + 2 * size_; }
-  void begin(int64_t, A* state) const { std::fill_n(state, state_size(), A(0)); }
+  void begin(int64_t, A* state) const {
+    if (!Tiles::whole) std::fill_n(state, state_size(), A(0));
+  }
   void add(int64_t row, int64_t begin, int64_t end, A* state) const {
-    if (!edges_.number && in_one_tile<A, P>(g_.H, g_.C, [&](const auto& tile) {
-          add_short(tile, row, begin, end, state);
-        }))
-      return;
-    edges_.visit_blocks(
-        row, begin, end,
-        [&](int64_t number) {
-          if (by_destination && g_.edge)
-            std::fill_n(grads_.grad_edge + number * stride_ + offset_, size_, T(0));
-        },
-        [&](const Block& block, bool first) { visit(row, block, first, state); });
+    if constexpr (Tiles::whole)
+      add_whole(tiles_.tile, row, begin, end, state);
+    else
+      edges_.visit_blocks(
+          row, begin, end,
+          [&](int64_t number) {
+            if (by_destination && g_.edge)
+              std::fill_n(grads_.grad_edge + number * stride_ + offset_, size_, T(0));
+          },
+          [&](const Block& block, bool first) { visit(row, block, first, state); });
   }
   void merge(A* state, A* piece) const {
     for (int64_t k = 0; k < state_size(); ++k) state[k] += piece[k];
@@ -182,22 +200,20 @@ class ScoreBackward {
     const A* positive = state + kTotal;
     const A* other = positive + size_;
     T* target = (by_destination ? grads_.grad_x_dst : grads_.grad_x_src) + row * stride_ + offset_;
-    for (int64_t h = 0; h < heads_; ++h) {
-      const A all = g_.slope * state[h];
-      for (int64_t k = h * g_.C; k < (h + 1) * g_.C; ++k) {
-        const A grad = g_.att[offset_ + k] * (all + (A(1) - g_.slope) * positive[k]);
-        target[k] = static_cast<T>(by_destination ? grad : grad + other[k]);
-      }
-    }
-    if (!by_destination) return;
     A* att_sum = grads_.grad_att->at(chunk) + offset_;
-    for (int64_t k = 0; k < size_; ++k) att_sum[k] += other[k];
+    for_each_vector(tiles_, [&](const auto& tile, auto v) GATSPARSE_LAMBDA {
+      const Vec<A> sum = g_.slope * tile.template spread<v>(state) +
+                         (A(1) - g_.slope) * tile.read(positive, v);
+      const Vec<A> grad = tile.read(g_.att + offset_, v) * sum, rest = tile.read(other, v);
+      tile.write(target, v, by_destination ? grad : grad + rest);
+      if constexpr (by_destination) tile.write(att_sum, v, tile.read(att_sum, v) + rest);
+    });
   }
 
  private:
   // The same for rows that fit the registers: what is gathered is read once.
   template <class Tile>
-  GATSPARSE_INLINE void add_short(const Tile& tile, int64_t row, int64_t begin, int64_t end,
+  GATSPARSE_INLINE void add_whole(const Tile& tile, int64_t row, int64_t begin, int64_t end,
                                   A* state) const {
     using Heads = Vec<A, P>;
     constexpr int vectors = Tile::vectors, num_terms = kNumTerms * P;
@@ -213,7 +229,7 @@ class ScoreBackward {
       if constexpr (by_destination) g[v] = tile.read(grad_out + row * stride, v);
     });
     Heads sum{};
-    edges_.visit_each(row, begin, end, [&](int64_t id, int64_t next, int64_t at) GATSPARSE_LAMBDA {
+    const auto visit = [&](int64_t id, int64_t at, int64_t next, int64_t) GATSPARSE_LAMBDA {
       tile.prefetch(table, stride, next);
       if constexpr (!by_destination) {
         tile.prefetch(grad_out, stride, next);
@@ -237,7 +253,8 @@ class ScoreBackward {
         if constexpr (by_destination) other[v] += grad_v * leaky[v];
         else other[v] += tile.template spread<v, P>(gradient.weight) * g[v];
       });
-    });
+    };
+    edges_.visit_each(row, begin, end, visit);
     store(state, sum);
     unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
       tile.write(state + kTotal, v, positive[v]);
@@ -303,6 +320,7 @@ class ScoreBackward {
   const Gradients<T>& grads_;
   Score<T, P> score_;
   int64_t h0_, heads_, stride_, offset_, size_;
+  Tiles tiles_;
 };
 
 template <class T>
@@ -319,14 +337,14 @@ Six backward(const Gatv2<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   Tensor grad_bias = empty({g.H, g.C}, acc);
   Tensor grad_edge = empty({g.edge ? num_edges : 0, g.H, g.C}, dtype);
   Tensor grad_loop = empty({g.edge ? g.num_loops : 0, g.H, g.C}, dtype);
-  Tensor dst_terms = empty({g.num_dst, kNumTerms, g.Hp}, acc);
-  destination_terms<T>(g, grad_out, heads_out, shift, weight_sum, kNumTerms,
-                       dst_terms.mutable_data_ptr<A>(), grad_bias.mutable_data_ptr<A>(),
+  const Scratch<A> dst_terms(g.num_dst * kNumTerms * g.Hp);
+  destination_terms<T>(g, !g.edge, grad_out, heads_out, shift, weight_sum, kNumTerms,
+                       dst_terms.data(), grad_bias.mutable_data_ptr<A>(),
                        [](auto...) {});
 
   const Rows rows(g.num_dst, g.csr.ptr), rows_t(g.num_src, csr_t.ptr);
   ChunkSums<A> att_sums(rows.num_chunks(), g.H * g.C);
-  const Gradients<T> grads{grad_out.const_data_ptr<T>(),     dst_terms.mutable_data_ptr<A>(),
+  const Gradients<T> grads{grad_out.const_data_ptr<T>(),     dst_terms.data(),
                            grad_x_src.mutable_data_ptr<T>(), grad_x_dst.mutable_data_ptr<T>(),
                            grad_edge.mutable_data_ptr<T>(),  grad_loop.mutable_data_ptr<T>(),
                            &att_sums};
@@ -337,10 +355,11 @@ Six backward(const Gatv2<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   const Index* slot = g.number() || g.dropout.active() ? &csr_t.perm : nullptr;
   const Edges out_edges{csr_t,     slot, g.number(), g.num_dst,
                         num_edges, g.num_loops, edges_ahead<T>(2 * HC), &flag};
-  for_each_group(g.H, [&](auto P, int64_t h0, int64_t heads) {
-    ScoreBackward<T, P, true> by_destination(g, in_edges, grads, h0, heads);
+  for_each_group<A>(g, !g.edge, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
+    using Tiles = std::decay_t<decltype(tiles)>;
+    const ScoreBackward<T, P, Tiles, true> by_destination(g, in_edges, grads, h0, heads, tiles);
     accumulate_rows<A>(rows, by_destination.state_size(), by_destination);
-    ScoreBackward<T, P, false> by_source(g, out_edges, grads, h0, heads);
+    const ScoreBackward<T, P, Tiles, false> by_source(g, out_edges, grads, h0, heads, tiles);
     accumulate_rows<A>(rows_t, by_source.state_size(), by_source);
   });
   flag.check("csr_t: index out of range");
