@@ -168,6 +168,9 @@ GATSPARSE_INLINE Vec<A> sum_groups(const Vec<A>* v) {
   }
 }
 
+template <class V, class A>
+GATSPARSE_INLINE V leaky_relu(const V& z, A slope) { return z > A(0) ? z : slope * z; }
+
 // Whether a number of a is greater than that of b in the same lane.
 template <class A, int N>
 GATSPARSE_INLINE bool any_greater(const Vec<A, N>& a, const Vec<A, N>& b) {

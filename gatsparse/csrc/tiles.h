@@ -342,7 +342,7 @@ struct LeakyScore {
           if constexpr (edges) z += tile.read(edge[b], v);
           const Vec<A> weight = tile.template spread<v>(number + b * P);
           sum[v] += z > A(0) ? weight : Vec<A>{};
-          if constexpr (by_destination) leaky_sum[v] += weight * (z > A(0) ? z : slope * z);
+          if constexpr (by_destination) leaky_sum[v] += weight * leaky_relu(z, slope);
           if constexpr (by_destination && edges) {
             const Vec<A> above = tile.read(att, v);
             tile.write(grad_edge[b], v, weight * (z > A(0) ? above : slope * above));

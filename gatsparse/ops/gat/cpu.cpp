@@ -165,7 +165,7 @@ struct Score {
     for (int64_t b = 0; b < block.size; ++b) {
       prefetch<P * sizeof(A)>(alpha_src, Hp, block.next[b]);
       const Vec<A, P> s = raw(alpha_i, alpha_src + block.id[b] * Hp, block.number[b]);
-      store(score + b * P, s > A(0) ? s : slope * s);
+      store(score + b * P, leaky_relu(s, slope));
       if (positive) store(positive + b * P, s > A(0) ? one : zero);
     }
   }
@@ -196,7 +196,7 @@ struct FactorScore {
   template <class Tile>
   GATSPARSE_INLINE OfRow of_row(const Tile&, int64_t i) const {
     const Vec<A, P> alpha = load<A, P>(alpha_dst + i * P);
-    return {factors, Factors<A, P>::of_dst(alpha, slope), alpha > A(0) ? alpha : slope * alpha};
+    return {factors, Factors<A, P>::of_dst(alpha, slope), leaky_relu(alpha, slope)};
   }
 };
 
@@ -411,7 +411,7 @@ class BySource {
       const A* terms = grads_.dst_terms + block.id[b] * kTerms * g_.Hp + h0_;
       const Vec<A, P> raw = score_.raw(alpha_j, terms + kAlphaDst * g_.Hp, block.number[b]);
       const auto gradient =
-          edge_gradient<A, P>(g_, block.slot[b], h0_, raw > A(0) ? raw : slope * raw,
+          edge_gradient<A, P>(g_, block.slot[b], h0_, leaky_relu(raw, slope),
                               load<A, P>(grad + b * P), terms, g_.Hp);
       const Vec<A, P> grad_b = raw > A(0) ? gradient.score : slope * gradient.score;
       store(weight + b * P, gradient.weight);

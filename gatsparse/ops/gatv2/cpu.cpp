@@ -44,6 +44,15 @@ struct EdgeRows {
   }
 };
 
+// The scores of an edge whose rows x, at both ends, are one tile; and LeakyReLU(z) on the way.
+template <int P, class Tile, class A>
+GATSPARSE_INLINE Vec<A, P> tile_scores(const Vec<A>* x, const Vec<A>* y, const Vec<A>* att,
+                                       A slope, Vec<A>* leaky) {
+  unroll<Tile::vectors>(
+      [&](auto v) GATSPARSE_LAMBDA { leaky[v] = leaky_relu(x[v] + y[v], slope); });
+  return tile_products<P, Tile, A>(att, leaky);
+}
+
 template <class T, int P>
 struct Score {
   using A = acc_t<T>;
@@ -71,12 +80,9 @@ struct Score {
     void prefetch(int64_t) const {}
     template <class Shrink>
     GATSPARSE_INLINE Edge operator()(int64_t, const T* x_j, const Shrink& shrink) {
-      Vec<A> leaky[Tile::vectors];
-      unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
-        const Vec<A> z = x_i[v] + tile.read(x_j, v);
-        leaky[v] = z > A(0) ? z : slope * z;
-      });
-      const Heads score = tile_products<P, Tile, A>(att, leaky);
+      Vec<A> x[Tile::vectors], leaky[Tile::vectors];
+      unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA { x[v] = tile.read(x_j, v); });
+      const Heads score = tile_scores<P, Tile, A>(x_i, x, att, slope, leaky);
       if (any_greater<A, P>(score, limit)) {
         const Heads raised = score > limit ? score : shift;
         shrink(shrinking<A, P>(shift, raised));
@@ -239,13 +245,11 @@ class ScoreBackward {
       unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
         y[v] = tile.read(table + id * stride, v);
         if constexpr (!by_destination) g[v] = tile.read(grad_out + id * stride, v);
-        const Vec<A> z = x[v] + y[v];
-        leaky[v] = z > A(0) ? z : slope * z;
       });
+      const Heads score = tile_scores<P, Tile, A>(x, y, att, slope, leaky);
       const A* terms = dst_terms + (by_destination ? row : id) * num_terms;
       const auto gradient = edge_gradient<A, P>(
-          g_, at, 0, tile_products<P, Tile, A>(att, leaky),
-          tile_products<P, Tile, A>(by_destination ? y : x, g), terms, P);
+          g_, at, 0, score, tile_products<P, Tile, A>(by_destination ? y : x, g), terms, P);
       sum += gradient.score;
       unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
         const Vec<A> grad_v = tile.template spread<v, P>(gradient.score);
