@@ -2,9 +2,9 @@
 // the weighted sum, and the first pass of the backward.
 //
 // Rows of x that fit the registers (Whole) are visited edge by edge, and everything of an edge
-// stays there. The others, and those with edge features, are visited in blocks of edges: a
-// block's scores are computed first, then its exponentials, all heads at once, then the sums over
-// its rows, which stay in the cache.
+// stays there. The others, those with edge features and where a variant asks for it are visited
+// in blocks of edges: a block's scores are computed first, then its exponentials, all heads at
+// once, then the sums over its rows, which stay in the cache.
 #pragma once
 
 #include <limits>
@@ -84,6 +84,16 @@ struct Attention {
     if (dropout.active()) dropout.draw(csr, num_loops, H);
   }
 };
+
+// Whether the rows of x fit the registers.
+template <class A>
+bool fits_registers(const Attention& a) {
+  bool fits = false;
+  for_each_group(a.H, [&](auto P, int64_t, int64_t) {
+    fits |= in_one_tile<A, P>(a.H, a.C, [](const auto&) {});
+  });
+  return fits;
+}
 
 // for_each_group with the tiles of the rows of x: f(P, h0, heads, tiles). Rows that fit the
 // registers are whole where `whole` allows it.
@@ -223,7 +233,8 @@ GATSPARSE_INLINE Vec<A, P> shrinking(const Vec<A, P>& from, const Vec<A, P>& to)
 // computes the scores of a block's edges to row i and, where asked, 1 for each positive one and
 // 0 for the others. Of whole rows, score.of_row(tile, i) gives the weights of the edges to
 // row i one by one: (j, x_j, shrink) -> its weight, relative to its `shift`, and whether its
-// score is positive; before it raises the shift, it calls shrink(factor).
+// score is positive; before it raises the shift, it calls shrink(factor). Its
+// prefetch<positive>(next) asks for what it will read of another node.
 template <class T, int P, class Score, class Tiles>
 class Forward {
   using A = acc_t<T>;
@@ -250,7 +261,7 @@ class Forward {
   // P numbers each; then the weighted sum, and that of the positive scores.
   int64_t state_size() const { return kTotal + (o_.positive_out ? 2 : 1) * size_; }
 
-  // The first block of a row fills the rest.
+  // The first block of a row fills the rest; of a whole row, `add` fills everything.
   void begin(int64_t, A* state) const {
     if (Tiles::whole) return;
     std::fill_n(state, P, -std::numeric_limits<A>::infinity());
@@ -330,6 +341,7 @@ class Forward {
       });
   }
 
+  // `add` of whole rows.
   template <bool positive, class Tile>
   GATSPARSE_INLINE void add_whole(const Tile& tile, int64_t i, int64_t begin, int64_t end,
                                   A* state) const {
@@ -351,7 +363,7 @@ class Forward {
     const bool drops = a_.dropout.active();
     const auto visit = [&](int64_t j, int64_t at, int64_t next, int64_t) GATSPARSE_LAMBDA {
       tile.prefetch(x_, stride, next);
-      row_score.prefetch(next);
+      row_score.template prefetch<positive>(next);
       const T* row = x_ + j * stride;
       const auto edge = row_score(j, row, shrink);
       visited = true;
@@ -509,20 +521,24 @@ void destination_terms(const Attention& a, bool whole, const Tensor& grad_out,
   bias_sums.write(grad_bias);
 }
 
+// The softmax of an edge, from its score and the terms of its destination.
+template <class A, int P>
+GATSPARSE_INLINE Vec<A, P> softmax(const Vec<A, P>& score, const A* terms, int64_t Hp) {
+  return exp_lanes<P>(score - load<A, P>(terms + kShift * Hp)) *
+         load<A, P>(terms + kInverseSum * Hp);
+}
+
 // What an edge, in its slot, adds to the gradients.
 template <class A, int P>
 struct EdgeGradient {
   Vec<A, P> weight;  // of grad_out in that of x
   Vec<A, P> score;   // the gradient of the score
 };
-// From its score, <grad_out, x> and the terms of its destination.
+// From its softmax p, <grad_out, x> and D of its destination.
 template <class A, int P>
 GATSPARSE_INLINE EdgeGradient<A, P> edge_gradient(const Attention& a, int64_t slot, int64_t h0,
-                                                  const Vec<A, P>& score, const Vec<A, P>& inner,
-                                                  const A* terms, int64_t Hp) {
-  const Vec<A, P> D = load<A, P>(terms + kD * Hp);
-  const Vec<A, P> p = exp_lanes<P>(score - load<A, P>(terms + kShift * Hp)) *
-                      load<A, P>(terms + kInverseSum * Hp);
+                                                  const Vec<A, P>& p, const Vec<A, P>& inner,
+                                                  const Vec<A, P>& D) {
   if (!a.dropout.active()) return {p, p * (inner - D)};
   const Vec<A, P> z = a.dropout.template scale<A, P>(slot, h0);
   return {p * z, p * (z * inner - D)};

@@ -69,15 +69,15 @@ class Scratch {
     if (bytes >= 2 * kHugePage) {
       mapped_ = bytes + kHugePage;
       memory_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      if (memory_ == MAP_FAILED)
-        throw std::runtime_error("can't allocate memory: " + std::to_string(bytes) + " bytes");
+      if (memory_ == MAP_FAILED) fail(bytes);
       const uintptr_t first = (reinterpret_cast<uintptr_t>(memory_) + kHugePage - 1) / kHugePage;
       numbers_ = reinterpret_cast<A*>(first * kHugePage);
       madvise(numbers_, bytes, MADV_HUGEPAGE);  // only a wish
       return;
     }
 #endif
-    memory_ = ::operator new(bytes, kAlignment);
+    memory_ = ::operator new(bytes, kAlignment, std::nothrow);
+    if (!memory_) fail(bytes);
     numbers_ = static_cast<A*>(memory_);
   }
   Scratch(const Scratch&) = delete;
@@ -95,6 +95,10 @@ class Scratch {
 
  private:
   static constexpr std::align_val_t kAlignment{64};
+
+  [[noreturn]] static void fail(size_t bytes) {
+    throw std::runtime_error("can't allocate memory: " + std::to_string(bytes) + " bytes");
+  }
 
   void* memory_;
   size_t mapped_ = 0;

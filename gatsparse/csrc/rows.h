@@ -99,7 +99,7 @@ class States {
 };
 
 // Accumulates every row of `rows` in a state of `size` numbers, and finishes it:
-//   begin(row, state), add(row, begin, end, state) for its entries, finish(chunk, row, state);
+//   begin(row, state), one add(row, begin, end, state) for its entries, finish(chunk, row, state);
 // the states of the parts of a row are put together by merge(state, part's state): the pieces
 // of a hub, and runs of entries that are short enough to be summed in a row without losing
 // digits.

@@ -204,7 +204,7 @@ GATSPARSE_INLINE void for_each_vector(const Tiles& tiles, const F& f) {
   });
 }
 
-// <x[h], y[h]> of a row that is one tile, for P heads; beyond the last, anything finite.
+// <x[h], y[h]> of a row that is one tile, of P heads.
 template <int P, class Tile, class A>
 GATSPARSE_INLINE Vec<A, P> tile_products(const Vec<A>* x, const Vec<A>* y) {
   Vec<A> part[Tile::parts];

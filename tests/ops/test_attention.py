@@ -456,9 +456,10 @@ def test_attention_weights_give_the_output(variant, name, edge):
         ("bipartite, more sources", False, False),
     ],
 )
+@pytest.mark.parametrize("shape", [(2, 3), (8, 8)])
 @every_variant
-def test_opcheck(variant, name, edge, concat, dropout, save):
-    inputs = VARIANTS[variant].inputs(ZOO[name], 2, 3, edge=edge, loop=True, concat=concat)
+def test_opcheck(variant, shape, name, edge, concat, dropout, save):
+    inputs = VARIANTS[variant].inputs(ZOO[name], *shape, edge=edge, loop=True, concat=concat)
     options = {"concat": concat, "dropout": dropout, "save": save}
     arguments = operator_arguments(variant, inputs, ZOO[name].csr(), **options)
     if not save:
@@ -649,6 +650,22 @@ def test_scores_of_minus_infinity(variant, count):
         assert torch.allclose(result, results[0], rtol=1e-12, atol=1e-14, equal_nan=True)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_scores_of_minus_infinity_in_rows_that_fit_the_registers(count):
+    """They overflow in float32; the features themselves are finite."""
+    graph = Graph(torch.tensor([[0, 1, 2, 3, 4], [5, 5, 5, 5, 5]]), (6, 6))
+    inputs = VARIANTS["gatv2"].inputs(graph, 1, 16, dtype=torch.float32)
+    inputs = {name: t.detach() for name, t in inputs.items()}
+    inputs["att"][0, 0, 0] = -10.0
+    inputs["x_src"][:count, 0, 0] = 3e38
+    out, expected = (
+        VARIANTS["gatv2"].attention(**inputs, graph=graph.csr(), backend=backend)
+        for backend in ("fused", "scatter")
+    )
+    assert expected.isfinite().all()
+    assert relative_error(out, expected) <= 1e-6
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -739,10 +756,11 @@ def test_auto_serves_what_fused_cannot(variant, monkeypatch):
     ],
 )
 @pytest.mark.parametrize(("edge", "dropout"), [(True, 0.0), (False, 0.5), (True, 0.5)])
+@pytest.mark.parametrize("shape", [(2, 3), (8, 8)])
 @every_variant
-def test_kernels_never_leave_their_buffers(variant, edge, dropout, structure, part, index):
+def test_kernels_never_leave_their_buffers(variant, shape, edge, dropout, structure, part, index):
     graph = ZOO["random"]
-    inputs = VARIANTS[variant].inputs(graph, 2, 3, edge=edge, loop=True)
+    inputs = VARIANTS[variant].inputs(graph, *shape, edge=edge, loop=True)
     arguments = operator_arguments(variant, inputs, graph.csr(), dropout=dropout)
     outputs = call(variant, arguments)
     broken = arguments[structure][part].clone()

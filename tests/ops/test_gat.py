@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from gatsparse import _native
 from gatsparse.ops import gat_attention
 from gatsparse.ops.gat import fused
 from gatsparse.testing import cast, error_budget, gat_inputs, graph_zoo, relative_error
@@ -10,6 +11,7 @@ from tests.ops.variants import (
     assert_close,
     backward_arguments,
     call,
+    fixed_gradient,
     operator_arguments,
     run,
     with_gradients,
@@ -81,6 +83,51 @@ def test_error_budget_of_sharp_factors(alpha_src, alpha_dst):
     error = relative_error(run("gat", inputs, **options, backend="scatter")["out"], expected)
     fused = run("gat", inputs, **options, backend="fused")["out"]
     assert relative_error(fused, expected) <= error_budget(error, torch.float32)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("att_scale", [1e-6, 1e-12])
+@pytest.mark.parametrize("positive", [False, True])
+def test_gradients_of_tiny_scores(positive, att_scale, dtype, monkeypatch):
+    """Their signs count, though their exponentials are all 1."""
+    monkeypatch.setattr(fused, "positive_pays", lambda *_: positive)
+    inputs = cast(gat_inputs(ZOO["random"], 8, 8, scale=att_scale), dtype)
+    exact = cast(inputs, torch.float64)
+    options = {"graph": ZOO["random"].csr(), "add_self_loops": True}
+    expected = run("gat", exact, **options, backend="scatter")
+    result = run("gat", inputs, **options, backend="fused")
+    for name in ("att_src", "att_dst"):  # of size 1: derivatives by the scores
+        assert expected[name].abs().max() > 0.1
+        assert relative_error(result[name], expected[name]) <= 100 * torch.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_scores_that_cancel(positive, monkeypatch):
+    """A score of 0 has the derivative of a negative one, as in PyTorch."""
+    monkeypatch.setattr(fused, "positive_pays", lambda *_: positive)
+    inputs = gat_inputs(ZOO["random"], 8, 8, scale=3.0)
+    with torch.no_grad():
+        inputs["att_dst"].copy_(-inputs["att_src"])  # the scores of loops are 0
+    options = {"graph": ZOO["random"].csr(), "add_self_loops": True}
+    expected = run("gat", inputs, **options, backend="scatter")
+    assert_close(run("gat", inputs, **options, backend="fused"), expected)
+
+
+def test_saved_numbers_of_another_instruction_set():
+    """8x16 fits the registers of one and not of another."""
+    inputs = gat_inputs(ZOO["random"], 8, 16, dtype=torch.float32)
+    graph = ZOO["random"].csr()
+    expected = run("gat", inputs, graph, backend="fused")
+    for isa in _native.isas():
+        with _native.use_isa(isa):
+            out = gat_attention(**inputs, graph=graph, backend="fused")
+        for other in _native.isas():
+            with _native.use_isa(other):
+                grads = torch.autograd.grad(
+                    out, list(inputs.values()), fixed_gradient(out), retain_graph=True
+                )
+            for name, grad in zip(inputs, grads, strict=True):
+                assert relative_error(grad, expected[name]) <= 1e-5, (isa, other, name)
 
 
 def test_the_way_that_costs_less():

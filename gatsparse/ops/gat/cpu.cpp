@@ -6,15 +6,14 @@
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
 
-// Weights without an exponential per edge: for a slope s of at most 1,
+// Weights without an exponential per edge: for a slope s in 0 .. 1,
 //   LeakyReLU(alpha_src + alpha_dst) = max(alpha_src + alpha_dst, s * (alpha_src + alpha_dst)),
 // so the weight of an edge relative to shift = LeakyReLU(alpha_dst) is the larger of the products
 // of two factors of its ends,
 //   above: exp(alpha_src) and exp(alpha_dst - shift),
-//   below: exp(s * alpha_src) and exp(s * alpha_dst - shift),
-// and its score is positive where the first is larger. All weights lie between
-// exp(-|alpha_src|) and exp(|alpha_src|): within kModerate, they and their sums stay far from the
-// ends of float32.
+//   below: exp(s * alpha_src) and exp(s * alpha_dst - shift).
+// All weights lie between exp(-|alpha_src|) and exp(|alpha_src|): for alpha_src within kModerate
+// this leaves room for sums of 1e12 times as much in float32, and for features of 1e-12.
 template <class A, int P>
 struct Factors {
   using Heads = Vec<A, P>;
@@ -35,18 +34,9 @@ struct Factors {
     store(row, above);
     store(row + P, below);
   }
-};
-
-template <class A, int P>
-struct EdgeWeight {
-  using Heads = Vec<A, P>;
-  decltype(Heads{} > Heads{}) positive;
-  Heads weight;
-
-  GATSPARSE_INLINE EdgeWeight(const Factors<A, P>& src, const Factors<A, P>& dst) {
-    const Heads above = src.above * dst.above, below = src.below * dst.below;
-    positive = above > below;
-    weight = positive ? above : below;
+  GATSPARSE_INLINE Heads weight(const Factors& other_end) const {
+    const Heads a = above * other_end.above, b = below * other_end.below;
+    return a > b ? a : b;
   }
 };
 
@@ -97,7 +87,9 @@ struct Gat : Attention {
   const Index* number() const { return edge ? &csr.perm : nullptr; }
 
   // Whether the weights of edges may be products of Factors: for some alpha, and for these.
-  bool factorizes() const { return !edge && slope >= A(0) && slope <= A(1); }
+  bool factorizes() const {
+    return !edge && slope >= A(0) && slope <= A(1) && fits_registers<A>(*this);
+  }
   bool factorizes(const A* alpha_src, const A* alpha_dst) const {
     return factorizes() && all_within(alpha_src, num_src * Hp, A(kModerate)) &&
            all_within(alpha_dst, num_dst * Hp, std::numeric_limits<A>::max());
@@ -119,6 +111,7 @@ void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst, acc_t
           const Vec<A, P> alpha = row_products<P>(tiles, row, g.att_src);
           store(alpha_src + n * P, alpha);
           if (g.att_dst) store(alpha_dst + n * P, row_products<P>(tiles, row, g.att_dst));
+          // Of no use if it turns out that not all alpha are moderate.
           if (factors) Factors<A, P>::of_src(alpha, g.slope).write(factors + n * 2 * P);
         }
       } else {
@@ -171,32 +164,44 @@ struct Score {
   }
 };
 
-// The weights of edges from the factors of every source, [N_src, 2, P], and alpha_dst.
+// The weights of edges from the factors of every source, [N_src, 2, P]; their scores' signs from
+// alpha, which tells numbers near 0 apart where their exponentials are equal.
 template <class A, int P>
 struct FactorScore {
   static constexpr bool splits = true;
 
   const A* factors;
+  const A* alpha_src;
   const A* alpha_dst;
   A slope;
 
+  struct Edge {
+    Vec<A, P> weight;
+    decltype(Vec<A, P>{} > Vec<A, P>{}) positive;
+  };
   struct OfRow {
     const A* factors;
+    const A* alpha_src;
+    Vec<A, P> alpha_i, shift;
     Factors<A, P> of_i;
-    Vec<A, P> shift;
 
+    template <bool positive>
     GATSPARSE_INLINE void prefetch(int64_t next) const {
-      gatsparse::GATSPARSE_ISA::prefetch<2 * P * sizeof(A)>(factors, 2 * P, next);
+      using gatsparse::GATSPARSE_ISA::prefetch;
+      prefetch<2 * P * sizeof(A)>(factors, 2 * P, next);
+      if constexpr (positive) prefetch<P * sizeof(A)>(alpha_src, P, next);
     }
     template <class Shrink>
-    GATSPARSE_INLINE EdgeWeight<A, P> operator()(int64_t j, const void*, const Shrink&) const {
-      return {Factors<A, P>::read(factors + j * 2 * P), of_i};
+    GATSPARSE_INLINE Edge operator()(int64_t j, const void*, const Shrink&) const {
+      return {of_i.weight(Factors<A, P>::read(factors + j * 2 * P)),
+              alpha_i + load<A, P>(alpha_src + j * P) > A(0)};
     }
   };
   template <class Tile>
   GATSPARSE_INLINE OfRow of_row(const Tile&, int64_t i) const {
-    const Vec<A, P> alpha = load<A, P>(alpha_dst + i * P);
-    return {factors, Factors<A, P>::of_dst(alpha, slope), leaky_relu(alpha, slope)};
+    const Vec<A, P> alpha_i = load<A, P>(alpha_dst + i * P);
+    return {factors, alpha_src, alpha_i, leaky_relu(alpha_i, slope),
+            Factors<A, P>::of_dst(alpha_i, slope)};
   }
 };
 
@@ -255,17 +260,17 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
       accumulate_rows<A>(rows, kernel.state_size(), kernel);
     };
     if constexpr (Tiles::whole)
-      accumulate(FactorScore<A, P>{factors.data(), dst_terms, g.slope});
+      accumulate(FactorScore<A, P>{factors.data(), src_terms, dst_terms, g.slope});
     else
       accumulate(Score<A, P>{src_terms + h0, dst_terms + h0, g.edge, g.Hp, h0, heads, g.slope});
   });
   flag.check("col: index out of range");
-  return {out,       heads_out,  alpha_src,    alpha_dst,
+  return {out,   heads_out,  alpha_src,    alpha_dst,
           shift, weight_sum, positive_out, positive_weight};
 }
 
-// The terms of a destination in the backward; of whole rows its factors, divided by its sum of
-// weights, stand in the place of the first two.
+// The terms of a destination in the backward; of whole rows its factors, relative to the shift
+// that was saved and divided by the sum of weights, stand in the place of the first two.
 constexpr int64_t kAlphaDst = kNumTerms, kTerms = kNumTerms + 1;
 static_assert(kShift == 0 && kInverseSum == 1);
 
@@ -356,7 +361,7 @@ class BySource {
     });
   }
 
-  // The same for rows that fit the registers: what is gathered is read once.
+  // `add` of whole rows: what is gathered is read once.
   template <bool known, class Tile>
   GATSPARSE_INLINE void add_whole(const Tile& tile, int64_t j, int64_t begin, int64_t end,
                                   A* state) const {
@@ -364,8 +369,8 @@ class BySource {
     const T* grad_out = grads_.grad_out;
     const A* dst_terms = grads_.dst_terms;
     const int64_t stride = tile.length();
-    const auto of_j = Factors<A, P>::of_src(load<A, P>(grads_.alpha_src + j * P), g_.slope);
-    const bool drops = g_.dropout.active();
+    const Heads alpha_j = load<A, P>(grads_.alpha_src + j * P);
+    const auto of_j = Factors<A, P>::of_src(alpha_j, g_.slope);
     Vec<A> x_j[Tile::vectors], total[Tile::vectors] = {};
     unroll<Tile::vectors>(
         [&](auto v) GATSPARSE_LAMBDA { x_j[v] = tile.read(g_.x + j * stride, v); });
@@ -378,19 +383,15 @@ class BySource {
       unroll<Tile::vectors>(
           [&](auto v) GATSPARSE_LAMBDA { g[v] = tile.read(grad_out + i * stride, v); });
       const A* terms = dst_terms + i * kTerms * P;
-      const EdgeWeight<A, P> p(of_j, Factors<A, P>::read(terms));
-      Heads inner = tile_products<P, Tile, A>(x_j, g), weight = p.weight;
-      if (drops) {
-        const Heads z = g_.dropout.template scale<A, P>(at, 0);
-        inner *= z;
-        weight *= z;
-      }
-      Heads grad = p.weight * (inner - load<A, P>(terms + kD * P));
-      grad = p.positive ? grad : g_.slope * grad;
+      const auto gradient = edge_gradient<A, P>(
+          g_, at, 0, of_j.weight(Factors<A, P>::read(terms)),
+          tile_products<P, Tile, A>(x_j, g), load<A, P>(terms + kD * P));
+      const Heads raw = alpha_j + load<A, P>(terms + kAlphaDst * P);
+      const Heads grad = raw > A(0) ? gradient.score : g_.slope * gradient.score;
       sum += grad;
       if constexpr (!known) store(grads_.score_row(at, g_.csr.num_entries), grad);
       unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
-        total[v] += tile.template spread<v, P>(weight) * g[v];
+        total[v] += tile.template spread<v, P>(gradient.weight) * g[v];
       });
     };
     edges_.visit_each(j, begin, end, visit);
@@ -410,9 +411,9 @@ class BySource {
       prefetch<kTerms * P * sizeof(A)>(grads_.dst_terms, kTerms * g_.Hp, block.next[b]);
       const A* terms = grads_.dst_terms + block.id[b] * kTerms * g_.Hp + h0_;
       const Vec<A, P> raw = score_.raw(alpha_j, terms + kAlphaDst * g_.Hp, block.number[b]);
-      const auto gradient =
-          edge_gradient<A, P>(g_, block.slot[b], h0_, leaky_relu(raw, slope),
-                              load<A, P>(grad + b * P), terms, g_.Hp);
+      const auto gradient = edge_gradient<A, P>(
+          g_, block.slot[b], h0_, softmax<A, P>(leaky_relu(raw, slope), terms, g_.Hp),
+          load<A, P>(grad + b * P), load<A, P>(terms + kD * g_.Hp));
       const Vec<A, P> grad_b = raw > A(0) ? gradient.score : slope * gradient.score;
       store(weight + b * P, gradient.weight);
       store(grad + b * P, grad_b);
@@ -491,9 +492,9 @@ class ByDestination {
 
 template <class T>
 Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const Tensor& heads_out,
-                 const Tensor& alpha_src, const Tensor& alpha_dst, const Tensor& shift,
-                 const Tensor& weight_sum, const Tensor& positive_out,
-                 const Tensor& positive_weight) {
+               const Tensor& alpha_src, const Tensor& alpha_dst, const Tensor& shift,
+               const Tensor& weight_sum, const Tensor& positive_out,
+               const Tensor& positive_weight) {
   using A = acc_t<T>;
   const int64_t C = g.C, HC = g.H * C, num_edges = g.csr.num_entries;
   const ScalarType dtype = heads_out.scalar_type(), acc = acc_dtype<T>();
@@ -549,13 +550,13 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
           const Heads product = row_products<P>(tiles, grads.grad_out + row, positive_rows + row);
           store(grads.grad_alpha_dst + at, (A(1) - g.slope) * (product - shared));
         }
+        store(terms + kAlphaDst * g.Hp, alpha_i);
         if constexpr (std::decay_t<decltype(tiles)>::whole) {
+          const Heads scale = softmax<A, P>(leaky_relu(alpha_i, g.slope), terms, P);
           auto factors = Factors<A, P>::of_dst(alpha_i, g.slope);
-          factors.above *= load<A, P>(terms + kInverseSum * P);
-          factors.below *= load<A, P>(terms + kInverseSum * P);
+          factors.above *= scale;
+          factors.below *= scale;
           factors.write(terms);
-        } else {
-          store(terms + kAlphaDst * g.Hp, alpha_i);
         }
       });
 
@@ -583,10 +584,10 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
 }
 
 Eight gat(const Tensor& x, const Tensor& att_src, std::optional<Tensor> att_dst,
-            std::optional<Tensor> alpha_dst, std::optional<Tensor> edge, std::optional<Tensor> loop,
-            std::optional<Tensor> bias, bool concat, bool save, bool positive, Tensors csr,
-            Tensors /*csr_t*/, bool add_self_loops, double negative_slope, double dropout,
-            std::optional<Tensor> seed) {
+          std::optional<Tensor> alpha_dst, std::optional<Tensor> edge, std::optional<Tensor> loop,
+          std::optional<Tensor> bias, bool concat, bool save, bool positive, Tensors csr,
+          Tensors /*csr_t*/, bool add_self_loops, double negative_slope, double dropout,
+          std::optional<Tensor> seed) {
   return dispatch_storage(x, [&](auto storage) {
     using T = typename decltype(storage)::type;
     const Gat<T> g(x, att_src, att_dst, edge, loop, csr, add_self_loops, negative_slope, dropout,
@@ -596,12 +597,12 @@ Eight gat(const Tensor& x, const Tensor& att_src, std::optional<Tensor> att_dst,
 }
 
 Seven gat_backward(const Tensor& grad_out, const Tensor& x, const Tensor& att_src,
-                     std::optional<Tensor> att_dst, std::optional<Tensor> edge,
-                     std::optional<Tensor> loop, const Tensor& heads_out, const Tensor& alpha_src,
-                     const Tensor& alpha_dst, const Tensor& shift, const Tensor& weight_sum,
-                     const Tensor& positive_out, const Tensor& positive_weight, Tensors csr,
-                     Tensors csr_t, bool add_self_loops, double negative_slope, double dropout,
-                     std::optional<Tensor> seed) {
+                   std::optional<Tensor> att_dst, std::optional<Tensor> edge,
+                   std::optional<Tensor> loop, const Tensor& heads_out, const Tensor& alpha_src,
+                   const Tensor& alpha_dst, const Tensor& shift, const Tensor& weight_sum,
+                   const Tensor& positive_out, const Tensor& positive_weight, Tensors csr,
+                   Tensors csr_t, bool add_self_loops, double negative_slope, double dropout,
+                   std::optional<Tensor> seed) {
   return dispatch_storage(x, [&](auto storage) {
     using T = typename decltype(storage)::type;
     const Gat<T> g(x, att_src, att_dst, edge, loop, csr, add_self_loops, negative_slope, dropout,

@@ -75,8 +75,9 @@ struct Score {
     Tile tile;
     A slope;
     Vec<A> x_i[Tile::vectors], att[Tile::vectors];
-    Heads shift = Heads{} - kInfinity, limit = shift, finite_shift = shift;
+    Heads shift = Heads{} - kInfinity, limit = shift, finite_shift{};
 
+    template <bool>
     void prefetch(int64_t) const {}
     template <class Shrink>
     GATSPARSE_INLINE Edge operator()(int64_t, const T* x_j, const Shrink& shrink) {
@@ -217,7 +218,7 @@ class ScoreBackward {
   }
 
  private:
-  // The same for rows that fit the registers: what is gathered is read once.
+  // `add` of whole rows: what is gathered is read once.
   template <class Tile>
   GATSPARSE_INLINE void add_whole(const Tile& tile, int64_t row, int64_t begin, int64_t end,
                                   A* state) const {
@@ -249,7 +250,8 @@ class ScoreBackward {
       const Heads score = tile_scores<P, Tile, A>(x, y, att, slope, leaky);
       const A* terms = dst_terms + (by_destination ? row : id) * num_terms;
       const auto gradient = edge_gradient<A, P>(
-          g_, at, 0, score, tile_products<P, Tile, A>(by_destination ? y : x, g), terms, P);
+          g_, at, 0, softmax<A, P>(score, terms, P),
+          tile_products<P, Tile, A>(by_destination ? y : x, g), load<A, P>(terms + kD * P));
       sum += gradient.score;
       unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
         const Vec<A> grad_v = tile.template spread<v, P>(gradient.score);
@@ -274,9 +276,9 @@ class ScoreBackward {
     alignas(64) A weight[(kBlock + 3) * P], grad[(kBlock + 3) * P];
     Vec<A, P> sum = load<A, P>(state);
     const auto compute = [&](int64_t b, const A* terms) {
-      const auto gradient =
-          edge_gradient<A, P>(g_, block.slot[b], h0_, load<A, P>(weight + b * P),
-                              load<A, P>(grad + b * P), terms, g_.Hp);
+      const auto gradient = edge_gradient<A, P>(
+          g_, block.slot[b], h0_, softmax<A, P>(load<A, P>(weight + b * P), terms, g_.Hp),
+          load<A, P>(grad + b * P), load<A, P>(terms + kD * g_.Hp));
       store(weight + b * P, gradient.weight);
       store(grad + b * P, gradient.score);
       sum += gradient.score;
