@@ -14,8 +14,10 @@ from benchmarks.text import median
 
 _LEAST_GRAPHS = 3
 
-#: Edges from which on the rows no longer lie in the cache: what the exponent is fitted to.
+#: Edges from which on exponents are fitted: enough for both cores to have work.
 LEAST_EDGES = 10**5
+#: Edges from which on, at 16 per node, rows of 64 floats exceed a cache of 32 MB.
+BEYOND_CACHE = 3 * 10**6
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,11 @@ class Curve:
     contender: str
     points: list[tuple[int, Values]]
 
-    def exponent(self) -> float | None:
+    def exponent(self, least: int = LEAST_EDGES) -> float | None:
         """The ``b`` of ``time ~ edges ** b``, by least squares of the logarithms from
-        :data:`LEAST_EDGES` on; None of fewer than two points.
+        :obj:`least` edges on; None of fewer than two points.
         """
-        points = [(edges, median(value)) for edges, value in self.points if edges >= LEAST_EDGES]
+        points = [(edges, median(value)) for edges, value in self.points if edges >= least]
         if len(points) < 2:
             return None
         edges, times = np.log(points).T

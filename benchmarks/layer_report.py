@@ -9,7 +9,7 @@ from typing import get_args
 from rich.console import Console
 
 from benchmarks import plan
-from benchmarks.growth import LEAST_EDGES, curves
+from benchmarks.growth import BEYOND_CACHE, LEAST_EDGES, curves
 from benchmarks.plan import Case
 from benchmarks.results import Measurement, TimedLayer, Values
 from benchmarks.summary import Summary
@@ -36,7 +36,16 @@ _LAYERS = (
     "peak (GB)",
 )
 _OPERATORS = ("operator", "forward (ms)", "of floor", "backward (ms)", "of floor")
-_GROWTH = ("layer", "contender", "forward", "forward + backward")
+_FITS = (LEAST_EDGES, BEYOND_CACHE)
+_GROWTH = (
+    "layer",
+    "contender",
+    *(
+        f"{measured}, from {least:.0e} edges"
+        for measured in ("forward", "forward + backward")
+        for least in _FITS
+    ),
+)
 _CSV = (
     "graph",
     "nodes",
@@ -104,7 +113,7 @@ def layer_sections(summary: Summary, console: Console) -> list[str]:
         markdown += [f"- {note}" for note in notes] + ([""] if notes else [])
     growth = _growth(summary)
     if growth:
-        title = f"time ~ edges ** exponent, from {LEAST_EDGES:.0e} edges on"
+        title = "time ~ edges ** exponent"
         print_table(console, title, _GROWTH, growth, [])
         markdown += [f"## Growth: {title}", "", *markdown_table(_GROWTH, growth), ""]
     if markdown:
@@ -194,11 +203,12 @@ def _notes(summary: Summary, pairs: list[tuple[Case, str]]) -> list[str]:
 def _growth(summary: Summary) -> list[list[str]]:
     exponents: dict[tuple[str, str, str], list[str]] = {}
     measurements: tuple[TimedLayer, ...] = ("forward", "forward+backward")
-    for column, measurement in enumerate(measurements):
+    for k, measurement in enumerate(measurements):
         for curve in curves(summary, measurement):
-            line = exponents.setdefault((curve.layer, curve.shape, curve.contender), ["-", "-"])
-            exponent = curve.exponent()
-            line[column] = "-" if exponent is None else f"{exponent:.2f}"
+            line = exponents.setdefault((curve.layer, curve.shape, curve.contender), ["-"] * 4)
+            for column, least in enumerate(_FITS, start=k * len(_FITS)):
+                exponent = curve.exponent(least)
+                line[column] = "-" if exponent is None else f"{exponent:.2f}"
     return [
         [f"{layer} {shape}", contender, *line]
         for (layer, shape, contender), line in exponents.items()
