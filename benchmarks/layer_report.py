@@ -205,7 +205,8 @@ def _growth(summary: Summary) -> list[list[str]]:
     measurements: tuple[TimedLayer, ...] = ("forward", "forward+backward")
     for k, measurement in enumerate(measurements):
         for curve in curves(summary, measurement):
-            line = exponents.setdefault((curve.layer, curve.shape, curve.contender), ["-"] * 4)
+            key = (curve.layer, curve.shape, curve.contender)
+            line = exponents.setdefault(key, ["-"] * len(measurements) * len(_FITS))
             for column, least in enumerate(_FITS, start=k * len(_FITS)):
                 exponent = curve.exponent(least)
                 line[column] = "-" if exponent is None else f"{exponent:.2f}"

@@ -135,9 +135,6 @@ void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst, acc_t
 
 template <class A, int P>
 struct Score {
-  // Whether the positive scores' part may be asked for.
-  static constexpr bool splits = true;
-
   const A* alpha_src;  // from head h0 on, as the others
   const A* alpha_dst;
   const EdgeTable<A>& edge;
@@ -168,7 +165,7 @@ struct Score {
 // alpha, which tells numbers near 0 apart where their exponentials are equal.
 template <class A, int P>
 struct FactorScore {
-  static constexpr bool splits = true;
+  static constexpr bool splits = true;  // the positive scores' part may be asked for
 
   const A* factors;
   const A* alpha_src;
