@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from gatsparse import _native
 
@@ -57,6 +56,12 @@ class CSR(NamedTuple):
             output_size=self.other.numel(),
         )
 
+    def first(self, count: int, copies: int) -> CSR:
+        """The first of several copies that stand one after another."""
+        rows = (self.ptr.numel() - 1) // copies * count
+        entries = self.other.numel() // copies * count
+        return CSR(self.ptr[: rows + 1], self.other[:entries], self.perm[:entries])
+
 
 class CSRGraph:
     r"""A directed graph, stored as the in-edges of every destination.
@@ -81,6 +86,8 @@ class CSRGraph:
     def __init__(self, csr: CSR, num_src: int) -> None:
         self._csr = csr
         self._csr_t: CSR | None = None
+        self._reversed: CSRGraph | None = None
+        self._repeated: tuple[int, CSRGraph] | None = None
         self._reordered: dict[Order, Reordered] = {}
         self.num_src = num_src
         self.num_dst = csr.ptr.numel() - 1
@@ -114,7 +121,7 @@ class CSRGraph:
                 :obj:`index_dtype`.
             IndexError: If an index is negative or not below its number of nodes.
         """
-        _check_edge_index(edge_index)
+        check_edge_index(edge_index)
         if num_nodes is not None and size is not None:
             raise ValueError("num_nodes, size: expected one of them, got both")
         if size is not None:
@@ -124,10 +131,10 @@ class CSRGraph:
         else:
             num_src = num_dst = int(edge_index.max()) + 1 if edge_index.numel() > 0 else 0
         if not torch.compiler.is_compiling():  # else the operator itself checks
-            _check_range("edge_index[0]", edge_index[0], num_src)
-            _check_range("edge_index[1]", edge_index[1], num_dst)
+            check_range("edge_index[0]", edge_index[0], num_src)
+            check_range("edge_index[1]", edge_index[1], num_dst)
 
-        fits = max(num_src, num_dst, edge_index.size(1)) <= _INT32_MAX
+        fits = _fits_int32(num_src, num_dst, edge_index.size(1))
         if index_dtype not in (None, torch.int32, torch.int64):
             raise ValueError(f"index_dtype: expected torch.int32 or int64, got {index_dtype}")
         if index_dtype == torch.int32 and not fits:
@@ -142,6 +149,43 @@ class CSRGraph:
                 csr = _sort_by_row(row, col, num_dst, torch.int32 if narrow else torch.int64)
         return cls(csr, num_src)
 
+    @classmethod
+    def from_csr(cls, rowptr: Tensor, col: Tensor, num_src: int) -> CSRGraph:
+        r"""Takes edges that are grouped by destination already; nothing is sorted.
+
+        Args:
+            rowptr (Tensor): int64 or int32 ``[N_dst + 1]``; destination ``i`` has the edges
+                ``rowptr[i]:rowptr[i + 1]``.
+            col (Tensor): int64 or int32 ``[E]``, the source of each edge.
+            num_src (int): Number of sources :math:`N_{src}`.
+
+        Raises:
+            TypeError: If :obj:`rowptr` or :obj:`col` is no tensor of such integers.
+            ValueError: If :obj:`rowptr` does not rise from 0 to :math:`E`.
+            IndexError: If an index in :obj:`col` is negative or not below :obj:`num_src`.
+        """
+        num_src = _check_size("num_src", num_src)
+        return cls(_checked_csr("rowptr", rowptr, "col", col, num_src), num_src)
+
+    @classmethod
+    def from_csc(cls, colptr: Tensor, row: Tensor, num_dst: int) -> CSRGraph:
+        r"""Takes edges that are grouped by source already.
+
+        Args:
+            colptr (Tensor): int64 or int32 ``[N_src + 1]``; source ``j`` has the edges
+                ``colptr[j]:colptr[j + 1]``.
+            row (Tensor): int64 or int32 ``[E]``, the destination of each edge.
+            num_dst (int): Number of destinations :math:`N_{dst}`.
+
+        Raises:
+            TypeError, ValueError, IndexError: As :meth:`from_csr`.
+        """
+        num_dst = _check_size("num_dst", num_dst)
+        by_source = _checked_csr("colptr", colptr, "row", row, num_dst)
+        with _recordable():
+            csr = _transpose(by_source, num_dst)
+        return cls(csr, by_source.ptr.numel() - 1)
+
     @property
     def csr(self) -> CSR:
         """The in-edges of every destination."""
@@ -152,12 +196,7 @@ class CSRGraph:
         """The out-edges of every source; built at the first use."""
         if self._csr_t is None:
             with _recordable():
-                if self.device.type == "cpu" and _native.available():
-                    csr_t = CSR(*torch.ops.gatsparse.csr_transpose(list(self._csr), self.num_src))
-                else:
-                    row = self._csr.row()
-                    csr_t = _sort_by_row(self.col.long(), row, self.num_src, self.col.dtype)
-            self._csr_t = csr_t
+                self._csr_t = _transpose(self._csr, self.num_src)
         return self._csr_t
 
     @property
@@ -206,6 +245,58 @@ class CSRGraph:
         edge_index = torch.empty_like(sorted_edges)
         edge_index[:, self.perm.long()] = sorted_edges
         return edge_index
+
+    def reverse(self) -> CSRGraph:
+        """The same edges in the same order, each leading the other way; built at the first use."""
+        if self._reversed is None:
+            edge_index, dtype = self.edge_index().flip(0), self.col.dtype
+            self._reversed = CSRGraph.from_edge_index(
+                edge_index, size=(self.num_dst, self.num_src), index_dtype=dtype
+            )
+        return self._reversed
+
+    def repeat(self, count: int) -> CSRGraph:
+        r"""Copies of this graph side by side, without edges between them.
+
+        Node ``i`` of copy ``b`` has number ``b * N + i``, and edge ``e`` of it stands at position
+        ``b * E + e``. The largest number of copies that was asked for is kept; fewer are part
+        of it.
+
+        Args:
+            count (int): How many copies.
+
+        Raises:
+            ValueError: If :obj:`count` is negative.
+        """
+        count = _check_size("count", count)
+        if count == 1:
+            return self
+        if torch.compiler.is_compiling():
+            return self._copies(count)
+        if self._repeated is None or count > self._repeated[0]:
+            with _recordable():
+                self._repeated = count, self._copies(count)
+        kept, repeated = self._repeated
+        if count == kept:
+            return repeated
+        part = CSRGraph(repeated.csr.first(count, kept), count * self.num_src)
+        if repeated._csr_t is not None:
+            part._csr_t = repeated._csr_t.first(count, kept)
+        return part
+
+    def _copies(self, count: int) -> CSRGraph:
+        num_src, num_dst, num_edges = (count * n for n in (*self.size, self.num_edges))
+        dtype = torch.int32 if _fits_int32(num_src, num_dst, num_edges) else torch.int64
+        copy = torch.arange(count, device=self.device)[:, None]
+
+        def shifted(values: Tensor, by: int) -> Tensor:
+            return (values.long() + copy * by).flatten()
+
+        end = self.rowptr.new_full((1,), num_edges)
+        ptr = torch.cat([shifted(self.rowptr[:-1], self.num_edges), end])
+        col = shifted(self.col, self.num_src).to(dtype)
+        perm = shifted(self.perm, self.num_edges).to(dtype)
+        return CSRGraph(CSR(ptr, col, perm), num_src)
 
     def reorder(self, method: Order = "rcm") -> Reordered:
         r"""The same graph with its nodes renumbered, so that nodes that are gathered together
@@ -322,50 +413,11 @@ def _degree_order(graph: CSRGraph) -> Tensor:
 _ORDERS = {"rcm": _rcm_order, "degree": _degree_order}
 
 
-class _Entry(NamedTuple):
-    """What was built of a tensor while it was in one state."""
-
-    version: int
-    data_ptr: int
-    graphs: dict[tuple[int, int], CSRGraph]
-
-
-_cache: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-
-
-def as_graph(edge_index: Tensor | CSRGraph, size: tuple[int, int]) -> CSRGraph:
-    r"""The structure of :obj:`edge_index`, from a weak cache where it was seen before.
-
-    A tensor is recognised by identity, version and memory, so changing it in place
-    rebuilds its structure. Changes that PyTorch does not see (through ``.data`` or
-    NumPy) do not; inference tensors count no versions and are not cached.
-
-    Args:
-        edge_index (Tensor or CSRGraph): ``[2, E]``, or a structure that is handed through.
-        size (tuple): ``(N_src, N_dst)``.
-
-    Raises:
-        ValueError: If a :class:`CSRGraph` is not of this size; else as
-            :meth:`CSRGraph.from_edge_index`.
-    """
-    if isinstance(edge_index, CSRGraph):
-        if edge_index.size != size:
-            raise ValueError(
-                f"edge_index: expected a graph of size {size}, as x has it, got {edge_index.size}"
-            )
-        return edge_index
-    if torch.compiler.is_compiling():
-        return CSRGraph.from_edge_index(edge_index, size=size)
-    _check_edge_index(edge_index)
-    if edge_index.is_inference():
-        return CSRGraph.from_edge_index(edge_index, size=size)
-    state = (edge_index._version, edge_index.data_ptr())
-    entry: _Entry | None = _cache.get(edge_index)
-    if entry is None or entry[:2] != state:
-        entry = _cache[edge_index] = _Entry(*state, {})
-    if size not in entry.graphs:
-        entry.graphs[size] = CSRGraph.from_edge_index(edge_index, size=size)
-    return entry.graphs[size]
+def _transpose(csr: CSR, num_cols: int) -> CSR:
+    """The entries by column; :attr:`CSR.perm` of it holds positions in :obj:`csr`."""
+    if csr.ptr.device.type == "cpu" and _native.available():
+        return CSR(*torch.ops.gatsparse.csr_transpose(list(csr), num_cols))
+    return _sort_by_row(csr.other.long(), csr.row(), num_cols, csr.other.dtype)
 
 
 def _sort_by_row(row: Tensor, col: Tensor, num_rows: int, dtype: torch.dtype) -> CSR:
@@ -376,7 +428,33 @@ def _sort_by_row(row: Tensor, col: Tensor, num_rows: int, dtype: torch.dtype) ->
     return CSR(ptr, col[perm].to(dtype), perm.to(dtype))
 
 
-def _check_edge_index(edge_index: Tensor) -> None:
+def _checked_csr(ptr_name: str, ptr: Tensor, name: str, other: Tensor, num_other: int) -> CSR:
+    """Entries that are grouped already, in the order in which they stand."""
+    for argument, index in ((ptr_name, ptr), (name, other)):
+        if not isinstance(index, Tensor):
+            raise TypeError(f"{argument}: expected a tensor, got {type(index).__name__}")
+        if index.dtype not in (torch.int64, torch.int32):
+            raise TypeError(f"{argument}: expected int64 or int32, got {index.dtype}")
+        if index.dim() != 1:
+            raise ValueError(f"{argument}: expected one dimension, got {list(index.shape)}")
+    num_rows, num_entries = ptr.numel() - 1, other.numel()
+    if not torch.compiler.is_compiling():  # else the operators themselves check
+        if num_rows < 0 or ptr[0] != 0 or ptr[-1] != num_entries or (ptr.diff() < 0).any():
+            raise ValueError(f"{ptr_name}: expected to rise from 0 to {num_entries}")
+        check_range(name, other, num_other)
+    narrow = _fits_int32(num_rows, num_other, num_entries)
+    dtype = torch.int32 if narrow else torch.int64
+    with _recordable():
+        perm = torch.arange(num_entries, dtype=dtype, device=other.device)
+        return CSR(ptr.to(torch.int64).contiguous(), other.to(dtype).contiguous(), perm)
+
+
+def _fits_int32(*sizes: int) -> bool:
+    return max(sizes) <= _INT32_MAX
+
+
+def check_edge_index(edge_index: Tensor) -> None:
+    """Raises TypeError or ValueError if :obj:`edge_index` is not ``[2, E]`` of integers."""
     if not isinstance(edge_index, Tensor):
         raise TypeError(f"edge_index: expected a tensor, got {type(edge_index).__name__}")
     if edge_index.dtype not in (torch.int64, torch.int32):
@@ -403,7 +481,8 @@ def _recordable() -> AbstractContextManager[object]:
     return nullcontext() if torch.compiler.is_compiling() else torch.inference_mode(False)
 
 
-def _check_range(name: str, index: Tensor, num_nodes: int) -> None:
+def check_range(name: str, index: Tensor, num_nodes: int) -> None:
+    """Raises IndexError if an entry of :obj:`index` is not in ``0 .. num_nodes - 1``."""
     if index.numel() == 0:
         return
     low, high = (int(bound) for bound in index.aminmax())

@@ -9,7 +9,8 @@ from hypothesis import given
 
 import gatsparse
 from gatsparse import CSRGraph, _native
-from gatsparse.graph import _cache, _sort_by_row, as_graph
+from gatsparse.adjacency import _cache, as_graph
+from gatsparse.graph import _sort_by_row
 from gatsparse.testing import graph_zoo, relative_error
 from tests.strategies import graphs
 
@@ -216,6 +217,78 @@ def test_cache_keeps_one_state_of_a_tensor():
         edge_index.random_(0, n)
         as_graph(edge_index, (n, n))
     assert list(_cache[edge_index].graphs) == [(8, 8)]
+
+
+# Other ways to a structure ########################################################
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_grouped_edges(name):
+    edge_index, size = ZOO[name]
+    graph = ZOO[name].csr()
+    again = CSRGraph.from_csr(graph.rowptr.int(), graph.col.long(), size[0])
+    check_structure(again, graph.edge_index()[:, graph.perm.long()], size)
+    by_source = CSRGraph.from_csc(graph.rowptr_t, graph.col_t, size[1])
+    src, dst = edge_index
+    check_structure(by_source, edge_index[:, (src * max(size) + dst).argsort(stable=True)], size)
+
+
+@pytest.mark.parametrize(
+    ("rowptr", "col", "error", "message"),
+    [
+        ([0, 1, 2], [0, 2], IndexError, "col: expected indices in 0 .. 1, got 2 at position 1"),
+        ([0, 2, 1], [0, 1], ValueError, "rowptr: expected to rise from 0 to 2"),
+        ([1, 1, 2], [0, 1], ValueError, "rowptr: expected to rise from 0 to 2"),
+        ([0, 1, 3], [0, 1], ValueError, "rowptr: expected to rise from 0 to 2"),
+        ([], [], ValueError, "rowptr: expected to rise from 0 to 0"),
+        ([[0, 1]], [0], ValueError, r"rowptr: expected one dimension, got \[1, 2\]"),
+    ],
+)
+def test_bad_groups(rowptr, col, error, message):
+    rowptr, col = (torch.tensor(t, dtype=torch.int64) for t in (rowptr, col))
+    with pytest.raises(error, match=message):
+        CSRGraph.from_csr(rowptr, col, 2)
+    with pytest.raises(error, match=message.replace("rowptr", "colptr").replace("col:", "row:")):
+        CSRGraph.from_csc(rowptr, col, 2)
+
+
+def test_groups_of_wrong_types():
+    ptr, other = torch.tensor([0, 1]), torch.tensor([0])
+    with pytest.raises(TypeError, match="rowptr: expected a tensor, got list"):
+        CSRGraph.from_csr([0, 1], other, 1)
+    with pytest.raises(TypeError, match=r"col: expected int64 or int32, got torch\.float32"):
+        CSRGraph.from_csr(ptr, other.float(), 1)
+    with pytest.raises(ValueError, match=r"num_src: expected 0 .. 2\*\*63 - 1, got -1"):
+        CSRGraph.from_csr(ptr, other, -1)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_reverse(name):
+    edge_index, size = ZOO[name]
+    graph = ZOO[name].csr()
+    reverse = graph.reverse()
+    assert graph.reverse() is reverse
+    check_structure(reverse, edge_index.flip(0), size[::-1])
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+@pytest.mark.parametrize("name", ZOO)
+def test_repeat(name, count):
+    edge_index, size = ZOO[name]
+    graph = ZOO[name].csr()
+    shift = torch.tensor(size)[:, None]
+    copies = [edge_index + b * shift for b in range(count)]
+    expected = torch.cat(copies, dim=1) if copies else edge_index[:, :0]
+    check_structure(graph.repeat(count), expected, (count * size[0], count * size[1]))
+    more = graph.repeat(7)
+    assert graph.repeat(7) is more
+    assert more.csr_t.ptr.numel() == 7 * size[0] + 1
+    check_structure(graph.repeat(count), expected, (count * size[0], count * size[1]))
+
+
+def test_a_negative_number_of_copies():
+    with pytest.raises(ValueError, match=r"count: expected 0 .. 2\*\*63 - 1, got -1"):
+        ZOO["random"].csr().repeat(-1)
 
 
 def test_to_and_repr():

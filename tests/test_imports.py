@@ -10,7 +10,7 @@ import gatsparse
 PACKAGE = Path(gatsparse.__file__).parent
 
 #: From the bottom up; a part may import itself and what stands before it.
-LAYERS = ["_native", "graph", "testing", "ops", "nn", "data", "train", "cli"]
+LAYERS = ["_native", "graph", "adjacency", "testing", "ops", "nn", "data", "train", "cli"]
 BACKENDS = ["fused", "scatter", "dense"]
 
 

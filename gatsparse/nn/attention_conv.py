@@ -1,22 +1,25 @@
-"""What our layers add to PyG's: the constructor, the checks of a call, and when our operators
-can serve it.
+"""The forward pass that our layers share, around the operator of each: what PyG's layers take
+and return, and when PyG's own forward must serve.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
-import torch_geometric.nn
 from torch import Tensor
-from torch_geometric import EdgeIndex
 from torch_geometric.nn import Linear
-from torch_geometric.utils import is_sparse, scatter
+from torch_geometric.utils import scatter
 
+from gatsparse.adjacency import Adjacency, Size, adjacency
 from gatsparse.graph import CSRGraph
 from gatsparse.ops import backend as backends
 from gatsparse.ops.backend import Backend
 from gatsparse.ops.philox import draw_seed
+
+#: Node features, or those of sources and of destinations.
+Features = Tensor | tuple[Tensor, Tensor | None]
 
 _HOOKS = (
     "_propagate_forward_pre_hooks",
@@ -32,9 +35,17 @@ _MESSAGE_PASSING = ("message", "aggregate", "update", "edge_update", "propagate"
 
 
 class AttentionConv:
-    """The constructor of our layers, in front of that of PyG's class, the next base."""
+    """What our layers add to PyG's class, the next base.
+
+    A layer names its operator (:attr:`_attention`, :attr:`_attention_weights`) and what it is
+    computed from: :meth:`_lins`, :meth:`_project`, :meth:`_operands`, :meth:`_edge_operand`.
+    """
 
     backend: Backend = "auto"
+
+    _pyg: Any
+    _attention: Any
+    _attention_weights: Any
 
     def __init__(
         self,
@@ -68,32 +79,165 @@ class AttentionConv:
         )
         self.backend = backend
 
+    def _attend(
+        self: Any,
+        x: Features,
+        edge_index: Any,
+        edge_attr: Tensor | None,
+        return_attention_weights: bool | None,
+        **size: Any,
+    ) -> Any:
+        """The forward pass; :obj:`size` as the keyword that PyG's layer takes, or nothing."""
+        if _is_batch(x):
+            return self._attend_batch(x, edge_index, edge_attr, return_attention_weights, **size)
+        if self._unmet():
+            if isinstance(edge_index, CSRGraph):
+                size = dict.fromkeys(size, self._in_flow(edge_index.size))
+                edge_index = edge_index.edge_index()
+            return self._pyg.forward(
+                self,
+                x,
+                edge_index,
+                edge_attr,
+                return_attention_weights=return_attention_weights,
+                **size,
+            )
 
-def unmet(
-    layer: Any, base: type[torch_geometric.nn.MessagePassing], edge_index: Any, backend: Backend
-) -> list[str]:
-    """What keeps our operator from serving a call of :obj:`layer`, so that the forward of
-    :obj:`base`, PyG's class, must.
+        _check_x(x, self._lins())
+        form = adjacency(edge_index)
+        x_src, x_dst = self._project(x)
+        num_dst = None if x_dst is None else x_dst.size(0)
+        graph = self._structure(form, x_src.size(0), num_dst, **size)
+        edge, loop = self._edge_operands(form, graph, edge_attr)
+        backwards = self.flow == "target_to_source"
+        dropout = self.dropout if self.training else 0.0
+        operands = {
+            **self._operands(x_src, x_dst),
+            "graph": graph.reverse() if backwards else graph,
+            "edge": edge,
+            "loop": loop,
+            "add_self_loops": self.add_self_loops,
+            "negative_slope": self.negative_slope,
+            "dropout": dropout,
+            "seed": draw_seed() if dropout > 0.0 else None,
+        }
+        x_res = x if isinstance(x, Tensor) else x[1]
+        residual = self.res is not None and x_res is not None
+        bias = None if residual else self.bias
+        out = self._attention(**operands, bias=bias, concat=self.concat, backend=self.backend)
+        out = out.to(torch.promote_types(out.dtype, self._score_dtype))  # autocast: as PyG's sum
+        if residual:
+            out = out + self.res(x_res)  # pyright: ignore[reportOptionalCall]
+            out = out if self.bias is None else out + self.bias
+        if return_attention_weights:
+            edges, alpha = self._attention_weights(**operands)
+            edges = edges.flip(0) if backwards else edges
+            return out, form.attention(edges, alpha, self.add_self_loops)
+        return out
 
-    Raises:
-        ValueError: If something does and the named backend never falls back.
-    """
-    reasons = []
-    if isinstance(edge_index, EdgeIndex) or is_sparse(edge_index):
-        reasons.append(f"edge_index: {type(edge_index).__name__} is not sorted natively yet")
-    if layer.explain:
-        reasons.append("explain: an explainer masks messages")
-    if any(getattr(layer, hooks) for hooks in _HOOKS):
-        reasons.append("message-passing hooks are registered")
-    if overridden := [name for name in _MESSAGE_PASSING if _overrides(type(layer), base, name)]:
-        reasons.append(f"{type(layer).__name__} overrides {', '.join(overridden)}")
-    if layer.aggr not in ("add", "sum"):
-        reasons.append(f"aggr={layer.aggr!r}; expected 'add'")
-    if layer.flow != "source_to_target":
-        reasons.append(f"flow={layer.flow!r}; expected 'source_to_target'")
-    if reasons:
-        backends.choose(backend, {"fused": reasons, "dense": reasons, "scatter": []})
-    return reasons
+    def _attend_batch(
+        self: Any,
+        x: Features,
+        edge_index: Any,
+        edge_attr: Tensor | None,
+        return_attention_weights: bool | None,
+        **size: Any,
+    ) -> Any:
+        """A batch of node features on one graph, as one graph of as many copies."""
+        pair = (x, None) if isinstance(x, Tensor) else x
+        batch, *others = (t.shape[:-2] for t in pair if t is not None)
+        if any(other != batch for other in others):
+            raise ValueError(f"x: expected one batch, got {[list(batch), *map(list, others)]}")
+        count = math.prod(batch)
+        num_src, num_dst = pair[0].size(-2), None if pair[1] is None else pair[1].size(-2)
+        form = adjacency(edge_index)
+        graph = self._structure(form, num_src, num_dst, **size)
+        if self.add_self_loops and graph.num_src != graph.num_dst:
+            raise ValueError(
+                "x: expected add_self_loops=False beside a batch of features of two node sets, "
+                f"got a graph of size {graph.size}"
+            )
+        if edge_attr is None and self.lin_edge is not None:
+            edge_attr = form.values
+        if isinstance(edge_attr, Tensor):
+            edge_attr = _of_every_graph(edge_attr, batch)
+        flat = tuple(None if t is None else t.flatten(0, -2) for t in pair)
+        result = self._attend(
+            flat[0] if isinstance(x, Tensor) else flat,
+            graph.repeat(count),
+            edge_attr,
+            return_attention_weights,
+            **dict.fromkeys(size),
+        )
+        _, num_rows = self._in_flow(graph.size)
+        if not return_attention_weights:
+            return result.unflatten(0, (*batch, num_rows))
+        out, (edges, alpha) = result
+        # The edges of all copies come first, then the loops of all.
+        num_loops = graph.num_src if self.add_self_loops else 0
+        parts = (edges.size(1) // max(count, 1) - num_loops, num_loops)
+        splits = [count * n for n in parts]
+        edges = [e[:, :n] for e, n in zip(edges.split(splits, dim=1), parts, strict=True)]
+        alpha = alpha.split(splits)
+        alpha = [a.unflatten(0, (*batch, n)) for a, n in zip(alpha, parts, strict=True)]
+        attention = torch.cat(edges, dim=1), torch.cat(alpha, dim=len(batch))
+        return out.unflatten(0, (*batch, num_rows)), attention
+
+    def _in_flow(self: Any, size: tuple[Any, Any]) -> tuple[Any, Any]:
+        """Sources and destinations of messages instead of edges; the other way round, too."""
+        return size if self.flow == "source_to_target" else (size[1], size[0])
+
+    def _structure(
+        self, form: Adjacency, num_src: int, num_dst: int | None, size: Size | None = None
+    ) -> CSRGraph:
+        """The structure of the form's edges between nodes with these features; where the
+        destinations have none, the graph or the caller's :obj:`size` tells their number.
+
+        Raises:
+            ValueError: If what tells a number contradicts the features.
+        """
+        of_form = self._in_flow(form.size)
+        if num_dst is None:
+            num_dst = next((n[1] for n in (of_form, size) if n and n[1] is not None), num_src)
+        expected = num_src, num_dst
+        for told in (of_form, size or (None, None)):
+            for k in (0, 1):
+                if told[k] not in (None, expected[k]):
+                    raise ValueError(
+                        f"size[{k}]: expected {expected[k]}, as x has it, got {told[k]}"
+                    )
+        return form.graph(self._in_flow(expected))
+
+    def _edge_operands(
+        self: Any, form: Adjacency, graph: CSRGraph, edge_attr: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """What the operator takes of the edges and of the self-loops that are added."""
+        if edge_attr is None and self.lin_edge is not None:
+            edge_attr = form.values
+        if edge_attr is None or not self._takes_edge_features():
+            return None, None
+        edge, loop = _edge_features(self, form, graph, edge_attr)
+        return self._edge_operand(edge), None if loop is None else self._edge_operand(loop)
+
+    def _unmet(self: Any) -> list[str]:
+        """What keeps our operator from serving this layer, so that PyG's own forward must.
+
+        Raises:
+            ValueError: If something does and the named backend never falls back.
+        """
+        reasons = []
+        if self.explain:
+            reasons.append("explain: an explainer masks messages")
+        if any(getattr(self, hooks) for hooks in _HOOKS):
+            reasons.append("message-passing hooks are registered")
+        overridden = [name for name in _MESSAGE_PASSING if _overrides(type(self), self._pyg, name)]
+        if overridden:
+            reasons.append(f"{type(self).__name__} overrides {', '.join(overridden)}")
+        if self.aggr not in ("add", "sum"):
+            reasons.append(f"aggr={self.aggr!r}; expected 'add'")
+        if reasons:
+            backends.choose(self.backend, {"fused": reasons, "dense": reasons, "scatter": []})
+        return reasons
 
 
 def _overrides(cls: type, base: type, name: str) -> bool:
@@ -105,18 +249,25 @@ def _overrides(cls: type, base: type, name: str) -> bool:
     return not method.__module__.endswith(("_propagate", "_edge_updater"))
 
 
-def options(layer: Any) -> dict[str, Any]:
-    """How a layer's scores become attention in this call: arguments of our operators."""
-    dropout = layer.dropout if layer.training else 0.0
-    return {
-        "add_self_loops": layer.add_self_loops,
-        "negative_slope": layer.negative_slope,
-        "dropout": dropout,
-        "seed": draw_seed() if dropout > 0.0 else None,
-    }
+def _is_batch(x: Any) -> bool:
+    """Whether every node has more than one vector of features."""
+    first = x[0] if isinstance(x, (tuple, list)) and len(x) > 0 else x
+    return isinstance(first, Tensor) and first.dim() > 2
 
 
-def check_x(x: Tensor | tuple[Tensor, Tensor | None], lins: tuple[Linear, Linear]) -> None:
+def _of_every_graph(edge_attr: Tensor, batch: torch.Size) -> Tensor:
+    """The features of the edges of all graphs; those of one are those of every one."""
+    if edge_attr.dim() <= 2:
+        return edge_attr.expand(math.prod(batch), *edge_attr.shape).flatten(0, 1)
+    if edge_attr.shape[:-2] != batch:
+        raise ValueError(
+            f"edge_attr: expected shape [E, D] or {[*batch, 'E', 'D']}, as x has it, "
+            f"got {list(edge_attr.shape)}"
+        )
+    return edge_attr.flatten(0, -2)
+
+
+def _check_x(x: Features, lins: tuple[Linear, Linear]) -> None:
     """Raises TypeError or ValueError if :obj:`x` is not what the projections take."""
     tensors = (x, None) if isinstance(x, Tensor) else x
     if not isinstance(tensors, (tuple, list)) or len(tensors) != 2:
@@ -135,25 +286,8 @@ def check_x(x: Tensor | tuple[Tensor, Tensor | None], lins: tuple[Linear, Linear
             raise ValueError(f"{name}: expected shape [N, {expected}], got {list(tensor.shape)}")
 
 
-def sizes(
-    x_src: Tensor,
-    x_dst: Tensor | None,
-    edge_index: Any,
-    size: tuple[int | None, int | None] | None,
-) -> tuple[int, int]:
-    """``(N_src, N_dst)``, by :obj:`x`; where it tells nothing, by the other arguments."""
-    num_src = x_src.size(0)
-    given = edge_index.size if isinstance(edge_index, CSRGraph) else size or (None, None)
-    num_dst = x_dst.size(0) if x_dst is not None else given[1]
-    num_dst = num_src if num_dst is None else num_dst
-    for k, (expected, got) in enumerate(zip((num_src, num_dst), size or given, strict=True)):
-        if got is not None and got != expected:
-            raise ValueError(f"size[{k}]: expected {expected}, as x has it, got {got}")
-    return num_src, num_dst
-
-
-def edge_features(
-    layer: Any, edge_index: Tensor | CSRGraph, edge_attr: Tensor, graph: CSRGraph
+def _edge_features(
+    layer: Any, form: Adjacency, graph: CSRGraph, edge_attr: Tensor
 ) -> tuple[Tensor, Tensor | None]:
     r"""The features of the edges ``[E, D]`` and, where :obj:`layer` adds self-loops, theirs:
     ``[min(N_src, N_dst), D]``, filled as its ``fill_value`` says.
@@ -180,7 +314,7 @@ def edge_features(
     shape = (num_loops, edge_attr.size(1))
     fill_value = layer.fill_value
     if isinstance(fill_value, str):
-        src, dst = graph.edge_index() if isinstance(edge_index, CSRGraph) else edge_index
+        src, dst = form.edges(graph)
         # Edges that are loops themselves, or lead to no loop, go to a row beyond the last.
         counts = (src != dst) & (dst < num_loops)
         index = torch.where(counts, dst, num_loops).long()

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import torch
 import torch_geometric.nn
 from torch import Tensor
 from torch_geometric.nn import Linear
 
-from gatsparse.graph import CSRGraph, as_graph
-from gatsparse.nn.attention_conv import (
-    AttentionConv,
-    check_x,
-    edge_features,
-    options,
-    sizes,
-    unmet,
-)
+from gatsparse.nn.attention_conv import AttentionConv, Features
 from gatsparse.ops import gat_attention, gat_attention_weights
 
 
@@ -65,9 +58,13 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
     # propagate_type: (x: OptPairTensor, alpha: Tensor)
     # edge_updater_type: (alpha: OptPairTensor, edge_attr: OptTensor)
 
+    _pyg = torch_geometric.nn.GATConv
+    _attention = staticmethod(gat_attention)
+    _attention_weights = staticmethod(gat_attention_weights)
+
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
-        x: Tensor | tuple[Tensor, Tensor | None],
+        x: Features,
         edge_index: Any,
         edge_attr: Tensor | None = None,
         size: tuple[int | None, int | None] | None = None,
@@ -93,45 +90,21 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
             ValueError: If shapes contradict each other, or the named backend cannot serve.
             IndexError: If an index of :obj:`edge_index` names no node.
         """
-        if unmet(self, torch_geometric.nn.GATConv, edge_index, self.backend):
-            if isinstance(edge_index, CSRGraph):
-                edge_index, size = edge_index.edge_index(), edge_index.size
-            return super().forward(  # pyright: ignore[reportCallIssue]
-                x,  # pyright: ignore[reportArgumentType]
-                edge_index,
-                edge_attr,
-                size,  # pyright: ignore[reportArgumentType]
-                return_attention_weights,  # pyright: ignore[reportArgumentType]
-            )
+        return self._attend(x, edge_index, edge_attr, return_attention_weights, size=size)
 
-        check_x(x, self._lins())
-        x_src, x_dst = self._project(x)
-        graph = as_graph(edge_index, sizes(x_src, x_dst, edge_index, size))
-        inputs: dict[str, Any] = {
+    @property
+    def _score_dtype(self) -> torch.dtype:
+        return self.att_src.dtype
+
+    def _operands(self, x_src: Tensor, x_dst: Tensor | None) -> dict[str, Any]:
+        return {
             "x": x_src,
             "att_src": self.att_src,
             "att_dst": None if x_dst is None else self.att_dst,
-            "graph": graph,
             "x_dst": None if x_dst is x_src else x_dst,
-            **options(self),
         }
-        if edge_attr is not None and self.lin_edge is not None:
-            edge, loop = edge_features(self, edge_index, edge_attr, graph)
-            inputs["edge"] = self._edge_term(edge)
-            inputs["loop"] = None if loop is None else self._edge_term(loop)
 
-        x_res = x if isinstance(x, Tensor) else x[1]
-        residual = self.res is not None and x_res is not None
-        bias = None if residual else self.bias
-        out = gat_attention(**inputs, bias=bias, concat=self.concat, backend=self.backend)
-        if residual:
-            out = out + self.res(x_res)  # pyright: ignore[reportOptionalCall]
-            out = out if self.bias is None else out + self.bias
-        if return_attention_weights:
-            return out, gat_attention_weights(**inputs)
-        return out
-
-    def _project(self, x: Tensor | tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
+    def _project(self, x: Features) -> tuple[Tensor, Tensor | None]:
         """``x_src [N_src, H, C]`` and ``x_dst [N_dst, H, C]``; one tensor where both are."""
 
         def heads(projected: Tensor) -> Tensor:
@@ -144,7 +117,10 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
         lin_src, lin_dst = self._lins()
         return heads(lin_src(x_src)), None if x_dst is None else heads(lin_dst(x_dst))
 
-    def _edge_term(self, edge_attr: Tensor) -> Tensor:
+    def _takes_edge_features(self) -> bool:
+        return self.lin_edge is not None  # as in PyG, they are ignored without
+
+    def _edge_operand(self, edge_attr: Tensor) -> Tensor:
         """What ``edge_attr [E, D]`` adds to the scores, ``[E, H]``."""
         lin = cast(Linear, self.lin_edge)
         att = cast(Tensor, self.att_edge)

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch_geometric.nn
 from torch import Tensor
+from torch_geometric.nn import Linear
 
-from gatsparse.graph import CSRGraph, as_graph
-from gatsparse.nn.attention_conv import (
-    AttentionConv,
-    check_x,
-    edge_features,
-    options,
-    sizes,
-    unmet,
-)
+from gatsparse.nn.attention_conv import AttentionConv, Features
 from gatsparse.ops import gatv2_attention, gatv2_attention_weights
 
 
@@ -58,9 +52,13 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
     # propagate_type: (x: PairTensor, alpha: Tensor)
     # edge_updater_type: (x: PairTensor, edge_attr: OptTensor)
 
+    _pyg = torch_geometric.nn.GATv2Conv
+    _attention = staticmethod(gatv2_attention)
+    _attention_weights = staticmethod(gatv2_attention_weights)
+
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
-        x: Tensor | tuple[Tensor, Tensor],
+        x: Features,
         edge_index: Any,
         edge_attr: Tensor | None = None,
         return_attention_weights: bool | None = None,
@@ -84,51 +82,37 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
                 ``edge_dim``, or the named backend cannot serve.
             IndexError: If an index of :obj:`edge_index` names no node.
         """
-        if unmet(self, torch_geometric.nn.GATv2Conv, edge_index, self.backend):
-            if isinstance(edge_index, CSRGraph):
-                edge_index = edge_index.edge_index()
-            return super().forward(  # pyright: ignore[reportCallIssue]
-                x,  # pyright: ignore[reportArgumentType]
-                edge_index,
-                edge_attr,
-                return_attention_weights,  # pyright: ignore[reportArgumentType]
-            )
+        return self._attend(x, edge_index, edge_attr, return_attention_weights)
 
-        check_x(x, (self.lin_l, self.lin_r))
-        if not isinstance(x, Tensor) and x[1] is None:
-            raise ValueError("x[1]: expected features of the destinations, got None")
-        x_src, x_dst = self._project(x)
-        graph = as_graph(edge_index, sizes(x_src, x_dst, edge_index, None))
-        inputs: dict[str, Any] = {
-            "x_src": x_src,
-            "x_dst": x_dst,
-            "att": self.att,
-            "graph": graph,
-            **options(self),
-        }
-        if edge_attr is not None:
-            if self.lin_edge is None:
-                raise ValueError("edge_attr: expected None, as edge_dim is None, got a tensor")
-            edge, loop = edge_features(self, edge_index, edge_attr, graph)
-            inputs["edge"] = self._heads(self.lin_edge(edge))
-            inputs["loop"] = None if loop is None else self._heads(self.lin_edge(loop))
+    @property
+    def _score_dtype(self) -> torch.dtype:
+        return self.att.dtype
 
-        bias = None if self.res is not None else self.bias
-        out = gatv2_attention(**inputs, bias=bias, concat=self.concat, backend=self.backend)
-        if self.res is not None:
-            out = out + self.res(x if isinstance(x, Tensor) else x[1])
-            out = out if self.bias is None else out + self.bias
-        if return_attention_weights:
-            return out, gatv2_attention_weights(**inputs)
-        return out
+    def _operands(self, x_src: Tensor, x_dst: Tensor) -> dict[str, Any]:
+        return {"x_src": x_src, "x_dst": x_dst, "att": self.att}
 
-    def _project(self, x: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def _project(self, x: Features) -> tuple[Tensor, Tensor]:
         """``x_src [N_src, H, C]`` and ``x_dst [N_dst, H, C]``; one tensor where both are."""
         if isinstance(x, Tensor) and self.share_weights:
             x_src = self._heads(self.lin_l(x))
             return x_src, x_src
         x_src, x_dst = (x, x) if isinstance(x, Tensor) else x
+        if x_dst is None:
+            raise ValueError("x[1]: expected features of the destinations, got None")
         return self._heads(self.lin_l(x_src)), self._heads(self.lin_r(x_dst))
+
+    def _takes_edge_features(self) -> bool:
+        if self.lin_edge is None:
+            raise ValueError("edge_attr: expected None, as edge_dim is None, got a tensor")
+        return True
+
+    def _edge_operand(self, edge_attr: Tensor) -> Tensor:
+        """What ``edge_attr [E, D]`` adds before the LeakyReLU, ``[E, H, C]``."""
+        return self._heads(self.lin_edge(edge_attr))  # pyright: ignore[reportOptionalCall]
+
+    def _lins(self) -> tuple[Linear, Linear]:
+        """The projections of source and destination."""
+        return self.lin_l, self.lin_r
 
     def _heads(self, projected: Tensor) -> Tensor:
         return projected.view(-1, self.heads, self.out_channels)

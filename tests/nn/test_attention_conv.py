@@ -220,17 +220,6 @@ def test_in_place_change_of_edge_index_is_seen(layer):
 
 
 @every_layer
-def test_sparse_matrix_in_place_of_edge_index(layer):
-    x = features(12)
-    theirs, ours = pair(layer, 6, 5, heads=3, add_self_loops=False)
-    adj = torch.ones(12, 12, dtype=torch.float64).to_sparse()
-    assert relative_error(ours(x, adj), theirs(x, adj)) <= 1e-12
-    ours.backend = "fused"
-    with pytest.raises(ValueError, match="backend='fused' cannot serve this call: edge_index"):
-        ours(x, adj)
-
-
-@every_layer
 def test_hooks_and_explainers_see_messages(layer):
     theirs, ours = pair(layer, 6, 5, heads=3)
     seen = []

@@ -1,0 +1,289 @@
+"""The forms in which PyG passes a graph as ``edge_index``: how each becomes a structure, sorted
+only where it is not sorted yet, and how attention is given back in it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
+from torch_geometric import EdgeIndex
+from torch_geometric.index import index2ptr
+from torch_geometric.typing import SparseTensor  # pyright: ignore[reportAttributeAccessIssue]
+from torch_geometric.utils import is_torch_sparse_tensor
+
+from gatsparse.graph import CSRGraph, check_edge_index, check_range
+
+#: ``(N_src, N_dst)``, None where nothing tells.
+Size = tuple[int | None, int | None]
+
+
+def adjacency(edge_index: Any) -> Adjacency:
+    """The form of a graph.
+
+    Raises:
+        TypeError: If it is none that PyG or we know.
+        ValueError: If its shape is wrong.
+    """
+    if isinstance(edge_index, CSRGraph):
+        form = _Structure
+    elif isinstance(edge_index, EdgeIndex):
+        form = _EdgeIndex
+    elif isinstance(edge_index, SparseTensor):
+        form = _SparseTensor
+    elif is_torch_sparse_tensor(edge_index):
+        form = _TorchSparse
+    else:
+        check_edge_index(edge_index)
+        form = Adjacency
+    return form(edge_index)
+
+
+def as_graph(edge_index: Any, size: tuple[int, int]) -> CSRGraph:
+    r"""The structure of :obj:`edge_index`, from a weak cache where it was seen before.
+
+    A tensor is recognised by identity, version and memory, so changing it in place
+    rebuilds its structure. Changes that PyTorch does not see (through ``.data`` or
+    NumPy) do not; inference tensors count no versions and are not cached.
+
+    Args:
+        edge_index (Any): ``[2, E]`` of integers or one of PyG's other forms: ``EdgeIndex``,
+            ``torch.sparse`` or ``SparseTensor`` ``[N_dst, N_src]``; or a structure that is
+            handed through.
+        size (tuple): ``(N_src, N_dst)``.
+
+    Raises:
+        TypeError: If it is of no such type.
+        ValueError: If it is of another size, or not sorted as it says it is.
+        IndexError: If an index names no node.
+    """
+    return adjacency(edge_index).graph(size)
+
+
+class Adjacency:
+    """A graph as it was passed; here a plain ``edge_index [2, E]``."""
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+    @property
+    def size(self) -> Size:
+        """How many nodes the form itself says there are."""
+        return None, None
+
+    @property
+    def values(self) -> Tensor | None:
+        """The edge features ``[E, ...]`` that PyG's layers take from the form itself."""
+        return None
+
+    def edges(self, graph: CSRGraph) -> Tensor:  # noqa: ARG002
+        """``[2, E]``: sources and destinations, in the order of the form."""
+        return self.given
+
+    def graph(self, size: tuple[int, int]) -> CSRGraph:
+        """See :func:`as_graph`."""
+        if torch.compiler.is_compiling():
+            return self._build(size)
+        recognised = self._state()
+        if recognised is None:
+            return self._build(size)
+        key, state = recognised
+        entry: _Entry | None = _cache.get(key)
+        if entry is None or entry.state != state:
+            entry = _cache[key] = _Entry(state, {})
+        if size not in entry.graphs:
+            entry.graphs[size] = self._build(size)
+        return entry.graphs[size]
+
+    def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:
+        """What PyG returns of an attention beside the output, for this form.
+
+        Args:
+            edge_index (Tensor): int64 ``[2, E']``, as ``gat_attention_weights`` returns it.
+            alpha (Tensor): ``[E', H]``.
+            loops (bool): Whether self-loops were added; else the edges are those given.
+        """
+        return (edge_index if loops else self.given), alpha
+
+    def _state(self) -> tuple[Any, tuple[Any, ...]] | None:
+        """What the cache knows this graph by, and what changes with it; None: not cached."""
+        return None if self.given.is_inference() else (self.given, _memory(self.given))
+
+    def _build(self, size: tuple[int, int]) -> CSRGraph:
+        return CSRGraph.from_edge_index(self.given, size=size)
+
+
+class _Structure(Adjacency):
+    given: CSRGraph
+
+    @property
+    def size(self) -> Size:
+        return self.given.size
+
+    def edges(self, graph: CSRGraph) -> Tensor:
+        return graph.edge_index()
+
+    def graph(self, size: tuple[int, int]) -> CSRGraph:
+        if self.given.size != size:
+            raise ValueError(
+                f"edge_index: expected a graph of size {size}, as x has it, got {self.given.size}"
+            )
+        return self.given
+
+    def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:  # noqa: ARG002
+        return edge_index, alpha
+
+
+class _EdgeIndex(Adjacency):
+    """PyG's, which knows how it is sorted."""
+
+    @property
+    def size(self) -> Size:
+        return self.given.sparse_size()
+
+    def edges(self, graph: CSRGraph) -> Tensor:  # noqa: ARG002
+        return self.given.as_tensor()
+
+    def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:
+        if loops:
+            size = self.given.sparse_size()
+            return EdgeIndex(edge_index.contiguous(), sparse_size=size), alpha  # pyright: ignore
+        return self.given, alpha
+
+    def _state(self) -> tuple[Any, tuple[Any, ...]] | None:
+        edges = self.given.as_tensor()
+        return None if edges.is_inference() else (self.given, _memory(edges))
+
+    def _build(self, size: tuple[int, int]) -> CSRGraph:
+        edges = self.given.as_tensor()
+        row = {"row": 0, "col": 1}.get(self.given.sort_order or "")
+        if row is None or torch.compiler.is_compiling():
+            return CSRGraph.from_edge_index(edges, size=size)
+        for k in (0, 1):
+            check_range(f"edge_index[{k}]", edges[k], size[k])
+        if (edges[row].diff() < 0).any():
+            raise ValueError(
+                f"edge_index: expected to be sorted by {self.given.sort_order!r}, as it says, "
+                f"got an EdgeIndex whose indices fall"
+            )
+        (ptr, other), _ = self.given.get_csc() if row == 1 else self.given.get_csr()
+        # Its size may be one more than the largest index.
+        ptr = torch.cat([ptr, ptr.new_full((size[row] + 1 - ptr.numel(),), other.numel())])
+        build = CSRGraph.from_csr if row == 1 else CSRGraph.from_csc
+        return build(ptr, other, size[1 - row])
+
+
+class _TorchSparse(Adjacency):
+    """``torch.sparse`` CSR, CSC or COO ``[N_dst, N_src]``; edges in the order of its values."""
+
+    @property
+    def size(self) -> Size:
+        return self.given.size(1), self.given.size(0)
+
+    @property
+    def values(self) -> Tensor | None:
+        coo = self.given.layout == torch.sparse_coo
+        values = self.given._values() if coo else self.given.values()
+        return None if values.dim() == 1 else values
+
+    def edges(self, graph: CSRGraph) -> Tensor:
+        return graph.edge_index()
+
+    def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:
+        given = self.given
+        if loops:  # PyG's stand where they belong
+            (col, row), (num_rows, num_cols) = edge_index, given.shape[:2]
+            by_col = given.layout == torch.sparse_csc
+            order = torch.argsort(col * num_rows + row if by_col else row * num_cols + col)
+            edge_index, alpha = edge_index[:, order], alpha[order]
+        col, row = edge_index
+        shape = (*given.shape[:2], alpha.size(1))
+        if given.layout == torch.sparse_coo:
+            coalesced = given.is_coalesced()
+            adj = torch.sparse_coo_tensor(
+                torch.stack([row, col]),
+                alpha,
+                shape,
+                check_invariants=False,
+                is_coalesced=coalesced,
+            )
+        else:
+            by_col = given.layout == torch.sparse_csc
+            ptr, other = (
+                (index2ptr(col, shape[1]), row) if by_col else (index2ptr(row, shape[0]), col)
+            )
+            adj = torch.sparse_compressed_tensor(
+                ptr, other, alpha, shape, layout=given.layout, check_invariants=False
+            )
+        return adj, alpha
+
+    def _state(self) -> tuple[Any, tuple[Any, ...]] | None:
+        if self.given.is_inference():
+            return None
+        return self.given, tuple(map(_memory, self._indices()))
+
+    def _build(self, size: tuple[int, int]) -> CSRGraph:
+        row, col = self._indices()
+        if self.given.layout == torch.sparse_csr:
+            return CSRGraph.from_csr(row, col, size[0])
+        if self.given.layout == torch.sparse_csc:
+            return CSRGraph.from_csc(col, row, size[1])
+        return CSRGraph.from_edge_index(torch.stack([col, row]), size=size)
+
+    def _indices(self) -> tuple[Tensor, Tensor]:
+        """Those of rows and of columns, one of them compressed unless the layout is COO."""
+        if self.given.layout == torch.sparse_csr:
+            return self.given.crow_indices(), self.given.col_indices()
+        if self.given.layout == torch.sparse_csc:
+            return self.given.row_indices(), self.given.ccol_indices()
+        row, col = self.given._indices()
+        return row, col
+
+
+class _SparseTensor(Adjacency):
+    """torch-sparse's ``[N_dst, N_src]``, sorted by destination."""
+
+    @property
+    def size(self) -> Size:
+        return self.given.size(1), self.given.size(0)
+
+    @property
+    def values(self) -> Tensor | None:
+        values = self.given.storage.value()
+        return None if values is None or values.dim() == 1 else values
+
+    def edges(self, graph: CSRGraph) -> Tensor:
+        return graph.edge_index()
+
+    def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:
+        if not loops:
+            return self.given.set_value(alpha, layout="coo")
+        col, row = edge_index
+        sizes = self.given.sparse_sizes()
+        return SparseTensor(row=row, col=col, value=alpha, sparse_sizes=sizes)
+
+    def _state(self) -> tuple[Any, tuple[Any, ...]] | None:
+        rowptr, col, _ = self.given.csr()
+        if col.is_inference():
+            return None
+        return self.given.storage, (_memory(rowptr), _memory(col))
+
+    def _build(self, size: tuple[int, int]) -> CSRGraph:
+        rowptr, col, _ = self.given.csr()
+        return CSRGraph.from_csr(rowptr, col, size[0])
+
+
+class _Entry(NamedTuple):
+    """What was built of a graph while it was in one state."""
+
+    state: tuple[Any, ...]
+    graphs: dict[tuple[int, int], CSRGraph]
+
+
+_cache: WeakIdKeyDictionary = WeakIdKeyDictionary()
+
+
+def _memory(tensor: Tensor) -> tuple[int, int]:
+    return tensor._version, tensor.data_ptr()
