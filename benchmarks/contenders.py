@@ -16,7 +16,7 @@ import gatsparse
 from benchmarks.config import Layer
 from gatsparse.nn import DenseGAT, build_gat, dense_adjacency
 from gatsparse.nn.dense import Form
-from gatsparse.nn.models import Kind
+from gatsparse.nn.paper_gat import Kind
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class Adjacency:
         """The edge features ``[E, ...]`` that PyG's layers take from the form itself."""
         return None
 
-    def edges(self, graph: CSRGraph) -> Tensor:  # noqa: ARG002
+    def edges(self) -> Tensor:
         """``[2, E]``: sources and destinations, in the order of the form."""
         return self.given
 
@@ -122,8 +122,8 @@ class _Structure(Adjacency):
     def size(self) -> Size:
         return self.given.size
 
-    def edges(self, graph: CSRGraph) -> Tensor:
-        return graph.edge_index()
+    def edges(self) -> Tensor:
+        return self.given.edge_index()
 
     def graph(self, size: tuple[int, int]) -> CSRGraph:
         if self.given.size != size:
@@ -143,7 +143,7 @@ class _EdgeIndex(Adjacency):
     def size(self) -> Size:
         return self.given.sparse_size()
 
-    def edges(self, graph: CSRGraph) -> Tensor:  # noqa: ARG002
+    def edges(self) -> Tensor:
         return self.given.as_tensor()
 
     def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:
@@ -179,7 +179,7 @@ class _TorchSparse(Adjacency):
     """``torch.sparse`` CSR, CSC or COO ``[N_dst, N_src]``; edges in the order of its values."""
 
     @property
-    def size(self) -> Size:
+    def size(self) -> tuple[int, int]:
         return self.given.size(1), self.given.size(0)
 
     @property
@@ -188,8 +188,8 @@ class _TorchSparse(Adjacency):
         values = self.given._values() if coo else self.given.values()
         return None if values.dim() == 1 else values
 
-    def edges(self, graph: CSRGraph) -> Tensor:
-        return graph.edge_index()
+    def edges(self) -> Tensor:
+        return self.graph(self.size).edge_index()
 
     def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:
         given = self.given
@@ -246,7 +246,7 @@ class _SparseTensor(Adjacency):
     """torch-sparse's ``[N_dst, N_src]``, sorted by destination."""
 
     @property
-    def size(self) -> Size:
+    def size(self) -> tuple[int, int]:
         return self.given.size(1), self.given.size(0)
 
     @property
@@ -254,8 +254,8 @@ class _SparseTensor(Adjacency):
         values = self.given.storage.value()
         return None if values is None or values.dim() == 1 else values
 
-    def edges(self, graph: CSRGraph) -> Tensor:
-        return graph.edge_index()
+    def edges(self) -> Tensor:
+        return self.graph(self.size).edge_index()
 
     def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:
         if not loops:

@@ -53,7 +53,7 @@ def test_training_is_the_same_in_two_runs():
 
     def losses():
         torch.manual_seed(0)
-        model = gatsparse.GAT(64, 8, 10)
+        model = gatsparse.nn.PaperGAT(64, 8, 10)
         optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
         found = []
         for _ in range(5):

@@ -1,10 +1,12 @@
 """Layers and models."""
 
 from gatsparse.nn.accelerate import accelerate
+from gatsparse.nn.attention_weights import LayerAttention, attention_weights
 from gatsparse.nn.dense import GraphAttentionLayer, dense_adjacency
 from gatsparse.nn.gat_conv import GATConv
 from gatsparse.nn.gatv2_conv import GATv2Conv
-from gatsparse.nn.models import GAT, DenseGAT, build_gat
+from gatsparse.nn.models import GAT
+from gatsparse.nn.paper_gat import DenseGAT, PaperGAT, build_gat
 from gatsparse.ops import dropout
 
 __all__ = [
@@ -13,7 +15,10 @@ __all__ = [
     "GATConv",
     "GATv2Conv",
     "GraphAttentionLayer",
+    "LayerAttention",
+    "PaperGAT",
     "accelerate",
+    "attention_weights",
     "build_gat",
     "dense_adjacency",
     "dropout",

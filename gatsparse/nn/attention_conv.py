@@ -314,7 +314,7 @@ def _edge_features(
     shape = (num_loops, edge_attr.size(1))
     fill_value = layer.fill_value
     if isinstance(fill_value, str):
-        src, dst = form.edges(graph)
+        src, dst = form.edges()
         # Edges that are loops themselves, or lead to no loop, go to a row beyond the last.
         counts = (src != dst) & (dst < num_loops)
         index = torch.where(counts, dst, num_loops).long()

@@ -1,176 +1,56 @@
-"""The two-layer GAT of the paper, on sparse or on dense layers."""
+"""PyG's GAT model on our layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-import torch
-import torch.nn.functional as F
 import torch_geometric.nn
-from torch import Tensor
 
-from gatsparse.nn.dense import Form, GraphAttentionLayer
-from gatsparse.nn.gat_conv import GATConv
-from gatsparse.ops import dropout as dropout_op
-
-#: What a GAT is built of: our layer, our scatter backend, PyG's layer, dense layers.
-Kind = Literal["gatsparse", "scatter", "pyg", "dense"]
+from gatsparse.nn.accelerate import accelerate
+from gatsparse.ops.backend import Backend
 
 
-class GAT(torch.nn.Module):
-    r"""Two layers of graph attention, for node classification.
+class GAT(torch_geometric.nn.GAT):
+    r"""A model of several layers of graph attention, a drop-in for
+    :class:`torch_geometric.nn.GAT`.
 
-    Dropout, :obj:`heads` concatenated heads, ELU, dropout, :obj:`out_heads` averaged heads.
-
-    Args:
-        in_channels (int): Size of each input sample.
-        hidden_channels (int): Size of each head of the first layer.
-        out_channels (int): Number of classes.
-        heads (int, optional): Heads of the first layer.
-        out_heads (int, optional): Heads of the second layer.
-        dropout (float, optional): On the inputs of both layers and on their attention.
-        negative_slope (float, optional): Of the LeakyReLU.
-        conv (callable, optional): The layer's class; PyG's serves too.
-        dropout_fn (callable, optional): ``dropout_fn(x, p, training)``, on the inputs.
-
-    Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, section 3.3.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        hidden_channels: int,
-        out_channels: int,
-        heads: int = 8,
-        out_heads: int = 1,
-        dropout: float = 0.6,
-        negative_slope: float = 0.2,
-        conv: Callable[..., torch.nn.Module] = GATConv,
-        dropout_fn: Callable[[Tensor, float, bool], Tensor] = dropout_op,
-    ) -> None:
-        super().__init__()
-        options: dict[str, Any] = {"dropout": dropout, "negative_slope": negative_slope}
-        self.dropout = dropout
-        self.dropout_fn = dropout_fn
-        self.conv1 = conv(in_channels, hidden_channels, heads=heads, **options)
-        self.conv2 = conv(
-            heads * hidden_channels, out_channels, heads=out_heads, concat=False, **options
-        )
-
-    def forward(self, x: Tensor, edge_index: Any) -> Tensor:
-        """Logits ``[N, out_channels]`` of features :obj:`x` ``[N, in_channels]``."""
-        x = self.dropout_fn(x, self.dropout, self.training)
-        x = F.elu(self.conv1(x, edge_index))
-        x = self.dropout_fn(x, self.dropout, self.training)
-        return self.conv2(x, edge_index)
-
-
-class DenseGAT(torch.nn.Module):
-    r"""The same model on dense layers: one :class:`GraphAttentionLayer` per head.
+    Its parameters, ``state_dict`` and results are those of PyG's model, and so are
+    :meth:`inference`, ``trim_to_layer`` by the numbers of sampled nodes and edges, ``jk``, norms
+    and activations. The model of the paper, with dropout on its inputs, is
+    :class:`gatsparse.nn.PaperGAT`.
 
     Args:
-        in_channels, hidden_channels, out_channels, heads, out_heads, dropout, negative_slope:
-            As in :class:`GAT`.
-        form (str, optional): As in :class:`GraphAttentionLayer`.
-
-    With the weights of a :class:`GAT` (:meth:`load_gat_state`) it computes the same
-    function of a graph without duplicate edges.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        hidden_channels: int,
-        out_channels: int,
-        heads: int = 8,
-        out_heads: int = 1,
-        dropout: float = 0.6,
-        negative_slope: float = 0.2,
-        form: Form = "broadcast",
-    ) -> None:
-        super().__init__()
-
-        def layers(count: int, inputs: int, outputs: int, concat: bool) -> torch.nn.ModuleList:
-            return torch.nn.ModuleList(
-                GraphAttentionLayer(
-                    inputs, outputs, dropout, negative_slope, concat, form=form, bias=True
-                )
-                for _ in range(count)
-            )
-
-        self.dropout = dropout
-        self.hidden = layers(heads, in_channels, hidden_channels, concat=True)
-        self.out = layers(out_heads, heads * hidden_channels, out_channels, concat=False)
-
-    def forward(self, x: Tensor, adj: Tensor) -> Tensor:
-        """Logits ``[N, out_channels]`` of features :obj:`x` and adjacency ``[N, N]``."""
-        x = F.dropout(x, self.dropout, self.training)
-        x = torch.cat([layer(x, adj) for layer in self.hidden], dim=1)
-        x = F.dropout(x, self.dropout, self.training)
-        return torch.stack([layer(x, adj) for layer in self.out]).mean(dim=0)
-
-    @torch.no_grad()
-    def load_gat_state(self, state_dict: dict[str, Tensor]) -> None:
-        """Takes the weights of a :class:`GAT` of the same sizes.
-
-        Raises:
-            KeyError: If :obj:`state_dict` is not that of a :class:`GAT`.
-            RuntimeError: If its sizes are others.
-        """
-        for conv, layers in (("conv1", self.hidden), ("conv2", self.out)):
-            heads = len(layers)
-            weight = state_dict[f"{conv}.lin.weight"].chunk(heads, dim=0)
-            bias = state_dict[f"{conv}.bias"]
-            # Concatenated heads have a part of the bias each; averaged ones share it.
-            biases = bias.chunk(heads) if conv == "conv1" else (bias,) * heads
-            for h, layer in enumerate(layers):
-                assert isinstance(layer, GraphAttentionLayer)
-                assert layer.bias is not None
-                att_src, att_dst = (
-                    state_dict[f"{conv}.{name}"][0, h] for name in ("att_src", "att_dst")
-                )
-                layer.W.copy_(weight[h].T)
-                layer.a.copy_(torch.cat([att_dst, att_src])[:, None])
-                layer.bias.copy_(biases[h])
-
-
-def build_gat(
-    kind: Kind,
-    in_channels: int,
-    out_channels: int,
-    *,
-    hidden_channels: int = 8,
-    heads: int = 8,
-    out_heads: int = 1,
-    dropout: float = 0.6,
-    negative_slope: float = 0.2,
-    form: Form = "broadcast",
-) -> torch.nn.Module:
-    """The two-layer GAT on layers of a kind.
-
-    Args:
-        kind (str): ``"gatsparse"``, ``"scatter"`` (our layer, scatter backend), ``"pyg"``
-            or ``"dense"``.
-        in_channels, out_channels, hidden_channels, heads, out_heads, dropout, negative_slope:
-            As in :class:`GAT`.
-        form (str, optional): Of dense layers.
-
-    Returns:
-        torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense.
+        in_channels (int or tuple): Size of each input sample, or ``-1`` to derive it from the
+            first input.
+        hidden_channels (int): Size of each hidden sample, all heads together.
+        num_layers (int): Number of layers.
+        out_channels (int, optional): Size of each output sample.
+            (default: :obj:`hidden_channels`)
+        *args (optional): As of :class:`torch_geometric.nn.GAT`.
+        backend (str, optional): As of :class:`gatsparse.GATConv`.
+        **kwargs (optional): As of :class:`torch_geometric.nn.GAT`: ``v2``, ``dropout``, ``act``,
+            ``norm``, ``jk``, and those of the layers, such as ``heads`` and ``edge_dim``.
 
     Raises:
-        ValueError: If there is no such kind.
+        ValueError: As of PyG's model and :class:`gatsparse.GATConv`.
     """
-    sizes = (in_channels, hidden_channels, out_channels, heads, out_heads)
-    if kind == "dense":
-        return DenseGAT(*sizes, dropout, negative_slope, form)
-    parts = {
-        "gatsparse": (GATConv, dropout_op),
-        "scatter": (partial(GATConv, backend="scatter"), F.dropout),
-        "pyg": (torch_geometric.nn.GATConv, F.dropout),
-    }
-    if kind not in parts:
-        raise ValueError(f"kind: expected one of {[*parts, 'dense']}, got {kind!r}")
-    return GAT(*sizes, dropout, negative_slope, *parts[kind])
+
+    def __init__(
+        self,
+        in_channels: int | tuple[int, int],
+        hidden_channels: int,
+        num_layers: int,
+        out_channels: int | None = None,
+        *args: Any,
+        backend: Backend = "auto",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            in_channels,  # pyright: ignore[reportArgumentType]
+            hidden_channels,
+            num_layers,
+            out_channels,
+            *args,
+            **kwargs,
+        )
+        accelerate(self, backend)

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from jsonargparse import ArgumentParser
 
 from gatsparse.data import NAMES
-from gatsparse.nn.models import Kind
+from gatsparse.nn.paper_gat import Kind
 from gatsparse.train.stopping import StoppingRule
 
 

@@ -21,7 +21,7 @@ from gatsparse.train.stopping import EarlyStopping
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gatsparse.nn.models import Kind
+    from gatsparse.nn.paper_gat import Kind
     from gatsparse.train.config import ModelConfig, TrainConfig
 
 _MASKS = ("train_mask", "val_mask", "test_mask")

@@ -1,6 +1,6 @@
 import torch
 
-from benchmarks.reorder import alternate, communities, main, power_law
+from benchmarks.reorder import communities, main, power_law
 
 
 def test_graphs():
@@ -12,13 +12,6 @@ def test_graphs():
     assert 0.85 < float((src // 64 == dst // 64).float().mean()) < 0.95
     degree = torch.bincount(power_law(1000, 20_000)[1], minlength=1000)
     assert degree[0] > 10 * degree.median()
-
-
-def test_alternate_runs_everything_in_every_round():
-    calls = []
-    times = alternate({name: lambda name=name: calls.append(name) for name in "ab"}, rounds=2)
-    assert "".join(calls) == "ababab"
-    assert list(times) == ["a", "b"]
 
 
 def test_main_prints_gain_and_cost(capsys):

@@ -1,82 +1,160 @@
+"""Our GAT model beside PyG's, on the same weights."""
+
+import copy
+from types import SimpleNamespace
+
 import pytest
 import torch
-import torch.nn.functional as F
 import torch_geometric.nn
+from torch_geometric.data import Data
+from torch_geometric.loader import NeighborLoader
 
-from gatsparse.nn import GAT, GATConv, build_gat, dense_adjacency
-from gatsparse.testing import relative_error
+import gatsparse
+from gatsparse.testing import graph_zoo, relative_error
 
-KINDS = ("gatsparse", "scatter", "pyg", "dense")
-
-
-def graph(num_nodes=80, num_edges=400):
-    edge_index = torch.unique(torch.randint(num_nodes, (2, num_edges)), dim=1)
-    return torch.randn(num_nodes, 12, dtype=torch.float64), edge_index
+EDGES, (NUM_NODES, _) = graph_zoo()["random"]
+every_version = pytest.mark.parametrize("v2", [False, True])
 
 
-def structure(kind, edge_index, num_nodes):
-    if kind != "dense":
-        return edge_index
-    return dense_adjacency(edge_index, num_nodes, dtype=torch.float64)
+def features(*shape):
+    return torch.randn(*shape, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("form", ["broadcast", "concat"])
-@pytest.mark.parametrize("out_heads", [1, 4])
-@pytest.mark.parametrize("kind", KINDS)
-def test_kinds_are_the_same_function(kind, out_heads, form):
-    x, edge_index = graph()
-    reference = build_gat("pyg", 12, 5, out_heads=out_heads).double().eval()
-    for parameter in reference.parameters():
-        torch.nn.init.normal_(parameter)
-    model = build_gat(kind, 12, 5, out_heads=out_heads, form=form).double().eval()
-    load = model.load_gat_state if kind == "dense" else model.load_state_dict
-    load(reference.state_dict())
-    out = model(x, structure(kind, edge_index, len(x)))
-    assert relative_error(out, reference(x, edge_index)) <= 1e-12
+def models(*args, **kwargs):
+    theirs = torch_geometric.nn.GAT(*args, **kwargs).double()
+    ours = gatsparse.GAT(*args, **kwargs).double()
+    ours.load_state_dict(theirs.state_dict())
+    theirs.load_state_dict(ours.state_dict())
+    return theirs, ours
 
 
-def test_dense_training_gives_the_losses_of_the_sparse_one():
-    """Equal initial weights, no dropout, float64: the losses of 20 epochs are equal."""
-    x, edge_index = graph()
-    y = torch.randint(5, (len(x),))
-    sparse = build_gat("gatsparse", 12, 5, dropout=0.0).double()
-    dense = build_gat("dense", 12, 5, dropout=0.0).double()
-    dense.load_gat_state(sparse.state_dict())
-    losses = {}
-    for kind, model in (("gatsparse", sparse), ("dense", dense)):
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.005, weight_decay=5e-4)
-        losses[kind] = []
-        for _ in range(20):
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(x, structure(kind, edge_index, len(x))), y)
-            loss.backward()
-            optimizer.step()
-            losses[kind].append(loss.item())
-    assert losses["gatsparse"] == pytest.approx(losses["dense"], rel=1e-9)
-    assert losses["gatsparse"][-1] < 0.9 * losses["gatsparse"][0]
+def assert_same(theirs, ours, *args, **kwargs):
+    outs = [model(*args, **kwargs) for model in (theirs, ours)]
+    assert relative_error(outs[1], outs[0]) <= 1e-10
+    grad = torch.randn_like(outs[0])
+    grads = [
+        torch.autograd.grad(out, list(model.parameters()), grad, allow_unused=True)
+        for out, model in zip(outs, (theirs, ours), strict=True)
+    ]
+    for a, b in zip(*grads, strict=True):
+        assert (a is None) == (b is None)
+        assert a is None or relative_error(b, a) <= 1e-10
 
 
-def test_dense_weights_that_do_not_fit():
-    dense = build_gat("dense", 12, 5)
-    with pytest.raises(RuntimeError):
-        dense.load_gat_state(build_gat("pyg", 12, 6).state_dict())
-    with pytest.raises(KeyError):
-        dense.load_gat_state({})
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"out_channels": 5},
+        {"heads": 4},
+        {"jk": "last", "out_channels": 5},
+        {"jk": "cat", "out_channels": 5},
+        {"jk": "max"},
+        {"jk": "lstm", "out_channels": 5},
+        {"norm": "BatchNorm", "act": "elu", "act_first": True},
+        {"residual": True, "heads": 2, "concat": False},
+        {"add_self_loops": False, "dropout": 0.0, "share_weights": True},
+    ],
+    ids=str,
+)
+@every_version
+def test_equals_pyg(v2, options):
+    if not v2:
+        options = {k: v for k, v in options.items() if k != "share_weights"}
+    theirs, ours = models(6, 8, 3, v2=v2, **options)
+    assert_same(theirs, ours, features(NUM_NODES, 6), EDGES)
+    expected = gatsparse.GATv2Conv if v2 else gatsparse.GATConv
+    assert all(type(conv) is expected for conv in ours.convs)
+    assert repr(ours) == repr(theirs)
 
 
-def test_layers_of_a_kind():
-    assert type(build_gat("gatsparse", 3, 2).conv1) is GATConv
-    assert build_gat("scatter", 3, 2).conv2.backend == "scatter"
-    assert type(build_gat("pyg", 3, 2).conv1) is torch_geometric.nn.GATConv
-    with pytest.raises(ValueError, match="kind: expected one of"):
-        build_gat("gcn", 3, 2)
+@every_version
+def test_edge_features(v2):
+    theirs, ours = models(6, 8, 2, v2=v2, edge_dim=3, heads=2)
+    x, edge_attr = features(NUM_NODES, 6), features(EDGES.size(1), 3)
+    assert_same(theirs, ours, x, EDGES, edge_attr=edge_attr)
 
 
-def test_dropout_is_on_inputs_and_attention():
-    model = GAT(12, 8, 5, dropout=0.5)
-    assert model.conv1.dropout == model.conv2.dropout == 0.5
-    x, edge_index = graph()
-    model = model.double()
-    assert not torch.equal(model(x, edge_index), model(x, edge_index))
-    model.eval()
-    assert torch.equal(model(x, edge_index), model(x, edge_index))
+@every_version
+def test_lazy_and_copies(v2):
+    ours = gatsparse.GAT(-1, 8, 2, v2=v2, backend="scatter").double()
+    out = ours(features(NUM_NODES, 6), EDGES)
+    assert out.shape == (NUM_NODES, 8)
+    assert {conv.backend for conv in copy.deepcopy(ours).convs} == {"scatter"}
+
+
+def neighbourhoods(num_hops):
+    """Nodes and edges of a batch of seeds, hop by hop, as PyG's samplers give them."""
+    nodes, edges = [torch.arange(4)], []
+    seen = nodes[0]
+    counts = [len(seen)]
+    for _ in range(num_hops):
+        frontier = nodes[-1]
+        into = torch.isin(EDGES[1], frontier)
+        edges.append(into.nonzero().flatten())
+        new = EDGES[0, into]
+        new = torch.unique(new[~torch.isin(new, seen)])
+        nodes.append(new)
+        seen = torch.cat([seen, new])
+        counts.append(len(new))
+    number = torch.full((NUM_NODES,), -1)
+    number[seen] = torch.arange(len(seen))
+    e_id = torch.cat(edges)
+    return seen, number[EDGES[:, e_id]], e_id, counts, [len(e) for e in edges]
+
+
+@every_version
+def test_trim_to_layer(v2):
+    theirs, ours = models(6, 8, 2, 3, v2=v2, heads=2, edge_dim=2)
+    n_id, edge_index, e_id, num_nodes, num_edges = neighbourhoods(2)
+    x, edge_attr = features(NUM_NODES, 6), features(EDGES.size(1), 2)
+    assert_same(
+        theirs,
+        ours,
+        x[n_id],
+        edge_index,
+        edge_attr=edge_attr[e_id],
+        num_sampled_nodes_per_hop=num_nodes,
+        num_sampled_edges_per_hop=num_edges,
+    )
+
+
+class WholeNeighbourhoods(NeighborLoader):
+    """All in-edges of some nodes at a time, without PyG's sampler, which is not on PyPI."""
+
+    def __init__(self, x, seeds_per_batch):
+        self.data = Data(x=x, edge_index=EDGES, num_nodes=NUM_NODES)
+        self.dataset = range(NUM_NODES)
+        self.node_sampler = SimpleNamespace(num_neighbors=[-1])
+        self.batches = torch.arange(NUM_NODES).split(seeds_per_batch)
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        for seeds in self.batches:
+            into = torch.isin(EDGES[1], seeds)
+            others = EDGES[0, into].unique()
+            n_id = torch.cat([seeds, others[~torch.isin(others, seeds)]])
+            number = torch.full((NUM_NODES,), -1)
+            number[n_id] = torch.arange(len(n_id))
+            edge_index = number[EDGES[:, into]]
+            yield Data(n_id=n_id, edge_index=edge_index, batch_size=len(seeds))
+
+
+@every_version
+def test_inference(v2):
+    theirs, ours = (model.eval() for model in models(6, 8, 2, 3, v2=v2, heads=2))
+    x = features(NUM_NODES, 6)
+    loader = WholeNeighbourhoods(x, 16)
+    expected = theirs(x, EDGES)
+    for model in (theirs, ours):
+        for cache in (False, True):
+            out = model.inference(loader, embedding_device="cpu", cache=cache)
+            assert relative_error(out, expected) <= 1e-10
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="backend: expected one of"):
+        gatsparse.GAT(6, 8, 2, backend="best")
+    with pytest.raises(ValueError, match="divisible by the number of heads"):
+        gatsparse.GAT(6, 8, 2, heads=3)

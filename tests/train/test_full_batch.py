@@ -11,7 +11,7 @@ from torch_geometric.data import Data
 
 from gatsparse.data import load
 from gatsparse.nn import DenseGAT
-from gatsparse.nn.models import Kind
+from gatsparse.nn.paper_gat import Kind
 from gatsparse.train import (
     ConfigError,
     Epoch,

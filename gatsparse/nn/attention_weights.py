@@ -1,0 +1,210 @@
+"""The attention of all layers of a model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+import torch_geometric.nn
+from torch import Tensor
+from torch_geometric.data import Data, HeteroData
+from torch_geometric.typing import EdgeType
+
+from gatsparse.adjacency import adjacency
+
+_LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv)
+
+
+class LayerAttention(NamedTuple):
+    """The attention of one call of a layer.
+
+    Args:
+        name (str): The layer's path in the model, as ``named_modules()`` gives it.
+        edge_index (Tensor): int64 ``[2, E']``: the edges of the call in their order, but with
+            added self-loops without those it had, then the loops that were added.
+        alpha (Tensor): ``[E', H]``; sums to 1 over the edges to a node.
+        loop_mask (Tensor): bool ``[E']``: which edges are self-loops.
+        edge_id (Tensor): int64 ``[E']``: where each edge stands among those of the call, -1
+            for a loop that was added.
+        edge_type (tuple, optional): Of a layer that was called with the edges of that type.
+    """
+
+    name: str
+    edge_index: Tensor
+    alpha: Tensor
+    loop_mask: Tensor
+    edge_id: Tensor
+    edge_type: EdgeType | None = None
+
+
+def attention_weights(
+    model: torch.nn.Module, data: Data | HeteroData, **kwargs: Any
+) -> list[LayerAttention]:
+    r"""The attention :math:`\alpha_{ij}` of every GAT and GATv2 layer of a model, ours or PyG's.
+
+    The model runs once, in evaluation mode and without gradients, on the attributes of
+    :obj:`data` that its ``forward`` has arguments for (of a :class:`HeteroData` their
+    dictionaries), or on :obj:`data` itself, if there is one argument and no such attribute.
+
+    Layers that were called with the edges of a sampled batch, all of them or the first ones
+    (``trim_to_layer``), report them in the global ids that the batch carries: ``n_id`` for
+    :obj:`edge_index`, ``e_id`` for :obj:`edge_id`.
+
+    Args:
+        model (torch.nn.Module): The model.
+        data (Data or HeteroData): What it runs on.
+        **kwargs (optional): More arguments of the model, or others than :obj:`data` has.
+
+    Returns:
+        list: A :class:`LayerAttention` for every call of a layer, in the order of the calls.
+
+    Raises:
+        ValueError: If the model has no such layer.
+        TypeError: If an argument of the model is missing.
+    """
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, _LAYERS)}
+    if not layers:
+        raise ValueError(f"model: expected GAT or GATv2 layers in it, got {type(model).__name__}")
+    arguments = _arguments(model, data, kwargs)
+    found: list[LayerAttention] = []
+    with torch.no_grad(), _evaluation(model), ExitStack() as hooks:
+        for name, layer in layers.items():
+            call = _Call(name, data, found)
+            hooks.enter_context(_hook(layer.register_forward_pre_hook, call.before))
+            hooks.enter_context(
+                _hook(partial(layer.register_forward_hook, prepend=True), call.after)
+            )
+        model(**arguments)
+    return found
+
+
+class _Call:
+    """Asks a layer for its attention, which its caller does not see."""
+
+    def __init__(self, name: str, data: Data | HeteroData, found: list[LayerAttention]) -> None:
+        self.name, self.data, self.found = name, data, found
+
+    def before(self, layer: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
+        arguments = inspect.signature(layer.forward).bind(*args, **kwargs).arguments
+        self.given = arguments["edge_index"]
+        self.asked = bool(arguments.get("return_attention_weights"))
+        form = adjacency(self.given)
+        self.edges = arguments["edge_index"] = form.edges()
+        if arguments.get("edge_attr") is None and layer.lin_edge is not None:
+            arguments["edge_attr"] = form.values
+        return (), arguments | {"return_attention_weights": True}
+
+    def after(self, layer: Any, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:  # noqa: ARG002
+        out, (edge_index, alpha) = output
+        src, dst = self.edges
+        edge_id = torch.arange(src.numel(), device=src.device)
+        if layer.add_self_loops:
+            edge_id = edge_id[src != dst]
+            added = edge_id.new_full((edge_index.size(1) - edge_id.numel(),), -1)
+            edge_id = torch.cat([edge_id, added])
+        loop_mask = edge_index[0] == edge_index[1]
+        edge_type, n_ids, e_id = _origin(self.name, self.given, self.data)
+        if n_ids is not None:
+            edge_index = torch.stack([n[row] for n, row in zip(n_ids, edge_index, strict=True)])
+        if e_id is not None:
+            known = edge_id >= 0
+            edge_id[known] = e_id[edge_id[known]]
+        self.found.append(
+            LayerAttention(self.name, edge_index.long(), alpha, loop_mask, edge_id, edge_type)
+        )
+        return output if self.asked else out
+
+
+def _origin(
+    name: str, given: Any, data: Data | HeteroData
+) -> tuple[EdgeType | None, tuple[Tensor, Tensor] | None, Tensor | None]:
+    """The edge type, the global ids of sources and destinations, and those of the edges that a
+    layer was called with; None where they are not known.
+    """
+    stores = [store for store in data.edge_stores if _begins(given, store)]
+    if len(stores) > 1:  # types that share one tensor
+        stores = [s for s in stores if any(sep.join(s._key) in name for sep in ("__", "___"))]
+    if not stores:
+        return None, None, None
+    store = stores[0]
+    if isinstance(data, HeteroData):
+        src, _, dst = edge_type = store._key
+        n_ids = data[src].get("n_id"), data[dst].get("n_id")
+    else:
+        edge_type, n_ids = None, (data.get("n_id"), data.get("n_id"))
+    e_id = store.get("e_id") if given is not store.get("adj_t") else None
+    return edge_type, None if None in n_ids else n_ids, e_id
+
+
+def _begins(given: Any, store: Any) -> bool:
+    """Whether these are the edges of a store, or the first of them."""
+    if given is store.get("adj_t") or given is store.get("edge_index"):
+        return True
+    edges = store.get("edge_index")
+    return (
+        isinstance(given, Tensor)
+        and isinstance(edges, Tensor)
+        and given.layout == edges.layout == torch.strided
+        and given.data_ptr() == edges.data_ptr()
+        and given.stride() == edges.stride()
+    )
+
+
+def _arguments(
+    model: torch.nn.Module, data: Data | HeteroData, kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """What the model is called with."""
+    parameters = inspect.signature(model.forward).parameters.values()
+    parameters = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    arguments = {}
+    for parameter in parameters:
+        value = _attribute(data, parameter.name)
+        # PyG's models say which edge features they have a place for.
+        if value is not None and getattr(model, f"supports_{parameter.name}", True):
+            arguments[parameter.name] = value
+    arguments |= kwargs
+    missing = [p.name for p in parameters if p.default is p.empty and p.name not in arguments]
+    if len(parameters) == len(missing) == 1:
+        return {missing[0]: data}
+    if missing:
+        raise TypeError(
+            f"data: expected attributes or keyword arguments {missing}, as "
+            f"{type(model).__name__}.forward has them, got {sorted(data.keys())}"
+        )
+    return arguments
+
+
+def _attribute(data: Data | HeteroData, name: str) -> Any:
+    """An attribute for an argument of this name; of several types a dictionary."""
+    for key in (name, "adj_t") if name.removesuffix("_dict") == "edge_index" else (name,):
+        if isinstance(data, Data):
+            value = data.get(key)
+        else:
+            value = data.collect(key.removesuffix("_dict"), allow_empty=True) or None
+        if value is not None:
+            return value
+    return None
+
+
+@contextmanager
+def _evaluation(model: torch.nn.Module) -> Iterator[None]:
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+@contextmanager
+def _hook(register: Any, hook: Any) -> Iterator[None]:
+    handle = register(hook, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
