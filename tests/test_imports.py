@@ -10,7 +10,18 @@ import gatsparse
 PACKAGE = Path(gatsparse.__file__).parent
 
 #: From the bottom up; a part may import itself and what stands before it.
-LAYERS = ["_native", "graph", "adjacency", "testing", "ops", "nn", "data", "train", "cli"]
+LAYERS = [
+    "_native",
+    "graph",
+    "adjacency",
+    "testing",
+    "ops",
+    "nn",
+    "data",
+    "train",
+    "cli",
+    "graphgym",
+]
 BACKENDS = ["fused", "scatter", "dense"]
 
 

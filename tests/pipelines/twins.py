@@ -75,10 +75,14 @@ def results(model, *args, **kwargs):
     return outputs + list(torch.autograd.grad(total, leaves, materialize_grads=True))
 
 
-def losses(model, batches, loss):
+def sgd(model):
+    """Not Adam, which divides a gradient that is rounding alone by its own size."""
+    return torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+
+def losses(model, batches, loss, optimizer=sgd):
     """The losses of one step per batch, and the weights after the last."""
-    # Not Adam, which divides a gradient that is rounding alone by its own size.
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    optimizer = optimizer(model)
     values = []
     for batch in batches:
         optimizer.zero_grad()
@@ -99,7 +103,7 @@ def assert_same(theirs, ours, *args, **kwargs):
     assert_equal(results(ours, *args, **kwargs), results(theirs, *args, **kwargs))
 
 
-def assert_same_training(theirs, ours, batches, loss):
+def assert_same_training(theirs, ours, batches, loss, optimizer=sgd):
     before = [p.detach().clone() for p in ours.parameters()]
-    assert_equal(losses(ours, batches, loss), losses(theirs, batches, loss))
+    assert_equal(*(losses(model, batches, loss, optimizer) for model in (ours, theirs)))
     assert any(not torch.equal(p, b) for p, b in zip(ours.parameters(), before, strict=True))

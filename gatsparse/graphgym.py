@@ -1,0 +1,82 @@
+"""Our layers for GraphGym: importing this module registers them with PyG's.
+
+``gnn.layer_type: gatsparse_gatconv`` or ``gatsparse_gatv2conv`` in a configuration builds a
+model of them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import torch
+
+if importlib.util.find_spec("yacs") is None:
+    raise ImportError("gatsparse.graphgym: GraphGym needs yacs, which is missing: pip install yacs")
+
+from torch_geometric.graphgym.config import cfg
+from torch_geometric.graphgym.models.layer import LayerConfig
+from torch_geometric.graphgym.register import register_layer
+
+from gatsparse.nn import GATConv, GATv2Conv
+
+__all__ = ["GATConvLayer", "GATv2ConvLayer"]
+
+
+class _AttentionLayer(torch.nn.Module):
+    """What both share: the heads of ``cfg.gnn.att_heads``, and GraphGym's batches."""
+
+    conv: type[GATConv] | type[GATv2Conv]
+
+    def __init__(self, layer_config: LayerConfig, **kwargs: Any) -> None:
+        super().__init__()
+        dim_out, heads = layer_config.dim_out, cfg.gnn.att_heads
+        if heads < 1 or dim_out % heads != 0:
+            raise ValueError(
+                f"cfg.gnn.att_heads: expected a divisor of the layer's width {dim_out}, got {heads}"
+            )
+        self.model = self.conv(
+            layer_config.dim_in, dim_out // heads, heads, bias=layer_config.has_bias, **kwargs
+        )
+
+    def forward(self, batch: Any) -> Any:
+        r"""Puts the layer's output ``[N, dim_out]`` in the place of ``batch.x``."""
+        batch.x = self.model(batch.x, batch.edge_index)
+        return batch
+
+
+class GATConvLayer(_AttentionLayer):
+    r"""A GraphGym layer of :class:`gatsparse.GATConv`.
+
+    Its ``cfg.gnn.att_heads`` heads of ``dim_out // att_heads`` channels are concatenated, so
+    that the output is ``dim_out`` wide; PyG's own ``gatconv`` has one head.
+
+    Args:
+        layer_config (LayerConfig): The configuration of the layer: ``dim_in``, ``dim_out``,
+            ``has_bias``.
+        **kwargs (optional): As of :class:`gatsparse.GATConv`.
+
+    Raises:
+        ValueError: If ``cfg.gnn.att_heads`` does not divide ``dim_out``.
+    """
+
+    conv = GATConv
+
+
+class GATv2ConvLayer(_AttentionLayer):
+    r"""A GraphGym layer of :class:`gatsparse.GATv2Conv`; see :class:`GATConvLayer`.
+
+    Args:
+        layer_config (LayerConfig): The configuration of the layer: ``dim_in``, ``dim_out``,
+            ``has_bias``.
+        **kwargs (optional): As of :class:`gatsparse.GATv2Conv`.
+
+    Raises:
+        ValueError: If ``cfg.gnn.att_heads`` does not divide ``dim_out``.
+    """
+
+    conv = GATv2Conv
+
+
+register_layer("gatsparse_gatconv", GATConvLayer)
+register_layer("gatsparse_gatv2conv", GATv2ConvLayer)
