@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
-from statistics import median
+from collections.abc import Callable
 
 import torch
 from rich import box
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from benchmarks.turns import alternate
 from gatsparse import CSRGraph, GATConv
 from gatsparse.graph import Order
 
@@ -41,17 +41,6 @@ def communities(num_nodes: int, num_edges: int, size: int, inside: float) -> Ten
     near = (dst - dst % size + torch.randint(size, (num_edges,))).clamp(max=num_nodes - 1)
     far = torch.randint(num_nodes, (num_edges,))
     return torch.stack([torch.where(torch.rand(num_edges) < inside, near, far), dst])
-
-
-def alternate(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each function; all of them run in every round, after one to warm up."""
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(rounds + 1):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            times[name].append(time.perf_counter() - start)
-    return {name: median(seconds[1:]) for name, seconds in times.items()}
 
 
 def measure(name: str, edge_index: Tensor, num_nodes: int, rounds: int, console: Console) -> None:

@@ -10,7 +10,16 @@ from rich.console import Console
 from benchmarks.layer_report import layer_sections, write_csv
 from benchmarks.results import Measurement
 from benchmarks.summary import Summary
-from benchmarks.text import describe, gate, markdown_table, median, memory, print_table, timed
+from benchmarks.text import (
+    describe,
+    gate,
+    machine,
+    markdown_table,
+    median,
+    memory,
+    print_table,
+    timed,
+)
 
 _HEADER = (
     "contender",
@@ -52,7 +61,7 @@ def report(folder: Path, console: Console) -> Path:
         ValueError: If it is none.
     """
     summary = Summary.load(folder)
-    markdown = ["# Benchmark", "", *_environment(summary), ""]
+    markdown = ["# Benchmark", "", *machine(summary.environment), ""]
     for dataset in summary.datasets():
         lines = [_line(summary, dataset, name) for name in summary.config.contenders]
         notes = _notes(summary, dataset)
@@ -109,17 +118,6 @@ def _notes(summary: Summary, dataset: str) -> list[str]:
         if (problem := summary.problem(dataset, name, measurement)) is not None
     ]
     return list(dict.fromkeys(describe(problem) for problem in problems))
-
-
-def _environment(summary: Summary) -> list[str]:
-    environment = dict(summary.environment)
-    gigabytes = int(environment.pop("memory")) / 1e9
-    return [
-        f"- {environment.pop('cpu')}, {environment.pop('instructions')}: "
-        f"{environment.pop('cores')} cores, {environment.pop('processors')} processors, "
-        f"{gigabytes:.0f} GB; {environment.pop('threads')} threads used",
-        *(f"- {name}: {value}" for name, value in environment.items()),
-    ]
 
 
 def _accuracy(accuracies: list[float]) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from rich.box import HEAVY_HEAD, Box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -36,15 +37,28 @@ def describe(row: Row) -> str:
             )
 
 
+def machine(environment: Mapping[str, str | int]) -> list[str]:
+    """What :func:`benchmarks.measure.environment` found, as a list in Markdown."""
+    rest = dict(environment)
+    gigabytes = int(rest.pop("memory")) / 1e9
+    return [
+        f"- {rest.pop('cpu')}, {rest.pop('instructions')}: "
+        f"{rest.pop('cores')} cores, {rest.pop('processors')} processors, "
+        f"{gigabytes:.0f} GB; {rest.pop('threads')} threads used",
+        *(f"- {name}: {value}" for name, value in rest.items()),
+    ]
+
+
 def print_table(
     console: Console,
     title: str,
     header: Sequence[str],
     lines: Sequence[Sequence[str]],
     notes: Sequence[str],
+    box: Box = HEAVY_HEAD,
 ) -> None:
     """Prints a table with notes below it."""
-    table = Table(title=title, caption=Text("\n".join(notes)), caption_justify="left")
+    table = Table(title=title, box=box, caption=Text("\n".join(notes)), caption_justify="left")
     for k, name in enumerate(header):
         table.add_column(name, justify="left" if k == 0 else "right", no_wrap=k == 0)
     for line in lines:
