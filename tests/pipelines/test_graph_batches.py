@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torch_geometric.nn
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch
 from torch_geometric.loader import DataLoader
 
 from tests.pipelines.twins import (
@@ -13,6 +13,7 @@ from tests.pipelines.twins import (
     assert_same,
     assert_same_training,
     every_layer,
+    random_graph,
     twins,
 )
 
@@ -23,19 +24,12 @@ POOLS = {
 }
 
 
-def random_graph(num_nodes, num_edges):
-    return Data(
-        x=torch.randn(num_nodes, 6, dtype=torch.float64),
-        edge_index=torch.randint(num_nodes, (2, num_edges)),
-        edge_attr=torch.randn(num_edges, 3, dtype=torch.float64),
-        y=torch.randint(CLASSES, (1,)),
-    )
-
-
 @pytest.fixture
 def graphs():
     """64 graphs of 1 to 12 nodes, every fourth without an edge, most with isolated nodes."""
-    return [random_graph(1 + k % 12, 2 * (k % 4) * (k % 12)) for k in range(64)]
+    labels = torch.randint(CLASSES, (64, 1))
+    sizes = [(1 + k % 12, 2 * (k % 4) * (k % 12)) for k in range(64)]
+    return [random_graph(*size, y=y) for size, y in zip(sizes, labels, strict=True)]
 
 
 class Classifier(Net):

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 import torch_geometric.nn
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch
 
 pytest.importorskip("yacs")
 pytest.importorskip("pytorch_lightning")
@@ -19,7 +19,13 @@ from torch_geometric.graphgym.register import layer_dict
 
 from gatsparse.graphgym import GATConvLayer, GATv2ConvLayer
 from tests.nn.layers import OURS
-from tests.pipelines.twins import assert_equal, assert_same_training, every_layer, named_backend
+from tests.pipelines.twins import (
+    assert_equal,
+    assert_same_training,
+    every_layer,
+    named_backend,
+    random_graph,
+)
 
 CLASSES = 3
 
@@ -38,15 +44,6 @@ def _default_configuration():
 def layer_config(**kwargs):
     kwargs = {"dim_in": 6, "dim_out": 12, "num_layers": 1, "has_act": False, **kwargs}
     return new_layer_config(**{"has_bias": True, **kwargs}, cfg=cfg)
-
-
-def random_graph(num_nodes, num_edges):
-    return Data(
-        x=torch.randn(num_nodes, 6, dtype=torch.float64),
-        edge_index=torch.randint(num_nodes, (2, num_edges)),
-        y=torch.randint(CLASSES, (num_nodes,)),
-        train_mask=torch.arange(num_nodes) % 2 == 0,
-    )
 
 
 @pytest.mark.parametrize("has_bias", [False, True])
@@ -126,8 +123,8 @@ def test_training_of_a_model(layer, task, stage):
     assert not any(type(module) is OURS[layer] for module in theirs.modules())
 
     batch = Batch.from_data_list([random_graph(k, 4 * k) for k in range(2, 8)])
-    if task == "graph":
-        batch.y = torch.randint(CLASSES, (6,))
+    batch.y = torch.randint(CLASSES, (batch.num_nodes if task == "node" else 6,))
+    batch.train_mask = torch.arange(batch.num_nodes) % 2 == 0
 
     batch.split = "train"
 

@@ -4,10 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torch_geometric.nn
-from torch_geometric.data import Data
 from torch_geometric.data.lightning import LightningDataset, LightningNodeData
 
-from tests.pipelines.twins import Net, assert_equal, every_layer, sgd, twins
+from tests.pipelines.twins import Net, assert_equal, every_layer, random_graph, sgd, twins
 
 lightning = pytest.importorskip("pytorch_lightning")
 
@@ -54,18 +53,6 @@ class GraphModule(Module):
         return torch_geometric.nn.global_mean_pool(self(data), data.batch), data.y
 
 
-def random_graph(num_nodes, num_edges, num_labels):
-    nodes = torch.arange(num_nodes)
-    return Data(
-        x=torch.randn(num_nodes, 6, dtype=torch.float64),
-        edge_index=torch.randint(num_nodes, (2, num_edges)),
-        edge_attr=torch.randn(num_edges, 3, dtype=torch.float64),
-        y=torch.randint(CLASSES, (num_labels,)),
-        train_mask=nodes % 3 == 0,
-        val_mask=nodes % 3 == 1,
-    )
-
-
 def assert_same_fit(models, make_data, num_losses):
     found = []
     for model in models:
@@ -87,13 +74,15 @@ def assert_same_fit(models, make_data, num_losses):
 
 @every_layer
 def test_nodes_of_one_graph(layer):
-    graph = random_graph(40, 200, num_labels=40)
+    labels = torch.randint(CLASSES, (40,))
+    part = torch.arange(40) % 3
+    graph = random_graph(40, 200, y=labels, train_mask=part == 0, val_mask=part == 1)
     assert_same_fit(twins(layer, Module), lambda: LightningNodeData(graph, loader="full"), 4)
 
 
 @every_layer
 def test_many_graphs(layer):
-    graphs = [random_graph(k, 3 * k, num_labels=1) for k in range(1, 21)]
+    graphs = [random_graph(k, 3 * k, y=torch.tensor([k % CLASSES])) for k in range(1, 21)]
 
     def data():
         return LightningDataset(graphs[:15], graphs[15:], batch_size=4, pin_memory=False)

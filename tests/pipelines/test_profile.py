@@ -6,10 +6,8 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-import torch
 import torch_geometric.nn
 from torch.profiler import ProfilerActivity, profile
-from torch_geometric.data import Data
 from torch_geometric.profile import (
     count_parameters,
     get_data_size,
@@ -18,20 +16,14 @@ from torch_geometric.profile import (
     torch_profile,
 )
 
-from gatsparse.testing import graph_zoo
-from tests.pipelines.twins import Net, assert_equal, every_layer, twins
+from tests.pipelines.twins import Net, assert_equal, every_layer, random_graph, twins
 
-EDGES, (N, _) = graph_zoo()["random"]
 OPERATORS = {"GATConv": "gatsparse::gat", "GATv2Conv": "gatsparse::gatv2"}
 
 
 @pytest.fixture
 def data():
-    return Data(
-        x=torch.randn(N, 6, dtype=torch.float64),
-        edge_index=EDGES.clone(),
-        edge_attr=torch.randn(EDGES.size(1), 3, dtype=torch.float64),
-    )
+    return random_graph(60, 500)
 
 
 def models(layer):

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 import torch_geometric.nn
 from torch.nn.parallel import DistributedDataParallel
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch
 
 from tests.nn.layers import OURS
 from tests.pipelines.twins import (
@@ -18,16 +18,9 @@ from tests.pipelines.twins import (
     assert_same,
     assert_same_training,
     every_layer,
+    random_graph,
     twins,
 )
-
-
-def random_graph(num_nodes, num_edges):
-    return Data(
-        x=torch.randn(num_nodes, 6, dtype=torch.float64),
-        edge_index=torch.randint(num_nodes, (2, num_edges)),
-        edge_attr=torch.randn(num_edges, 3, dtype=torch.float64),
-    )
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch_geometric.nn
 from torch import Tensor
+from torch_geometric.data import Data
 
 from gatsparse.testing import relative_error
 from tests.nn.layers import OURS
@@ -27,6 +28,16 @@ class Net(torch.nn.Module):
     def forward(self, x, edge_index, edge_attr=None):
         x = self.conv1(x, edge_index, edge_attr).tanh()
         return self.conv2(x, edge_index, edge_attr)
+
+
+def random_graph(num_nodes, num_edges, **values):
+    """6 features per node, 3 per edge."""
+    return Data(
+        x=torch.randn(num_nodes, 6, dtype=torch.float64),
+        edge_index=torch.randint(num_nodes, (2, num_edges)),
+        edge_attr=torch.randn(num_edges, 3, dtype=torch.float64),
+        **values,
+    )
 
 
 def twins(layer, build, *inputs, backend="fused"):
