@@ -134,7 +134,10 @@ class CSRGraph:
             check_range("edge_index[0]", edge_index[0], num_src)
             check_range("edge_index[1]", edge_index[1], num_dst)
 
-        fits = _fits_int32(num_src, num_dst, edge_index.size(1))
+        # What is compiled must not depend on sizes; its operator raises where they do not fit.
+        fits = torch.compiler.is_compiling() or (
+            _index_dtype(num_src, num_dst, edge_index.size(1)) == torch.int32
+        )
         if index_dtype not in (None, torch.int32, torch.int64):
             raise ValueError(f"index_dtype: expected torch.int32 or int64, got {index_dtype}")
         if index_dtype == torch.int32 and not fits:
@@ -286,7 +289,7 @@ class CSRGraph:
 
     def _copies(self, count: int) -> CSRGraph:
         num_src, num_dst, num_edges = (count * n for n in (*self.size, self.num_edges))
-        dtype = torch.int32 if _fits_int32(num_src, num_dst, num_edges) else torch.int64
+        dtype = _index_dtype(num_src, num_dst, num_edges)
         copy = torch.arange(count, device=self.device)[:, None]
 
         def shifted(values: Tensor, by: int) -> Tensor:
@@ -442,15 +445,16 @@ def _checked_csr(ptr_name: str, ptr: Tensor, name: str, other: Tensor, num_other
         if num_rows < 0 or ptr[0] != 0 or ptr[-1] != num_entries or (ptr.diff() < 0).any():
             raise ValueError(f"{ptr_name}: expected to rise from 0 to {num_entries}")
         check_range(name, other, num_other)
-    narrow = _fits_int32(num_rows, num_other, num_entries)
-    dtype = torch.int32 if narrow else torch.int64
+    dtype = _index_dtype(num_rows, num_other, num_entries)
     with _recordable():
         perm = torch.arange(num_entries, dtype=dtype, device=other.device)
         return CSR(ptr.to(torch.int64).contiguous(), other.to(dtype).contiguous(), perm)
 
 
-def _fits_int32(*sizes: int) -> bool:
-    return max(sizes) <= _INT32_MAX
+def _index_dtype(*sizes: int) -> torch.dtype:
+    """The smallest for indices below all sizes, on which a compiled graph must not depend."""
+    narrow = not torch.compiler.is_compiling() and max(sizes) <= _INT32_MAX
+    return torch.int32 if narrow else torch.int64
 
 
 def check_edge_index(edge_index: Tensor) -> None:
@@ -464,7 +468,9 @@ def check_edge_index(edge_index: Tensor) -> None:
 
 
 def _check_size(name: str, size: int) -> int:
-    if not isinstance(size, (int, torch.SymInt)):
+    if torch.compiler.is_compiling():  # nor on this; what is not a size fails there, too
+        return size
+    if not isinstance(size, int):
         try:
             size = operator.index(size)
         except TypeError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.nn import Linear
+from torch_geometric.nn import Linear, MessagePassing, SumAggregation
 from torch_geometric.utils import scatter
 
 from gatsparse.adjacency import Adjacency, Size, adjacency
@@ -31,7 +31,8 @@ _HOOKS = (
     "_edge_update_forward_pre_hooks",
     "_edge_update_forward_hooks",
 )
-_MESSAGE_PASSING = ("message", "aggregate", "update", "edge_update", "propagate", "edge_updater")
+_STEPS = ("message", "aggregate", "update", "edge_update")
+_GENERATED = ("propagate", "edge_updater")
 
 
 class AttentionConv:
@@ -46,6 +47,15 @@ class AttentionConv:
     _pyg: Any
     _attention: Any
     _attention_weights: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """PyG generates two methods for each class, and keeps what they were before for its
+        explainers: that must not be those generated for the parent, which mask no message.
+        """
+        super().__init_subclass__(**kwargs)
+        for name in _GENERATED:
+            if not _overrides(cls, name):
+                setattr(cls, name, getattr(MessagePassing, name))
 
     def __init__(
         self,
@@ -202,7 +212,7 @@ class AttentionConv:
         expected = num_src, num_dst
         for told in (of_form, size or (None, None)):
             for k in (0, 1):
-                if told[k] not in (None, expected[k]):
+                if told[k] is not None and told[k] != expected[k]:
                     raise ValueError(
                         f"size[{k}]: expected {expected[k]}, as x has it, got {told[k]}"
                     )
@@ -230,22 +240,36 @@ class AttentionConv:
             reasons.append("explain: an explainer masks messages")
         if any(getattr(self, hooks) for hooks in _HOOKS):
             reasons.append("message-passing hooks are registered")
-        overridden = [name for name in _MESSAGE_PASSING if _overrides(type(self), self._pyg, name)]
+        cls = type(self)
+        overridden = [name for name in (*_STEPS, *_GENERATED) if _overrides(cls, name)]
+        overridden += [name for name in _STEPS if name in vars(self)]
         if overridden:
-            reasons.append(f"{type(self).__name__} overrides {', '.join(overridden)}")
-        if self.aggr not in ("add", "sum"):
-            reasons.append(f"aggr={self.aggr!r}; expected 'add'")
+            reasons.append(f"{cls.__name__} overrides {', '.join(overridden)}")
+        if type(self.aggr_module) is not SumAggregation:
+            reasons.append(f"aggr={self.aggr!r}, by {self.aggr_module}; expected 'add'")
+        elif is_hooked(self.aggr_module):
+            reasons.append("hooks on aggr_module are registered")
         if reasons:
             backends.choose(self.backend, {"fused": reasons, "dense": reasons, "scatter": []})
         return reasons
 
 
-def _overrides(cls: type, base: type, name: str) -> bool:
-    """Whether a user's subclass has a method of message passing of its own."""
+def is_hooked(module: torch.nn.Module) -> bool:
+    """Whether something is called before or after :obj:`module`, or its backward pass."""
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
+
+
+def _overrides(cls: Any, name: str) -> bool:
+    """Whether a user's subclass of our layer has a method of message passing of its own."""
     method = getattr(cls, name)
-    if method is getattr(base, name):
+    if method in (getattr(cls._pyg, name), getattr(MessagePassing, name)):
         return False
-    # PyG generates these two for every class, each in a module named after it.
+    # PyG puts those that it generates into modules with these names.
     return not method.__module__.endswith(("_propagate", "_edge_updater"))
 
 
@@ -281,7 +305,7 @@ def _check_x(x: Features, lins: tuple[Linear, Linear]) -> None:
         if not tensor.is_floating_point():
             raise TypeError(f"{name}: expected a floating point tensor, got {tensor.dtype}")
         width = lin.in_channels
-        if tensor.dim() != 2 or width not in (-1, tensor.size(1)):
+        if tensor.dim() != 2 or (width != -1 and width != tensor.size(1)):
             expected = "F" if width == -1 else width
             raise ValueError(f"{name}: expected shape [N, {expected}], got {list(tensor.shape)}")
 
@@ -302,7 +326,7 @@ def _edge_features(
         raise TypeError(f"edge_attr: expected a floating point tensor, got {edge_attr.dtype}")
     edge_attr = edge_attr[:, None] if edge_attr.dim() == 1 else edge_attr
     width = layer.lin_edge.in_channels
-    fits = edge_attr.dim() == 2 and width in (-1, edge_attr.size(1))
+    fits = edge_attr.dim() == 2 and (width == -1 or width == edge_attr.size(1))
     if not fits or edge_attr.size(0) != graph.num_edges:
         raise ValueError(
             f"edge_attr: expected shape [{graph.num_edges}, {'D' if width == -1 else width}], "

@@ -9,7 +9,7 @@ import torch_geometric.nn
 from torch import Tensor
 from torch_geometric.nn import Linear
 
-from gatsparse.nn.attention_conv import AttentionConv, Features
+from gatsparse.nn.attention_conv import AttentionConv, Features, is_hooked
 from gatsparse.ops import gat_attention, gat_attention_weights
 
 
@@ -124,7 +124,7 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
         """What ``edge_attr [E, D]`` adds to the scores, ``[E, H]``."""
         lin = cast(Linear, self.lin_edge)
         att = cast(Tensor, self.att_edge)
-        if type(lin) is not Linear or lin._forward_hooks or lin._forward_pre_hooks:
+        if type(lin) is not Linear or is_hooked(lin):
             return (lin(edge_attr).view(-1, self.heads, self.out_channels) * att).sum(-1)
         # <a, W e> = <W^T a, e>: no tensor of shape [E, H, C].
         weight = lin.weight.view(self.heads, self.out_channels, -1)

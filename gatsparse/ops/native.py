@@ -59,7 +59,8 @@ def register_autograd(name: str) -> None:
         # Where an argument and a result share a name, the result is kept.
         values = dict(zip((*arguments, *results), (*inputs, *output), strict=True))
         csr, csr_t, *ctx.options, seed = inputs[arguments.index("csr") :]
-        ctx.concat = values["concat"]
+        ctx.concat, bias = values["concat"], values["bias"]
+        ctx.bias_dtype = None if bias is None else bias.dtype
         ctx.set_materialize_grads(False)  # no zeros for what is only saved
         ctx.mark_non_differentiable(*output[1:])
         ctx.save_for_backward(*(values[name] for name in kept), seed, *csr, *csr_t)
@@ -70,11 +71,14 @@ def register_autograd(name: str) -> None:
         csr, csr_t = indices[:3], indices[3:]
         grads: dict[str, Any] = dict.fromkeys(arguments)
         grads |= {"csr": [None] * len(csr), "csr_t": [None] * len(csr_t)}
-        if grad_out is not None:
+        needed = dict(zip(arguments, ctx.needs_input_grad, strict=True))
+        wanted = [name for name in given if needed[name]]
+        if grad_out is not None and wanted == ["bias"]:
+            grads["bias"] = grad_out.sum(0, dtype=ctx.bias_dtype)
+        elif grad_out is not None and wanted:
             heads, channels = values[0].shape[1:]
             grad_heads = _split_heads(grad_out, heads, channels, ctx.concat)
             computed = backward(grad_heads, *values, csr, csr_t, *ctx.options, seed)
-            needed = dict(zip(arguments, ctx.needs_input_grad, strict=True))
             for name, grad in zip(given, computed, strict=True):
                 if needed[name]:
                     grads[name] = _of_argument(name, grad, heads, ctx.concat)

@@ -2,10 +2,12 @@
 
 import copy
 import pickle
+from types import MethodType
 
 import pytest
 import torch
 import torch.nn.functional as F
+import torch_geometric.nn
 from hypothesis import given, settings
 from torch.utils.checkpoint import checkpoint
 
@@ -258,6 +260,34 @@ def test_overridden_message_is_used(doubled):
     ours.backend = "fused"
     with pytest.raises(ValueError, match=r"Doubled.* overrides message"):
         ours(x, EDGES)
+
+
+def _doubled_message(conv):
+    conv.message = MethodType(lambda _, x_j, alpha: 2 * x_j * alpha[..., None], conv)
+
+
+def _hooked_aggregation(conv):
+    conv.aggr_module.register_forward_hook(lambda _aggr, _inputs, out: 2 * out)
+
+
+def _other_aggregation(conv):
+    conv.aggr_module = torch_geometric.nn.MaxAggregation()
+
+
+def _hooked_gradient_of_edges(conv):
+    conv.lin_edge.register_full_backward_hook(lambda _lin, grad, _grad_out: (3 * grad[0],))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_doubled_message, _hooked_aggregation, _other_aggregation, _hooked_gradient_of_edges],
+)
+@every_layer
+def test_what_is_changed_on_a_layer_is_honoured(layer, change):
+    layers = pair(layer, 6, 5, heads=3, edge_dim=3)
+    for conv in layers:
+        change(conv)
+    assert_same(*layers, (features(),), EDGES, features(EDGES.size(1), 3))
 
 
 @pytest.mark.parametrize("edge_dim", [None, 3])

@@ -93,9 +93,8 @@ def gatv2_attention(
     inputs: Inputs, bias: Tensor | None, concat: bool, graph: CSRGraph, options: Options
 ) -> Tensor:
     """See :func:`gatsparse.ops.gatv2_attention`."""
-    given = (*inputs, bias)
-    save = wants_grad(*given)
+    save = wants_grad(*inputs)
     out, *_ = torch.ops.gatsparse.gatv2(
-        *contiguous(*given), concat, save, *structure(graph, save), *options
+        *contiguous(*inputs, bias), concat, save, *structure(graph, save), *options
     )
     return out
