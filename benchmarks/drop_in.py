@@ -1,0 +1,374 @@
+"""What our layers gain where they replace PyG's: ``python -m benchmarks.drop_in``.
+
+On small graphs, in models of PyG and its users, and under ``torch.compile``. Whatever is timed
+has first computed the same outputs and gradients as PyG in float64.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch_geometric.nn
+from rich import box
+from rich.console import Console
+from torch import Tensor
+from torch._dynamo.utils import clear_compilation_metrics, counters, get_compilation_metrics
+from torch._inductor.utils import fresh_cache
+from torch_geometric.datasets import KarateClub
+
+import gatsparse
+from benchmarks import zoo
+from benchmarks.measure import environment
+from benchmarks.text import machine, markdown_table, print_table
+from benchmarks.turns import alternate
+from gatsparse.nn import PaperGAT
+
+HEADS, CHANNELS = 8, 8
+TOLERANCE = 1e-10  # in float64
+LAYERS = ("GATConv", "GATv2Conv")
+
+Inputs = Iterator[tuple[Tensor, ...]]  # of call after call
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A line of a table, and the numbers behind it."""
+
+    def cells(self) -> list[str]:
+        """The line."""
+        raise NotImplementedError
+
+    def notes(self) -> list[str]:
+        """What else there is to say, in lines below the table."""
+        return []
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerRow(Row):
+    """A layer on a small graph; median seconds of a call by contender."""
+
+    layer: str
+    graph: str
+    edge_index: str
+    work: str
+    seconds: dict[str, float]
+    error: float
+
+    def cells(self) -> list[str]:
+        """The line, in microseconds."""
+        what = [self.layer, self.graph, self.edge_index, self.work]
+        return [*what, *_times(self.seconds, 1e6), f"{self.error:.0e}"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelRow(Row):
+    """A model and its accelerated copy; median seconds of a training step by contender."""
+
+    model: str
+    graph: str
+    layers: int
+    seconds: dict[str, float]
+    error: float
+
+    def cells(self) -> list[str]:
+        """The line, in milliseconds."""
+        what = [self.model, self.graph, str(self.layers)]
+        return [*what, *_times(self.seconds, 1e3), f"{self.error:.0e}"]
+
+
+@dataclasses.dataclass(frozen=True)
+class CompiledRow(Row):
+    """What ``torch.compile`` made of a model, on graphs of many sizes."""
+
+    model: str
+    dynamic: bool | None
+    fullgraph: bool
+    batches: int
+    graphs: int
+    recompilations: list[str]
+    graph_breaks: int
+    seconds: float
+    error: float
+    problem: str
+
+    def cells(self) -> list[str]:
+        """The line."""
+        return [
+            self.model,
+            str(self.dynamic),
+            str(self.fullgraph),
+            str(self.batches),
+            str(self.graphs),
+            str(len(self.recompilations)),
+            str(self.graph_breaks),
+            f"{self.seconds:.1f}",
+            "failed" if self.problem else f"{self.error:.0e}",
+        ]
+
+    def notes(self) -> list[str]:
+        """What the compiler says of the one graph that was asked for."""
+        what = f"{self.model}, dynamic={self.dynamic}, fullgraph={self.fullgraph}"
+        if self.problem:
+            return [f"{what} failed: {self.problem}"]
+        reasons = self.recompilations if self.fullgraph else []
+        return [f"{what} was compiled again: {reason}" for reason in reasons]
+
+
+def _times(seconds: dict[str, float], scale: float) -> list[str]:
+    """Two cells for the times, one for their ratio."""
+    pyg, ours = (scale * seconds[name] for name in ("PyG", "gatsparse"))
+    return [*(f"{t:,.0f}" if t >= 100 else f"{t:.3g}" for t in (pyg, ours)), f"{pyg / ours:.2f}x"]
+
+
+def accelerated(name: str, model: torch.nn.Module, inputs: Inputs) -> tuple[torch.nn.Module, float]:
+    """An accelerated copy of a model, and its error in float64; see :func:`error`.
+
+    Raises:
+        RuntimeError: If the error is beyond :data:`TOLERANCE`.
+    """
+    ours = gatsparse.accelerate(copy.deepcopy(model))
+    expected, found = (computed(copy.deepcopy(m).double(), *next(inputs)) for m in (model, ours))
+    difference = error(found, expected)
+    if not difference <= TOLERANCE:
+        raise RuntimeError(f"{name}: expected PyG's results in float64, error {difference:.1e}")
+    return ours, difference
+
+
+def computed(model: torch.nn.Module, *inputs: Tensor) -> list[Tensor]:
+    """The output of a model in float64, and the gradients of its parameters."""
+    model.zero_grad()
+    out = model(*(t.double() if t.is_floating_point() else t for t in inputs))
+    out.backward(torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out))
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    return [out.detach(), *gradients]
+
+
+def error(found: list[Tensor], expected: list[Tensor]) -> float:
+    """The larger error of output and gradients, each relative to its largest entry."""
+    pairs = zip(found, expected, strict=True)
+    differences = torch.stack([(a - b).abs().max() for a, b in pairs])
+    largest = torch.stack([tensor.abs().max() for tensor in expected])
+    output, gradient = differences[0] / largest[0], differences[1:].max() / largest[1:].max()
+    return output.maximum(gradient).item()
+
+
+def small_graphs(options: argparse.Namespace) -> Iterator[LayerRow]:
+    """Layers on graphs so small that the overhead of a call counts."""
+    karate = KarateClub()[0]
+    batch = zoo.molecules(options.graphs, 32, 8)
+    pair = torch.tensor([[0], [1]])
+    graphs = {
+        "karate club: 34 nodes, 156 edges": (karate["x"], karate["edge_index"], 20),
+        zoo.describe(batch): (batch["x"], batch["edge_index"], 1),
+        "2 nodes, 1 edge": (torch.randn(2, 32), pair, 20),
+    }
+    for name in LAYERS:
+        for graph, (x, edge_index, calls) in graphs.items():
+            pyg = getattr(torch_geometric.nn, name)(x.size(1), CHANNELS, HEADS)
+            copies = ((x, edge_index.clone()) for _ in repeat(None))
+            for kind, inputs in (("same", repeat((x, edge_index))), ("new", copies)):
+                ours, difference = accelerated(f"{name}, {graph}", pyg, inputs)
+                layers = {"PyG": pyg, "gatsparse": ours}
+                for work, function in (("forward", _forward), ("forward + backward", _step)):
+                    contenders = {key: function(m, inputs) for key, m in layers.items()}
+                    seconds = alternate(contenders, options.rounds, calls)
+                    yield LayerRow(name, graph, kind, work, seconds, difference)
+
+
+def models(options: argparse.Namespace) -> Iterator[ModelRow]:
+    """Models as they are, and accelerated."""
+    for name, case in zoo.models(options.nodes, options.edges, options.graphs // 2).items():
+        inputs = repeat(case.inputs)
+        ours, difference = accelerated(name, case.model, inputs)
+        contenders = {"PyG": _step(case.model, inputs), "gatsparse": _step(ours, inputs)}
+        seconds = alternate(contenders, options.rounds)
+        layers = sum(type(m) in (gatsparse.GATConv, gatsparse.GATv2Conv) for m in ours.modules())
+        yield ModelRow(name, case.graph, layers, seconds, difference)
+
+
+def _forward(model: torch.nn.Module, inputs: Inputs) -> Callable[[], object]:
+    def run() -> None:
+        with torch.no_grad():
+            model(*next(inputs))
+
+    return run
+
+
+def _step(model: torch.nn.Module, inputs: Inputs) -> Callable[[], object]:
+    with torch.no_grad():
+        grad = torch.randn_like(model(*next(inputs)))
+
+    def run() -> None:
+        model.zero_grad()
+        model(*next(inputs)).backward(grad)
+
+    return run
+
+
+def compiled(options: argparse.Namespace) -> Iterator[CompiledRow]:
+    """Two-layer models under ``torch.compile``, for one graph each or, where that fails, with
+    graph breaks.
+    """
+    for name in LAYERS:
+        for key, library in (("PyG", torch_geometric.nn), ("gatsparse", gatsparse)):
+            model = PaperGAT(32, 8, 7, dropout=0.0, conv=getattr(library, name)).double()
+            for dynamic in (None, True):
+                for fullgraph in (True, False):
+                    row = _compiled(f"{key} {name}", model, dynamic, fullgraph, options)
+                    yield row
+                    if not row.problem:
+                        break
+
+
+@fresh_cache()  # so that runs before this one change nothing
+def _compiled(
+    name: str,
+    model: torch.nn.Module,
+    dynamic: bool | None,
+    fullgraph: bool,
+    options: argparse.Namespace,
+) -> CompiledRow:
+    torch.compiler.reset()
+    clear_compilation_metrics()
+    counters.clear()
+    fast = copy.deepcopy(model)
+    fast.compile(fullgraph=fullgraph, dynamic=dynamic, backend=options.compiler)
+    seconds, errors, problem = 0.0, [], ""
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(options.batches):
+        num_nodes = int(torch.randint(50, 2001, (), generator=generator))
+        num_edges = int(torch.randint(100, 20_001, (), generator=generator))
+        x = torch.randn(num_nodes, 32, generator=generator)
+        edge_index = torch.randint(num_nodes, (2, num_edges), generator=generator)
+        start = time.perf_counter()
+        try:
+            found = computed(fast, x, edge_index)
+        except Exception as failure:  # each one becomes a row
+            problem = _reason(failure)
+            break
+        finally:
+            seconds += time.perf_counter() - start
+        errors.append(error(found, computed(model, x, edge_index)))
+    reasons = [metrics.recompile_reason for metrics in get_compilation_metrics()]
+    return CompiledRow(
+        model=name,
+        dynamic=dynamic,
+        fullgraph=fullgraph,
+        batches=len(errors),
+        graphs=counters["stats"]["unique_graphs"],
+        recompilations=[reason.split("  #")[0].strip() for reason in reasons if reason],
+        graph_breaks=sum(counters["graph_break"].values()),
+        seconds=seconds,
+        error=torch.tensor([0.0, *errors]).max().item(),
+        problem=problem,
+    )
+
+
+def _reason(failure: Exception) -> str:
+    """The line of a compiler's message that says what happened."""
+    text = str(failure)
+    line = (text.partition("debug context: ")[2] or text).partition("\n")[0]
+    return f"{type(failure).__name__}: {line}"
+
+
+class Section(NamedTuple):
+    """A part of the report."""
+
+    title: str
+    measure: Callable[[argparse.Namespace], Iterator[Row]]
+    header: tuple[str, ...]
+    legend: str
+
+
+SECTIONS = {
+    "layers": Section(
+        "Small graphs",
+        small_graphs,
+        (
+            "layer",
+            "graph",
+            "edge_index",
+            "pass",
+            "PyG (µs)",
+            "gatsparse (µs)",
+            "gain",
+            "error",
+        ),
+        f"{HEADS} heads x {CHANNELS} channels; the features need no gradient. Medians of a call. "
+        "A new edge_index is a copy made in each call, so that its structure is built again.",
+    ),
+    "models": Section(
+        "accelerate()",
+        models,
+        ("model", "graph", "layers", "PyG (ms)", "gatsparse (ms)", "gain", "error"),
+        "Medians of forward + backward; how many layers were exchanged.",
+    ),
+    "compiled": Section(
+        "torch.compile",
+        compiled,
+        (
+            "two layers of",
+            "dynamic",
+            "fullgraph",
+            "batches",
+            "graphs",
+            "recompilations",
+            "graph breaks",
+            "seconds",
+            "error",
+        ),
+        "Forward + backward in float64, on random graphs of 50 to 2000 nodes and 100 to 20000 "
+        "edges; seconds in all, those of compiling included, with an empty cache of compiled code; "
+        "error against the model that is not compiled.",
+    ),
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measures all sections.
+
+    Args:
+        arguments (list, optional): Of the command line.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.drop_in", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20, help="in which all contenders run")
+    parser.add_argument("--out", type=Path, help="folder for report.md and drop_in.json")
+    parser.add_argument("--graphs", type=int, default=512, help="in a batch of small ones")
+    parser.add_argument("--nodes", type=int, default=20_000, help="of the power-law graph")
+    parser.add_argument("--edges", type=int, default=400_000, help="of the power-law graph")
+    parser.add_argument("--batches", type=int, default=50, help="that compiled models run on")
+    parser.add_argument("--compiler", default="inductor", help="backend of torch.compile")
+    options = parser.parse_args(arguments)
+    torch.manual_seed(0)
+    console = Console(width=160)
+    measured_on = environment(None)
+    sizes = {name: value for name, value in vars(options).items() if name != "out"}
+    result: dict[str, object] = {"environment": measured_on, "options": sizes}
+    markdown = ["# Drop-in", "", *machine(measured_on), f"- rounds: {options.rounds}", ""]
+    for key, section in SECTIONS.items():
+        rows = list(section.measure(options))
+        lines = [row.cells() for row in rows]
+        notes = [section.legend, *(note for row in rows for note in row.notes())]
+        print_table(console, section.title, section.header, lines, notes, box.MARKDOWN)
+        markdown += [f"## {section.title}", "", *markdown_table(section.header, lines), ""]
+        markdown += [*(f"- {note}" for note in notes), ""]
+        result[key] = [dataclasses.asdict(row) for row in rows]
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "report.md").write_text("\n".join(markdown))
+        (options.out / "drop_in.json").write_text(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # the compiler's: what fails there is a row here
+    main()
