@@ -1,0 +1,72 @@
+"""The examples: after a few epochs on real data, what they learned is far from chance."""
+
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+from gatsparse.data import DatasetNotFoundError
+
+EXAMPLES = sorted(Path(__file__).parent.parent.joinpath("examples").glob("*.py"))
+LAYERS = ["GATConv", "GATv2Conv"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(threads):
+    """The machines are shared, and these graphs are small."""
+    threads(1)
+
+
+def run(name, *arguments):
+    """What the example's ``main`` returns."""
+    (path,) = (path for path in EXAMPLES if path.stem == name)
+    try:
+        return runpy.run_path(str(path))["main"](arguments)
+    except DatasetNotFoundError as error:
+        pytest.skip(str(error))
+
+
+def commands():
+    """All that the docstrings of the examples say to type."""
+    lines = (line.strip() for path in EXAMPLES for line in path.read_text().splitlines())
+    return [line for line in lines if line.startswith("python examples/")]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_documented_commands_run(command):
+    _, path, *arguments = shlex.split(command)
+    run(Path(path).stem, *arguments, "--epochs=1")
+
+
+def test_every_example_documents_a_command():
+    documented = {Path(shlex.split(command)[1]).stem for command in commands()}
+    assert documented == {path.stem for path in EXAMPLES}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("dataset", ["cora", "digits"])
+def test_node_classification(dataset, layer):
+    arguments = (f"--dataset={dataset}", f"--layer={layer}", "--epochs=40")
+    assert run("node_classification", *arguments) > 0.7
+
+
+def test_node_classification_with_layers_of_pyg():
+    assert run("node_classification", "--dataset=digits", "--pyg", "--epochs=20") > 0.7
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_graph_classification(layer):
+    assert run("graph_classification", f"--layer={layer}", "--epochs=5") > 0.65
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_heterogeneous(layer):
+    assert run("heterogeneous", f"--layer={layer}", "--epochs=60") > 0.6
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("dataset", ["cora", "digits"])
+def test_link_prediction(dataset, layer):
+    arguments = (f"--dataset={dataset}", f"--layer={layer}", "--epochs=30")
+    assert run("link_prediction", *arguments) > 0.8
