@@ -130,7 +130,9 @@ class CSRGraph:
             num_src = num_dst = _check_size("num_nodes", num_nodes)
         else:
             num_src = num_dst = int(edge_index.max()) + 1 if edge_index.numel() > 0 else 0
-        if not torch.compiler.is_compiling():  # else the operator itself checks
+        native = edge_index.device.type == "cpu" and _native.available()
+
+        def check() -> None:
             check_range("edge_index[0]", edge_index[0], num_src)
             check_range("edge_index[1]", edge_index[1], num_dst)
 
@@ -146,9 +148,15 @@ class CSRGraph:
 
         with _recordable():
             col, row = edge_index.to(torch.int64).contiguous().unbind(0)
-            if row.device.type == "cpu" and _native.available():
-                csr = CSR(*torch.ops.gatsparse.coo_to_csr(row, col, num_dst, num_src, narrow))
+            if native:
+                try:
+                    csr = CSR(*torch.ops.gatsparse.coo_to_csr(row, col, num_dst, num_src, narrow))
+                except RuntimeError:  # an index out of range, of which it says less
+                    check()
+                    raise
             else:
+                if not torch.compiler.is_compiling():
+                    check()
                 csr = _sort_by_row(row, col, num_dst, torch.int32 if narrow else torch.int64)
         return cls(csr, num_src)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import torch
@@ -23,9 +24,11 @@ def padded_heads(heads: int) -> int:
     return next((n for n in (1, 4, 8) if heads <= n), (heads + 15) // 16 * 16)
 
 
-def wants_grad(*tensors: Tensor | None) -> bool:
-    """Whether a backward pass may follow."""
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+def wants_grad(*values: Any) -> bool:
+    """Whether a backward pass may follow; what is no tensor has none."""
+    return torch.is_grad_enabled() and any(
+        isinstance(value, Tensor) and value.requires_grad for value in values
+    )
 
 
 def contiguous(*tensors: Tensor | None) -> list[Tensor | None]:
@@ -38,13 +41,17 @@ def structure(graph: CSRGraph, save: bool) -> tuple[list[Tensor], list[Tensor]]:
     return list(graph.csr), list(graph.csr_t) if save else []
 
 
-def register_autograd(name: str) -> None:
+def register_autograd(name: str) -> Callable[..., tuple[Tensor, ...]]:
     """Makes the operator ``name_backward`` the backward pass of the operator ``name``.
 
     Their schemas say what is what. The backward takes the gradient of the heads, then arguments
     and results of the forward by their names, then :data:`STRUCTURE`; what it returns as
     ``grad_x`` is the gradient of the argument ``x``. ``grad_bias`` is that of every head, and
     ``grad_alpha_dst`` is padded. There are no second derivatives.
+
+    Returns:
+        callable: The operator, by positional arguments. Where nothing is traced it spares most
+        of what :mod:`torch.library` does around an operator that takes lists of tensors.
     """
     forward, backward = (
         getattr(torch.ops.gatsparse, operator).default for operator in (name, f"{name}_backward")
@@ -86,6 +93,24 @@ def register_autograd(name: str) -> None:
 
     torch.library.register_autograd(forward, differentiate, setup_context=save, lib=_native.LIBRARY)
     torch.library.register_autograd(backward, _no_second_derivatives, lib=_native.LIBRARY)
+
+    class Eager(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
+            output = forward(*inputs)
+            save(ctx, inputs, output)
+            return output
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Any) -> tuple:
+            grads = differentiate(ctx, *grads)
+            return tuple(None if isinstance(grad, list) else grad for grad in grads)
+
+    def call(*inputs: Any) -> tuple[Tensor, ...]:
+        eager = not torch.compiler.is_compiling() and wants_grad(*inputs)
+        return Eager.apply(*inputs) if eager else forward(*inputs)
+
+    return call
 
 
 def _split_heads(grad_out: Tensor, heads: int, channels: int, concat: bool) -> Tensor:

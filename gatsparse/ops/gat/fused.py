@@ -115,7 +115,7 @@ def _(*args: Any) -> tuple[Tensor, ...]:
     )
 
 
-register_autograd("gat")
+_gat = register_autograd("gat")
 
 
 def gat_attention(
@@ -131,7 +131,7 @@ def gat_attention(
     # A negative slope turns the signs of scores around.
     splits = att_dst is not None and edge is None and options.negative_slope >= 0
     positive = save and splits and positive_pays(graph, x.size(2))
-    out, *_ = torch.ops.gatsparse.gat(
+    out, *_ = _gat(
         *contiguous(*given, bias), concat, save, positive, *structure(graph, save), *options
     )
     return out

@@ -86,7 +86,7 @@ def _(*args: Any) -> tuple[Tensor, ...]:
     )
 
 
-register_autograd("gatv2")
+_gatv2 = register_autograd("gatv2")
 
 
 def gatv2_attention(
@@ -94,7 +94,5 @@ def gatv2_attention(
 ) -> Tensor:
     """See :func:`gatsparse.ops.gatv2_attention`."""
     save = wants_grad(*inputs)
-    out, *_ = torch.ops.gatsparse.gatv2(
-        *contiguous(*inputs, bias), concat, save, *structure(graph, save), *options
-    )
+    out, *_ = _gatv2(*contiguous(*inputs, bias), concat, save, *structure(graph, save), *options)
     return out
