@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 
 from gatsparse.data import DatasetNotFoundError
 
@@ -70,3 +71,15 @@ def test_heterogeneous(layer):
 def test_link_prediction(dataset, layer):
     arguments = (f"--dataset={dataset}", f"--layer={layer}", "--epochs=30")
     assert run("link_prediction", *arguments) > 0.8
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("dataset", ["cora", "digits"])
+def test_explanation(dataset, layer):
+    arguments = (f"--dataset={dataset}", f"--layer={layer}", "--epochs=60")
+    result = run("explanation", *arguments)
+    assert result.accuracy > 0.7
+    assert min(result.attended) > 0.7
+    near = result.explained > 0
+    assert 0 < near.sum() < near.numel()
+    torch.testing.assert_close(result.attention[near], result.explained[near])
