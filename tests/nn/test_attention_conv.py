@@ -1,6 +1,7 @@
 """What GATConv and GATv2Conv share, against PyG's, on the same weights."""
 
 import copy
+import io
 import pickle
 from types import MethodType
 
@@ -65,6 +66,7 @@ def test_equals_pyg_on_any_graph(layer, graph):
         {"heads": 1},
         {"flow": "target_to_source"},
         {"aggr": "max"},
+        {"aggr": "softmax", "aggr_kwargs": {"t": 0.5}},
     ],
     ids=str,
 )
@@ -74,6 +76,17 @@ def test_options(layer, options, edge_dim):
     assert_same(theirs, ours, (features(),), EDGES)
     if edge_dim is not None:
         assert_same(theirs, ours, (features(),), EDGES, features(EDGES.size(1), 3))
+
+
+@every_layer
+def test_decomposed_layers_change_nothing(layer):
+    """PyG's layers fail: they cut what they think is a tensor of features, and is two."""
+    theirs, ours = pair(layer, 6, 4, heads=3, decomposed_layers=2)
+    x = features()
+    with pytest.raises(AttributeError):
+        theirs(x, EDGES)
+    theirs.decomposed_layers = 1
+    assert_same(theirs, ours, (x,), EDGES)
 
 
 # Edge features ###################################################################
@@ -352,11 +365,35 @@ def test_copies_and_checkpoints(layer):
     x = features()
     theirs, ours = pair(layer, 6, 5, heads=3, backend="scatter")
     expected = ours(x, EDGES)
-    for copied in (copy.deepcopy(ours), pickle.loads(pickle.dumps(ours))):
+    file = io.BytesIO()
+    torch.save(ours, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=False)
+    for copied in (copy.deepcopy(ours), pickle.loads(pickle.dumps(ours)), loaded):
         assert torch.equal(copied(x, EDGES), expected)
         assert copied.backend == "scatter"
     theirs.load_state_dict(ours.state_dict())
     assert repr(ours) == repr(theirs) == f"{layer}(6, 5, heads=3)"
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"residual": True, "edge_dim": 3}, {"bias": False}], ids=str
+)
+@every_layer
+def test_parameters_begin_as_those_of_pyg(layer, options):
+    """By the constructor, by position as by name, and by reset_parameters."""
+    torch.manual_seed(5)
+    theirs = getattr(torch_geometric.nn, layer)(6, 5, 3, True, 0.1, 0.0, False, **options)
+    torch.manual_seed(5)
+    ours = OURS[layer](6, 5, 3, True, 0.1, 0.0, False, **options)
+    for _ in range(2):
+        expected, actual = theirs.state_dict(), ours.state_dict()
+        assert list(actual) == list(expected)
+        assert all(torch.equal(actual[name], expected[name]) for name in expected)
+        for conv in (theirs, ours):
+            torch.manual_seed(6)
+            conv.reset_parameters()
+    assert (ours.negative_slope, ours.add_self_loops) == (0.1, False)
 
 
 @pytest.mark.parametrize("edge_dim", [None, 3])
