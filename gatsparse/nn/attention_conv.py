@@ -238,6 +238,10 @@ class AttentionConv:
         reasons = []
         if self.explain:
             reasons.append("explain: an explainer masks messages")
+        if torch.jit.is_tracing():
+            reasons.append(
+                "torch.jit traces it, and cannot store what computes gradients in Python"
+            )
         if any(getattr(self, hooks) for hooks in _HOOKS):
             reasons.append("message-passing hooks are registered")
         cls = type(self)

@@ -119,6 +119,20 @@ def test_export(layer, strict):
             assert relative_error(exported(*arguments), expected) <= 16 * torch.finfo().eps
 
 
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@every_layer
+def test_trace(layer):
+    """By PyG's own forward."""
+    theirs, ours = pair(layer, 6, 5, heads=3)
+    traced = torch.jit.trace(ours, (torch.randn(NUM_NODES, 6, dtype=torch.float64), EDGES))
+    x, edge_index, _ = batch()
+    x = x.double().requires_grad_()
+    out, expected = traced(x, edge_index), theirs(x, edge_index)
+    assert relative_error(out, expected) <= 1e-10
+    grads = [torch.autograd.grad(o.square().sum(), x)[0] for o in (out, expected)]
+    assert relative_error(*grads) <= 1e-10
+
+
 def test_out_of_range_edges_of_a_compiled_layer_raise():
     conv = gatsparse.GATConv(6, 5)
     compiled = torch.compile(conv, fullgraph=True, backend="aot_eager")
