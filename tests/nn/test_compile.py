@@ -5,7 +5,9 @@ import io
 import pytest
 import torch
 import torch.nn.functional as F
+import torch_geometric.nn
 from torch._dynamo.utils import counters
+from torch._inductor.exc import InductorError
 from torch.export import Dim, export
 
 import gatsparse
@@ -28,10 +30,10 @@ def _reset():
 class Net(torch.nn.Module):
     """Two layers, as in the paper."""
 
-    def __init__(self, layer, **options):
+    def __init__(self, conv, **options):
         super().__init__()
-        self.conv1 = OURS[layer](6, 8, heads=4, **options)
-        self.conv2 = OURS[layer](32, 3, heads=2, concat=False, **options)
+        self.conv1 = conv(6, 8, heads=4, **options)
+        self.conv2 = conv(32, 3, heads=2, concat=False, **options)
 
     def forward(self, x, edge_index, edge_attr=None):
         x = F.elu(self.conv1(x, edge_index, edge_attr))
@@ -52,7 +54,7 @@ def batch(edge_dim=None):
 @every_layer
 def test_batches_of_all_sizes_share_one_graph(layer, options, dynamic):
     """By default the second size makes sizes symbols; with ``dynamic=True`` the first does."""
-    model = Net(layer, **options)
+    model = Net(OURS[layer], **options)
     compiled = torch.compile(model, fullgraph=True, dynamic=dynamic, backend="aot_eager")
     for _ in range(50):
         x, edge_index, edge_attr = batch(options.get("edge_dim"))
@@ -63,6 +65,15 @@ def test_batches_of_all_sizes_share_one_graph(layer, options, dynamic):
         assert relative_error(out, expected) <= 16 * torch.finfo().eps
     assert counters["stats"]["unique_graphs"] == (1 if dynamic else 2)
     assert not counters["graph_break"]
+
+
+@every_layer
+def test_pyg_is_not_trained_as_one_graph(layer):
+    """Of all sizes: the number of its edges depends on data, and inductor fails."""
+    model = Net(getattr(torch_geometric.nn, layer))
+    compiled = torch.compile(model, fullgraph=True, dynamic=True)
+    with pytest.raises(InductorError, match="to have been codegen-ed"):
+        compiled(*batch()).sum().backward()
 
 
 @pytest.mark.parametrize("dynamic", [None, False, True])
@@ -104,7 +115,7 @@ def test_a_model_of_pyg(v2):
 @pytest.mark.parametrize("strict", [False, True])
 @every_layer
 def test_export(layer, strict):
-    model = Net(layer, edge_dim=3).eval()
+    model = Net(OURS[layer], edge_dim=3).eval()
     nodes, edges = Dim("nodes", min=2), Dim("edges", min=2)
     shapes = {"x": {0: nodes}, "edge_index": {1: edges}, "edge_attr": {0: edges}}
     program = export(model, batch(3), dynamic_shapes=shapes, strict=strict)
