@@ -492,7 +492,8 @@ def _recordable() -> AbstractContextManager[object]:
     """A structure outlives the call that builds it, and must serve in training too, even
     if that call is made in inference mode.
     """
-    return nullcontext() if torch.compiler.is_compiling() else torch.inference_mode(False)
+    inference = not torch.compiler.is_compiling() and torch.is_inference_mode_enabled()
+    return torch.inference_mode(False) if inference else nullcontext()
 
 
 def check_range(name: str, index: Tensor, num_nodes: int) -> None:

@@ -19,9 +19,10 @@ def transformed(*tensors: Tensor) -> bool:
     """
     if torch.compiler.is_compiling():
         return False
+    dual = forward_ad._current_level >= 0
     return any(
         torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # pyright: ignore
-        or forward_ad.unpack_dual(tensor).tangent is not None
+        or (dual and forward_ad.unpack_dual(tensor).tangent is not None)
         for tensor in tensors
     )
 
