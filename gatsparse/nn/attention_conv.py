@@ -238,7 +238,7 @@ class AttentionConv:
         reasons = []
         if self.explain:
             reasons.append("explain: an explainer masks messages")
-        if torch.jit.is_tracing():
+        if torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
             reasons.append(
                 "torch.jit traces it, and cannot store what computes gradients in Python"
             )
