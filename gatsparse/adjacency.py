@@ -14,7 +14,7 @@ from torch_geometric.index import index2ptr
 from torch_geometric.typing import SparseTensor  # pyright: ignore[reportAttributeAccessIssue]
 from torch_geometric.utils import is_torch_sparse_tensor
 
-from gatsparse.graph import CSRGraph, check_edge_index, check_range
+from gatsparse.graph import CSRGraph, check_edge_index, check_range, recordable
 
 #: ``(N_src, N_dst)``, None where nothing tells.
 Size = tuple[int | None, int | None]
@@ -34,6 +34,10 @@ def adjacency(edge_index: Any) -> Adjacency:
     elif isinstance(edge_index, SparseTensor):
         form = _SparseTensor
     elif is_torch_sparse_tensor(edge_index):
+        if edge_index.layout == torch.sparse_coo and edge_index.sparse_dim() != 2:
+            raise ValueError(
+                f"edge_index: expected 2 sparse dimensions, got {edge_index.sparse_dim()}"
+            )
         form = _TorchSparse
     else:
         check_edge_index(edge_index)
@@ -63,7 +67,13 @@ def as_graph(edge_index: Any, size: tuple[int, int]) -> CSRGraph:
 
 
 class Adjacency:
-    """A graph as it was passed; here a plain ``edge_index [2, E]``."""
+    """A graph as it was passed; here a plain ``edge_index [2, E]``.
+
+    Attributes:
+        pyg_takes_it (bool): Whether PyG's layers take this form, too.
+    """
+
+    pyg_takes_it = True
 
     def __init__(self, given: Any) -> None:
         self.given = given
@@ -84,17 +94,17 @@ class Adjacency:
 
     def graph(self, size: tuple[int, int]) -> CSRGraph:
         """See :func:`as_graph`."""
-        if torch.compiler.is_compiling():
-            return self._build(size)
-        recognised = self._state()
+        recognised = None if torch.compiler.is_compiling() else self._state()
         if recognised is None:
-            return self._build(size)
+            with recordable():
+                return self._build(size)
         key, state = recognised
         entry: _Entry | None = _cache.get(key)
         if entry is None or entry.state != state:
             entry = _cache[key] = _Entry(state, {})
         if size not in entry.graphs:
-            entry.graphs[size] = self._build(size)
+            with recordable():
+                entry.graphs[size] = self._build(size)
         return entry.graphs[size]
 
     def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:
@@ -117,6 +127,7 @@ class Adjacency:
 
 class _Structure(Adjacency):
     given: CSRGraph
+    pyg_takes_it = False
 
     @property
     def size(self) -> Size:
@@ -154,29 +165,36 @@ class _EdgeIndex(Adjacency):
 
     def _state(self) -> tuple[Any, tuple[Any, ...]] | None:
         edges = self.given.as_tensor()
-        return None if edges.is_inference() else (self.given, _memory(edges))
+        # In-place operations count on the one or on the other.
+        return None if edges.is_inference() else (self.given, (self.given._version, _memory(edges)))
 
     def _build(self, size: tuple[int, int]) -> CSRGraph:
-        edges = self.given.as_tensor()
-        row = {"row": 0, "col": 1}.get(self.given.sort_order or "")
-        if row is None or torch.compiler.is_compiling():
+        src, dst = edges = self.given.as_tensor()
+        order = self.given.sort_order
+        if order is None or torch.compiler.is_compiling():
             return CSRGraph.from_edge_index(edges, size=size)
-        for k in (0, 1):
-            check_range(f"edge_index[{k}]", edges[k], size[k])
-        if (edges[row].diff() < 0).any():
+        for k, row in enumerate(edges):
+            check_range(f"edge_index[{k}]", row, size[k])
+        if not _rises(src if order == "row" else dst):
             raise ValueError(
-                f"edge_index: expected to be sorted by {self.given.sort_order!r}, as it says, "
-                f"got an EdgeIndex whose indices fall"
+                f"edge_index: expected to be sorted by {order!r}, as it says, "
+                "got an EdgeIndex whose indices fall"
             )
-        (ptr, other), _ = self.given.get_csc() if row == 1 else self.given.get_csr()
-        # Its size may be one more than the largest index.
-        ptr = torch.cat([ptr, ptr.new_full((size[row] + 1 - ptr.numel(),), other.numel())])
-        build = CSRGraph.from_csr if row == 1 else CSRGraph.from_csc
-        return build(ptr, other, size[1 - row])
+        # Pointers that it keeps are not used: they may be older than its edges.
+        if order == "col":
+            return CSRGraph.from_csr(index2ptr(dst, size[1]), src, size[0])
+        perm = self.given._T_perm
+        if perm is not None and _rises(dst[perm]):
+            return CSRGraph.from_csr(index2ptr(dst[perm], size[1]), src[perm], size[0], perm)
+        return CSRGraph.from_csc(index2ptr(src, size[0]), dst, size[1])
 
 
 class _TorchSparse(Adjacency):
     """``torch.sparse`` CSR, CSC or COO ``[N_dst, N_src]``; edges in the order of its values."""
+
+    @property
+    def pyg_takes_it(self) -> bool:
+        return self.given.layout != torch.sparse_csc
 
     @property
     def size(self) -> tuple[int, int]:
@@ -184,38 +202,38 @@ class _TorchSparse(Adjacency):
 
     @property
     def values(self) -> Tensor | None:
-        coo = self.given.layout == torch.sparse_coo
-        values = self.given._values() if coo else self.given.values()
+        given = self.given
+        if given.layout != torch.sparse_coo or given.is_coalesced():
+            values = given.values()
+        elif given.requires_grad:
+            raise ValueError(
+                "edge_index: expected a coalesced matrix for gradients to its values, got one "
+                "that is not: call coalesce()"
+            )
+        else:
+            values = given._values()
         return None if values.dim() == 1 else values
 
     def edges(self) -> Tensor:
         return self.graph(self.size).edge_index()
 
     def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:
-        given = self.given
-        if loops:  # PyG's stand where they belong
-            (col, row), (num_rows, num_cols) = edge_index, given.shape[:2]
-            by_col = given.layout == torch.sparse_csc
-            order = torch.argsort(col * num_rows + row if by_col else row * num_cols + col)
-            edge_index, alpha = edge_index[:, order], alpha[order]
-        col, row = edge_index
-        shape = (*given.shape[:2], alpha.size(1))
-        if given.layout == torch.sparse_coo:
-            coalesced = given.is_coalesced()
+        (col, row), layout = edge_index, self.given.layout
+        shape = (*self.given.shape[:2], alpha.size(1))
+        by_col = layout == torch.sparse_csc
+        if loops:  # which stand last, and not in the order of the layout
+            order = torch.argsort(col * shape[0] + row if by_col else row * shape[1] + col)
+            col, row, alpha = col[order], row[order], alpha[order]
+        if layout == torch.sparse_coo:
+            index, coalesced = torch.stack([row, col]), self.given.is_coalesced()
             adj = torch.sparse_coo_tensor(
-                torch.stack([row, col]),
-                alpha,
-                shape,
-                check_invariants=False,
-                is_coalesced=coalesced,
+                index, alpha, shape, check_invariants=False, is_coalesced=coalesced
             )
         else:
-            by_col = given.layout == torch.sparse_csc
-            ptr, other = (
-                (index2ptr(col, shape[1]), row) if by_col else (index2ptr(row, shape[0]), col)
-            )
+            ptr = index2ptr(col, shape[1]) if by_col else index2ptr(row, shape[0])
+            other = row if by_col else col
             adj = torch.sparse_compressed_tensor(
-                ptr, other, alpha, shape, layout=given.layout, check_invariants=False
+                ptr, other, alpha, shape, layout=layout, check_invariants=False
             )
         return adj, alpha
 
@@ -285,5 +303,9 @@ class _Entry(NamedTuple):
 _cache: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
-def _memory(tensor: Tensor) -> tuple[int, int]:
-    return tensor._version, tensor.data_ptr()
+def _memory(tensor: Tensor) -> tuple[int | None, int]:
+    return None if tensor.is_inference() else tensor._version, tensor.data_ptr()
+
+
+def _rises(index: Tensor) -> bool:
+    return not bool((index.diff() < 0).any())

@@ -146,7 +146,7 @@ class CSRGraph:
             raise ValueError("index_dtype: the graph does not fit torch.int32")
         narrow = fits and index_dtype != torch.int64
 
-        with _recordable():
+        with recordable():
             col, row = edge_index.to(torch.int64).contiguous().unbind(0)
             if native:
                 try:
@@ -161,26 +161,40 @@ class CSRGraph:
         return cls(csr, num_src)
 
     @classmethod
-    def from_csr(cls, rowptr: Tensor, col: Tensor, num_src: int) -> CSRGraph:
-        r"""Takes edges that are grouped by destination already; nothing is sorted.
+    def from_csr(
+        cls, rowptr: Tensor, col: Tensor, num_src: int, perm: Tensor | None = None
+    ) -> CSRGraph:
+        r"""Takes a copy of edges that are grouped by destination already; nothing is sorted.
 
         Args:
             rowptr (Tensor): int64 or int32 ``[N_dst + 1]``; destination ``i`` has the edges
                 ``rowptr[i]:rowptr[i + 1]``.
             col (Tensor): int64 or int32 ``[E]``, the source of each edge.
             num_src (int): Number of sources :math:`N_{src}`.
+            perm (Tensor, optional): Integers ``[E]``, the position of each edge in the order in
+                which edge features come. (default: that in which the edges stand)
 
         Raises:
             TypeError: If :obj:`rowptr` or :obj:`col` is no tensor of such integers.
-            ValueError: If :obj:`rowptr` does not rise from 0 to :math:`E`.
-            IndexError: If an index in :obj:`col` is negative or not below :obj:`num_src`.
+            ValueError: If :obj:`rowptr` does not rise from 0 to :math:`E`, or :obj:`perm` is
+                not of shape ``[E]``.
+            IndexError: If an index in :obj:`col` is negative or not below :obj:`num_src`, or one
+                in :obj:`perm` not below :math:`E`.
         """
         num_src = _check_size("num_src", num_src)
-        return cls(_checked_csr("rowptr", rowptr, "col", col, num_src), num_src)
+        csr = _checked_csr("rowptr", rowptr, "col", col, num_src)
+        if perm is not None:
+            if perm.shape != csr.perm.shape:
+                expected, got = list(csr.perm.shape), list(perm.shape)
+                raise ValueError(f"perm: expected shape {expected}, got {got}")
+            check_range("perm", perm, perm.numel())
+            with recordable():
+                csr = csr._replace(perm=perm.to(csr.perm.dtype, copy=True))
+        return cls(csr, num_src)
 
     @classmethod
     def from_csc(cls, colptr: Tensor, row: Tensor, num_dst: int) -> CSRGraph:
-        r"""Takes edges that are grouped by source already.
+        r"""Takes a copy of edges that are grouped by source already.
 
         Args:
             colptr (Tensor): int64 or int32 ``[N_src + 1]``; source ``j`` has the edges
@@ -193,7 +207,7 @@ class CSRGraph:
         """
         num_dst = _check_size("num_dst", num_dst)
         by_source = _checked_csr("colptr", colptr, "row", row, num_dst)
-        with _recordable():
+        with recordable():
             csr = _transpose(by_source, num_dst)
         return cls(csr, by_source.ptr.numel() - 1)
 
@@ -206,7 +220,7 @@ class CSRGraph:
     def csr_t(self) -> CSR:
         """The out-edges of every source; built at the first use."""
         if self._csr_t is None:
-            with _recordable():
+            with recordable():
                 self._csr_t = _transpose(self._csr, self.num_src)
         return self._csr_t
 
@@ -285,7 +299,7 @@ class CSRGraph:
         if torch.compiler.is_compiling():
             return self._copies(count)
         if self._repeated is None or count > self._repeated[0]:
-            with _recordable():
+            with recordable():
                 self._repeated = count, self._copies(count)
         kept, repeated = self._repeated
         if count == kept:
@@ -338,7 +352,7 @@ class CSRGraph:
         if self.num_src != self.num_dst:
             raise ValueError(f"graph: expected one node set to reorder, got size {self.size}")
         if method not in self._reordered:
-            with _recordable():
+            with recordable():
                 order = _ORDERS[method](self)
                 rank = torch.empty_like(order)
                 rank[order] = torch.arange(order.numel(), device=order.device)
@@ -454,9 +468,10 @@ def _checked_csr(ptr_name: str, ptr: Tensor, name: str, other: Tensor, num_other
             raise ValueError(f"{ptr_name}: expected to rise from 0 to {num_entries}")
         check_range(name, other, num_other)
     dtype = _index_dtype(num_rows, num_other, num_entries)
-    with _recordable():
+    with recordable():
         perm = torch.arange(num_entries, dtype=dtype, device=other.device)
-        return CSR(ptr.to(torch.int64).contiguous(), other.to(dtype).contiguous(), perm)
+        ptr, other = ptr.to(torch.int64, copy=True), other.to(dtype, copy=True)
+        return CSR(ptr.contiguous(), other.contiguous(), perm)
 
 
 def _index_dtype(*sizes: int) -> torch.dtype:
@@ -488,7 +503,7 @@ def _check_size(name: str, size: int) -> int:
     return size
 
 
-def _recordable() -> AbstractContextManager[object]:
+def recordable() -> AbstractContextManager[object]:
     """A structure outlives the call that builds it, and must serve in training too, even
     if that call is made in inference mode.
     """

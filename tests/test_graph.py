@@ -228,6 +228,9 @@ def test_grouped_edges(name):
     graph = ZOO[name].csr()
     again = CSRGraph.from_csr(graph.rowptr.int(), graph.col.long(), size[0])
     check_structure(again, graph.edge_index()[:, graph.perm.long()], size)
+    assert torch.equal(
+        CSRGraph.from_csr(graph.rowptr, graph.col, size[0], graph.perm).edge_index(), edge_index
+    )
     by_source = CSRGraph.from_csc(graph.rowptr_t, graph.col_t, size[1])
     src, dst = edge_index
     check_structure(by_source, edge_index[:, (src * max(size) + dst).argsort(stable=True)], size)
@@ -250,6 +253,25 @@ def test_bad_groups(rowptr, col, error, message):
         CSRGraph.from_csr(rowptr, col, 2)
     with pytest.raises(error, match=message.replace("rowptr", "colptr").replace("col:", "row:")):
         CSRGraph.from_csc(rowptr, col, 2)
+
+
+def test_a_structure_is_a_copy_of_the_groups():
+    ptr, other = torch.tensor([0, 1]), torch.tensor([0], dtype=torch.int32)
+    graph = CSRGraph.from_csr(ptr, other, 1)
+    ptr[1], other[0] = 5, 7
+    assert torch.equal(graph.edge_index(), torch.zeros(2, 1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    ("perm", "error", "message"),
+    [
+        ([0, 1], ValueError, r"perm: expected shape \[1\], got \[2\]"),
+        ([1], IndexError, "perm: expected indices in 0 .. 0, got 1 at position 0"),
+    ],
+)
+def test_bad_positions(perm, error, message):
+    with pytest.raises(error, match=message):
+        CSRGraph.from_csr(torch.tensor([0, 1]), torch.tensor([0]), 1, torch.tensor(perm))
 
 
 def test_groups_of_wrong_types():

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.modules.module import _has_any_global_hook
 from torch_geometric.nn import Linear, MessagePassing, SumAggregation
 from torch_geometric.utils import scatter
 
@@ -16,6 +17,7 @@ from gatsparse.adjacency import Adjacency, Size, adjacency
 from gatsparse.graph import CSRGraph
 from gatsparse.ops import backend as backends
 from gatsparse.ops.backend import Backend
+from gatsparse.ops.edgewise import edges
 from gatsparse.ops.philox import draw_seed
 
 #: Node features, or those of sources and of destinations.
@@ -71,8 +73,12 @@ class AttentionConv:
         **kwargs: Any,
     ) -> None:
         for name, value in (("out_channels", out_channels), ("heads", heads)):
+            if not isinstance(value, int):
+                raise TypeError(f"{name}: expected an integer, got {value!r}")
             if value < 1:
                 raise ValueError(f"{name}: expected >= 1, got {value}")
+        if not isinstance(dropout, (int, float)):
+            raise TypeError(f"dropout: expected a number, got {dropout!r}")
         if not 0.0 <= dropout <= 1.0:
             raise ValueError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
         backends.check(backend)
@@ -101,9 +107,10 @@ class AttentionConv:
         if _is_batch(x):
             return self._attend_batch(x, edge_index, edge_attr, return_attention_weights, **size)
         if self._unmet():
-            if isinstance(edge_index, CSRGraph):
-                size = dict.fromkeys(size, self._in_flow(edge_index.size))
-                edge_index = edge_index.edge_index()
+            form = adjacency(edge_index)
+            if not form.pyg_takes_it:
+                size = dict.fromkeys(size, self._in_flow(form.size))
+                edge_index, edge_attr = form.edges(), self._edge_attr(form, edge_attr)
             return self._pyg.forward(
                 self,
                 x,
@@ -154,11 +161,11 @@ class AttentionConv:
         **size: Any,
     ) -> Any:
         """A batch of node features on one graph, as one graph of as many copies."""
+        _check_x(x, self._lins())
         pair = (x, None) if isinstance(x, Tensor) else x
         batch, *others = (t.shape[:-2] for t in pair if t is not None)
         if any(other != batch for other in others):
             raise ValueError(f"x: expected one batch, got {[list(batch), *map(list, others)]}")
-        count = math.prod(batch)
         num_src, num_dst = pair[0].size(-2), None if pair[1] is None else pair[1].size(-2)
         form = adjacency(edge_index)
         graph = self._structure(form, num_src, num_dst, **size)
@@ -167,14 +174,13 @@ class AttentionConv:
                 "x: expected add_self_loops=False beside a batch of features of two node sets, "
                 f"got a graph of size {graph.size}"
             )
-        if edge_attr is None and self.lin_edge is not None:
-            edge_attr = form.values
+        edge_attr = self._edge_attr(form, edge_attr)
         if isinstance(edge_attr, Tensor):
-            edge_attr = _of_every_graph(edge_attr, batch)
+            edge_attr = _of_every_graph(edge_attr, batch, graph.num_edges)
         flat = tuple(None if t is None else t.flatten(0, -2) for t in pair)
         result = self._attend(
             flat[0] if isinstance(x, Tensor) else flat,
-            graph.repeat(count),
+            graph.repeat(math.prod(batch)),
             edge_attr,
             return_attention_weights,
             **dict.fromkeys(size),
@@ -182,16 +188,11 @@ class AttentionConv:
         _, num_rows = self._in_flow(graph.size)
         if not return_attention_weights:
             return result.unflatten(0, (*batch, num_rows))
-        out, (edges, alpha) = result
-        # The edges of all copies come first, then the loops of all.
+        out, (_, alpha) = result
+        edges_of_one, _ = edges(graph, self.add_self_loops)
         num_loops = graph.num_src if self.add_self_loops else 0
-        parts = (edges.size(1) // max(count, 1) - num_loops, num_loops)
-        splits = [count * n for n in parts]
-        edges = [e[:, :n] for e, n in zip(edges.split(splits, dim=1), parts, strict=True)]
-        alpha = alpha.split(splits)
-        alpha = [a.unflatten(0, (*batch, n)) for a, n in zip(alpha, parts, strict=True)]
-        attention = torch.cat(edges, dim=1), torch.cat(alpha, dim=len(batch))
-        return out.unflatten(0, (*batch, num_rows)), attention
+        alpha = _by_graph(alpha, batch, edges_of_one.size(1) - num_loops, num_loops)
+        return out.unflatten(0, (*batch, num_rows)), (edges_of_one, alpha)
 
     def _in_flow(self: Any, size: tuple[Any, Any]) -> tuple[Any, Any]:
         """Sources and destinations of messages instead of edges; the other way round, too."""
@@ -206,6 +207,8 @@ class AttentionConv:
         Raises:
             ValueError: If what tells a number contradicts the features.
         """
+        if size is not None and not (isinstance(size, (tuple, list)) and len(size) == 2):
+            raise TypeError(f"size: expected a pair of integers, got {size!r}")
         of_form = self._in_flow(form.size)
         if num_dst is None:
             num_dst = next((n[1] for n in (of_form, size) if n and n[1] is not None), num_src)
@@ -218,12 +221,16 @@ class AttentionConv:
                     )
         return form.graph(self._in_flow(expected))
 
+    def _edge_attr(self: Any, form: Adjacency, edge_attr: Tensor | None) -> Tensor | None:
+        """The features of the edges, those that the graph itself carries if there are no others."""
+        given = edge_attr is not None or self.lin_edge is None
+        return edge_attr if given else form.values
+
     def _edge_operands(
         self: Any, form: Adjacency, graph: CSRGraph, edge_attr: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
         """What the operator takes of the edges and of the self-loops that are added."""
-        if edge_attr is None and self.lin_edge is not None:
-            edge_attr = form.values
+        edge_attr = self._edge_attr(form, edge_attr)
         if edge_attr is None or not self._takes_edge_features():
             return None, None
         edge, loop = _edge_features(self, form, graph, edge_attr)
@@ -244,21 +251,20 @@ class AttentionConv:
             )
         if any(getattr(self, hooks) for hooks in _HOOKS):
             reasons.append("message-passing hooks are registered")
-        cls = type(self)
-        overridden = [name for name in (*_STEPS, *_GENERATED) if _overrides(cls, name)]
-        overridden += [name for name in _STEPS if name in vars(self)]
+        steps = (*_STEPS, *_GENERATED)
+        overridden = [n for n in steps if _overrides(type(self), n) or _replaces(self, n)]
         if overridden:
-            reasons.append(f"{cls.__name__} overrides {', '.join(overridden)}")
+            reasons.append(f"{type(self).__name__} overrides {', '.join(overridden)}")
         if type(self.aggr_module) is not SumAggregation:
             reasons.append(f"aggr={self.aggr!r}, by {self.aggr_module}; expected 'add'")
-        elif is_hooked(self.aggr_module):
+        elif _is_hooked(self.aggr_module):
             reasons.append("hooks on aggr_module are registered")
         if reasons:
             backends.choose(self.backend, {"fused": reasons, "dense": reasons, "scatter": []})
         return reasons
 
 
-def is_hooked(module: torch.nn.Module) -> bool:
+def _is_hooked(module: torch.nn.Module) -> bool:
     """Whether something is called before or after :obj:`module`, or its backward pass."""
     return bool(
         module._forward_hooks
@@ -268,13 +274,30 @@ def is_hooked(module: torch.nn.Module) -> bool:
     )
 
 
+def is_changed(module: torch.nn.Module) -> bool:
+    """Whether what :obj:`module` does is more than its class and its parameters say."""
+    return _is_hooked(module) or "forward" in vars(module) or bool(_has_any_global_hook())
+
+
+def _is_generated(method: Any) -> bool:
+    """Whether PyG generated a method, into a module of its own that has this class."""
+    return "CollectArgs" in getattr(method, "__globals__", {})
+
+
 def _overrides(cls: Any, name: str) -> bool:
-    """Whether a user's subclass of our layer has a method of message passing of its own."""
+    """Whether a user's subclass of our layer has a step of message passing of its own."""
     method = getattr(cls, name)
-    if method in (getattr(cls._pyg, name), getattr(MessagePassing, name)):
+    inherited = getattr(cls._pyg, name), getattr(MessagePassing, name)
+    return method not in inherited and not (name in _GENERATED and _is_generated(method))
+
+
+def _replaces(layer: Any, name: str) -> bool:
+    """Whether a step of message passing was set on a layer itself; PyG sets its own, too."""
+    if name not in vars(layer):
         return False
-    # PyG puts those that it generates into modules with these names.
-    return not method.__module__.endswith(("_propagate", "_edge_updater"))
+    known = [getattr(type(layer), f"_{kind}_{name}", None) for kind in ("orig", "jinja")]
+    function = getattr(vars(layer)[name], "__func__", None)
+    return function is None or function not in known
 
 
 def _is_batch(x: Any) -> bool:
@@ -283,16 +306,24 @@ def _is_batch(x: Any) -> bool:
     return isinstance(first, Tensor) and first.dim() > 2
 
 
-def _of_every_graph(edge_attr: Tensor, batch: torch.Size) -> Tensor:
+def _of_every_graph(edge_attr: Tensor, batch: torch.Size, num_edges: int) -> Tensor:
     """The features of the edges of all graphs; those of one are those of every one."""
     if edge_attr.dim() <= 2:
         return edge_attr.expand(math.prod(batch), *edge_attr.shape).flatten(0, 1)
-    if edge_attr.shape[:-2] != batch:
+    if edge_attr.shape[:-1] != (*batch, num_edges):
         raise ValueError(
-            f"edge_attr: expected shape [E, D] or {[*batch, 'E', 'D']}, as x has it, "
-            f"got {list(edge_attr.shape)}"
+            f"edge_attr: expected shape [{num_edges}, D] or {[*batch, num_edges, 'D']}, as x and "
+            f"edge_index have it, got {list(edge_attr.shape)}"
         )
     return edge_attr.flatten(0, -2)
+
+
+def _by_graph(alpha: Tensor, batch: torch.Size, num_edges: int, num_loops: int) -> Tensor:
+    """``[*batch, E', H]`` of the attention of copies: first all their edges, then all loops."""
+    count, parts = math.prod(batch), (num_edges, num_loops)
+    splits = alpha.split([count * n for n in parts])
+    shaped = [a.reshape(*batch, n, alpha.size(1)) for a, n in zip(splits, parts, strict=True)]
+    return torch.cat(shaped, dim=len(batch))
 
 
 def _check_x(x: Features, lins: tuple[Linear, Linear]) -> None:
@@ -308,8 +339,8 @@ def _check_x(x: Features, lins: tuple[Linear, Linear]) -> None:
             raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
         if not tensor.is_floating_point():
             raise TypeError(f"{name}: expected a floating point tensor, got {tensor.dtype}")
-        width = lin.in_channels
-        if tensor.dim() != 2 or (width != -1 and width != tensor.size(1)):
+        width = getattr(lin, "in_channels", -1)  # what stands in its place may not know
+        if tensor.dim() < 2 or (width != -1 and width != tensor.size(-1)):
             expected = "F" if width == -1 else width
             raise ValueError(f"{name}: expected shape [N, {expected}], got {list(tensor.shape)}")
 
@@ -329,7 +360,7 @@ def _edge_features(
     if not edge_attr.is_floating_point():
         raise TypeError(f"edge_attr: expected a floating point tensor, got {edge_attr.dtype}")
     edge_attr = edge_attr[:, None] if edge_attr.dim() == 1 else edge_attr
-    width = layer.lin_edge.in_channels
+    width = getattr(layer.lin_edge, "in_channels", -1)
     fits = edge_attr.dim() == 2 and (width == -1 or width == edge_attr.size(1))
     if not fits or edge_attr.size(0) != graph.num_edges:
         raise ValueError(
@@ -350,5 +381,5 @@ def _edge_features(
     elif isinstance(fill_value, Tensor):
         loop = fill_value.to(edge_attr).expand(shape)
     else:
-        loop = edge_attr.new_full(shape, fill_value)
+        loop = edge_attr.new_full(shape, 1.0 if fill_value is None else fill_value)
     return edge_attr, loop

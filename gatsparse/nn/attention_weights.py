@@ -31,6 +31,7 @@ class LayerAttention(NamedTuple):
         edge_id (Tensor): int64 ``[E']``: where each edge stands among those of the call, -1
             for a loop that was added.
         edge_type (tuple, optional): Of a layer that was called with the edges of that type.
+        global_ids (bool): Whether nodes are named by the ``n_id`` of the batch.
     """
 
     name: str
@@ -39,6 +40,7 @@ class LayerAttention(NamedTuple):
     loop_mask: Tensor
     edge_id: Tensor
     edge_type: EdgeType | None = None
+    global_ids: bool = False
 
 
 def attention_weights(
@@ -48,7 +50,9 @@ def attention_weights(
 
     The model runs once, in evaluation mode and without gradients, on the attributes of
     :obj:`data` that its ``forward`` has arguments for (of a :class:`HeteroData` their
-    dictionaries), or on :obj:`data` itself, if there is one argument and no such attribute.
+    dictionaries), or on :obj:`data` itself, if one argument alone has no default, and is called
+    ``data`` or ``batch`` or like none of the attributes. What wraps a model for training
+    (``DataParallel``, ``torch.compile``) is left out.
 
     Layers that were called with the edges of a sampled batch, all of them or the first ones
     (``trim_to_layer``), report them in the global ids that the batch carries: ``n_id`` for
@@ -64,12 +68,16 @@ def attention_weights(
 
     Raises:
         ValueError: If the model has no such layer.
-        TypeError: If an argument of the model is missing.
+        TypeError: If :obj:`data` is no such object, an argument of the model is missing, or a
+            subclass of a layer cannot be asked for its attention.
     """
+    if not isinstance(data, (Data, HeteroData)):
+        raise TypeError(f"data: expected Data or HeteroData, got {type(data).__name__}")
     layers = {name: m for name, m in model.named_modules() if isinstance(m, _LAYERS)}
     if not layers:
         raise ValueError(f"model: expected GAT or GATv2 layers in it, got {type(model).__name__}")
-    arguments = _arguments(model, data, kwargs)
+    runs = _unwrapped(model)
+    arguments = _arguments(runs, data, kwargs)
     found: list[LayerAttention] = []
     with torch.no_grad(), _evaluation(model), ExitStack() as hooks:
         for name, layer in layers.items():
@@ -78,7 +86,7 @@ def attention_weights(
             hooks.enter_context(
                 _hook(partial(layer.register_forward_hook, prepend=True), call.after)
             )
-        model(**arguments)
+        runs(**arguments)
     return found
 
 
@@ -89,14 +97,27 @@ class _Call:
         self.name, self.data, self.found = name, data, found
 
     def before(self, layer: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
-        arguments = inspect.signature(layer.forward).bind(*args, **kwargs).arguments
+        signature = inspect.signature(layer.forward)
+        if not {"edge_index", "return_attention_weights"} <= set(signature.parameters):
+            raise TypeError(
+                f"model: expected edge_index and return_attention_weights among the arguments of "
+                f"{type(layer).__name__}.forward ({self.name!r}), got {signature}"
+            )
+        bound = signature.bind(*args, **kwargs)
+        arguments = bound.arguments
         self.given = arguments["edge_index"]
         self.asked = bool(arguments.get("return_attention_weights"))
         form = adjacency(self.given)
         self.edges = arguments["edge_index"] = form.edges()
         if arguments.get("edge_attr") is None and layer.lin_edge is not None:
             arguments["edge_attr"] = form.values
-        return (), arguments | {"return_attention_weights": True}
+        if "size" in signature.parameters and arguments.get("size") is None:
+            backwards = layer.flow == "target_to_source"
+            arguments["size"] = form.size[::-1] if backwards else form.size
+            if None in arguments["size"]:
+                del arguments["size"]
+        arguments["return_attention_weights"] = True
+        return bound.args, bound.kwargs
 
     def after(self, layer: Any, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:  # noqa: ARG002
         out, (edge_index, alpha) = output
@@ -108,15 +129,20 @@ class _Call:
             edge_id = torch.cat([edge_id, added])
         loop_mask = edge_index[0] == edge_index[1]
         edge_type, n_ids, e_id = _origin(self.name, self.given, self.data)
+        named = edge_index.long()
         if n_ids is not None:
-            edge_index = torch.stack([n[row] for n, row in zip(n_ids, edge_index, strict=True)])
+            named = torch.stack([n_id[row] for n_id, row in zip(n_ids, named, strict=True)])
         if e_id is not None:
             known = edge_id >= 0
             edge_id[known] = e_id[edge_id[known]]
+        known_ids = n_ids is not None
         self.found.append(
-            LayerAttention(self.name, edge_index.long(), alpha, loop_mask, edge_id, edge_type)
+            LayerAttention(self.name, named, alpha, loop_mask, edge_id, edge_type, known_ids)
         )
-        return output if self.asked else out
+        if self.asked:
+            form = adjacency(self.given)
+            return out, form.attention(edge_index, alpha, layer.add_self_loops)
+        return out
 
 
 def _origin(
@@ -142,16 +168,15 @@ def _origin(
 
 def _begins(given: Any, store: Any) -> bool:
     """Whether these are the edges of a store, or the first of them."""
-    if given is store.get("adj_t") or given is store.get("edge_index"):
-        return True
     edges = store.get("edge_index")
-    return (
-        isinstance(given, Tensor)
-        and isinstance(edges, Tensor)
-        and given.layout == edges.layout == torch.strided
-        and given.data_ptr() == edges.data_ptr()
-        and given.stride() == edges.stride()
-    )
+    if given is store.get("adj_t") or given is edges:
+        return True
+    if not (isinstance(given, Tensor) and isinstance(edges, Tensor)):
+        return False
+    if given.layout != torch.strided or given._base is None:
+        return False
+    is_view = given._base is edges or given._base is edges._base
+    return is_view and given.storage_offset() == edges.storage_offset()
 
 
 def _arguments(
@@ -160,6 +185,11 @@ def _arguments(
     """What the model is called with."""
     parameters = inspect.signature(model.forward).parameters.values()
     parameters = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    required = [p.name for p in parameters if p.default is p.empty and p.name not in kwargs]
+    if len(required) == 1:
+        (name,) = required
+        if name in ("data", "batch") or _attribute(data, name) is None:
+            return {name: data, **kwargs}
     arguments = {}
     for parameter in parameters:
         value = _attribute(data, parameter.name)
@@ -167,15 +197,21 @@ def _arguments(
         if value is not None and getattr(model, f"supports_{parameter.name}", True):
             arguments[parameter.name] = value
     arguments |= kwargs
-    missing = [p.name for p in parameters if p.default is p.empty and p.name not in arguments]
-    if len(parameters) == len(missing) == 1:
-        return {missing[0]: data}
+    missing = [name for name in required if name not in arguments]
     if missing:
         raise TypeError(
             f"data: expected attributes or keyword arguments {missing}, as "
             f"{type(model).__name__}.forward has them, got {sorted(data.keys())}"
         )
     return arguments
+
+
+def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
+    """The model inside of what takes any arguments and hands them on."""
+    parameters = inspect.signature(model.forward).parameters.values()
+    inner = getattr(model, "module", getattr(model, "_orig_mod", None))
+    passes = any(p.kind == p.VAR_POSITIONAL for p in parameters) or hasattr(model, "_orig_mod")
+    return _unwrapped(inner) if passes and isinstance(inner, torch.nn.Module) else model
 
 
 def _attribute(data: Data | HeteroData, name: str) -> Any:

@@ -9,7 +9,7 @@ import torch_geometric.nn
 from torch import Tensor
 from torch_geometric.nn import Linear
 
-from gatsparse.nn.attention_conv import AttentionConv, Features, is_hooked
+from gatsparse.nn.attention_conv import AttentionConv, Features, is_changed
 from gatsparse.ops import gat_attention, gat_attention_weights
 
 
@@ -30,8 +30,7 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
     once per :obj:`edge_index` tensor and used by every layer and step.
 
     Edge features enter the score as ``[E, H]`` numbers. What works on messages themselves
-    (message-passing hooks, explainers, an overridden :meth:`message`) and sparse-matrix inputs
-    run PyG's own forward.
+    (message-passing hooks, explainers, an overridden :meth:`message`) runs PyG's own forward.
 
     Args:
         in_channels (int or tuple): Size of each input sample, ``-1`` to derive it from
@@ -73,17 +72,22 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
         r"""Runs the layer.
 
         Args:
-            x (Tensor or tuple): ``[N, F]``, or ``([N_src, F_src], [N_dst, F_dst] or None)``.
-            edge_index (Tensor or CSRGraph): ``[2, E]`` of integers, or a structure built
-                once; also what PyG's layer takes.
-            edge_attr (Tensor, optional): ``[E, D]`` or ``[E]``, edge features; without an
-                ``edge_dim`` they are not used, as in PyG.
+            x (Tensor or tuple): ``[N, F]``, or ``([N_src, F_src], [N_dst, F_dst] or None)``;
+                or a batch of them on one graph, ``[*, N, F]``.
+            edge_index (Tensor or CSRGraph): ``[2, E]`` of integers; an ``EdgeIndex``; a
+                ``torch.sparse`` matrix or ``SparseTensor`` ``[N_dst, N_src]``; or a structure
+                built once. With ``flow="target_to_source"`` messages go from its second row to
+                its first; :obj:`x` still holds those who send, then those who receive.
+            edge_attr (Tensor, optional): ``[E, D]``, ``[E]`` or ``[*, E, D]``, edge features;
+                without an ``edge_dim`` they are not used, as in PyG.
             size (tuple, optional): ``(N_src, N_dst)``; checked against :obj:`x`.
             return_attention_weights (bool, optional): Whether to return the attention.
 
         Returns:
-            Tensor or tuple: ``[N_dst, H * C]``, or ``[N_dst, C]`` without :obj:`concat`;
-            with the attention ``(out, (edge_index [2, E'], alpha [E', H]))``, as PyG.
+            Tensor or tuple: ``[*, N_dst, H * C]``, or ``[*, N_dst, C]`` without :obj:`concat`;
+            with the attention ``(out, (edge_index [2, E'], alpha [*, E', H]))``, or, as in PyG,
+            ``(out, (matrix, alpha))`` of a ``torch.sparse`` matrix and ``(out, matrix)`` of a
+            ``SparseTensor``.
 
         Raises:
             TypeError: If :obj:`x` or :obj:`edge_index` is of a wrong type or dtype.
@@ -124,7 +128,7 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
         """What ``edge_attr [E, D]`` adds to the scores, ``[E, H]``."""
         lin = cast(Linear, self.lin_edge)
         att = cast(Tensor, self.att_edge)
-        if type(lin) is not Linear or is_hooked(lin):
+        if type(lin) is not Linear or lin.bias is not None or is_changed(lin):
             return (lin(edge_attr).view(-1, self.heads, self.out_channels) * att).sum(-1)
         # <a, W e> = <W^T a, e>: no tensor of shape [E, H, C].
         weight = lin.weight.view(self.heads, self.out_channels, -1)

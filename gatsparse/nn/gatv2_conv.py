@@ -66,15 +66,20 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
         r"""Runs the layer.
 
         Args:
-            x (Tensor or tuple): ``[N, F]``, or ``([N_src, F_src], [N_dst, F_dst])``.
-            edge_index (Tensor or CSRGraph): ``[2, E]`` of integers, or a structure built
-                once; also what PyG's layer takes.
-            edge_attr (Tensor, optional): ``[E, D]`` or ``[E]``, edge features.
+            x (Tensor or tuple): ``[N, F]``, or ``([N_src, F_src], [N_dst, F_dst])``; or
+                a batch of them on one graph, ``[*, N, F]``.
+            edge_index (Tensor or CSRGraph): ``[2, E]`` of integers; an ``EdgeIndex``; a
+                ``torch.sparse`` matrix or ``SparseTensor`` ``[N_dst, N_src]``; or a structure
+                built once. With ``flow="target_to_source"`` messages go from its second row to
+                its first; :obj:`x` still holds those who send, then those who receive.
+            edge_attr (Tensor, optional): ``[E, D]``, ``[E]`` or ``[*, E, D]``, edge features.
             return_attention_weights (bool, optional): Whether to return the attention.
 
         Returns:
-            Tensor or tuple: ``[N_dst, H * C]``, or ``[N_dst, C]`` without :obj:`concat`;
-            with the attention ``(out, (edge_index [2, E'], alpha [E', H]))``, as PyG.
+            Tensor or tuple: ``[*, N_dst, H * C]``, or ``[*, N_dst, C]`` without :obj:`concat`;
+            with the attention ``(out, (edge_index [2, E'], alpha [*, E', H]))``, or, as in PyG,
+            ``(out, (matrix, alpha))`` of a ``torch.sparse`` matrix and ``(out, matrix)`` of a
+            ``SparseTensor``.
 
         Raises:
             TypeError: If :obj:`x` or :obj:`edge_index` is of a wrong type or dtype.

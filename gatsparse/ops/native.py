@@ -103,7 +103,15 @@ def register_autograd(name: str) -> Callable[..., tuple[Tensor, ...]]:
 
         @staticmethod
         def backward(ctx: Any, *grads: Any) -> tuple:
-            grads = differentiate(ctx, *grads)
+            try:
+                grads = differentiate(ctx, *grads)
+            except RuntimeError as error:
+                if "Batching rule not implemented" not in str(error):
+                    raise
+                raise NotImplementedError(
+                    "backend='fused' computes no batch of gradients at once (is_grads_batched, "
+                    "vectorize): use backend='dense' for it, or ask for one after another"
+                ) from error
             return tuple(None if isinstance(grad, list) else grad for grad in grads)
 
     def call(*inputs: Any) -> tuple[Tensor, ...]:
@@ -129,7 +137,7 @@ def _of_argument(name: str, grad: Tensor, heads: int, concat: bool) -> Tensor:
 
 def _no_second_derivatives(ctx: Any, *grads: Tensor) -> NoReturn:
     raise NotImplementedError(
-        "backend='fused' computes no second derivatives: use backend='scatter' for them"
+        "backend='fused' computes no second derivatives: use backend='scatter' for them, or 'dense'"
     )
 
 

@@ -20,7 +20,16 @@ from tests.strategies import graphs
 ZOO = graph_zoo()
 SQUARE = {name: graph for name, graph in ZOO.items() if graph.size[0] == graph.size[1]}
 EDGES, (NUM_NODES, _) = ZOO["random"]
-FILL_VALUES = [0.5, torch.tensor([0.5, -1.0, 2.0]).double(), "mean", "add", "min", "max", "mul"]
+FILL_VALUES = [
+    None,
+    0.5,
+    torch.tensor([0.5, -1.0, 2.0]).double(),
+    "mean",
+    "add",
+    "min",
+    "max",
+    "mul",
+]
 
 every_layer = pytest.mark.parametrize("layer", OURS)
 
@@ -102,7 +111,7 @@ def test_edge_features(layer, name, fill_value):
     assert_same(theirs, ours, (x,), edge_index, edge_attr)
 
 
-@pytest.mark.parametrize("fill_value", FILL_VALUES[2:])
+@pytest.mark.parametrize("fill_value", FILL_VALUES[3:])
 @pytest.mark.parametrize("name", ["bipartite, more sources", "bipartite, more destinations"])
 @every_layer
 def test_edge_features_of_bipartite_graphs(layer, name, fill_value):
@@ -121,7 +130,7 @@ def test_edge_features_of_one_dimension(layer):
     assert_same(theirs, ours, (features(),), EDGES, features(EDGES.size(1), 1)[:, 0])
 
 
-@pytest.mark.parametrize("fill_value", FILL_VALUES[:3], ids=str)
+@pytest.mark.parametrize("fill_value", FILL_VALUES[:4], ids=str)
 @every_layer
 def test_edge_features_beside_a_structure(layer, fill_value):
     x, edge_attr = features(), features(EDGES.size(1), 3)
@@ -287,19 +296,58 @@ def _other_aggregation(conv):
     conv.aggr_module = torch_geometric.nn.MaxAggregation()
 
 
+def _silent_propagate(conv):
+    propagate = conv.propagate
+    conv.propagate = lambda *args, **kwargs: 0 * propagate(*args, **kwargs)
+
+
+def _equal_attention(conv):
+    edge_updater = conv.edge_updater
+    conv.edge_updater = lambda *args, **kwargs: torch.ones_like(edge_updater(*args, **kwargs))
+
+
 def _hooked_gradient_of_edges(conv):
     conv.lin_edge.register_full_backward_hook(lambda _lin, grad, _grad_out: (3 * grad[0],))
 
 
 @pytest.mark.parametrize(
     "change",
-    [_doubled_message, _hooked_aggregation, _other_aggregation, _hooked_gradient_of_edges],
+    [
+        _doubled_message,
+        _silent_propagate,
+        _equal_attention,
+        _hooked_aggregation,
+        _other_aggregation,
+        _hooked_gradient_of_edges,
+    ],
 )
 @every_layer
 def test_what_is_changed_on_a_layer_is_honoured(layer, change):
     layers = pair(layer, 6, 5, heads=3, edge_dim=3)
     for conv in layers:
         change(conv)
+    assert_same(*layers, (features(),), EDGES, features(EDGES.size(1), 3))
+
+
+def test_overrides_in_a_file_of_any_name():
+    class Silent(OURS["GATConv"]):
+        def message(self, x_j, alpha):
+            return 0 * alpha[..., None] * x_j
+
+    Silent.message.__module__ = "my_propagate"
+    assert not Silent(6, 5, bias=False).double()(features(), EDGES).any()
+
+
+@every_layer
+def test_projections_that_are_replaced(layer):
+    layers = pair(layer, 6, 5, heads=3, edge_dim=3)
+    names = ["lin", "lin_edge"] if layer == "GATConv" else ["lin_l", "lin_r", "lin_edge"]
+    for conv in layers:
+        for name in names:
+            linear = getattr(conv, name)
+            plain = torch.nn.Linear(linear.in_channels, 15, bias=linear.bias is not None).double()
+            plain.load_state_dict(linear.state_dict())
+            setattr(conv, name, torch.nn.Sequential(plain))
     assert_same(*layers, (features(),), EDGES, features(EDGES.size(1), 3))
 
 
@@ -467,6 +515,8 @@ def test_bad_call(layer, x, edge_index, edge_attr, error, message):
     ("kwargs", "message"),
     [
         ({"heads": 0}, "heads: expected >= 1, got 0"),
+        ({"heads": "2"}, "heads: expected an integer, got '2'"),
+        ({"dropout": None}, "dropout: expected a number, got None"),
         ({"out_channels": 0}, "out_channels: expected >= 1, got 0"),
         ({"dropout": 1.5}, "dropout: expected 0 <= dropout <= 1, got 1.5"),
         ({"dropout": -0.5}, "dropout: expected 0 <= dropout <= 1, got -0.5"),
@@ -475,5 +525,5 @@ def test_bad_call(layer, x, edge_index, edge_attr, error, message):
 )
 @every_layer
 def test_bad_constructor(layer, kwargs, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         OURS[layer](**{"in_channels": 6, "out_channels": 5, **kwargs})

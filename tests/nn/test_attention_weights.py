@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch_geometric.nn
 from torch_geometric import EdgeIndex
-from torch_geometric.data import Data, HeteroData
+from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.nn import HeteroConv, global_mean_pool, to_hetero
 from torch_geometric.utils import trim_to_layer
 
@@ -146,6 +146,26 @@ def test_edge_features_are_used(layer):
     assert not torch.equal(without.alpha, alpha)
 
 
+@pytest.mark.parametrize("form", ["EdgeIndex", "torch.sparse"])
+def test_sizes_that_the_graph_tells(form):
+    """Three destinations without features; a model that gets them from the form only."""
+
+    class Sources(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = gatsparse.GATConv(6, 4)
+
+        def forward(self, x, edge_index):
+            return self.conv((x, None), edge_index) + torch.zeros(3, 4)
+
+    edges = torch.tensor([[0, 5, 7, 3], [0, 1, 2, 0]])
+    adj = EdgeIndex(edges, sparse_size=(8, 3))
+    if form == "torch.sparse":
+        adj = torch.sparse_coo_tensor(edges.flip(0), torch.ones(4), (3, 8), check_invariants=True)
+    (found,) = attention_weights(Sources(), Data(x=torch.randn(8, 6)), edge_index=adj)
+    assert found.loop_mask.sum() == 3
+
+
 # Sampled batches #################################################################
 
 
@@ -158,6 +178,8 @@ def test_global_ids_of_a_batch():
     assert torch.equal(found.edge_id[known], e_id[local.edge_id[known]])
     assert torch.equal(found.edge_id[~known], local.edge_id[~known])
     assert torch.equal(found.loop_mask, local.loop_mask)
+    assert found.global_ids
+    assert not local.global_ids
 
 
 class Trimmed(torch.nn.Module):
@@ -176,8 +198,11 @@ def test_global_ids_after_trim_to_layer():
     edges[0, 30:] = torch.randint(7, 10, (10,))
     n_id, e_id = torch.randperm(900)[:10], torch.randperm(5000)[:40]
     data = Data(x=torch.randn(10, 6), edge_index=edges, n_id=n_id, e_id=e_id)
-    first, second = attention_weights(Trimmed(), data, num_nodes=[4, 3, 3], num_edges=[30, 10])
-    for found, length in ((first, 40), (second, 30)):
+    model = Trimmed()
+    layers = attention_weights(model, data, num_nodes=[4, 3, 3], num_edges=[30, 10])
+    layers += attention_weights(model, data, num_nodes=[4, 3, 3], num_edges=[0, 40])
+    for found, length in zip(layers, (40, 30, 40, 0), strict=True):
+        assert found.global_ids
         known = found.edge_id >= 0
         kept = (edges[0] != edges[1])[:length].nonzero().flatten()
         assert torch.equal(found.edge_id[known], e_id[kept])
@@ -195,6 +220,7 @@ def test_edges_of_the_models_own_have_no_global_ids():
 
     (found,) = attention_weights(Doubled(), graph(n_id=torch.arange(NUM_NODES) + 100))
     assert torch.equal(found.edge_index, torch.cat([EDGES, EDGES.flip(0)], dim=1))
+    assert not found.global_ids
 
 
 # Several types ###################################################################
@@ -275,6 +301,78 @@ def test_arguments_of_the_model():
         TypeError, match=r"data: expected attributes or keyword arguments \['batch'"
     ):
         attention_weights(Pooled(), graph())
+
+
+class OfBatches(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = gatsparse.GATConv(6, 4)
+
+    def forward(self, batch, p=0.0):
+        out = self.conv(batch.x, batch.edge_index)
+        return global_mean_pool(torch.nn.functional.dropout(out, p), batch.batch)
+
+
+def test_a_model_that_takes_a_batch():
+    assert len(attention_weights(OfBatches(), Batch.from_data_list([graph(), graph()]))) == 1
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [torch.nn.DataParallel, torch.compile, torch.optim.swa_utils.AveragedModel],
+)
+def test_models_that_are_wrapped(wrap):
+    data = graph()
+    model = gatsparse.GAT(6, 4, 2)
+    wrapped = attention_weights(wrap(model), data)
+    for a, b in zip(wrapped, attention_weights(model, data), strict=True):
+        assert torch.equal(a.alpha, b.alpha)
+
+
+def test_hooks_of_users_see_what_they_saw():
+    model = gatsparse.GATConv(6, 4)
+    seen = []
+    model.register_forward_hook(lambda _conv, args, _out: seen.append(len(args)))
+    data = graph()
+    torch_geometric.nn.Sequential("x, edge_index", [(model, "x, edge_index -> x")])(
+        data.x, data.edge_index
+    )
+    model.register_forward_pre_hook(lambda _conv, args: seen.append(len(args)))
+
+    class Positional(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = model
+
+        def forward(self, x, edge_index):
+            return self.conv(x, edge_index)
+
+    attention_weights(Positional(), data)
+    assert seen[:2] == [2, 2]
+    assert seen[2] >= 2
+
+
+def test_layers_that_cannot_be_asked():
+    class Narrow(gatsparse.GATConv):
+        def forward(self, x, edges):
+            return super().forward(x, edges)
+
+    class Narrowed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = Narrow(6, 4)
+
+        def forward(self, x, edge_index):
+            return self.conv(x, edge_index)
+
+    with pytest.raises(TypeError, match=r"Narrow.forward \('conv'\), got \(x, edges\)"):
+        attention_weights(Narrowed(), graph())
+
+
+@pytest.mark.parametrize("data", [[1], {"x": 1}, None])
+def test_data_of_another_type(data):
+    with pytest.raises(TypeError, match="data: expected Data or HeteroData, got "):
+        attention_weights(gatsparse.GATConv(6, 4), data)
 
 
 def test_edge_weights_that_a_model_of_pyg_refuses():

@@ -36,7 +36,7 @@ def test_second_derivatives(layer):
     for a, b in zip(second_derivatives(ours, x, edge_attr), expected, strict=True):
         assert relative_error(a, b) <= 1e-10
     ours.backend = "auto"
-    with pytest.raises(NotImplementedError, match="use backend='scatter' for them"):
+    with pytest.raises(NotImplementedError, match="use backend='scatter' for them, or 'dense'"):
         second_derivatives(ours, x, edge_attr)
 
 
@@ -57,6 +57,23 @@ def features_of_one_seed():
     return torch.randn(
         NUM_NODES, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(7)
     )
+
+
+@every_layer
+def test_a_batch_of_gradients(layer):
+    theirs, ours = pair(layer, 6, 5, heads=3, backend="dense")
+    x, edges = features().requires_grad_(), torch.unique(EDGES, dim=1)
+    vectors = torch.randn(4, NUM_NODES, 15, dtype=torch.float64)
+
+    def grads(conv):
+        leaves = [x, *conv.parameters()]
+        return torch.autograd.grad(conv(x, edges), leaves, vectors, is_grads_batched=True)
+
+    for a, b in zip(grads(ours), grads(theirs), strict=True):
+        assert relative_error(a, b) <= 1e-10
+    ours.backend = "auto"
+    with pytest.raises(NotImplementedError, match="use backend='dense' for it"):
+        grads(ours)
 
 
 # Work that nobody asked for ######################################################
@@ -97,6 +114,9 @@ def test_frozen_layers_do_no_work_for_gradients(layer):
             trained = [] if context is torch.enable_grad else dict(conv.named_parameters())
             forward, _ = calls(conv, features(dtype=torch.float32), trained)
         assert "gatsparse::csr_transpose" not in forward
+    forward, backward = calls(conv, features(dtype=torch.float32), dict(conv.named_parameters()))
+    assert "gatsparse::csr_transpose" in forward
+    assert BACKWARD[layer] in backward
 
 
 @pytest.mark.parametrize("concat", [False, True])

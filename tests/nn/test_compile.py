@@ -94,7 +94,7 @@ def test_compiled_equals_pyg(layer, dynamic):
 
 
 @every_layer
-def test_static_graphs_and_attention(layer):
+def test_static_graphs_and_structures(layer):
     _, ours = pair(layer, 6, 5, heads=3)
     compiled = torch.compile(ours, fullgraph=True, backend="aot_eager")
     for count in (2, 5, 3):

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch.nn.modules.module import register_module_forward_hook
+from torch_geometric.nn import Linear
 
 import gatsparse
 from gatsparse import GATConv
@@ -29,13 +31,41 @@ def test_edge_features_without_edge_dim_are_not_used():
     assert relative_error(ours(x, EDGES, edge_attr), theirs(x, EDGES, edge_attr)) <= 1e-12
 
 
-def test_no_projection_of_edges_is_built():
+def test_no_projection_of_edges_is_built(monkeypatch):
     """The term of an edge is <W^T a, e>: its projection is never called."""
     conv = GATConv(6, 5, heads=3, edge_dim=3)
-    called = []
-    conv.lin_edge.forward = lambda *_: called.append(1)
+    called, forward = [], Linear.forward
+    monkeypatch.setattr(Linear, "forward", lambda lin, x: called.append(lin) or forward(lin, x))
     conv(X, EDGES, torch.randn(2, 3)).sum().backward()
-    assert not called
+    assert called == [conv.lin]
+
+
+def test_a_projection_of_edges_that_is_another_is_called():
+    """With a bias, wrapped, or watched by a hook on all modules."""
+    edge_attr = torch.randn(2, 3, dtype=torch.float64)
+
+    def biased(conv):
+        conv.lin_edge = Linear(3, 15, bias=True).double()
+        with torch.no_grad():
+            conv.lin_edge.weight.fill_(0.3), conv.lin_edge.bias.copy_(torch.linspace(-1, 1, 15))
+
+    def wrapped(conv):
+        forward = conv.lin_edge.forward
+        conv.lin_edge.forward = lambda e: forward(e).sin()
+
+    for change in (biased, wrapped):
+        layers = pair("GATConv", 6, 5, heads=3, edge_dim=3)
+        for conv in layers:
+            change(conv)
+        assert_same(*layers, (X.double(),), EDGES, edge_attr)
+    theirs, ours = pair("GATConv", 6, 5, heads=3, edge_dim=3)
+    hook = register_module_forward_hook(
+        lambda module, _args, out: 2 * out if isinstance(module, Linear) else None
+    )
+    try:
+        assert_same(theirs, ours, (X.double(),), EDGES, edge_attr)
+    finally:
+        hook.remove()
 
 
 def test_overridden_propagate_is_used():
@@ -56,6 +86,11 @@ def test_overridden_propagate_is_used():
 def test_bad_size(size, message):
     with pytest.raises(ValueError, match=message):
         GATConv(6, 5, heads=3)(X, EDGES, size=size)
+
+
+def test_a_size_that_is_no_pair():
+    with pytest.raises(TypeError, match="size: expected a pair of integers, got 5"):
+        GATConv(6, 5)(X, EDGES, size=5)
 
 
 def test_public_names():

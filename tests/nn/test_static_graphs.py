@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gatsparse import CSRGraph
+from gatsparse.adjacency import as_graph
 from gatsparse.testing import graph_zoo, relative_error
 from tests.nn.layers import OURS, pair
 
@@ -125,11 +126,23 @@ def test_copies_drop_their_own_weights(layer):
 @every_layer
 def test_batches_of_other_sizes_reuse_the_largest(layer):
     conv = OURS[layer](6, 5)
+    graph = as_graph(EDGES, SIZE)
+    largest = graph.repeat(16)
     for count in (8, 3, 8, 9, 1):
         x = torch.randn(count, SIZE[0], 6)
         expected = torch.stack([conv(x_b, EDGES) for x_b in x])
         assert relative_error(conv(x, EDGES), expected) <= 16 * torch.finfo().eps
-    assert conv(torch.randn(0, SIZE[0], 6), EDGES).shape == (0, SIZE[0], 5)
+        assert graph.repeat(16) is largest
+
+
+@every_layer
+def test_no_graphs(layer):
+    conv = OURS[layer](6, 5, heads=3)
+    for batch in ((0,), (2, 0)):
+        x = torch.randn(*batch, SIZE[0], 6)
+        out, (edges, alpha) = conv(x, EDGES, return_attention_weights=True)
+        assert out.shape == (*batch, SIZE[0], 15)
+        assert alpha.shape == (*batch, edges.size(1), 3)
 
 
 @pytest.mark.parametrize(
@@ -137,9 +150,13 @@ def test_batches_of_other_sizes_reuse_the_largest(layer):
     [
         ((torch.zeros(2, 60, 6), torch.zeros(3, 60, 6)), None, r"x: expected one batch, got \[\[2"),
         ((torch.zeros(2, 60, 6), torch.zeros(2, 50, 6)), None, "x: expected add_self_loops=False"),
-        (torch.zeros(2, 60, 7), None, r"x: expected shape \[N, 6\], got \[120, 7\]"),
-        (torch.zeros(2, 60, 6), torch.zeros(3, 500, 2), r"edge_attr: expected shape \[E, D\] or"),
-        (torch.zeros(2, 60, 6), torch.zeros(2, 400, 2), r"edge_attr: expected shape \[1000, 2\]"),
+        (torch.zeros(2, 60, 7), None, r"x: expected shape \[N, 6\], got \[2, 60, 7\]"),
+        (
+            torch.zeros(2, 60, 6),
+            torch.zeros(3, 500, 2),
+            r"edge_attr: expected shape \[500, D\] or \[2, 500, 'D'\].* got \[3, 500, 2\]",
+        ),
+        (torch.zeros(2, 60, 6), torch.zeros(2, 400, 2), r"edge_attr: .* got \[2, 400, 2\]"),
     ],
 )
 @every_layer
@@ -147,6 +164,15 @@ def test_bad_batch(layer, x, edge_attr, message):
     edges = EDGES[:, (EDGES < 50).all(dim=0)] if isinstance(x, tuple) else EDGES
     with pytest.raises(ValueError, match=message):
         OURS[layer](6, 5, edge_dim=2)(x, edges, edge_attr)
+
+
+@pytest.mark.parametrize("x", [(torch.zeros(2, 60, 6),), (torch.zeros(2, 60, 6), [1.0])])
+@every_layer
+def test_a_batch_of_wrong_types(layer, x):
+    with pytest.raises(
+        TypeError, match=r"x: expected a tensor or a pair|x\[1\]: expected a tensor"
+    ):
+        OURS[layer](6, 5)(x, EDGES)
 
 
 @every_layer
