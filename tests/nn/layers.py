@@ -2,11 +2,24 @@
 
 import torch
 import torch_geometric.nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import gatsparse
 from gatsparse.testing import relative_error
 
 OURS = {"GATConv": gatsparse.GATConv, "GATv2Conv": gatsparse.GATv2Conv}
+
+
+class Operators(TorchDispatchMode):
+    """The names of the operators that are called."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.names.add(func._schema.name)
+        return func(*args, **(kwargs or {}))
 
 
 def pair(name, *args, backend="auto", **kwargs):

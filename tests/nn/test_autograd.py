@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import gatsparse
 from gatsparse.testing import error_budget, graph_zoo, relative_error
-from tests.nn.layers import OURS, assert_same, outputs_and_gradients, pair
+from tests.nn.layers import OURS, Operators, assert_same, outputs_and_gradients, pair
 
 EDGES, (NUM_NODES, _) = graph_zoo()["random"]
 every_layer = pytest.mark.parametrize("layer", OURS)
@@ -79,18 +78,6 @@ def test_a_batch_of_gradients(layer):
 # Work that nobody asked for ######################################################
 
 
-class Calls(TorchDispatchMode):
-    """The names of the operators that are called."""
-
-    def __init__(self):
-        super().__init__()
-        self.names = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.names.append(func._schema.name)
-        return func(*args, **(kwargs or {}))
-
-
 BACKWARD = {"GATConv": "gatsparse::gat_backward", "GATv2Conv": "gatsparse::gatv2_backward"}
 
 
@@ -98,9 +85,9 @@ def calls(conv, x, trained):
     """What forward and backward call, with gradients asked for some parameters only."""
     for name, parameter in conv.named_parameters():
         parameter.requires_grad_(name in trained)
-    with Calls() as forward:
+    with Operators() as forward:
         out = conv(x, EDGES.clone())
-    with Calls() as backward:
+    with Operators() as backward:
         if out.requires_grad:
             out.square().sum().backward()
     return forward.names, backward.names

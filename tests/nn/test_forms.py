@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch_geometric import EdgeIndex
 from torch_geometric.typing import WITH_TORCH_SPARSE, SparseTensor
 from torch_geometric.utils import to_edge_index, to_torch_sparse_tensor
@@ -10,7 +9,7 @@ from torch_geometric.utils import to_edge_index, to_torch_sparse_tensor
 from gatsparse import CSRGraph
 from gatsparse.adjacency import as_graph
 from gatsparse.testing import graph_zoo, relative_error
-from tests.nn.layers import OURS, outputs_and_gradients, pair
+from tests.nn.layers import OURS, Operators, outputs_and_gradients, pair
 
 ZOO = graph_zoo()
 every_layer = pytest.mark.parametrize("layer", OURS)
@@ -247,18 +246,6 @@ def test_structure_is_found_again(form):
     graph = as_graph(adj, size)
     assert as_graph(adj, size) is graph
     assert torch.equal(graph.edge_index(), edges[:, order])
-
-
-class Operators(TorchDispatchMode):
-    """The names of the operators that are called."""
-
-    def __init__(self):
-        super().__init__()
-        self.names = set()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.names.add(func._schema.name)
-        return func(*args, **(kwargs or {}))
 
 
 SORTS = {"aten::sort", "aten::argsort", "gatsparse::coo_to_csr"}
