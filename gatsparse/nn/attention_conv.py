@@ -5,6 +5,7 @@ and return, and when PyG's own forward must serve.
 from __future__ import annotations
 
 import math
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -73,11 +74,11 @@ class AttentionConv:
         **kwargs: Any,
     ) -> None:
         for name, value in (("out_channels", out_channels), ("heads", heads)):
-            if not isinstance(value, int):
+            if not isinstance(value, Integral):
                 raise TypeError(f"{name}: expected an integer, got {value!r}")
             if value < 1:
                 raise ValueError(f"{name}: expected >= 1, got {value}")
-        if not isinstance(dropout, (int, float)):
+        if not isinstance(dropout, Real):
             raise TypeError(f"dropout: expected a number, got {dropout!r}")
         if not 0.0 <= dropout <= 1.0:
             raise ValueError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
@@ -147,9 +148,9 @@ class AttentionConv:
             out = out + self.res(x_res)  # pyright: ignore[reportOptionalCall]
             out = out if self.bias is None else out + self.bias
         if return_attention_weights:
-            edges, alpha = self._attention_weights(**operands)
-            edges = edges.flip(0) if backwards else edges
-            return out, form.attention(edges, alpha, self.add_self_loops)
+            pairs, alpha = self._attention_weights(**operands)
+            pairs = pairs.flip(0) if backwards else pairs
+            return out, form.attention(pairs, alpha, self.add_self_loops)
         return out
 
     def _attend_batch(
@@ -302,8 +303,8 @@ def _replaces(layer: Any, name: str) -> bool:
 
 def _is_batch(x: Any) -> bool:
     """Whether every node has more than one vector of features."""
-    first = x[0] if isinstance(x, (tuple, list)) and len(x) > 0 else x
-    return isinstance(first, Tensor) and first.dim() > 2
+    tensors = x if isinstance(x, (tuple, list)) else (x,)
+    return any(isinstance(tensor, Tensor) and tensor.dim() > 2 for tensor in tensors)
 
 
 def _of_every_graph(edge_attr: Tensor, batch: torch.Size, num_edges: int) -> Tensor:
