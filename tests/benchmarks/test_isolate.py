@@ -91,6 +91,15 @@ def test_crash(call, function, argument, cause):
     assert cause in outcome.detail
 
 
+@pytest.fixture
+def _interruptible():
+    """Python's own handler, which a process that was started in the background does not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_ctrl_c_ends_the_process(call, tmp_path):
     threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):
