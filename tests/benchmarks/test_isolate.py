@@ -101,7 +101,12 @@ def _interruptible():
 
 @pytest.mark.usefixtures("_interruptible")
 def test_ctrl_c_ends_the_process(call, tmp_path):
-    threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGINT]).start()
+    def interrupt():
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         call(sleep, tmp_path / "pid")
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
