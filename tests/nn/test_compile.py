@@ -144,6 +144,14 @@ def test_trace(layer):
     assert relative_error(*grads) <= 1e-10
 
 
+@every_layer
+def test_script(layer):
+    """PyG's layers cannot be scripted either."""
+    for conv in pair(layer, 6, 5, heads=3):
+        with pytest.raises((RuntimeError, ValueError)):
+            torch.jit.script(conv)
+
+
 def test_out_of_range_edges_of_a_compiled_layer_raise():
     conv = gatsparse.GATConv(6, 5)
     compiled = torch.compile(conv, fullgraph=True, backend="aot_eager")
