@@ -110,8 +110,8 @@ class AttentionConv:
         if self._unmet():
             form = adjacency(edge_index)
             if not form.pyg_takes_it:
-                size = dict.fromkeys(size, self._in_flow(form.size))
-                edge_index, edge_attr = form.edges(), self._edge_attr(form, edge_attr)
+                size = dict.fromkeys(size, in_flow(self, form.size))
+                edge_index, edge_attr = form.edges(), edge_attr_of(self, form, edge_attr)
             return self._pyg.forward(
                 self,
                 x,
@@ -175,7 +175,7 @@ class AttentionConv:
                 "x: expected add_self_loops=False beside a batch of features of two node sets, "
                 f"got a graph of size {graph.size}"
             )
-        edge_attr = self._edge_attr(form, edge_attr)
+        edge_attr = edge_attr_of(self, form, edge_attr)
         if isinstance(edge_attr, Tensor):
             edge_attr = _of_every_graph(edge_attr, batch, graph.num_edges)
         flat = tuple(None if t is None else t.flatten(0, -2) for t in pair)
@@ -186,7 +186,7 @@ class AttentionConv:
             return_attention_weights,
             **dict.fromkeys(size),
         )
-        _, num_rows = self._in_flow(graph.size)
+        _, num_rows = in_flow(self, graph.size)
         if not return_attention_weights:
             return result.unflatten(0, (*batch, num_rows))
         out, (_, alpha) = result
@@ -194,10 +194,6 @@ class AttentionConv:
         num_loops = graph.num_src if self.add_self_loops else 0
         alpha = _by_graph(alpha, batch, edges_of_one.size(1) - num_loops, num_loops)
         return out.unflatten(0, (*batch, num_rows)), (edges_of_one, alpha)
-
-    def _in_flow(self: Any, size: tuple[Any, Any]) -> tuple[Any, Any]:
-        """Sources and destinations of messages instead of edges; the other way round, too."""
-        return size if self.flow == "source_to_target" else (size[1], size[0])
 
     def _structure(
         self, form: Adjacency, num_src: int, num_dst: int | None, size: Size | None = None
@@ -210,7 +206,7 @@ class AttentionConv:
         """
         if size is not None and not (isinstance(size, (tuple, list)) and len(size) == 2):
             raise TypeError(f"size: expected a pair of integers, got {size!r}")
-        of_form = self._in_flow(form.size)
+        of_form = in_flow(self, form.size)
         if num_dst is None:
             num_dst = next((n[1] for n in (of_form, size) if n and n[1] is not None), num_src)
         expected = num_src, num_dst
@@ -220,18 +216,13 @@ class AttentionConv:
                     raise ValueError(
                         f"size[{k}]: expected {expected[k]}, as x has it, got {told[k]}"
                     )
-        return form.graph(self._in_flow(expected))
-
-    def _edge_attr(self: Any, form: Adjacency, edge_attr: Tensor | None) -> Tensor | None:
-        """The features of the edges, those that the graph itself carries if there are no others."""
-        given = edge_attr is not None or self.lin_edge is None
-        return edge_attr if given else form.values
+        return form.graph(in_flow(self, expected))
 
     def _edge_operands(
         self: Any, form: Adjacency, graph: CSRGraph, edge_attr: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
         """What the operator takes of the edges and of the self-loops that are added."""
-        edge_attr = self._edge_attr(form, edge_attr)
+        edge_attr = edge_attr_of(self, form, edge_attr)
         if edge_attr is None or not self._takes_edge_features():
             return None, None
         edge, loop = _edge_features(self, form, graph, edge_attr)
@@ -263,6 +254,17 @@ class AttentionConv:
         if reasons:
             backends.choose(self.backend, {"fused": reasons, "dense": reasons, "scatter": []})
         return reasons
+
+
+def in_flow(layer: Any, size: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Sources and destinations of a layer's messages instead of edges; and back."""
+    return size if layer.flow == "source_to_target" else (size[1], size[0])
+
+
+def edge_attr_of(layer: Any, form: Adjacency, edge_attr: Tensor | None) -> Tensor | None:
+    """What a layer takes for edge features: those that the graph carries if there are no others."""
+    given = edge_attr is not None or layer.lin_edge is None
+    return edge_attr if given else form.values
 
 
 def _is_hooked(module: torch.nn.Module) -> bool:

@@ -15,6 +15,7 @@ from torch_geometric.data import Data, HeteroData
 from torch_geometric.typing import EdgeType
 
 from gatsparse.adjacency import adjacency
+from gatsparse.nn.attention_conv import edge_attr_of, in_flow
 
 _LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv)
 
@@ -109,13 +110,10 @@ class _Call:
         self.asked = bool(arguments.get("return_attention_weights"))
         form = adjacency(self.given)
         self.edges = arguments["edge_index"] = form.edges()
-        if arguments.get("edge_attr") is None and layer.lin_edge is not None:
-            arguments["edge_attr"] = form.values
-        if "size" in signature.parameters and arguments.get("size") is None:
-            backwards = layer.flow == "target_to_source"
-            arguments["size"] = form.size[::-1] if backwards else form.size
-            if None in arguments["size"]:
-                del arguments["size"]
+        arguments["edge_attr"] = edge_attr_of(layer, form, arguments.get("edge_attr"))
+        told = arguments.get("size") is not None or None in form.size
+        if "size" in signature.parameters and not told:
+            arguments["size"] = in_flow(layer, form.size)
         arguments["return_attention_weights"] = True
         return bound.args, bound.kwargs
 
@@ -135,10 +133,8 @@ class _Call:
         if e_id is not None:
             known = edge_id >= 0
             edge_id[known] = e_id[edge_id[known]]
-        known_ids = n_ids is not None
-        self.found.append(
-            LayerAttention(self.name, named, alpha, loop_mask, edge_id, edge_type, known_ids)
-        )
+        found = (self.name, named, alpha, loop_mask, edge_id, edge_type, n_ids is not None)
+        self.found.append(LayerAttention(*found))
         if self.asked:
             form = adjacency(self.given)
             return out, form.attention(edge_index, alpha, layer.add_self_loops)
@@ -163,7 +159,7 @@ def _origin(
     else:
         edge_type, n_ids = None, (data.get("n_id"), data.get("n_id"))
     e_id = store.get("e_id") if given is not store.get("adj_t") else None
-    return edge_type, None if None in n_ids else n_ids, e_id
+    return edge_type, None if any(n_id is None for n_id in n_ids) else n_ids, e_id
 
 
 def _begins(given: Any, store: Any) -> bool:
