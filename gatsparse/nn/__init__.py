@@ -6,6 +6,7 @@ from gatsparse.nn.dense import GraphAttentionLayer, dense_adjacency
 from gatsparse.nn.gat_conv import GATConv
 from gatsparse.nn.gatv2_conv import GATv2Conv
 from gatsparse.nn.models import GAT
+from gatsparse.nn.paper_exact import PaperExactConv, PaperExactGAT
 from gatsparse.nn.paper_gat import DenseGAT, PaperGAT, build_gat
 from gatsparse.ops import dropout
 
@@ -16,6 +17,8 @@ __all__ = [
     "GATv2Conv",
     "GraphAttentionLayer",
     "LayerAttention",
+    "PaperExactConv",
+    "PaperExactGAT",
     "PaperGAT",
     "accelerate",
     "attention_weights",

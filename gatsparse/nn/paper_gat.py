@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gatsparse.nn.dense import Form, GraphAttentionLayer
 from gatsparse.nn.gat_conv import GATConv
+from gatsparse.nn.paper_exact import PaperExactGAT
 from gatsparse.ops import dropout as dropout_op
 
 #: What a GAT is built of: our layer, our scatter backend, PyG's layer, dense layers.
@@ -147,6 +148,7 @@ def build_gat(
     dropout: float = 0.6,
     negative_slope: float = 0.2,
     form: Form = "broadcast",
+    paper_exact: bool = False,
 ) -> torch.nn.Module:
     """The two-layer GAT on layers of a kind.
 
@@ -156,14 +158,19 @@ def build_gat(
         in_channels, out_channels, hidden_channels, heads, out_heads, dropout, negative_slope:
             As in :class:`PaperGAT`.
         form (str, optional): Of dense layers.
+        paper_exact (bool, optional): A :class:`PaperExactGAT`, of kind ``"gatsparse"`` only.
 
     Returns:
         torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense.
 
     Raises:
-        ValueError: If there is no such kind.
+        ValueError: If there is no such kind, or :obj:`paper_exact` is asked of another.
     """
     sizes = (in_channels, hidden_channels, out_channels, heads, out_heads)
+    if paper_exact:
+        if kind != "gatsparse":
+            raise ValueError(f"paper_exact: expected False with kind {kind!r}, got True")
+        return PaperExactGAT(*sizes, dropout, negative_slope)
     if kind == "dense":
         return DenseGAT(*sizes, dropout, negative_slope, form)
     parts = {

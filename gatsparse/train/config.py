@@ -35,6 +35,7 @@ class ModelConfig:
         out_heads: Heads of the second layer, averaged.
         dropout: On the inputs of both layers and on their attention.
         negative_slope: Of the LeakyReLU of the scores.
+        paper_exact: Every detail as the authors' code has it, see gatsparse.nn.PaperExactGAT.
     """
 
     kind: Kind = "gatsparse"
@@ -43,6 +44,7 @@ class ModelConfig:
     out_heads: int = 1
     dropout: float = 0.6
     negative_slope: float = 0.2
+    paper_exact: bool = False
 
     def __post_init__(self) -> None:
         _require(self.kind in get_args(Kind), "model.kind", f"one of {get_args(Kind)}", self.kind)
@@ -50,6 +52,12 @@ class ModelConfig:
             _require(getattr(self, key) >= 1, f"model.{key}", ">= 1", getattr(self, key))
         _require(0 <= self.dropout < 1, "model.dropout", "0 <= dropout < 1", self.dropout)
         _require(self.negative_slope >= 0, "model.negative_slope", ">= 0", self.negative_slope)
+        _require(
+            not self.paper_exact or self.kind == "gatsparse",
+            "model.paper_exact",
+            f"false with model.kind: {self.kind}, as only gatsparse has that model",
+            self.paper_exact,
+        )
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,7 @@ def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
         out_heads=config.out_heads,
         dropout=config.dropout,
         negative_slope=config.negative_slope,
+        paper_exact=config.paper_exact,
     )
     return model.to(x.dtype)
 
