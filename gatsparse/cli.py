@@ -33,27 +33,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         "overrides",
         metavar="--key value",
         nargs=argparse.REMAINDER,
-        help="override a key, such as --epochs 5 --model.kind pyg --seeds '[0,1]'",
+        help="override a key, such as --epochs 5 --model.kind pyg --seeds 10",
     )
     commands.add_parser("info", help="say what is installed, and how to get what is missing")
     arguments = parser.parse_args(argv)
     if arguments.command == "info":
         return _info()
-    return _train(arguments.config, arguments.overrides)
+    try:
+        return _train(arguments.config, arguments.overrides)
+    except KeyboardInterrupt:
+        return _fail("interrupted; the same command continues with the seeds not finished", 130)
 
 
 def _train(config: str, overrides: list[str]) -> int:
     from gatsparse.data import DatasetCorruptError, DatasetNotFoundError
-    from gatsparse.train import ConfigError, TrainingDivergedError, parse_config, train
+    from gatsparse.train import (
+        ConfigError,
+        ProcessDiedError,
+        TrainingDivergedError,
+        parse_config,
+        train,
+    )
 
     try:
         train(parse_config(config, overrides))
     except ConfigError as error:
         return _fail(error, 2)
-    except (DatasetNotFoundError, DatasetCorruptError, TrainingDivergedError, OSError) as error:
+    except (
+        DatasetNotFoundError,
+        DatasetCorruptError,
+        TrainingDivergedError,
+        ProcessDiedError,
+        OSError,
+    ) as error:
         return _fail(error, 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted; what was finished is in the run folder", 130)
     return 0
 
 

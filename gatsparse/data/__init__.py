@@ -1,7 +1,16 @@
-"""Data sets by name, and synthetic graphs."""
+"""Data sets by name, their splits, and synthetic graphs."""
 
 from gatsparse.data.datasets import NAMES, find, load
 from gatsparse.data.errors import DatasetCorruptError, DatasetNotFoundError
+from gatsparse.data.split import random_split
 from gatsparse.data.synthetic import rmat
 
-__all__ = ["NAMES", "DatasetCorruptError", "DatasetNotFoundError", "find", "load", "rmat"]
+__all__ = [
+    "NAMES",
+    "DatasetCorruptError",
+    "DatasetNotFoundError",
+    "find",
+    "load",
+    "random_split",
+    "rmat",
+]

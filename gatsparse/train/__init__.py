@@ -11,12 +11,15 @@ from gatsparse.train.experiment import train
 from gatsparse.train.full_batch import (
     Epoch,
     FitResult,
+    RuleResult,
     TrainingDivergedError,
     build_model,
     fit,
     load_task,
     model_structure,
+    task_of_seed,
 )
+from gatsparse.train.side_by_side import ProcessDiedError
 from gatsparse.train.stopping import EarlyStopping
 
 __all__ = [
@@ -26,6 +29,8 @@ __all__ = [
     "FitResult",
     "ModelConfig",
     "OptimConfig",
+    "ProcessDiedError",
+    "RuleResult",
     "TrainConfig",
     "TrainingDivergedError",
     "build_model",
@@ -33,5 +38,6 @@ __all__ = [
     "load_task",
     "model_structure",
     "parse_config",
+    "task_of_seed",
     "train",
 ]

@@ -84,48 +84,77 @@ class TrainConfig:
     Args:
         dataset: Name of the data set.
         root: Folder in which its files are looked for first.
-        split: Which split, of a data set that has several.
+        split: Which split, of a data set that has several, or random: one for each seed,
+            see gatsparse.data.random_split.
+        largest_component: Keep only the largest connected component of the graph.
         normalize_features: Divide the features of each node by their sum.
         dtype: Of features, parameters and all that is computed.
         model: What is trained.
         optim: How it is optimised.
         epochs: The most epochs.
         patience: Epochs without improvement after which training stops.
-        stopping: Rule of early stopping, see gatsparse.train.EarlyStopping.
-        seeds: One training for each.
+        stopping: Rule of early stopping, see gatsparse.train.EarlyStopping, or a list of
+            rules: each judges the same training, the model of the first is saved.
+        seeds: One training for each; a number n stands for 0 .. n - 1.
+        threads: Of one training; seeds side by side use the cores better than threads.
+        processes: Seeds that are trained side by side.
+            (default: as many as there are physical cores for their threads)
         run_dir: Folder in which the folder of this run is made.
+        resume: Continue the newest unfinished run of this configuration.
         progress: Show a progress bar, on a terminal.
     """
 
     dataset: str
     root: Path | None = None
-    split: int = 0
+    split: int | Literal["random"] = 0
+    largest_component: bool = False
     normalize_features: bool = True
     dtype: Literal["float32", "float64"] = "float32"
     model: ModelConfig = field(default_factory=ModelConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     epochs: int = 200
     patience: int = 100
-    stopping: StoppingRule = "val_acc"
-    seeds: list[int] = field(default_factory=lambda: [0])
+    stopping: StoppingRule | list[StoppingRule] = "val_acc"
+    seeds: int | list[int] = field(default_factory=lambda: [0])
+    threads: int = 1
+    processes: int | None = None
     run_dir: Path = Path("runs")
+    resume: bool = True
     progress: bool = True
 
     def __post_init__(self) -> None:
         _require(self.dataset in NAMES, "dataset", f"one of {', '.join(NAMES)}", self.dataset)
-        _require(self.split >= 0, "split", ">= 0", self.split)
+        split = self.split
+        valid = split == "random" if isinstance(split, str) else split >= 0
+        _require(valid, "split", ">= 0 or random", split)
         _require(self.dtype in ("float32", "float64"), "dtype", "float32 or float64", self.dtype)
-        _require(self.epochs >= 1, "epochs", ">= 1", self.epochs)
-        _require(self.patience >= 1, "patience", ">= 1", self.patience)
-        rules = get_args(StoppingRule)
-        _require(self.stopping in rules, "stopping", f"one of {rules}", self.stopping)
+        for key in ("epochs", "patience", "threads", "processes"):
+            value = getattr(self, key)
+            _require(value is None or value >= 1, key, ">= 1", value)
+        known = get_args(StoppingRule)
         _require(
-            len(self.seeds) == len(set(self.seeds)) > 0
-            and all(0 <= seed < 2**32 for seed in self.seeds),
+            len(self.rules) == len(set(self.rules)) > 0 and set(self.rules) <= set(known),
+            "stopping",
+            f"one of {known}, or a list of different ones",
+            self.stopping,
+        )
+        _require(
+            len(self.all_seeds) == len(set(self.all_seeds)) > 0
+            and all(0 <= seed < 2**32 for seed in self.all_seeds),
             "seeds",
-            "different numbers in 0 .. 2**32 - 1",
+            "a number >= 1, or a list of different numbers in 0 .. 2**32 - 1",
             self.seeds,
         )
+
+    @property
+    def rules(self) -> list[StoppingRule]:
+        """The rules of early stopping, as a list."""
+        return [self.stopping] if isinstance(self.stopping, str) else self.stopping
+
+    @property
+    def all_seeds(self) -> list[int]:
+        """The seeds, one by one."""
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
 
 def parse_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:

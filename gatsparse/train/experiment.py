@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
-from statistics import fmean, stdev
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
+import joblib
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch_geometric import seed_everything
 
-from gatsparse.train.full_batch import build_model, fit, load_task
-from gatsparse.train.run_folder import RunFolder
+from gatsparse.train.full_batch import (
+    TrainingDivergedError,
+    build_model,
+    fit,
+    load_task,
+    task_of_seed,
+)
+from gatsparse.train.run_folder import open_run_folder
+from gatsparse.train.side_by_side import side_by_side
+from gatsparse.train.summary import headline, summarize
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from rich.progress import TaskID
+    from torch_geometric.data import Data
+
     from gatsparse.train.config import TrainConfig
     from gatsparse.train.full_batch import Epoch, FitResult
+    from gatsparse.train.run_folder import RunFolder
 
 
 def train(config: TrainConfig) -> list[FitResult]:
     """Trains once for every seed, and writes a :class:`RunFolder`.
+
+    A seed gives the same result, bit for bit, whatever was trained before or is trained
+    beside it: alone, in any order, in any number of processes, after an interruption.
+
+    With several processes, a script that calls this must be importable: guard the call by
+    ``if __name__ == "__main__":``, as :mod:`multiprocessing` asks for.
 
     Returns:
         list of FitResult: In the order of the seeds.
@@ -26,14 +49,109 @@ def train(config: TrainConfig) -> list[FitResult]:
     Raises:
         ConfigError, DatasetNotFoundError, DatasetCorruptError: As :func:`load_task`.
         TrainingDivergedError: As :func:`fit`.
+        ProcessDiedError: If the process of a seed is killed or crashes.
         OSError: If the run folder cannot be written.
     """
     data = load_task(config)
-    folder = RunFolder(config)
+    task_of_seed(data, config, config.all_seeds[0])  # whether there is one
     console = Console(highlight=False)
-    console.print(f"run folder: {folder.path}", soft_wrap=True)
-    results: list[FitResult] = []
-    with Progress(
+    with open_run_folder(config) as folder, _progress(config, console) as progress:
+        results = {
+            seed: folder.load_result(seed) for seed in config.all_seeds if folder.is_finished(seed)
+        }
+        waiting = [seed for seed in config.all_seeds if seed not in results]
+        if folder.continued:
+            done = f"{len(results)} of {len(config.all_seeds)} seed(s)"
+            console.print(f"continuing run folder {folder.path} with {done}", soft_wrap=True)
+        else:
+            console.print(f"run folder: {folder.path}", soft_wrap=True)
+        processes = _num_processes(config, len(waiting))
+        if processes > 1:
+            training = _train_side_by_side(waiting, config, folder, processes, progress)
+        else:
+            training = _train_in_turn(waiting, config, data, folder, progress)
+        with closing(training):
+            for seed in training:
+                results[seed] = folder.load_result(seed)
+                folder.save_summary(summarize(config, results))
+                console.print(_line(seed, results[seed]), soft_wrap=True)
+        folder.save_summary(summarize(config, results))
+    console.print(headline(summarize(config, results)), soft_wrap=True)
+    return [results[seed] for seed in config.all_seeds]
+
+
+def _train_seed(
+    seed: int,
+    config: TrainConfig,
+    data: Data,
+    folder: RunFolder,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> None:
+    """Trains one seed, and puts its files into the folder."""
+    epochs: list[Epoch] = []
+
+    def keep(epoch: Epoch) -> None:
+        epochs.append(epoch)
+        if on_epoch is not None:
+            on_epoch(epoch)
+
+    data = task_of_seed(data, config, seed)
+    seed_everything(seed)
+    try:
+        result = fit(build_model(config.model, data), data, config, on_epoch=keep)
+    except TrainingDivergedError as error:
+        raise TrainingDivergedError(f"seed {seed}, {error}") from error
+    finally:
+        folder.save_epochs(seed, epochs)
+    folder.save_result(seed, result)
+
+
+def _train_in_turn(
+    seeds: list[int], config: TrainConfig, data: Data, folder: RunFolder, progress: Progress
+) -> Generator[int, None, None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(config.threads)
+    try:
+        for seed in seeds:
+            task = progress.add_task(f"seed {seed}", total=config.epochs, state="")
+
+            def show(epoch: Epoch, task: TaskID = task) -> None:
+                state = f"loss {epoch.train_loss:.4f}, val {epoch.val_acc:.1%}"
+                progress.update(task, completed=epoch.epoch, state=state)
+
+            _train_seed(seed, config, data, folder, show)
+            progress.remove_task(task)
+            yield seed
+    finally:
+        torch.set_num_threads(before)
+
+
+def _train_side_by_side(
+    seeds: list[int], config: TrainConfig, folder: RunFolder, processes: int, progress: Progress
+) -> Generator[int, None, None]:
+    total = len(config.all_seeds)
+    task = progress.add_task(
+        "seeds", total=total, completed=total - len(seeds), state=f"{processes} processes"
+    )
+    prepare = partial(_prepare, config, folder)
+    with closing(side_by_side(prepare, seeds, processes, config.threads)) as finished:
+        for seed in finished:
+            progress.advance(task)
+            yield seed
+
+
+def _prepare(config: TrainConfig, folder: RunFolder) -> Callable[[int], None]:
+    return partial(_train_seed, config=config, data=load_task(config), folder=folder)
+
+
+def _num_processes(config: TrainConfig, num_seeds: int) -> int:
+    if config.processes is not None:
+        return min(config.processes, num_seeds)
+    return min(joblib.cpu_count(only_physical_cores=True) // config.threads, num_seeds)
+
+
+def _progress(config: TrainConfig, console: Console) -> Progress:
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -42,50 +160,11 @@ def train(config: TrainConfig) -> list[FitResult]:
         console=console,
         transient=True,
         disable=not (config.progress and console.is_terminal),
-    ) as progress:
-        for seed in config.seeds:
-            task = progress.add_task(f"seed {seed}", total=config.epochs, state="")
-
-            def on_epoch(epoch: Epoch, seed: int = seed, task=task) -> None:
-                folder.append_epoch(seed, epoch)
-                state = f"loss {epoch.train_loss:.4f}, val {epoch.val_acc:.1%}"
-                progress.update(task, completed=epoch.epoch, state=state)
-
-            seed_everything(seed)
-            result = fit(build_model(config.model, data), data, config, on_epoch=on_epoch)
-            progress.remove_task(task)
-            results.append(result)
-            folder.save_checkpoint(seed, result)
-            folder.save_summary(_summary(config, results))
-            console.print(
-                f"seed {seed}: test {result.test_acc:.1%}, val {result.val_acc:.1%}, epoch "
-                f"{result.best_epoch} of {result.epochs}, {result.seconds:.1f} s",
-                soft_wrap=True,
-            )
-    console.print(_headline(config, results), soft_wrap=True)
-    return results
+    )
 
 
-def _summary(config: TrainConfig, results: list[FitResult]) -> dict[str, object]:
-    test_acc = [result.test_acc for result in results]
-    return {
-        "dataset": config.dataset,
-        "kind": config.model.kind,
-        "seeds": config.seeds[: len(results)],
-        "best_epoch": [result.best_epoch for result in results],
-        "epochs": [result.epochs for result in results],
-        "val_acc": [result.val_acc for result in results],
-        "test_acc": test_acc,
-        "seconds": [result.seconds for result in results],
-        "test_acc_mean": fmean(test_acc),
-        "test_acc_std": stdev(test_acc) if len(test_acc) > 1 else None,
-    }
-
-
-def _headline(config: TrainConfig, results: list[FitResult]) -> str:
-    test_acc = [100 * result.test_acc for result in results]
-    spread = f" +- {stdev(test_acc):.2f}" if len(test_acc) > 1 else ""
+def _line(seed: int, result: FitResult) -> str:
     return (
-        f"{config.dataset}, {config.model.kind}: test accuracy {fmean(test_acc):.2f}{spread} %, "
-        f"{len(test_acc)} seed(s)"
+        f"seed {seed}: test {result.test_acc:.1%}, val {result.val_acc:.1%}, epoch "
+        f"{result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
     )

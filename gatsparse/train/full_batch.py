@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.transforms import NormalizeFeatures
+from torch_geometric.transforms import LargestConnectedComponents, NormalizeFeatures
 
-from gatsparse.data import load
+from gatsparse.data import load, random_split
 from gatsparse.nn import build_gat, dense_adjacency
 from gatsparse.train.config import ConfigError
 from gatsparse.train.stopping import EarlyStopping
@@ -47,16 +47,13 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class FitResult:
-    """A finished training.
+class RuleResult:
+    """What one rule of early stopping makes of a training.
 
     Attributes:
-        best_epoch (int): The epoch whose model is kept, counted from 1.
-        epochs (int): Number of epochs run.
-        val_acc, val_loss, test_acc (float): Of the model that is kept.
-        losses (list of float): Training loss of each epoch.
-        seconds (float): Wall-clock time of all epochs, evaluation included.
-        state_dict (dict): The model that is kept.
+        best_epoch (int): The epoch whose model the rule keeps, counted from 1.
+        epochs (int): Number of epochs after which it stops.
+        val_acc, val_loss, test_acc (float): Of the model that it keeps.
     """
 
     best_epoch: int
@@ -64,25 +61,75 @@ class FitResult:
     val_acc: float
     val_loss: float
     test_acc: float
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A finished training.
+
+    Attributes:
+        rules (dict): The :class:`RuleResult` of each rule, by its name.
+        losses (list of float): Training loss of each epoch.
+        seconds (float): Wall-clock time of all epochs, evaluation included.
+        state_dict (dict): The model that the first rule keeps.
+    """
+
+    rules: dict[str, RuleResult]
     losses: list[float]
     seconds: float
     state_dict: dict[str, Tensor]
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs run."""
+        return len(self.losses)
+
+    @property
+    def best_epoch(self) -> int:
+        """That of the first rule."""
+        return self._first.best_epoch
+
+    @property
+    def val_acc(self) -> float:
+        """That of the first rule."""
+        return self._first.val_acc
+
+    @property
+    def val_loss(self) -> float:
+        """That of the first rule."""
+        return self._first.val_loss
+
+    @property
+    def test_acc(self) -> float:
+        """That of the first rule."""
+        return self._first.test_acc
+
+    @property
+    def _first(self) -> RuleResult:
+        return next(iter(self.rules.values()))
 
 
 def load_task(config: TrainConfig) -> Data:
     """Loads the data set, casts and normalises its features, and chooses its split.
 
     Returns:
-        torch_geometric.data.Data: As of :func:`gatsparse.data.load`, with masks ``[N]``.
+        torch_geometric.data.Data: As of :func:`gatsparse.data.load`, with masks ``[N]``;
+        if :obj:`split` is ``"random"``, without masks: see :func:`task_of_seed`.
 
     Raises:
         ConfigError: If the data set has no such split.
         DatasetNotFoundError, DatasetCorruptError: As :func:`gatsparse.data.load`.
     """
     data = load(config.dataset, config.root)
+    if config.largest_component:
+        data = LargestConnectedComponents()(data)
     data.x = _features(data).to(getattr(torch, config.dtype))
     if config.normalize_features:
         data = NormalizeFeatures()(data)
+    if isinstance(config.split, str):
+        for key in _MASKS:
+            del data[key]
+        return data
     num_splits = 1 if data.train_mask.dim() == 1 else data.train_mask.size(1)
     if config.split >= num_splits:
         raise ConfigError(
@@ -91,6 +138,25 @@ def load_task(config: TrainConfig) -> Data:
     for key in _MASKS:
         data[key] = data[key].view(-1, num_splits)[:, config.split].contiguous()
     return data
+
+
+def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
+    """What one seed is trained on.
+
+    Args:
+        data (torch_geometric.data.Data): As of :func:`load_task`.
+        config (TrainConfig): If its :obj:`split` is ``"random"``, the split is drawn here.
+        seed (int): The seed.
+
+    Raises:
+        ConfigError: If a class has too few nodes for a random split.
+    """
+    if config.split != "random":
+        return data
+    try:
+        return random_split(data, seed)
+    except ValueError as error:
+        raise ConfigError(f"split: {config.dataset} has no random split: {error}") from error
 
 
 def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
@@ -141,7 +207,7 @@ def fit(
             it is trained in place, and ends as of the last epoch.
         data (torch_geometric.data.Data): As of :func:`load_task`.
         config (TrainConfig): Of it :obj:`model.kind`, :obj:`optim`, :obj:`epochs`,
-            :obj:`patience` and :obj:`stopping` count.
+            :obj:`patience` and :obj:`stopping` count; it ends when every rule has stopped.
         on_epoch (callable, optional): Called with the :class:`Epoch` after each.
 
     The result depends on the state of torch's generator alone: seed it before.
@@ -183,37 +249,48 @@ def fit(
             test_acc=correct[data.test_mask].mean().item(),
         )
 
-    stopping = EarlyStopping(config.stopping, config.patience)
-    losses: list[float] = []
-    best: Epoch | None = None
+    rules = [EarlyStopping(rule, config.patience, config.epochs) for rule in config.rules]
+    kept: dict[str, Epoch] = {}
     state_dict: dict[str, Tensor] = {}
+    losses: list[float] = []
     start = time.perf_counter()
-    while stopping.epoch < config.epochs and not stopping.exhausted:
-        current = evaluate(stopping.epoch + 1, step())
-        for name, loss in (("training", current.train_loss), ("validation", current.val_loss)):
-            if not math.isfinite(loss):
-                raise TrainingDivergedError(
-                    f"epoch {current.epoch}: the {name} loss is {loss}; "
-                    "try a smaller optim.lr, and check the features"
-                )
+    while running := [rule for rule in rules if not rule.exhausted]:
+        current = evaluate(len(losses) + 1, step())
+        _check_finite(current)
         losses.append(current.train_loss)
-        if stopping.update(current.val_acc, current.val_loss):
-            best = current
-            state_dict = {key: value.clone() for key, value in model.state_dict().items()}
+        for rule in running:
+            if rule.update(current.val_acc, current.val_loss):
+                kept[rule.rule] = current
+                if rule is rules[0]:
+                    state_dict = {key: value.clone() for key, value in model.state_dict().items()}
         if on_epoch is not None:
             on_epoch(current)
-    assert best is not None  # the first epoch is always kept
 
     return FitResult(
-        best_epoch=best.epoch,
-        epochs=stopping.epoch,
-        val_acc=best.val_acc,
-        val_loss=best.val_loss,
-        test_acc=best.test_acc,
+        rules={rule.rule: _rule_result(rule, kept[rule.rule]) for rule in rules},
         losses=losses,
         seconds=time.perf_counter() - start,
         state_dict=state_dict,
     )
+
+
+def _rule_result(rule: EarlyStopping, kept: Epoch) -> RuleResult:
+    return RuleResult(
+        best_epoch=kept.epoch,
+        epochs=rule.epoch,
+        val_acc=kept.val_acc,
+        val_loss=kept.val_loss,
+        test_acc=kept.test_acc,
+    )
+
+
+def _check_finite(epoch: Epoch) -> None:
+    for name, loss in (("training", epoch.train_loss), ("validation", epoch.val_loss)):
+        if not math.isfinite(loss):
+            raise TrainingDivergedError(
+                f"epoch {epoch.epoch}: the {name} loss is {loss}; "
+                "try a smaller optim.lr, and check the features"
+            )
 
 
 def _features(data: Data) -> Tensor:

@@ -3,63 +3,93 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Literal
 
+import torch
+
 #: The rules of :class:`EarlyStopping`.
-StoppingRule = Literal["val_acc", "val_loss", "paper"]
+StoppingRule = Literal["val_acc", "val_loss", "paper", "pyg"]
 
 
 class EarlyStopping:
-    """Counts the epochs without improvement on the validation nodes.
+    """Judges a training by its validation nodes, epoch by epoch.
 
-    ========== ======================================== ====================================
-    rule       an improvement, which resets the counter the model that is kept
-    ========== ======================================== ====================================
-    val_acc    an accuracy above all earlier ones       the last improvement, so the first
-                                                        epoch of the highest accuracy
-    val_loss   a loss below all earlier ones            the last improvement
-    paper      an accuracy >= all earlier ones, **or**  the last epoch with such an accuracy
-               a loss <= all earlier ones               **and** such a loss
-    ========== ======================================== ====================================
+    ========== ================================ ==========================================
+    rule       the model that is kept           stops
+    ========== ================================ ==========================================
+    val_acc    the first of the highest         after :obj:`patience` epochs in a row
+               accuracy                         whose accuracy is not above all earlier
+    val_loss   the first of the lowest loss     after :obj:`patience` epochs in a row
+                                                whose loss is not below all earlier
+    paper      the last whose accuracy is >=    after :obj:`patience` epochs in a row
+               **and** whose loss is <= those   whose accuracy is not >= **and** whose
+               of all earlier epochs            loss is not <= those of all earlier
+    pyg        the first of the lowest loss     in the second half of :obj:`epochs`, after
+                                                the first whose loss is above the mean of
+                                                the :obj:`patience` epochs before it
+    ========== ================================ ==========================================
 
-    The first epoch is kept under every rule.
+    Every rule stops after :obj:`epochs`, too, and keeps the first epoch until a better one
+    comes. ``"paper"`` is the rule of the authors' code (``execute_cora.py`` of
+    `PetarV-/GAT <https://github.com/PetarV-/GAT>`_, with ``nb_epochs = 100000`` and
+    ``patience = 100``), ``"pyg"`` that of PyG's benchmark
+    (``benchmark/citation/train_eval.py``, whose ``--early_stopping`` is :obj:`patience`):
+    there, the second half begins with epoch ``epochs // 2 + 1``, and near the beginning
+    the mean is that of fewer epochs.
 
     Args:
-        rule (str): One of the above; ``"paper"`` is that of the authors' code.
-        patience (int): Stops after so many epochs in a row without improvement.
+        rule (str): One of the above.
+        patience (int): As above.
+        epochs (int): The most epochs.
 
     Attributes:
         epoch (int): Number of epochs seen.
         best_epoch (int): The epoch whose model is kept, counted from 1; 0 before any.
+        exhausted (bool): Whether it has stopped; it takes no epoch after that.
     """
 
-    def __init__(self, rule: StoppingRule, patience: int) -> None:
+    def __init__(self, rule: StoppingRule, patience: int, epochs: int) -> None:
         self.rule: StoppingRule = rule
         self.patience = patience
+        self.epochs = epochs
         self.epoch = 0
         self.best_epoch = 0
+        self.exhausted = False
         self._waited = 0
         self._max_acc = -math.inf
         self._min_loss = math.inf
+        self._losses: deque[float] = deque(maxlen=patience)
 
     def update(self, val_acc: float, val_loss: float) -> bool:
-        """Takes the result of one more epoch; returns whether to keep its model."""
+        """Takes the result of one more epoch; returns whether to keep its model.
+
+        Raises:
+            RuntimeError: If the rule is exhausted.
+        """
+        if self.exhausted:
+            raise RuntimeError(f"{self.rule}: stopped after epoch {self.epoch}, got one more")
+        self.epoch += 1
+        accurate, fitting = val_acc >= self._max_acc, val_loss <= self._min_loss
         if self.rule == "val_acc":
             improved = keep = val_acc > self._max_acc
-        elif self.rule == "val_loss":
-            improved = keep = val_loss < self._min_loss
-        else:
-            accurate, fitting = val_acc >= self._max_acc, val_loss <= self._min_loss
+        elif self.rule == "paper":
             improved, keep = accurate or fitting, accurate and fitting
-        self.epoch += 1
+        else:
+            improved = keep = val_loss < self._min_loss
         self._waited = 0 if improved else self._waited + 1
         self._max_acc = max(val_acc, self._max_acc)
         self._min_loss = min(val_loss, self._min_loss)
+        if self.rule == "pyg":
+            impatient = self.epoch > self.epochs // 2 and val_loss > self._mean_loss()
+            self._losses.append(val_loss)
+        else:
+            impatient = self._waited >= self.patience
         if keep:
             self.best_epoch = self.epoch
+        self.exhausted = impatient or self.epoch >= self.epochs
         return keep
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether the patience is used up."""
-        return self._waited >= self.patience
+    def _mean_loss(self) -> float:
+        # In float32, as PyG does it; NaN, so above nothing, if there are none.
+        return torch.tensor(list(self._losses), dtype=torch.float32).mean().item()

@@ -67,10 +67,15 @@ def test_overrides_win_over_the_file_and_the_file_over_defaults(write):
         ("dataset: karate", "dataset: expected one of cora, .*'karate'"),
         ("dataset: cora\nepochs: many", "epochs"),
         ("dataset: cora\nepochs: 1.5", "epochs"),
-        ("dataset: cora\nseeds: 3", "seeds"),
+        ("dataset: cora\nseeds: 0", "seeds"),
+        ("dataset: cora\nseeds: few", "seeds"),
+        ("dataset: cora\nsplit: half", "split"),
         ("dataset: cora\nmodel: 3", "config.yaml"),
         ("dataset: cora\nmodel:\n  kind: gcn", "model.kind"),
         ("dataset: cora\nstopping: never", "stopping"),
+        ("dataset: cora\nstopping: [paper, never]", "stopping"),
+        ("dataset: cora\nstopping: []", "stopping"),
+        ("dataset: cora\nprocesses: all", "processes"),
         ("dataset: [cora", "config.yaml"),
         ("3", "config.yaml"),
         ("", "config.yaml"),
@@ -107,6 +112,11 @@ def test_missing_file(tmp_path: Path):
         (lambda: TrainConfig("cora", epochs=0), "epochs"),
         (lambda: TrainConfig("cora", patience=0), "patience"),
         (lambda: TrainConfig("cora", split=-1), "split"),
+        (lambda: TrainConfig("cora", stopping=[]), "stopping"),
+        (lambda: TrainConfig("cora", stopping=["paper", "paper"]), "stopping"),
+        (lambda: TrainConfig("cora", threads=0), "threads"),
+        (lambda: TrainConfig("cora", processes=0), "processes"),
+        (lambda: TrainConfig("cora", seeds=0), "seeds"),
         (lambda: TrainConfig("cora", seeds=[]), "seeds"),
         (lambda: TrainConfig("cora", seeds=[1, 1]), "seeds"),
         (lambda: TrainConfig("cora", seeds=[-1]), "seeds"),
@@ -119,28 +129,62 @@ def test_values_out_of_range(make, message: str):
 
 @pytest.mark.parametrize(
     ("config", "key"),
-    [(TrainConfig("cora"), "dtype"), (TrainConfig("cora"), "stopping"), (ModelConfig(), "kind")],
+    [
+        (TrainConfig("cora"), "dtype"),
+        (TrainConfig("cora"), "split"),
+        (TrainConfig("cora"), "stopping"),
+        (ModelConfig(), "kind"),
+    ],
 )
 def test_wrong_choices_in_python(config: Any, key: str):
     with pytest.raises(ConfigError, match=f"{key}: expected .* got 'none'"):
         replace(config, **{key: "none"})
 
 
+@pytest.mark.parametrize(
+    ("text", "rules"), [("pyg", ["pyg"]), ("[pyg]", ["pyg"]), ("[paper, pyg]", ["paper", "pyg"])]
+)
+def test_one_rule_or_several(write, text: str, rules: list[str]):
+    path = write(f"dataset: cora\nstopping: {text}")
+    assert parse_config(path).rules == rules
+    assert parse_config(write("dataset: cora"), ["--stopping", text]).rules == rules
+
+
+@pytest.mark.parametrize(("text", "seeds"), [("3", [0, 1, 2]), ("[3]", [3]), ("[5, 2]", [5, 2])])
+def test_seeds_by_number_or_one_by_one(write, text: str, seeds: list[int]):
+    path = write(f"dataset: cora\nseeds: {text}")
+    assert parse_config(path).all_seeds == seeds
+    assert parse_config(write("dataset: cora"), ["--seeds", text]).all_seeds == seeds
+
+
+@pytest.mark.parametrize(("text", "split"), [("2", 2), ("random", "random")])
+def test_split_by_number_or_random(write, text: str, split: Any):
+    assert parse_config(write(f"dataset: cora\nsplit: {text}")).split == split
+
+
 @pytest.mark.parametrize("root", [None, Path("a folder")])
-def test_yaml_round_trip(write, root: Path | None):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"split": 3, "stopping": "paper", "seeds": [5, 6], "processes": None},
+        {"split": "random", "stopping": ["pyg", "val_acc"], "seeds": 5, "processes": 3},
+    ],
+)
+def test_yaml_round_trip(write, root: Path | None, options: Any):
     config = TrainConfig(
         "tolokers",
         root=root,
-        split=3,
+        largest_component=True,
         normalize_features=False,
         dtype="float64",
         model=ModelConfig("pyg", 4, 2, 3, 0.1, 0.3),
         optim=OptimConfig(1e-7, 0.0),
         epochs=3,
         patience=2,
-        stopping="paper",
-        seeds=[5, 6],
+        threads=2,
         run_dir=Path("elsewhere"),
+        resume=False,
         progress=False,
+        **options,
     )
     assert parse_config(write(config_yaml(config))) == config

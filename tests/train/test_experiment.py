@@ -3,14 +3,25 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean, stdev
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import torch
 from torch_geometric.data import Data
 
-from gatsparse.train import ModelConfig, TrainConfig, build_model, parse_config, train
+from gatsparse.data import load, random_split
+from gatsparse.train import (
+    ConfigError,
+    FitResult,
+    ModelConfig,
+    OptimConfig,
+    TrainConfig,
+    TrainingDivergedError,
+    build_model,
+    fit,
+    parse_config,
+    train,
+)
 from gatsparse.train.full_batch import model_structure
 
 
@@ -22,6 +33,7 @@ def config(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train
         model=ModelConfig(hidden_channels=4, heads=2),
         epochs=4,
         seeds=[5, 6],
+        processes=1,
         run_dir=tmp_path / "runs",
         progress=False,
     )
@@ -31,8 +43,8 @@ def folders(config: TrainConfig) -> list[Path]:
     return sorted(config.run_dir.iterdir())
 
 
-def rows_of(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+def rows_of(folder: Path, seed: int) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / f"seed-{seed}.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.parametrize("progress", [False, True])
@@ -41,28 +53,27 @@ def test_run_folder(config: TrainConfig, task: Data, progress: bool):
     results = train(config)
     (folder,) = folders(config)
     assert sorted(path.name for path in folder.iterdir()) == [
+        ".lock",
         "config.yaml",
-        "metrics.jsonl",
-        "seed-5.pt",
-        "seed-6.pt",
+        "environment.json",
+        *("seed-5.json", "seed-5.jsonl", "seed-5.pt"),
+        *("seed-6.json", "seed-6.jsonl", "seed-6.pt"),
         "summary.json",
     ]
     assert parse_config(folder / "config.yaml") == config
 
-    rows = rows_of(folder)
-    assert [(row["seed"], row["epoch"]) for row in rows] == [
-        (seed, epoch) for seed in (5, 6) for epoch in (1, 2, 3, 4)
-    ]
-    assert [row["train_loss"] for row in rows] == results[0].losses + results[1].losses
+    for seed, result in zip((5, 6), results, strict=True):
+        rows = rows_of(folder, seed)
+        assert [(row["seed"], row["epoch"]) for row in rows] == [(seed, i) for i in (1, 2, 3, 4)]
+        assert [row["train_loss"] for row in rows] == result.losses
 
     summary = json.loads((folder / "summary.json").read_text())
-    accuracies = [result.test_acc for result in results]
-    assert summary["test_acc"] == accuracies
-    assert summary["test_acc_mean"] == pytest.approx(fmean(accuracies))
-    assert summary["test_acc_std"] == pytest.approx(stdev(accuracies))
+    assert summary["seeds"] == [5, 6]
+    assert summary["rules"]["val_acc"]["test_acc"] == [result.test_acc for result in results]
 
     checkpoint = torch.load(folder / "seed-6.pt", weights_only=True)
     assert (checkpoint["seed"], checkpoint["test_acc"]) == (6, results[1].test_acc)
+    assert checkpoint["rule"] == "val_acc"
     data = task.clone()
     data.x = data["x"] / data["x"].sum(dim=1, keepdim=True)
     model = build_model(config.model, data)
@@ -76,7 +87,7 @@ def test_same_config_same_results_in_a_folder_of_its_own(config: TrainConfig):
     first, second = train(config), train(config)
     assert [result.losses for result in first] == [result.losses for result in second]
     assert len(folders(config)) == 2
-    assert rows_of(folders(config)[0]) == rows_of(folders(config)[1])
+    assert rows_of(folders(config)[0], 6) == rows_of(folders(config)[1], 6)
 
 
 def test_order_of_seeds_does_not_matter(config: TrainConfig):
@@ -85,14 +96,48 @@ def test_order_of_seeds_does_not_matter(config: TrainConfig):
     assert [result.losses for result in train(backwards)] == losses[::-1]
 
 
-def test_one_seed_has_no_deviation(config: TrainConfig, capsys: pytest.CaptureFixture[str]):
-    train(replace(config, seeds=[1]))
-    (folder,) = folders(config)
-    assert json.loads((folder / "summary.json").read_text())["test_acc_std"] is None
-    out = capsys.readouterr().out
-    assert folder.name in out
-    assert "1 seed(s)" in out
-    assert "+-" not in out
+def test_threads_are_those_of_the_configuration_and_come_back(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch, threads
+):
+    threads(3)
+    seen: list[int] = []
+
+    def watched(*args: Any, **options: Any) -> FitResult:
+        seen.append(torch.get_num_threads())
+        return fit(*args, **options)
+
+    monkeypatch.setattr("gatsparse.train.experiment.fit", watched)
+    train(config)
+    train(replace(config, threads=2))
+    assert seen == [1, 1, 2, 2]
+    assert torch.get_num_threads() == 3
+
+
+def test_random_split_of_each_seed(config: TrainConfig, monkeypatch: pytest.MonkeyPatch):
+    masks: list[torch.Tensor] = []
+
+    def watched(model: torch.nn.Module, data: Data, *args: Any, **options: Any) -> FitResult:
+        masks.append(data.val_mask)
+        return fit(model, data, *args, **options)
+
+    monkeypatch.setattr("gatsparse.train.full_batch.load", load)
+    monkeypatch.setattr("gatsparse.train.experiment.fit", watched)
+    train(replace(config, split="random", epochs=1))
+    data = load("digits")
+    assert [mask.tolist() for mask in masks] == [
+        random_split(data, seed).val_mask.tolist() for seed in (5, 6)
+    ]
+
+
+def test_classes_that_are_too_small_for_a_random_split(config: TrainConfig):
+    with pytest.raises(ConfigError, match=r"split: digits has no random split: .* class 0 .* 20"):
+        train(replace(config, split="random"))
+    assert not config.run_dir.exists()
+
+
+def test_seed_that_diverges_is_named(config: TrainConfig):
+    with pytest.raises(TrainingDivergedError, match=r"seed 5, epoch 1: the .* loss is (nan|inf)"):
+        train(replace(config, optim=OptimConfig(lr=1e30)))
 
 
 def test_interrupted_run_can_be_read(config: TrainConfig, monkeypatch: pytest.MonkeyPatch):
@@ -109,10 +154,8 @@ def test_interrupted_run_can_be_read(config: TrainConfig, monkeypatch: pytest.Mo
     with pytest.raises(KeyboardInterrupt):
         train(config)
     (folder,) = folders(config)
-    assert [(row["seed"], row["epoch"]) for row in rows_of(folder)] == [
-        *((5, epoch) for epoch in (1, 2, 3, 4)),
-        *((6, epoch) for epoch in (1, 2)),
-    ]
+    assert [row["epoch"] for row in rows_of(folder, 5)] == [1, 2, 3, 4]
+    assert [row["epoch"] for row in rows_of(folder, 6)] == [1, 2]
     assert json.loads((folder / "summary.json").read_text())["seeds"] == [5]
     assert torch.load(folder / "seed-5.pt", weights_only=True)["epochs"] == 4
     assert not (folder / "seed-6.pt").exists()
@@ -121,8 +164,8 @@ def test_interrupted_run_can_be_read(config: TrainConfig, monkeypatch: pytest.Mo
 def test_file_that_is_cut_short_never_gets_its_name(
     config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ):
-    def disk_full(_: object, path: Path) -> None:
-        path.write_bytes(b"half")
+    def disk_full(_: object, file: BinaryIO) -> None:
+        file.write(b"half")
         raise OSError("no space left on device")
 
     monkeypatch.setattr("gatsparse.train.run_folder.torch.save", disk_full)
@@ -130,4 +173,5 @@ def test_file_that_is_cut_short_never_gets_its_name(
         train(config)
     (folder,) = folders(config)
     assert not (folder / "seed-5.pt").exists()
+    assert not (folder / "seed-5.json").exists()
     assert not (folder / "summary.json").exists()

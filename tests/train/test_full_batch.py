@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_geometric import seed_everything
 from torch_geometric.data import Data
 
-from gatsparse.data import load
+from gatsparse.data import load, random_split
 from gatsparse.nn import DenseGAT
 from gatsparse.nn.paper_gat import Kind
 from gatsparse.train import (
@@ -24,7 +24,9 @@ from gatsparse.train import (
     fit,
     load_task,
     model_structure,
+    task_of_seed,
 )
+from gatsparse.train.stopping import StoppingRule
 
 KINDS = get_args(Kind)
 
@@ -55,7 +57,7 @@ def test_same_seed_same_losses(task: Data, kind: str):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("stopping", ["val_acc", "val_loss", "paper"])
+@pytest.mark.parametrize("stopping", get_args(StoppingRule))
 def test_kept_model_is_that_of_the_best_epoch(task: Data, kind: str, stopping: Any):
     epochs: list[Epoch] = []
     config = config_of(kind, epochs=15, stopping=stopping)
@@ -70,7 +72,7 @@ def test_kept_model_is_that_of_the_best_epoch(task: Data, kind: str, stopping: A
     )
     if stopping == "val_acc":
         assert best.val_acc == max(epoch.val_acc for epoch in epochs)
-    if stopping == "val_loss":
+    if stopping in ("val_loss", "pyg"):
         assert best.val_loss == min(epoch.val_loss for epoch in epochs)
 
     model = build_model(config.model, task)
@@ -79,6 +81,22 @@ def test_kept_model_is_that_of_the_best_epoch(task: Data, kind: str, stopping: A
     predicted = logits.argmax(dim=1)
     for mask, accuracy in ((task.val_mask, result.val_acc), (task.test_mask, result.test_acc)):
         assert (predicted[mask] == task["y"][mask]).double().mean().item() == accuracy
+
+
+def test_rules_judge_one_training_as_if_alone(task: Data):
+    options: Any = {"epochs": 40, "patience": 3}
+    rules: list[Any] = ["val_loss", "pyg", "paper", "val_acc"]
+    together = run(task, config_of(stopping=rules, **options))
+    alone = {rule: run(task, config_of(stopping=rule, **options)) for rule in rules}
+    assert list(together.rules) == rules
+    assert together.rules == {rule: result.rules[rule] for rule, result in alone.items()}
+    assert together.epochs == max(result.epochs for result in alone.values())
+    assert together.losses[: alone["pyg"].epochs] == alone["pyg"].losses
+    assert len({result.epochs for result in alone.values()}) > 1
+    first = alone["val_loss"]
+    assert together.test_acc == first.test_acc
+    for key, value in first.state_dict.items():
+        assert torch.equal(together.state_dict[key], value)
 
 
 def test_stops_when_the_patience_is_used_up(task: Data):
@@ -172,6 +190,27 @@ def test_split_is_chosen(monkeypatch: pytest.MonkeyPatch, task: Data):
     assert torch.equal(data.test_mask, masks[:, 2])
     with pytest.raises(ConfigError, match="split: expected 0 <= split < 3 of tolokers, got 3"):
         load_task(TrainConfig("tolokers", split=3))
+
+
+def test_random_split():
+    config = TrainConfig("digits", split="random")
+    data = load_task(config)
+    assert "train_mask" not in data
+    split = task_of_seed(data, config, 3)
+    assert torch.equal(split.test_mask, random_split(load("digits"), 3).test_mask)
+    fixed = load_task(TrainConfig("digits"))
+    assert task_of_seed(fixed, TrainConfig("digits"), 3) is fixed
+
+
+def test_largest_component(monkeypatch: pytest.MonkeyPatch, task: Data):
+    alone = torch.tensor([4, 40])
+    linked = ~torch.isin(task["edge_index"], alone).any(dim=0)
+    task.edge_index = task["edge_index"][:, linked]
+    monkeypatch.setattr("gatsparse.train.full_batch.load", lambda *_: task.clone())
+    assert load_task(TrainConfig("digits")).num_nodes == 60
+    data = load_task(TrainConfig("digits", largest_component=True))
+    assert (data.num_nodes, data.num_edges) == (58, task.num_edges)
+    assert [int(data[f"{key}_mask"].sum()) for key in ("train", "val", "test")] == [19, 20, 19]
 
 
 def test_data_set_of_one_split():
