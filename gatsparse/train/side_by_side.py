@@ -1,0 +1,121 @@
+"""Seeds side by side, each one in one process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, suppress
+from multiprocessing import forkserver, resource_tracker
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from multiprocessing.connection import Connection
+
+
+class ProcessDiedError(RuntimeError):
+    """A process that ended without a result."""
+
+
+def side_by_side(
+    prepare: Callable[[], Callable[[int], object]],
+    seeds: Sequence[int],
+    processes: int,
+    threads: int,
+) -> Generator[int, None, None]:
+    """Calls a function for every seed, in processes beside this one.
+
+    The processes end with this one, however it ends, and when the iterator is closed;
+    Ctrl-C does not reach them.
+
+    Args:
+        prepare (callable): Called once in each process, gives the function; both
+            importable by name.
+        seeds (list of int): What to call it with.
+        processes (int): Number of processes.
+        threads (int): Threads of torch in each.
+
+    Yields:
+        int: A seed that is finished, as they finish.
+
+    Raises:
+        ProcessDiedError: If a process dies; the message names its seed.
+        Exception: Whatever the function raises.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["gatsparse.train"])
+    _start_forkserver()
+    waiting = iter(seeds)
+    with ExitStack() as stack:
+        lifeline, end = context.Pipe(duplex=False)
+        # One executor for each process: an executor does not say whose process died.
+        executors = [
+            stack.enter_context(
+                ProcessPoolExecutor(1, context, _begin, (lifeline, threads, prepare))
+            )
+            for _ in range(processes)
+        ]
+        stack.callback(lifeline.close)
+        stack.callback(end.close)  # first of all, so that the executors have none to wait for
+        running: dict[Future[None], tuple[ProcessPoolExecutor, int]] = {}
+
+        def submit(executor: ProcessPoolExecutor) -> None:
+            for seed in waiting:
+                running[executor.submit(_call, seed)] = executor, seed
+                break
+
+        for executor in executors:
+            submit(executor)
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                executor, seed = running.pop(future)
+                try:
+                    future.result()
+                except BrokenProcessPool as error:
+                    raise ProcessDiedError(
+                        f"seed {seed}: its process died (killed, perhaps for lack of memory, "
+                        "or crashed)"
+                    ) from error
+                submit(executor)
+                yield seed
+
+
+def _start_forkserver() -> None:
+    # With SIGINT blocked, which all its processes inherit: Ctrl-C is for this one alone.
+    # The tracker comes first, because its start unblocks SIGINT.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_function: Callable[[int], object]
+
+
+def _begin(
+    lifeline: Connection, threads: int, prepare: Callable[[], Callable[[int], object]]
+) -> None:
+    global _function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where the server was there before
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    torch.set_num_threads(threads)
+    _function = prepare()
+
+
+def _end_with(lifeline: Connection) -> None:
+    """Ends this process when the other end of the pipe is closed, or its process is gone."""
+    with suppress(EOFError, OSError):
+        lifeline.recv()
+    os._exit(1)
+
+
+def _call(seed: int) -> None:
+    _function(seed)

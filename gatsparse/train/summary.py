@@ -1,0 +1,106 @@
+"""What the seeds of a run come to."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any
+
+from scipy import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gatsparse.train.config import TrainConfig
+    from gatsparse.train.full_batch import FitResult
+
+
+def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str, Any]:
+    """The summary of the seeds finished so far.
+
+    Args:
+        config (TrainConfig): Of the run.
+        results (dict): The :class:`FitResult` of each seed.
+
+    Returns:
+        dict: ``dataset``, ``kind``, and of each seed, in the order of the configuration,
+        ``seeds``, ``epochs`` and ``seconds``; ``epochs_mean``, ``seconds_total``; and in
+        ``rules``, for every rule, of each seed ``best_epoch``, ``epochs``, ``val_acc``,
+        ``val_loss`` and ``test_acc``, and of all what :func:`spread` gives, as
+        ``test_acc_mean`` and so on.
+    """
+    seeds = [seed for seed in config.all_seeds if seed in results]
+    finished = [results[seed] for seed in seeds]
+    rules: dict[str, Any] = {}
+    for rule in config.rules:
+        of_rule = [vars(result.rules[rule]) for result in finished]
+        columns = {key: [row[key] for row in of_rule] for key in of_rule[0]}
+        figures = spread(columns["test_acc"])
+        rules[rule] = columns | {f"test_acc_{key}": value for key, value in figures.items()}
+    return {
+        "dataset": config.dataset,
+        "kind": config.model.kind,
+        "seeds": seeds,
+        "epochs": [result.epochs for result in finished],
+        "seconds": [result.seconds for result in finished],
+        "epochs_mean": fmean(result.epochs for result in finished),
+        "seconds_total": math.fsum(result.seconds for result in finished),
+        "rules": rules,
+    }
+
+
+def spread(values: list[float]) -> dict[str, float | None]:
+    """Mean, sample standard deviation and range, and how well the mean is known.
+
+    Args:
+        values (list of float): One or more.
+
+    Returns:
+        dict: ``mean``, ``std``, ``ci95_low`` and ``ci95_high`` (Student's 95 % confidence
+        interval of the mean), ``min``, ``max``; of one value, deviation and interval are
+        None.
+    """
+    mean = fmean(values)
+    std = low = high = None
+    if len(values) > 1:
+        std = stdev(values)
+        half = float(stats.t.ppf(0.975, len(values) - 1)) * std / math.sqrt(len(values))
+        low, high = mean - half, mean + half
+    return {
+        "mean": mean,
+        "std": std,
+        "ci95_low": low,
+        "ci95_high": high,
+        "min": min(values),
+        "max": max(values),
+    }
+
+
+def headline(summary: dict[str, Any]) -> str:
+    """A line for every rule of a summary, and one for the run."""
+    what = f"{summary['dataset']}, {summary['kind']}"
+    lines = [
+        f"{what}, {rule}: test accuracy {_percent(figures)}"
+        for rule, figures in summary["rules"].items()
+    ]
+    lines.append(
+        f"{len(summary['seeds'])} seed(s), {summary['epochs_mean']:.0f} epochs on average, "
+        f"{summary['seconds_total']:.1f} s of training"
+    )
+    return "\n".join(lines)
+
+
+def _percent(figures: dict[str, Any]) -> str:
+    mean, std, low, high, least, most = (
+        None if value is None else 100 * value
+        for value in (
+            figures[f"test_acc_{key}"]
+            for key in ("mean", "std", "ci95_low", "ci95_high", "min", "max")
+        )
+    )
+    if std is None:
+        return f"{mean:.2f} %"
+    return (
+        f"{mean:.2f} +- {std:.2f} %, 95 % interval of the mean {low:.2f} .. {high:.2f}, "
+        f"range {least:.1f} .. {most:.1f}"
+    )
