@@ -1,0 +1,118 @@
+"""Whether attention is asymmetric, and resists noise: ``python -m benchmarks.claims``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from benchmarks.claims.findings import Findings
+from benchmarks.claims.plot import plot
+from benchmarks.claims.report import outcome, write_report
+from benchmarks.claims.training import Row, Task, read, train
+from benchmarks.measure import environment
+from gatsparse.data import NAMES
+
+
+def run(tasks: list[Task], processes: int) -> Iterator[Row]:
+    """Trains side by side, each training with one thread.
+
+    Args:
+        tasks (list of Task): What to train.
+        processes (int): How many at a time.
+
+    Yields:
+        Row: Of each training as it ends.
+    """
+    pool = ProcessPoolExecutor(
+        min(processes, len(tasks) or 1), get_context("spawn"), torch.set_num_threads, (1,)
+    )
+    try:
+        for future in as_completed([pool.submit(train, task) for task in tasks]):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Trains what is not in the folder yet, then reports; returns the exit status.
+
+    Args:
+        arguments (list, optional): Of the command line.
+    """
+    options = _options(arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "rows.jsonl"
+    datasets = list(dict.fromkeys(options.datasets))
+    noise, seeds = sorted(set(options.noise)), range(options.seeds)
+    try:
+        rows = read(path)
+        findings = Findings(datasets, noise, seeds, options.epochs, rows)
+        tasks = findings.tasks()
+        missing = [task for task in tasks if task not in rows]
+        with path.open("a") as file:
+            for row in run(missing, options.processes):
+                file.write(row.to_json() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+                rows[row.task] = row
+                done = sum(task in rows for task in tasks)
+                console.print(f"{done}/{len(tasks)} {_describe(row)}", markup=False)
+    except KeyboardInterrupt:
+        console.print("Stopped. The finished rows are kept: the same command goes on from there.")
+        return 130
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    chart = "claims.png"
+    findings.write_csv(options.out / "claims.csv")
+    plot(findings, options.out / chart)
+    report = options.out / "report.md"
+    write_report(findings, environment(1), chart, report)
+    console.print(*outcome(findings), sep="\n", markup=False)
+    console.print(f"Report: {report}")
+    return 0
+
+
+def _describe(row: Row) -> str:
+    task = row.task
+    what = f"{task.dataset} {task.model}, {task.noise} % noise, seed {task.seed}"
+    return f"{what}: {100 * row.test_acc:.1f} % in {row.seconds:.1f} s"
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.claims", description=__doc__)
+    parser.add_argument("--datasets", nargs="+", choices=NAMES, default=["cora", "citeseer"])
+    parser.add_argument("--seeds", type=int, default=10, help="number of seeds, at least 2")
+    parser.add_argument("--epochs", type=int, default=200, help="of each training")
+    parser.add_argument(
+        "--noise",
+        type=int,
+        nargs="+",
+        default=[0, 25, 50, 100, 200],
+        help="edges to add, in %% of the edges; 0 among them",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/claims"), help="folder; a run goes on in it"
+    )
+    parser.add_argument("--processes", type=int, default=2, help="trainings at a time")
+    options = parser.parse_args(arguments)
+    for name, least in (("seeds", 2), ("epochs", 1), ("processes", 1)):
+        value = getattr(options, name)
+        if value < least:
+            parser.error(f"{name}: expected >= {least}, got {value}")
+    if min(options.noise) != 0 or max(options.noise) == 0:
+        parser.error(f"noise: expected 0 and larger numbers, got {options.noise}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
