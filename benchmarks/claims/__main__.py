@@ -18,7 +18,7 @@ from benchmarks.claims.plot import plot
 from benchmarks.claims.report import outcome, write_report
 from benchmarks.claims.training import Row, Task, read, train
 from benchmarks.measure import environment
-from gatsparse.data import NAMES
+from gatsparse.data import NAMES, DatasetNotFoundError
 
 
 def run(tasks: list[Task], processes: int) -> Iterator[Row]:
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("Stopped. The finished rows are kept: the same command goes on from there.")
         return 130
-    except ValueError as error:
+    except (ValueError, DatasetNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     chart = "claims.png"

@@ -65,7 +65,7 @@ def outcome(findings: Findings) -> list[str]:
     return [
         *lines,
         f"These are {compared} comparisons of losses, each at the {_percent(1 - LEVEL)} level: "
-        "where no model resists better than another one, one in twenty looks as if it did. "
+        "where two models do not differ, one comparison in twenty shows a difference by chance. "
         '"Not shown" does not mean equal: the interval says how large a difference may be.',
     ]
 
