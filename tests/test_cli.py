@@ -10,6 +10,7 @@ import torch_geometric
 
 from gatsparse import _native
 from gatsparse.cli import main
+from gatsparse.train import ProcessDiedError
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +118,31 @@ def test_interrupt(
     code, error = fails(capsys, "train", config)
     assert code == 130
     assert "interrupted" in error
+
+
+def test_process_that_dies(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def die(*_: object) -> None:
+        raise ProcessDiedError("seed 3: its process died")
+
+    monkeypatch.setattr("gatsparse.train.train", die)
+    code, error = fails(capsys, "train", config)
+    assert code == 1
+    assert "seed 3" in error
+
+
+def test_random_splits_side_by_side(config: str, capsys: pytest.CaptureFixture[str]):
+    arguments = "--seeds 3 --split random --stopping [pyg,paper] --processes 2".split()
+    assert main(["train", config, *arguments]) == 0
+    (folder,) = Path("runs").iterdir()
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["seeds"] == [0, 1, 2]
+    assert list(summary["rules"]) == ["pyg", "paper"]
+    out = capsys.readouterr().out
+    for rule in ("pyg", "paper"):
+        assert f"digits, gatsparse, {rule}: test accuracy" in out
+    assert "3 seed(s), 2 epochs on average" in out
 
 
 @pytest.mark.parametrize(

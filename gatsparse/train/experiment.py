@@ -75,7 +75,8 @@ def train(config: TrainConfig) -> list[FitResult]:
                 results[seed] = folder.load_result(seed)
                 folder.save_summary(summarize(config, results))
                 console.print(_line(seed, results[seed]), soft_wrap=True)
-        folder.save_summary(summarize(config, results))
+        if not waiting:  # interrupted between the last seed and its summary
+            folder.save_summary(summarize(config, results))
     console.print(headline(summarize(config, results)), soft_wrap=True)
     return [results[seed] for seed in config.all_seeds]
 
