@@ -133,7 +133,7 @@ def test_process_that_dies(
 
 
 def test_random_splits_side_by_side(config: str, capsys: pytest.CaptureFixture[str]):
-    arguments = "--seeds 3 --split random --stopping [pyg,paper] --processes 2".split()
+    arguments = ["--seeds=3", "--split=random", "--stopping=[pyg,paper]", "--processes=2"]
     assert main(["train", config, *arguments]) == 0
     (folder,) = Path("runs").iterdir()
     summary = json.loads((folder / "summary.json").read_text())

@@ -8,14 +8,14 @@ import signal
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from multiprocessing.connection import Connection
 
 
@@ -70,8 +70,9 @@ def side_by_side(
                 running[executor.submit(_call, seed)] = executor, seed
                 break
 
-        for executor in executors:
-            submit(executor)
+        with _ctrl_c_deferred():  # a process that is half started would end with a traceback
+            for executor in executors:
+                submit(executor)
         while running:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 executor, seed = running.pop(future)
@@ -95,6 +96,21 @@ def _start_forkserver() -> None:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _ctrl_c_deferred() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # which alone is interrupted
+        yield
+        return
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda signum, _: received.append(signum))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if received:
+            signal.raise_signal(signal.SIGINT)
 
 
 _function: Callable[[int], object]

@@ -21,7 +21,7 @@ from torch_geometric.data import Data
 
 from gatsparse.train import ModelConfig, ProcessDiedError, TrainConfig, train
 from gatsparse.train.run_folder import open_run_folder
-from gatsparse.train.side_by_side import side_by_side
+from gatsparse.train.side_by_side import _ctrl_c_deferred, side_by_side
 
 SECONDS = 60.0
 
@@ -308,6 +308,19 @@ def test_processes_that_crash():
 def test_errors_come_back():
     with pytest.raises(ZeroDivisionError):
         list(side_by_side(divides, [0], 1, 1))
+
+
+def test_ctrl_c_waits_until_the_processes_have_started():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    steps: list[int] = []
+    try:
+        with pytest.raises(KeyboardInterrupt), _ctrl_c_deferred():
+            signal.raise_signal(signal.SIGINT)
+            steps.append(1)
+        assert steps == [1]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_every_seed_once():
