@@ -313,10 +313,15 @@ def test_errors_come_back():
 def test_ctrl_c_waits_until_the_processes_have_started():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     steps: list[int] = []
-    try:
-        with pytest.raises(KeyboardInterrupt), _ctrl_c_deferred():
+
+    def start() -> None:
+        with _ctrl_c_deferred():
             signal.raise_signal(signal.SIGINT)
             steps.append(1)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start()
         assert steps == [1]
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
