@@ -57,6 +57,28 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """Whole trainings that are timed, one after another, with all threads.
+
+    Args:
+        contenders: Who is trained.
+        epochs: Epochs of each training; the epoch of the best validation accuracy counts.
+        seed: Of each training.
+        limit: A training that would take more seconds is not run to its end, ...
+        seconds: ... but for so many, and its time is scaled up.
+    """
+
+    contenders: tuple[str, ...] = ()
+    epochs: int = 200
+    seed: int = 0
+    limit: float = 120.0
+    seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        _check(self, epochs=1, seed=0, limit=0, seconds=0)
+
+
+@dataclass(frozen=True)
 class PowerLaw:
     """A synthetic graph; see :func:`gatsparse.data.rmat`.
 
@@ -117,6 +139,7 @@ class BenchConfig:
         inference: Timing of the forward pass.
         step: Timing of the training step.
         accuracy: Training runs.
+        recipe: Training runs that are timed.
         graphs: Synthetic graphs by name.
         in_channels: Width of the features that single layers take.
         layers: Single layers to measure.
@@ -135,6 +158,7 @@ class BenchConfig:
     inference: Timing = field(default_factory=Timing)
     step: Timing = field(default_factory=Timing)
     accuracy: Accuracy = field(default_factory=Accuracy)
+    recipe: Recipe = field(default_factory=Recipe)
     graphs: dict[str, PowerLaw] = field(default_factory=dict)
     in_channels: int = 128
     layers: tuple[Sweep, ...] = ()

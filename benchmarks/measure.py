@@ -28,6 +28,7 @@ _OWN_CODE = (
     "layers.py",
     "measure.py",
     "operator.py",
+    "recipe.py",
     "worker.py",
 )
 

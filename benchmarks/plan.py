@@ -85,7 +85,7 @@ def requirements(task: Task) -> tuple[Task, ...]:
             return ()
         case "gate":
             return (source(task),)
-        case "inference" | "step" | "accuracy":
+        case "inference" | "step" | "recipe" | "accuracy":
             return (Task(task.dataset, task.contender, "gate"),)
         case _:
             return (source(task), Task(Case.of(task).layer, task.contender, "layer gate"))
@@ -106,6 +106,7 @@ def tasks(config: BenchConfig, dataset: str) -> list[Task]:
     In every round each contender has its turn, so that a drift of the machine meets all.
     """
     timed: tuple[Measurement, ...] = ("inference", "step")
+    timed_trainings = [name for name in config.contenders if name in config.recipe.contenders]
     trained = [name for name in config.contenders if name in config.accuracy.contenders]
     return [
         reference(dataset),
@@ -116,6 +117,7 @@ def tasks(config: BenchConfig, dataset: str) -> list[Task]:
             for measurement in timed
             for name in config.contenders
         ),
+        *(Task(dataset, name, "recipe", config.recipe.seed) for name in timed_trainings),
         *(
             Task(dataset, name, "accuracy", seed)
             for seed in range(config.accuracy.seeds)
@@ -186,6 +188,8 @@ def key(task: Task, config: BenchConfig, environment: Mapping[str, str | int]) -
             depends["timing"] = asdict(config.inference)
         case "step":
             depends["timing"] = asdict(config.step)
+        case "recipe":
+            depends |= {key: getattr(config.recipe, key) for key in ("epochs", "limit", "seconds")}
         case "accuracy":
             depends["epochs"] = config.accuracy.epochs
         case "graph":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,9 +16,21 @@ from benchmarks.results import Measurement, Values
 from benchmarks.summary import Summary
 
 
+class _Bar(NamedTuple):
+    """A bar of a chart; :obj:`scaled` if it was not measured as a whole."""
+
+    value: float
+    scaled: bool = False
+
+
+#: The bar of a contender on a data set, if it was measured.
+_Bars = Callable[[str, str], _Bar | None]
+
+
 def plot(folder: Path) -> list[Path]:
-    """Draws charts in a run's folder: of models ``inference-time.png``, ``step-time.png`` and
-    ``peak-memory.png``, of single layers those of :func:`benchmarks.layer_plot.layer_charts`.
+    """Draws charts in a run's folder: of models ``inference-time.png``, ``step-time.png``,
+    ``peak-memory.png`` and ``recipe-time.png``, of single layers those of
+    :func:`benchmarks.layer_plot.layer_charts`.
 
     Args:
         folder (Path): Folder of a run.
@@ -28,15 +42,20 @@ def plot(folder: Path) -> list[Path]:
         ValueError: If it is none.
     """
     summary = Summary.load(folder)
-    charts: list[tuple[str, Measurement, str, Callable[[Values], float]]] = [
-        ("inference-time", "inference", "inference, median [ms]", _milliseconds),
-        ("step-time", "step", "training step, median [ms]", _milliseconds),
-        ("peak-memory", "step", "peak memory of the training step [GB]", _gigabytes),
+    recipe = summary.config.recipe
+    inference, step = (partial(_timed, summary, name) for name in ("inference", "step"))
+    charts: list[tuple[str, Measurement, str, _Bars]] = [
+        ("inference-time", "inference", "inference, median [ms]", inference(_milliseconds)),
+        ("step-time", "step", "training step, median [ms]", step(_milliseconds)),
+        ("peak-memory", "step", "peak memory of the training step [GB]", step(_gigabytes)),
     ]
+    if recipe.contenders:
+        label = f"{recipe.epochs} epochs [s]; hatched: scaled up"
+        charts.append(("recipe-time", "recipe", label, partial(_trained, summary)))
     figures = layer_charts(summary)
     if summary.datasets():
-        for name, measurement, label, quantity in charts:
-            figures[name] = _chart(summary, measurement, label, quantity)
+        for name, measurement, label, bars in charts:
+            figures[name] = _chart(summary, measurement, label, bars)
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
@@ -44,26 +63,35 @@ def plot(folder: Path) -> list[Path]:
     return paths
 
 
-def _chart(
-    summary: Summary, measurement: Measurement, label: str, quantity: Callable[[Values], float]
-) -> Figure:
+def _timed(
+    summary: Summary, measurement: Measurement, quantity: Callable[[Values], float]
+) -> _Bars:
+    def bar(dataset: str, contender: str) -> _Bar | None:
+        values = summary.times(dataset, contender, measurement)
+        return None if values is None else _Bar(quantity(values))
+
+    return bar
+
+
+def _trained(summary: Summary, dataset: str, contender: str) -> _Bar | None:
+    training = summary.training(dataset, contender)
+    return training and _Bar(training.seconds, training.scaled_from is not None)
+
+
+def _chart(summary: Summary, measurement: Measurement, label: str, bars: _Bars) -> Figure:
     datasets = summary.datasets()
     height = 1.2 + 0.4 * len(summary.config.contenders)
     figure = Figure(figsize=(5.5 * len(datasets), height), layout="constrained")
     axes = figure.subplots(1, len(datasets), sharex=True, squeeze=False)[0]
     for dataset, axis in zip(datasets, axes, strict=True):
-        _bars(axis, summary, dataset, measurement, quantity)
+        _draw(axis, summary, dataset, measurement, bars)
         axis.set_title(dataset)
         axis.set_xlabel(label)
     return figure
 
 
-def _bars(
-    axis: Axes,
-    summary: Summary,
-    dataset: str,
-    measurement: Measurement,
-    quantity: Callable[[Values], float],
+def _draw(
+    axis: Axes, summary: Summary, dataset: str, measurement: Measurement, bars: _Bars
 ) -> None:
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter("{x:g}")
@@ -72,10 +100,12 @@ def _bars(
     axis.spines[["top", "right"]].set_visible(False)
     names = summary.config.contenders
     for position, name in enumerate(names):
-        values = summary.times(dataset, name, measurement)
-        if values is not None:
-            bars = axis.barh(position, quantity(values), color=f"C{position}")
-            axis.bar_label(bars, fmt=_number, padding=3)
+        bar = bars(dataset, name)
+        if bar is not None:
+            hatch = "//" if bar.scaled else None
+            drawn = axis.barh(position, bar.value, color=f"C{position}", hatch=hatch)
+            number = f"~ {_number(bar.value)}" if bar.scaled else _number(bar.value)
+            axis.bar_label(drawn, [number], padding=3)
             continue
         problem = summary.problem(dataset, name, measurement)
         text = "not measured" if problem is None else problem.status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -19,16 +20,7 @@ from benchmarks.text import (
     memory,
     print_table,
     timed,
-)
-
-_HEADER = (
-    "contender",
-    "gate",
-    "inference (ms)",
-    "training step (ms)",
-    "relative",
-    "peak (GB)",
-    "accuracy (%)",
+    trained,
 )
 
 _LEGEND = """\
@@ -43,6 +35,14 @@ _LEGEND = """\
 - accuracy: mean and standard deviation of the test accuracy at the best validation
   accuracy within {epochs} epochs, number of seeds; "by gate": not trained, the gate stands
   in for it.
+"""
+
+_RECIPE_LEGEND = """\
+- {epochs} epochs: wall seconds of one whole training, each epoch with its step and its
+  validation, while nothing else runs (as a multiple of those of the first contender), and the
+  test accuracy at the best validation accuracy; of pyg-compile, compiling included. "~": not
+  run to its end but for about {seconds:g} s, because it would take more than {limit:g} s; the
+  time is that of the first epoch, and of the others in proportion to their number.
 """
 
 
@@ -62,14 +62,18 @@ def report(folder: Path, console: Console) -> Path:
     """
     summary = Summary.load(folder)
     markdown = ["# Benchmark", "", *machine(summary.environment), ""]
+    header = _header(summary)
     for dataset in summary.datasets():
         lines = [_line(summary, dataset, name) for name in summary.config.contenders]
         notes = _notes(summary, dataset)
-        print_table(console, dataset, _HEADER, lines, notes)
-        markdown += [f"## {dataset}", "", *markdown_table(_HEADER, lines), ""]
+        print_table(console, dataset, header, lines, notes)
+        markdown += [f"## {dataset}", "", *markdown_table(header, lines), ""]
         markdown += [f"- {note}" for note in notes] + ([""] if notes else [])
     if summary.datasets():
-        markdown += [_LEGEND.format(epochs=summary.config.accuracy.epochs)]
+        legend = _LEGEND.format(epochs=summary.config.accuracy.epochs)
+        if summary.config.recipe.contenders:
+            legend += _RECIPE_LEGEND.format(**asdict(summary.config.recipe))
+        markdown += [legend]
     if summary.config.layers:
         markdown += layer_sections(summary, console)
         write_csv(summary, folder / "layers.csv")
@@ -82,12 +86,32 @@ def report(folder: Path, console: Console) -> Path:
     return path
 
 
+def _header(summary: Summary) -> list[str]:
+    recipe = summary.config.recipe
+    return [
+        "contender",
+        "gate",
+        "inference (ms)",
+        "training step (ms)",
+        "relative",
+        "peak (GB)",
+        *([f"{recipe.epochs} epochs (s)"] if recipe.contenders else []),
+        "accuracy (%)",
+    ]
+
+
 def _line(summary: Summary, dataset: str, contender: str) -> list[str]:
     inference = summary.times(dataset, contender, "inference")
     step = summary.times(dataset, contender, "step")
     first = summary.times(dataset, summary.config.contenders[0], "step")
+    training = summary.training(dataset, contender)
     gates = summary.all(dataset, contender, "gate")
     accuracy = [row.values.accuracy for row in summary.all(dataset, contender, "accuracy")]
+
+    def whole() -> str:
+        if training is None:
+            return or_problem("recipe", None)
+        return trained(training, summary.training(dataset, summary.config.contenders[0]))
 
     def or_problem(measurement: Measurement, text: str | None) -> str:
         problem = summary.problem(dataset, contender, measurement)
@@ -102,6 +126,7 @@ def _line(summary: Summary, dataset: str, contender: str) -> list[str]:
         or_problem("step", timed(step) if step else None),
         f"{median(step) / median(first):.3g}x" if step and first else "-",
         memory(step) if step else "-",
+        *([whole()] if summary.config.recipe.contenders else []),
         or_problem("accuracy", _accuracy([value for value in accuracy if value is not None]))
         if contender in summary.config.accuracy.contenders
         else or_problem("accuracy", "by gate"),
@@ -110,7 +135,7 @@ def _line(summary: Summary, dataset: str, contender: str) -> list[str]:
 
 def _notes(summary: Summary, dataset: str) -> list[str]:
     """Everything that did not go well, once each."""
-    measurements: tuple[Measurement, ...] = ("gate", "inference", "step", "accuracy")
+    measurements: tuple[Measurement, ...] = ("gate", "inference", "step", "recipe", "accuracy")
     problems = [
         problem
         for name in summary.config.contenders

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 #: What can be measured of a contender's model on a data set; the reference is PyG in float64.
-ModelMeasurement = Literal["reference", "gate", "inference", "step", "accuracy"]
+ModelMeasurement = Literal["reference", "gate", "inference", "step", "recipe", "accuracy"]
 
 #: What can be timed of a contender's single layer on a graph, and of its operator alone.
 TimedLayer = Literal["forward", "forward+backward", "operator", "operator backward"]
@@ -31,7 +31,7 @@ class Key(NamedTuple):
             of a timed layer, all of :class:`benchmarks.plan.Case`.
         contender (str): Name of the contender.
         measurement (str): What was measured.
-        round (int): Which repetition of the process; of the accuracy, the seed.
+        round (int): Which repetition of the process; of a training, the seed.
         settings (str): Hash of all settings that the result depends on.
     """
 
@@ -56,7 +56,10 @@ class Values:
             of the output, or of all gradients.
         output_budget, gradient_budget (float): Largest errors that are allowed.
         accuracy (float): Test accuracy, 0 .. 1.
-        seconds (float): Wall time of a training run, while others run too.
+        seconds (float): Wall time of a training run: of the recipe alone on the machine, of
+            the accuracy while others run too.
+        first_epoch (float): Wall time of the first epoch, in seconds.
+        epochs (int): Epochs that were run.
         num_nodes, num_edges (int): Of a graph.
     """
 
@@ -73,6 +76,8 @@ class Values:
     gradient_budget: float | None = None
     accuracy: float | None = None
     seconds: float | None = None
+    first_epoch: float | None = None
+    epochs: int | None = None
     num_nodes: int | None = None
     num_edges: int | None = None
 

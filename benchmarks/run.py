@@ -43,7 +43,8 @@ def run(config: BenchConfig, console: Console, measure: Measure = worker.measure
             another run is writing to the folder.
         KeyboardInterrupt: After Ctrl-C; the rows that are finished are kept.
     """
-    _check("contenders", (*config.contenders, *config.accuracy.contenders), CONTENDERS)
+    trained = (*config.accuracy.contenders, *config.recipe.contenders)
+    _check("contenders", (*config.contenders, *trained), CONTENDERS)
     _check("datasets", config.datasets, NAMES)
     _check("graphs", plan.graphs(config), (*config.graphs, *NAMES))
     _check("contenders", plan.layer_contenders(config), LAYER_CONTENDERS)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from benchmarks import config as configs
-from benchmarks import plan
+from benchmarks import plan, recipe
 from benchmarks.config import BenchConfig
 from benchmarks.plan import Task
 from benchmarks.results import (
@@ -28,6 +28,20 @@ def save_settings(folder: Path, config: BenchConfig, environment: Mapping[str, s
     """Writes into a run's folder which of its rows count."""
     configs.save(config, folder / "config.yaml")
     (folder / "environment.json").write_text(json.dumps(environment, indent=2))
+
+
+class Training(NamedTuple):
+    """A whole training that was timed.
+
+    Args:
+        seconds (float): Wall time of all its epochs.
+        scaled_from (int, optional): The epochs that were run, if the time is scaled up from them.
+        accuracy (float, optional): Test accuracy, 0 .. 1, of a training that went to its end.
+    """
+
+    seconds: float
+    scaled_from: int | None
+    accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -99,6 +113,21 @@ class Summary:
                 return problem
         rows = self.all(dataset, contender, measurement)
         return next((row for row in rows if row.status != "ok"), None)
+
+    def training(self, dataset: str, contender: str) -> Training | None:
+        """The training of the recipe, if it was timed."""
+        rows = self.all(dataset, contender, "recipe")
+        if not rows or self.problem(dataset, contender, "recipe") is not None:
+            return None
+        values, epochs = rows[0].values, self.config.recipe.epochs
+        assert values.first_epoch is not None
+        assert values.seconds is not None
+        assert values.epochs is not None
+        return Training(
+            recipe.whole(values.first_epoch, values.seconds, values.epochs, epochs),
+            None if values.epochs == epochs else values.epochs,
+            values.accuracy,
+        )
 
     def times(self, dataset: str, contender: str, measurement: Measurement) -> Values | None:
         """Time and memory: the medians over the rounds, and all repetitions together."""

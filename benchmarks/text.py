@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.results import Row, Values
+from benchmarks.summary import Training
 
 
 def describe(row: Row) -> str:
@@ -25,6 +26,9 @@ def describe(row: Row) -> str:
             return f"{what}: passed, {gate(values)}"
         case "accuracy":
             return f"{what}: {100 * (values.accuracy or 0):.1f} % in {values.seconds:.0f} s"
+        case "recipe":
+            reached = "" if values.accuracy is None else f", {100 * values.accuracy:.1f} %"
+            return f"{what}: {values.epochs} epochs in {values.seconds:.1f} s{reached}"
         case "reference":
             return f"{what}: computed"
         case "graph":
@@ -100,6 +104,19 @@ def timed(values: Values) -> str:
     return f"{_time(values)}, {values.repetitions}"
 
 
+def trained(training: Training, first: Training | None) -> str:
+    """Seconds of a whole training, as a multiple of those of the first contender, and either
+    the accuracy or what the time was scaled up from.
+    """
+    relative = "" if first is None else f" ({training.seconds / first.seconds:.3g}x)"
+    if training.scaled_from is not None:
+        return (
+            f"~ {_seconds(training.seconds)}{relative}, scaled from {training.scaled_from} epochs"
+        )
+    assert training.accuracy is not None
+    return f"{_seconds(training.seconds)}{relative}, {100 * training.accuracy:.1f} %"
+
+
 def memory(values: Values) -> str:
     """Peak, and what was added to the process, in GB."""
     assert values.peak is not None
@@ -112,6 +129,10 @@ def _time(values: Values) -> str:
     assert values.p90 is not None
     middle, p10, p90 = map(_milliseconds, (median(values), values.p10, values.p90))
     return f"{middle} ({p10} to {p90})"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds >= 100 else f"{seconds:.3g}"
 
 
 def _milliseconds(seconds: float) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch_geometric import seed_everything
 from torch_geometric.data import Data
 
-from benchmarks import gate, layers
+from benchmarks import gate, layers, recipe
 from benchmarks.config import BenchConfig, Timing
 from benchmarks.contenders import Contender
 from benchmarks.isolate import UnavailableError
@@ -43,15 +43,16 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
     _require(contender)
     if task.measurement not in get_args(ModelMeasurement):
         return layers.measure(task, contender, config, reference)
-    recipe = TrainConfig(
+    epochs = (config.recipe if task.measurement == "recipe" else config.accuracy).epochs
+    training = TrainConfig(
         dataset=task.dataset,
         root=None if config.root is None else Path(config.root),
         model=ModelConfig(kind=contender.kind),
-        epochs=config.accuracy.epochs,
-        patience=config.accuracy.epochs,
+        epochs=epochs,
+        patience=epochs,
     )
     try:
-        data = load_task(recipe)
+        data = load_task(training)
     except DatasetNotFoundError as error:
         raise UnavailableError(str(error)) from error
 
@@ -65,9 +66,11 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
         case "inference":
             values = _inference(contender, data, config.inference)
         case "step":
-            values = _step(contender, data, config.step, recipe)
+            values = _step(contender, data, config.step, training)
+        case "recipe":
+            values = recipe.train(contender, data, training, config.recipe)
         case _:
-            values = _accuracy(contender, data, recipe, seed=task.round)
+            values = _accuracy(contender, data, training, seed=task.round)
     return replace(values, baseline=baseline, peak=peak())
 
 
@@ -88,13 +91,13 @@ def _inference(contender: Contender, data: Data, timing: Timing) -> Values:
         return repeat(lambda: model(data.x, structure), timing)
 
 
-def _step(contender: Contender, data: Data, timing: Timing, recipe: TrainConfig) -> Values:
+def _step(contender: Contender, data: Data, timing: Timing, training: TrainConfig) -> Values:
     assert isinstance(data.y, Tensor)
     x, y, train = data.x, data.y[data.train_mask], data.train_mask
-    model = contender.build(data, recipe.model.dropout).train()
+    model = contender.build(data, training.model.dropout).train()
     structure = contender.structure(data)
     optimizer = torch.optim.Adam(
-        model.parameters(), lr=recipe.optim.lr, weight_decay=recipe.optim.weight_decay
+        model.parameters(), lr=training.optim.lr, weight_decay=training.optim.weight_decay
     )
 
     def step() -> None:
@@ -105,7 +108,7 @@ def _step(contender: Contender, data: Data, timing: Timing, recipe: TrainConfig)
     return repeat(step, timing)
 
 
-def _accuracy(contender: Contender, data: Data, recipe: TrainConfig, seed: int) -> Values:
+def _accuracy(contender: Contender, data: Data, training: TrainConfig, seed: int) -> Values:
     seed_everything(seed)
-    result = fit(contender.build(data, recipe.model.dropout), data, recipe)
+    result = fit(contender.build(data, training.model.dropout), data, training)
     return Values(accuracy=result.test_acc, seconds=result.seconds)

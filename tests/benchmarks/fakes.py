@@ -56,6 +56,10 @@ def values(task: Task, error: float = 0.1) -> Values:
                 baseline=10**8,
                 peak=scale * 10**9,
             )
+        case "recipe" if task.contender == "dense-concat":
+            return Values(seconds=25.0, first_epoch=7.0, epochs=10)
+        case "recipe":
+            return Values(accuracy=0.825, seconds=scale * 2.5, first_epoch=0.1, epochs=200)
         case "accuracy":
             return Values(accuracy=0.8 + 0.01 * task.round, seconds=2.0)
         case "reference":

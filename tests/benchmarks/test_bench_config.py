@@ -3,10 +3,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
 
 from benchmarks import plan
 from benchmarks.__main__ import main
-from benchmarks.config import Accuracy, Layer, PowerLaw, Sweep, Timing, parse, save
+from benchmarks.config import Accuracy, Layer, PowerLaw, Recipe, Sweep, Timing, parse, save
 from benchmarks.contenders import CONTENDERS, LAYER_CONTENDERS
 from gatsparse.data import NAMES
 from tests.benchmarks import fakes
@@ -21,10 +22,18 @@ def test_configs_of_the_project(name):
     assert set(plan.layer_contenders(config)) <= set(LAYER_CONTENDERS)
     assert set(plan.graphs(config)) <= {*config.graphs, *NAMES}
     assert not config.datasets or set(config.accuracy.contenders) <= set(config.contenders)
+    assert set(config.recipe.contenders) <= set(config.contenders)
 
 
 def test_bench_has_all_contenders():
     assert set(parse(CONFIGS / "bench.yaml").contenders) == set(CONTENDERS)
+
+
+def test_bench_times_the_whole_recipe_first_of_all_of_gatsparse():
+    recipe = parse(CONFIGS / "bench.yaml").recipe
+    assert recipe.epochs == 200
+    assert recipe.contenders[0] == "gatsparse"
+    assert {"pyg", "dense-concat"} <= set(recipe.contenders)
 
 
 def test_kernels_has_all_shapes_of_both_layers():
@@ -40,7 +49,7 @@ def test_overrides():
 
 
 def test_round_trip(tmp_path):
-    config = fakes.config(tmp_path, threads=1, step=Timing(0.0, 0.5, 7))
+    config = fakes.config(tmp_path, threads=1, step=Timing(0.0, 0.5, 7), recipe=Recipe(("pyg",)))
     save(config, tmp_path / "config.yaml")
     assert parse(tmp_path / "config.yaml") == config
 
@@ -56,6 +65,7 @@ def test_round_trip_of_layers(tmp_path):
     [
         "contender: [pyg]",
         "step: {second: 1}",
+        "recipe: {contender: [pyg]}",
         "rounds: many",
         "graphs: {P: {num_nodes: 1, num_edge: 1}}",
         "layers: [{graphs: [P], layers: [GAT], shape: [8x8], shapes: [8x8]}]",
@@ -65,8 +75,8 @@ def test_round_trip_of_layers(tmp_path):
 def test_bad_file(tmp_path, text):
     path = tmp_path / "bench.yaml"
     save(fakes.config(tmp_path), path)
-    kept = [line for line in path.read_text().splitlines() if line.split(":")[0] not in text]
-    path.write_text("\n".join([*kept, text]))
+    values = yaml.safe_load(path.read_text()) | yaml.safe_load(text)
+    path.write_text(yaml.safe_dump(values))
     with pytest.raises(ValueError, match=f"bench.yaml: (.|\n)*{text.split(':')[0]}"):
         parse(path)
 
@@ -108,6 +118,8 @@ def test_out_of_range_in_sections():
         Timing(repetitions=0)
     with pytest.raises(ValueError, match="epochs: expected >= 1, got 0"):
         Accuracy(epochs=0)
+    with pytest.raises(ValueError, match="limit: expected >= 0, got -1"):
+        Recipe(limit=-1)
     with pytest.raises(ValueError, match="num_nodes: expected >= 1, got 0"):
         PowerLaw(num_nodes=0, num_edges=1)
 

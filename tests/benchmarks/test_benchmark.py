@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import worker
 from benchmarks.__main__ import main
-from benchmarks.config import Accuracy, PowerLaw, Sweep, Timing, save
+from benchmarks.config import Accuracy, PowerLaw, Recipe, Sweep, Timing, save
 from benchmarks.contenders import Contender
 from benchmarks.isolate import UnavailableError
 from benchmarks.plan import Task
@@ -25,12 +25,13 @@ def test_digits(tmp_path, capsys):
         time_limit=60.0,
         inference=ONCE,
         step=ONCE,
+        recipe=Recipe(("gatsparse", "dense-broadcast"), epochs=3),
         accuracy=Accuracy(seeds=1, epochs=2),
     )
     save(config, tmp_path / "bench.yaml")
     assert main(["run", str(tmp_path / "bench.yaml"), "--rounds", "1"]) == 0
     rows = list(read(folder / "results.jsonl").values())
-    assert [(row.status, row.detail) for row in rows] == [("ok", "")] * (1 + 3 + 2 * 3 + 2)
+    assert [(row.status, row.detail) for row in rows] == [("ok", "")] * (1 + 3 + 2 * 3 + 2 + 2)
     for row in rows:
         assert row.values.baseline is not None
         assert row.values.peak is not None
@@ -38,7 +39,7 @@ def test_digits(tmp_path, capsys):
         assert row.values.repetitions == (1 if row.measurement in ("inference", "step") else None)
     assert "gatsparse" in capsys.readouterr().out
     assert (folder / "report.md").exists()
-    assert len(list(folder.glob("*.png"))) == 3
+    assert len(list(folder.glob("*.png"))) == 4
 
 
 def test_layers(tmp_path, capsys):

@@ -3,18 +3,19 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import plan
-from benchmarks.config import Accuracy, PowerLaw, Sweep, Timing
+from benchmarks.config import Accuracy, PowerLaw, Recipe, Sweep, Timing
 from benchmarks.plan import Task
 from tests.benchmarks import fakes
 
 ENVIRONMENT = {"cpu": "a", "threads": 2}
 SHAPES = ("8x8", "1x4")
+MEASUREMENTS = {"reference", "gate", "inference", "step", "recipe", "accuracy"}
 
 
 @pytest.fixture
 def config(tmp_path):
     accuracy = Accuracy(seeds=2, contenders=("gatsparse", "pyg"))
-    return fakes.config(tmp_path, rounds=2, accuracy=accuracy)
+    return fakes.config(tmp_path, rounds=2, accuracy=accuracy, recipe=Recipe(("pyg", "scatter")))
 
 
 def test_contenders_take_turns(config):
@@ -35,8 +36,15 @@ def test_who_is_trained(config):
     assert trained == [("gatsparse", 0), ("pyg", 0), ("gatsparse", 1), ("pyg", 1)]
 
 
+def test_whose_training_is_timed(config):
+    config = replace(config, recipe=replace(config.recipe, seed=7))
+    tasks = plan.tasks(config, "cora")
+    timed = [(task.contender, task.round) for task in tasks if task.measurement == "recipe"]
+    assert timed == [("scatter", 7), ("pyg", 7)]
+
+
 def test_no_rounds_and_no_seeds(config):
-    config = replace(config, rounds=0, accuracy=Accuracy(seeds=0))
+    config = replace(config, rounds=0, accuracy=Accuracy(seeds=0), recipe=Recipe())
     assert {task.measurement for task in plan.tasks(config, "cora")} == {"reference", "gate"}
 
 
@@ -48,16 +56,16 @@ def test_no_rounds_and_no_seeds(config):
         ({"step": Timing(repetitions=9)}, {"step"}),
         ({"accuracy": Accuracy(epochs=9)}, {"accuracy"}),
         ({"accuracy": Accuracy(seeds=9)}, set()),
+        ({"recipe": Recipe(epochs=9)}, {"recipe"}),
+        ({"recipe": Recipe(seconds=9.0)}, {"recipe"}),
+        ({"recipe": Recipe(("pyg",))}, set()),
         ({"rounds": 9}, set()),
-        ({"time_limit": 9.0}, {"reference", "gate", "inference", "step", "accuracy"}),
+        ({"time_limit": 9.0}, MEASUREMENTS),
     ],
 )
 def test_a_key_changes_with_what_the_result_depends_on(config, change, measurements):
     def keys(config):
-        tasks = [
-            Task("cora", "pyg", name)
-            for name in ("reference", "gate", "inference", "step", "accuracy")
-        ]
+        tasks = [Task("cora", "pyg", name) for name in MEASUREMENTS]
         return {task.measurement: plan.key(task, config, ENVIRONMENT) for task in tasks}
 
     before, after = keys(config), keys(replace(config, **change))

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from benchmarks import __main__ as command_line
 from benchmarks import plan
-from benchmarks.config import Accuracy, Sweep
+from benchmarks.config import Accuracy, Recipe, Sweep
 from benchmarks.growth import Curve
 from benchmarks.layer_plot import layer_charts
 from benchmarks.measure import environment
@@ -74,6 +74,29 @@ def test_table(config, machine):
         line = table(folder, dataset)["dense-concat"]
         assert line["relative"] == "4x"
         assert line["accuracy (%)"] == "by gate"
+
+
+def test_whole_trainings(config, machine):
+    config = replace(config, recipe=Recipe(("gatsparse", "pyg", "dense-concat")))
+    folder = make(config, machine, {("citeseer", "pyg", "recipe"): "out of time"})
+    report(folder, Console(quiet=True))
+    lines = {name: line["200 epochs (s)"] for name, line in table(folder, "cora").items()}
+    assert lines == {
+        "gatsparse": "2.5 (1x), 82.5 %",
+        "scatter": "-",
+        "pyg": "7.5 (3x), 82.5 %",
+        "dense-concat": "~ 405 (162x), scaled from 10 epochs",
+    }
+    assert table(folder, "citeseer")["pyg"]["200 epochs (s)"] == "out of time"
+    text = (folder / "report.md").read_text()
+    assert "- citeseer pyg recipe 0: out of time: why [it] is" in text
+    assert "- 200 epochs: wall seconds of one whole training" in text
+    assert plot(folder)[-1].name == "recipe-time.png"
+
+
+def test_no_column_of_trainings_that_nobody_asked_for(config, machine):
+    folder = make(config, machine)
+    assert "epochs (s)" not in report(folder, Console(quiet=True)).read_text()
 
 
 def test_machine_and_versions(config, machine):

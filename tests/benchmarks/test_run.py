@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks import __main__ as command_line
 from benchmarks import plan
-from benchmarks.config import Accuracy, Sweep, save
+from benchmarks.config import Accuracy, Recipe, Sweep, save
 from benchmarks.results import read
 from benchmarks.run import run
 from tests.benchmarks import fakes
@@ -37,13 +37,16 @@ def rows(folder):
 
 
 def test_every_task_is_a_row(tmp_path, console):
-    config = fakes.config(tmp_path, rounds=2)
+    config = fakes.config(tmp_path, rounds=2, recipe=Recipe(fakes.CONTENDERS))
     run(config, console, fakes.measure)
     tasks = plan.tasks(config, "cora")
     assert [row.key[:4] for row in rows(tmp_path)] == tasks
     assert all(row.status == "ok" for row in rows(tmp_path))
     assert fakes.calls(tmp_path) == [" ".join(map(str, task)) for task in tasks]
-    assert "cora pyg step 1: 6 (5.4 to 6.6) ms" in console.export_text()
+    text = console.export_text()
+    assert "cora pyg step 1: 6 (5.4 to 6.6) ms" in text
+    assert "cora pyg recipe 0: 200 epochs in 7.5 s, 82.5 %" in text
+    assert "cora dense-concat recipe 0: 10 epochs in 25.0 s" in text
 
 
 def test_a_finished_run_measures_nothing(tmp_path, console):
@@ -167,6 +170,7 @@ def test_no_data_set_and_no_fallback(tmp_path, console):
     [
         ("contenders", {"contenders": ("pgy",)}),
         ("contenders", {"accuracy": Accuracy(contenders=("pgy",))}),
+        ("contenders", {"recipe": Recipe(("pgy",))}),
         ("datasets", {"datasets": ("cora", "pgy")}),
         ("fallback", {"fallback": "pgy"}),
         ("graphs", {"layers": (Sweep(("pgy",), ("GAT",), ("8x8",), ("pyg",)),)}),

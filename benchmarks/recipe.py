@@ -1,0 +1,72 @@
+"""The time of a whole training, measured to its end or scaled up from its first epochs."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from torch._inductor.utils import fresh_cache
+from torch_geometric import seed_everything
+
+from benchmarks.results import Values
+from gatsparse.train import fit
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+    from benchmarks.config import Recipe
+    from benchmarks.contenders import Contender
+    from gatsparse.train import TrainConfig
+
+
+class _CutOffError(Exception):
+    """Ends a training that would take too long."""
+
+
+def train(contender: Contender, data: Data, training: TrainConfig, recipe: Recipe) -> Values:
+    """Trains, every epoch with its step and its validation, and takes the time.
+
+    What is compiled is compiled anew, within that time.
+
+    Args:
+        contender (Contender): Whose model is trained.
+        data (torch_geometric.data.Data): As of :func:`gatsparse.train.load_task`.
+        training (TrainConfig): How it is trained.
+        recipe (Recipe): The seed, and from what time on a training is cut off.
+
+    Returns:
+        Values: The accuracy is that of a training which went to its end.
+    """
+    seed_everything(recipe.seed)
+    model = contender.build(data, training.model.dropout)
+    ends: list[float] = []  # of the epochs, in seconds from the start
+
+    def on_epoch(_: object) -> None:
+        ends.append(time.perf_counter() - start)
+        projected = whole(ends[0], ends[-1], len(ends), training.epochs)
+        unfinished = 2 <= len(ends) < training.epochs
+        if unfinished and ends[-1] >= recipe.seconds and projected > recipe.limit:
+            raise _CutOffError
+
+    accuracy = None
+    with fresh_cache() if contender.compiled else nullcontext():
+        start = time.perf_counter()
+        with suppress(_CutOffError):
+            accuracy = fit(model, data, training, on_epoch=on_epoch).test_acc
+    return Values(accuracy=accuracy, seconds=ends[-1], first_epoch=ends[0], epochs=len(ends))
+
+
+def whole(first: float, seconds: float, done: int, epochs: int) -> float:
+    """Seconds of all epochs, from those of the first ones; what the first epoch takes longer,
+    to compile for instance, it takes once.
+
+    Args:
+        first (float): Seconds of the first epoch.
+        seconds (float): Seconds of all epochs that were run.
+        done (int): How many were run.
+        epochs (int): How many there are.
+    """
+    if done == 1:
+        return seconds * epochs
+    return seconds + (epochs - done) * (seconds - first) / (done - 1)
