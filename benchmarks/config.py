@@ -65,7 +65,7 @@ class Recipe:
         epochs: Epochs of each training; the epoch of the best validation accuracy counts.
         seed: Of each training.
         limit: A training that would take more seconds is not run to its end, ...
-        seconds: ... but for so many, and its time is scaled up.
+        seconds: ... but for so many after its first epoch, and its time is scaled up.
     """
 
     contenders: tuple[str, ...] = ()

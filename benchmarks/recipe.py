@@ -46,7 +46,7 @@ def train(contender: Contender, data: Data, training: TrainConfig, recipe: Recip
         ends.append(time.perf_counter() - start)
         projected = whole(ends[0], ends[-1], len(ends), training.epochs)
         unfinished = 2 <= len(ends) < training.epochs
-        if unfinished and ends[-1] >= recipe.seconds and projected > recipe.limit:
+        if unfinished and ends[-1] - ends[0] >= recipe.seconds and projected > recipe.limit:
             raise _CutOffError
 
     accuracy = None

@@ -41,8 +41,8 @@ _RECIPE_LEGEND = """\
 - {epochs} epochs: wall seconds of one whole training, each epoch with its step and its
   validation, while nothing else runs (as a multiple of those of the first contender), and the
   test accuracy at the best validation accuracy; of pyg-compile, compiling included. "~": not
-  run to its end but for about {seconds:g} s, because it would take more than {limit:g} s; the
-  time is that of the first epoch, and of the others in proportion to their number.
+  run to its end but for one epoch and about {seconds:g} s more, because it would take more than
+  {limit:g} s; the time is that of the first epoch, and of the others in proportion to their number.
 """
 
 
