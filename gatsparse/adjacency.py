@@ -66,6 +66,17 @@ def as_graph(edge_index: Any, size: tuple[int, int]) -> CSRGraph:
     return adjacency(edge_index).graph(size)
 
 
+def share_graph(matrix: Tensor, other: Tensor) -> None:
+    """Tells the cache that :obj:`other` has the very indices of :obj:`matrix`, both ``sparse_csr``:
+    what is built of the one serves the other.
+    """
+    (key, state), (other_key, _) = _TorchSparse(matrix)._state(), _TorchSparse(other)._state()
+    entry = _cache.get(key)
+    if entry is None or entry.state != state:
+        entry = _cache[key] = _Entry(state, {})
+    _cache[other_key] = entry
+
+
 class Adjacency:
     """A graph as it was passed; here a plain ``edge_index [2, E]``.
 

@@ -17,11 +17,13 @@ namespace gatsparse {
   void register_gatv2(StableLibrary&);       \
   void register_neighbor_sum(StableLibrary&); \
   void register_dropout(StableLibrary&);     \
+  void register_sparse_linear(StableLibrary&); \
   inline void load(StableLibrary& library) { \
     register_gat(library);                   \
     register_gatv2(library);                 \
     register_neighbor_sum(library);          \
     register_dropout(library);               \
+    register_sparse_linear(library);         \
   }                                          \
   }
 

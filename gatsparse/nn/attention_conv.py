@@ -17,6 +17,7 @@ from torch_geometric.utils import scatter
 from gatsparse.adjacency import Adjacency, Size, adjacency
 from gatsparse.graph import CSRGraph
 from gatsparse.ops import backend as backends
+from gatsparse.ops import sparse_linear
 from gatsparse.ops.backend import Backend
 from gatsparse.ops.edgewise import edges
 from gatsparse.ops.philox import draw_seed
@@ -114,7 +115,7 @@ class AttentionConv:
                 edge_index, edge_attr = form.edges(), edge_attr_of(self, form, edge_attr)
             return self._pyg.forward(
                 self,
-                x,
+                _dense(x),
                 edge_index,
                 edge_attr,
                 return_attention_weights=return_attention_weights,
@@ -145,7 +146,7 @@ class AttentionConv:
         out = self._attention(**operands, bias=bias, concat=self.concat, backend=self.backend)
         out = out.to(torch.promote_types(out.dtype, self._score_dtype))  # autocast: as PyG's sum
         if residual:
-            out = out + self.res(x_res)  # pyright: ignore[reportOptionalCall]
+            out = out + project(self.res, x_res)
             out = out if self.bias is None else out + self.bias
         if return_attention_weights:
             pairs, alpha = self._attention_weights(**operands)
@@ -256,6 +257,25 @@ class AttentionConv:
         return reasons
 
 
+def project(lin: torch.nn.Module, x: Tensor) -> Tensor:
+    """``lin(x)`` of dense or ``sparse_csr`` features, which stay sparse where :obj:`lin` does no
+    more than its class and its parameters say.
+    """
+    if x.layout != torch.sparse_csr:
+        return lin(x)
+    if type(lin) in (Linear, torch.nn.Linear) and not is_changed(lin):
+        return sparse_linear(x, lin.weight, lin.bias)  # pyright: ignore[reportArgumentType]
+    return lin(x.to_dense())
+
+
+def _dense(x: Features) -> Features:
+    """Features for PyG's own forward pass, which takes no sparse ones."""
+    if isinstance(x, (tuple, list)):
+        src, dst = (t if t is None or t.layout == torch.strided else t.to_dense() for t in x)
+        return src, dst  # pyright: ignore[reportReturnType]
+    return x if x.layout == torch.strided else x.to_dense()
+
+
 def in_flow(layer: Any, size: tuple[Any, Any]) -> tuple[Any, Any]:
     """Sources and destinations of a layer's messages instead of edges; and back."""
     return size if layer.flow == "source_to_target" else (size[1], size[0])
@@ -342,6 +362,8 @@ def _check_x(x: Features, lins: tuple[Linear, Linear]) -> None:
             raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
         if not tensor.is_floating_point():
             raise TypeError(f"{name}: expected a floating point tensor, got {tensor.dtype}")
+        if tensor.layout not in (torch.strided, torch.sparse_csr):
+            raise TypeError(f"{name}: expected dense or sparse_csr, got {tensor.layout}")
         width = getattr(lin, "in_channels", -1)  # what stands in its place may not know
         if tensor.dim() < 2 or (width != -1 and width != tensor.size(-1)):
             expected = "F" if width == -1 else width

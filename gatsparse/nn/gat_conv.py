@@ -9,7 +9,7 @@ import torch_geometric.nn
 from torch import Tensor
 from torch_geometric.nn import Linear
 
-from gatsparse.nn.attention_conv import AttentionConv, Features, is_changed
+from gatsparse.nn.attention_conv import AttentionConv, Features, is_changed, project
 from gatsparse.ops import gat_attention, gat_attention_weights
 
 
@@ -72,8 +72,8 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
         r"""Runs the layer.
 
         Args:
-            x (Tensor or tuple): ``[N, F]``, or ``([N_src, F_src], [N_dst, F_dst] or None)``;
-                or a batch of them on one graph, ``[*, N, F]``.
+            x (Tensor or tuple): ``[N, F]``, or ``([N_src, F_src], [N_dst, F_dst] or None)``, each
+                dense or ``sparse_csr``; or a dense batch of them on one graph, ``[*, N, F]``.
             edge_index (Tensor or CSRGraph): ``[2, E]`` of integers; an ``EdgeIndex``; a
                 ``torch.sparse`` matrix or ``SparseTensor`` ``[N_dst, N_src]``; or a structure
                 built once. With ``flow="target_to_source"`` messages go from its second row to
@@ -115,11 +115,13 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
             return projected.view(-1, self.heads, self.out_channels)
 
         if self.lin is not None and isinstance(x, Tensor):
-            x_src = heads(self.lin(x))
+            x_src = heads(project(self.lin, x))
             return x_src, x_src
         x_src, x_dst = (x, x) if isinstance(x, Tensor) else x
         lin_src, lin_dst = self._lins()
-        return heads(lin_src(x_src)), None if x_dst is None else heads(lin_dst(x_dst))
+        return heads(project(lin_src, x_src)), None if x_dst is None else heads(
+            project(lin_dst, x_dst)
+        )
 
     def _takes_edge_features(self) -> bool:
         return self.lin_edge is not None  # as in PyG, they are ignored without

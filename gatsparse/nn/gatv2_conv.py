@@ -9,7 +9,7 @@ import torch_geometric.nn
 from torch import Tensor
 from torch_geometric.nn import Linear
 
-from gatsparse.nn.attention_conv import AttentionConv, Features
+from gatsparse.nn.attention_conv import AttentionConv, Features, project
 from gatsparse.ops import gatv2_attention, gatv2_attention_weights
 
 
@@ -66,8 +66,8 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
         r"""Runs the layer.
 
         Args:
-            x (Tensor or tuple): ``[N, F]``, or ``([N_src, F_src], [N_dst, F_dst])``; or
-                a batch of them on one graph, ``[*, N, F]``.
+            x (Tensor or tuple): ``[N, F]``, or ``([N_src, F_src], [N_dst, F_dst])``, each dense
+                or ``sparse_csr``; or a dense batch of them on one graph, ``[*, N, F]``.
             edge_index (Tensor or CSRGraph): ``[2, E]`` of integers; an ``EdgeIndex``; a
                 ``torch.sparse`` matrix or ``SparseTensor`` ``[N_dst, N_src]``; or a structure
                 built once. With ``flow="target_to_source"`` messages go from its second row to
@@ -99,12 +99,12 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
     def _project(self, x: Features) -> tuple[Tensor, Tensor]:
         """``x_src [N_src, H, C]`` and ``x_dst [N_dst, H, C]``; one tensor where both are."""
         if isinstance(x, Tensor) and self.share_weights:
-            x_src = self._heads(self.lin_l(x))
+            x_src = self._heads(project(self.lin_l, x))
             return x_src, x_src
         x_src, x_dst = (x, x) if isinstance(x, Tensor) else x
         if x_dst is None:
             raise ValueError("x[1]: expected features of the destinations, got None")
-        return self._heads(self.lin_l(x_src)), self._heads(self.lin_r(x_dst))
+        return self._heads(project(self.lin_l, x_src)), self._heads(project(self.lin_r, x_dst))
 
     def _takes_edge_features(self) -> bool:
         if self.lin_edge is None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gatsparse.adjacency import as_graph
 from gatsparse.ops import dropout as dropout_op
-from gatsparse.ops import gat_attention
+from gatsparse.ops import gat_attention, sparse_linear
 
 # The kernel's fast rows have a multiple of so many channels: forward and backward on Cora, 8 heads
 # of 8 channels and their scores, take 4.0 ms padded to 16, 6.4 ms as 10, and 7.1 ms as 12. With
@@ -99,7 +99,7 @@ class PaperExactConv(torch.nn.Module):
         r"""Runs the layer.
 
         Args:
-            x (Tensor): ``[N, F]``.
+            x (Tensor): ``[N, F]``, dense or ``sparse_csr``.
             edge_index (Tensor or CSRGraph): ``[2, E]`` of integers, or one of the other forms
                 of :func:`gatsparse.adjacency.as_graph`; each node attends to itself once,
                 whether the graph has self-loops or not.
@@ -188,13 +188,15 @@ class PaperExactGAT(torch.nn.Module):
         )
 
     def forward(self, x: Tensor, edge_index: Any) -> Tensor:
-        """Logits ``[N, out_channels]`` of features :obj:`x` ``[N, in_channels]``."""
+        """Logits ``[N, out_channels]`` of features :obj:`x` ``[N, in_channels]``, dense or
+        ``sparse_csr``.
+        """
         return self.conv2(F.elu(self.conv1(x, edge_index)), edge_index)
 
 
 def _project(x: Tensor, weight: Tensor) -> Tensor:
-    """``x @ weight.T``."""
-    return F.linear(x, weight)
+    """``x @ weight.T`` of dense or sparse features."""
+    return sparse_linear(x, weight) if x.layout == torch.sparse_csr else F.linear(x, weight)
 
 
 def _one_hot(operand: Tensor, channel: int) -> Tensor:

@@ -50,8 +50,7 @@ def register_autograd(name: str) -> Callable[..., tuple[Tensor, ...]]:
     ``grad_alpha_dst`` is padded. There are no second derivatives.
 
     Returns:
-        callable: The operator, by positional arguments. Where nothing is traced it spares most
-        of what :mod:`torch.library` does around an operator that takes lists of tensors.
+        callable: The operator, as :func:`differentiable` gives it.
     """
     forward, backward = (
         getattr(torch.ops.gatsparse, operator).default for operator in (name, f"{name}_backward")
@@ -91,14 +90,32 @@ def register_autograd(name: str) -> Callable[..., tuple[Tensor, ...]]:
                     grads[name] = _of_argument(name, grad, heads, ctx.concat)
         return tuple(grads.values())
 
-    torch.library.register_autograd(forward, differentiate, setup_context=save, lib=_native.LIBRARY)
-    torch.library.register_autograd(backward, _no_second_derivatives, lib=_native.LIBRARY)
+    torch.library.register_autograd(backward, no_second_derivatives, lib=_native.LIBRARY)
+    return differentiable(name, save, differentiate)
+
+
+def differentiable(
+    name: str,
+    setup_context: Callable[[Any, tuple, Any], None],
+    backward: Callable[..., tuple],
+) -> Callable[..., Any]:
+    """Gives the operator :obj:`name` a backward pass, as :mod:`torch.library` takes it.
+
+    Returns:
+        callable: The operator, by positional arguments. Where nothing is traced it spares most
+        of what :mod:`torch.library` does around an operator that takes lists of tensors.
+    """
+    operator = getattr(torch.ops.gatsparse, name).default
+    torch.library.register_autograd(
+        operator, backward, setup_context=setup_context, lib=_native.LIBRARY
+    )
+    differentiate = backward
 
     class Eager(torch.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
-            output = forward(*inputs)
-            save(ctx, inputs, output)
+        def forward(ctx: Any, *inputs: Any) -> Any:
+            output = operator(*inputs)
+            setup_context(ctx, inputs, output)
             return output
 
         @staticmethod
@@ -114,9 +131,9 @@ def register_autograd(name: str) -> Callable[..., tuple[Tensor, ...]]:
                 ) from error
             return tuple(None if isinstance(grad, list) else grad for grad in grads)
 
-    def call(*inputs: Any) -> tuple[Tensor, ...]:
+    def call(*inputs: Any) -> Any:
         eager = not torch.compiler.is_compiling() and wants_grad(*inputs)
-        return Eager.apply(*inputs) if eager else forward(*inputs)
+        return Eager.apply(*inputs) if eager else operator(*inputs)
 
     return call
 
@@ -135,7 +152,8 @@ def _of_argument(name: str, grad: Tensor, heads: int, concat: bool) -> Tensor:
     return grad[:, :heads] if name == "alpha_dst" else grad
 
 
-def _no_second_derivatives(ctx: Any, *grads: Tensor) -> NoReturn:
+def no_second_derivatives(ctx: Any, *grads: Tensor) -> NoReturn:
+    """The backward pass of an operator that is itself a backward pass."""
     raise NotImplementedError(
         "backend='fused' computes no second derivatives: use backend='scatter' for them, or 'dense'"
     )

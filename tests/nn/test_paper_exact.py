@@ -96,6 +96,10 @@ class Recorder:
         monkeypatch.setattr(paper_exact, "gat_attention", self.gat_attention)
 
     def dropout(self, x, p, training=True):
+        if x.layout == torch.sparse_csr:
+            dropped = dropout(x, p, training)
+            self.scales.append((dropped.to_dense() / x.to_dense()).nan_to_num())
+            return dropped
         self.scales.append(dropout(torch.ones_like(x), p, training))
         return x * self.scales[-1]
 
@@ -110,14 +114,17 @@ class Recorder:
         return gat_attention(x, att_src, att_dst, graph, concat=concat, seed=seed, **options)
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+@pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("concat", [True, False])
 @pytest.mark.parametrize("heads", [1, 3, 8])
-def test_with_the_same_masks_it_is_the_original(heads, concat, monkeypatch):
+def test_with_the_same_masks_it_is_the_original(heads, concat, sparse, monkeypatch):
     x, edge_index = random_graph()
-    x.requires_grad_()
+    x *= torch.rand_like(x) < 0.3
+    x.requires_grad_(not sparse)
     conv = randomized(PaperExactConv(12, 8, heads, concat, dropout=0.6))
     recorder = Recorder(monkeypatch)
-    out = conv(x, edge_index)
+    out = conv(x.to_sparse_csr() if sparse else x, edge_index)
     *in_scales, fts_scale = recorder.scales
     assert len(in_scales) == heads
     assert all(scale.shape == x.shape for scale in in_scales)
@@ -137,7 +144,7 @@ def test_with_the_same_masks_it_is_the_original(heads, concat, monkeypatch):
     ]
     expected = torch.cat(expected, dim=1) if concat else sum(expected) / heads
     assert relative_error(out, expected) <= 1e-10
-    leaves = [x, *conv.parameters()]
+    leaves = [*conv.parameters(), *([] if sparse else [x])]
     grad_out = torch.randn_like(out)
     for ours, theirs in zip(
         gradients(out, grad_out, leaves), gradients(expected, grad_out, leaves), strict=True
@@ -240,6 +247,14 @@ def test_a_bias_of_the_score_matters():
     with torch.no_grad():
         conv.bias_src += 1.0
     assert relative_error(conv(x, edge_index), before) > 1e-3
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+def test_evaluation_of_sparse_features():
+    x, edge_index = random_graph()
+    x = x * (torch.rand_like(x) < 0.3)
+    model = randomized(PaperExactGAT(12, 8, 5)).eval()
+    assert relative_error(model(x.to_sparse_csr(), edge_index), model(x, edge_index)) <= 1e-12
 
 
 def test_structure_instead_of_edges():

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatsparse import _native
+from gatsparse.adjacency import share_graph
 from gatsparse.ops.backend import transformed
+from gatsparse.ops.native import differentiable
 from gatsparse.ops.philox import draw_seed
 
 _native.LIBRARY.define("dropout(Tensor x, float p, Tensor seed) -> Tensor")
@@ -30,9 +32,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple:
     return torch.ops.gatsparse.dropout(grad.contiguous(), ctx.p, seed), None, None
 
 
-torch.library.register_autograd(
-    "gatsparse::dropout", _backward, setup_context=_setup_context, lib=_native.LIBRARY
-)
+_dropout = differentiable("dropout", _setup_context, _backward)
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
@@ -43,28 +43,46 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     parallel, and the backward pass draws them again instead of keeping a mask. The seed
     comes from torch's generator. Where there is no kernel, torch's dropout serves.
 
+    Of a ``sparse_csr`` matrix the stored values are dropped: zeros that are not stored stay
+    zero either way, so its distribution is that of the dense matrix. Dropped values stay
+    stored, as zeros, and the result has the very indices of :obj:`x`.
+
     Args:
-        x (Tensor): Of floats, any shape.
+        x (Tensor): Of floats, any shape, dense or ``sparse_csr``.
         p (float, optional): In 0 .. 1.
         training (bool, optional): Hands :obj:`x` through if False.
 
     Returns:
-        Tensor: Of the shape and dtype of :obj:`x`.
+        Tensor: Of the shape, dtype and layout of :obj:`x`.
 
     Raises:
+        TypeError: If :obj:`x` is of another layout.
         ValueError: If :obj:`p` is not in 0 .. 1.
     """
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"p: expected 0 <= p <= 1, got {p}")
+    if x.layout not in (torch.strided, torch.sparse_csr):
+        raise TypeError(f"x: expected a dense or sparse_csr tensor, got {x.layout}")
     if not training or p == 0.0:
         return x
+    if x.layout == torch.sparse_csr:
+        return _with_values(x, dropout(x.values(), p))
     served = (
         _native.available()
         and x.device.type == "cpu"
-        and x.layout == torch.strided
         and x.dtype in (torch.float32, torch.float64, torch.bfloat16)
         and not transformed(x)
     )
     if not served or p == 1.0:
         return F.dropout(x, p)
-    return torch.ops.gatsparse.dropout(x.contiguous(), p, draw_seed())
+    return _dropout(x.contiguous(), p, draw_seed())
+
+
+def _with_values(x: Tensor, values: Tensor) -> Tensor:
+    """Other values at the places of a ``sparse_csr`` matrix."""
+    other = torch.sparse_csr_tensor(
+        x.crow_indices(), x.col_indices(), values, x.shape, check_invariants=False
+    )
+    if not x.is_inference():
+        share_graph(x, other)
+    return other

@@ -1,0 +1,135 @@
+"""The projection of sparse features: only what is not zero is multiplied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatsparse import _native
+from gatsparse.adjacency import as_graph
+from gatsparse.ops.native import (
+    contiguous,
+    differentiable,
+    no_second_derivatives,
+    structure,
+    unmet,
+    wants_grad,
+)
+
+_native.LIBRARY.define(
+    "sparse_linear(Tensor values, Tensor weight, Tensor? bias, Tensor[] csr, Tensor[] csr_t) "
+    "-> Tensor"
+)
+_native.LIBRARY.define(
+    "sparse_linear_backward(Tensor grad_out, Tensor values, Tensor weight, bool of_values, "
+    "bool of_weight, Tensor[] csr, Tensor[] csr_t) -> (Tensor grad_values, Tensor grad_weight)"
+)
+
+
+@torch.library.register_fake("gatsparse::sparse_linear", lib=_native.LIBRARY)
+def _(
+    _values: Tensor, weight: Tensor, _bias: Tensor | None, csr: list[Tensor], _csr_t: list[Tensor]
+) -> Tensor:
+    return weight.new_empty(csr[0].size(0) - 1, weight.size(0))
+
+
+@torch.library.register_fake("gatsparse::sparse_linear_backward", lib=_native.LIBRARY)
+def _(
+    _grad_out: Tensor,
+    values: Tensor,
+    weight: Tensor,
+    of_values: bool,
+    of_weight: bool,
+    _csr: list[Tensor],
+    _csr_t: list[Tensor],
+) -> tuple[Tensor, Tensor]:
+    out, features = weight.shape
+    return (
+        values.new_empty(values.size(0) if of_values else 0),
+        weight.new_empty(out if of_weight else 0, features),
+    )
+
+
+def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:  # noqa: ARG001
+    values, weight, bias, csr, csr_t = inputs
+    ctx.bias_dtype = None if bias is None else bias.dtype
+    ctx.save_for_backward(values, weight, *csr, *csr_t)
+
+
+def _backward(ctx: Any, grad_out: Tensor) -> tuple:
+    values, weight, *indices = ctx.saved_tensors
+    csr, csr_t = indices[:3], indices[3:]
+    of_values, of_weight, of_bias = ctx.needs_input_grad[:3]
+    grad_values = grad_weight = None
+    if of_values or of_weight:
+        grad_values, grad_weight = torch.ops.gatsparse.sparse_linear_backward(
+            grad_out.contiguous(), values, weight, of_values, of_weight, csr, csr_t
+        )
+    return (
+        grad_values if of_values else None,
+        grad_weight if of_weight else None,
+        grad_out.sum(0, dtype=ctx.bias_dtype) if of_bias else None,
+        [None] * len(csr),
+        [None] * len(csr_t),
+    )
+
+
+_sparse_linear = differentiable("sparse_linear", _setup_context, _backward)
+torch.library.register_autograd(
+    "gatsparse::sparse_linear_backward", no_second_derivatives, lib=_native.LIBRARY
+)
+
+
+def sparse_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    r"""The projection of sparse features, in time proportional to the numbers that are stored.
+
+    .. math::
+        \mathrm{out} = x W^{\top} + b
+
+    as :func:`torch.nn.functional.linear` of ``x.to_dense()``. The weight's gradient is summed
+    over the same numbers, by the transpose of :obj:`x`, which is built once for all matrices
+    that share their indices, such as those that :func:`gatsparse.nn.dropout` makes of one.
+    Each row of the result has one writer: it is the same for any number of threads. Stored
+    zeros count as if they were not stored.
+
+    Args:
+        x (Tensor): ``sparse_csr`` ``[N, F]`` of float32, float64 or bfloat16, its columns
+            sorted or not; an entry that is stored twice counts twice.
+        weight (Tensor): ``[O, F]``, of the dtype of :obj:`x`.
+        bias (Tensor, optional): ``[O]``.
+
+    Returns:
+        Tensor: Dense ``[N, O]``. There are gradients of the values of :obj:`x`, of
+        :obj:`weight` and of :obj:`bias`.
+
+    Raises:
+        TypeError: If an argument is no tensor, or they differ in dtype.
+        ValueError: If :obj:`x` is no ``sparse_csr`` matrix, or shapes contradict each other.
+    """
+    _check(x, weight, bias)
+    graph = as_graph(x, (x.size(1), x.size(0)))
+    values = x.values()
+    if unmet(weight, values, bias):
+        rows = values[:, None] * weight.t()[graph.col.long()]
+        out = rows.new_zeros(graph.num_dst, weight.size(0)).index_add(0, graph.csr.row(), rows)
+        return out if bias is None else out + bias
+    csr, csr_t = structure(graph, wants_grad(weight))
+    return _sparse_linear(*contiguous(values, weight, bias), csr, csr_t)
+
+
+def _check(x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    given = {"x": x, "weight": weight} | ({} if bias is None else {"bias": bias})
+    for name, tensor in given.items():
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
+        if not tensor.is_floating_point() or tensor.dtype != x.dtype:
+            expected = "a floating point tensor" if name == "x" else f"{x.dtype}, as x"
+            raise TypeError(f"{name}: expected {expected}, got {tensor.dtype}")
+    if x.layout != torch.sparse_csr or x.dim() != 2:
+        raise ValueError(f"x: expected sparse_csr [N, F], got {x.layout} {list(x.shape)}")
+    if weight.dim() != 2 or weight.size(1) != x.size(1):
+        raise ValueError(f"weight: expected shape [O, {x.size(1)}], got {list(weight.shape)}")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"bias: expected shape [{weight.size(0)}], got {list(bias.shape)}")
