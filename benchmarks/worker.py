@@ -93,7 +93,8 @@ def _inference(contender: Contender, data: Data, timing: Timing) -> Values:
 
 def _step(contender: Contender, data: Data, timing: Timing, training: TrainConfig) -> Values:
     assert isinstance(data.y, Tensor)
-    x, y, train = data.x, data.y[data.train_mask], data.train_mask
+    x, train = data.x, data.train_mask.nonzero().squeeze(1)
+    y = data.y[train]
     model = contender.build(data, training.model.dropout).train()
     structure = contender.structure(data)
     optimizer = torch.optim.Adam(

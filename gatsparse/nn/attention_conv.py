@@ -146,7 +146,7 @@ class AttentionConv:
         out = self._attention(**operands, bias=bias, concat=self.concat, backend=self.backend)
         out = out.to(torch.promote_types(out.dtype, self._score_dtype))  # autocast: as PyG's sum
         if residual:
-            out = out + project(self.res, x_res)
+            out = out + project(self.res, x_res)  # pyright: ignore[reportArgumentType]
             out = out if self.bias is None else out + self.bias
         if return_attention_weights:
             pairs, alpha = self._attention_weights(**operands)
