@@ -70,11 +70,14 @@ def share_graph(matrix: Tensor, other: Tensor) -> None:
     """Tells the cache that :obj:`other` has the very indices of :obj:`matrix`, both ``sparse_csr``:
     what is built of the one serves the other.
     """
-    (key, state), (other_key, _) = _TorchSparse(matrix)._state(), _TorchSparse(other)._state()
+    recognised, of_other = _TorchSparse(matrix)._state(), _TorchSparse(other)._state()
+    if recognised is None or of_other is None:
+        return
+    key, state = recognised
     entry = _cache.get(key)
     if entry is None or entry.state != state:
         entry = _cache[key] = _Entry(state, {})
-    _cache[other_key] = entry
+    _cache[of_other[0]] = entry
 
 
 class Adjacency:

@@ -83,6 +83,5 @@ def _with_values(x: Tensor, values: Tensor) -> Tensor:
     other = torch.sparse_csr_tensor(
         x.crow_indices(), x.col_indices(), values, x.shape, check_invariants=False
     )
-    if not x.is_inference():
-        share_graph(x, other)
+    share_graph(x, other)
     return other
