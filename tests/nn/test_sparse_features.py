@@ -1,0 +1,94 @@
+import pytest
+import torch
+
+import gatsparse
+from gatsparse.nn import PaperGAT
+
+pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+
+N, F = 30, 12
+
+
+def graph(num_src=N, num_dst=N, num_edges=120):
+    generator = torch.Generator().manual_seed(0)
+    rows = [torch.randint(n, (num_edges,), generator=generator) for n in (num_src, num_dst)]
+    return torch.stack(rows)
+
+
+def features(num_nodes=N, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(num_nodes, F, generator=generator, dtype=torch.float64)
+    return x * (torch.rand(num_nodes, F, generator=generator) < 0.2)
+
+
+def compare(layer, x, sparse, *args):
+    """Outputs and gradients of a layer on dense features and on sparse ones."""
+    results = []
+    for given in (x, sparse):
+        layer.zero_grad()
+        out = layer(given, *args)
+        out.square().sum().backward()
+        results.append([out.detach(), *(p.grad for p in layer.parameters())])
+    for dense, ours in zip(*results, strict=True):
+        assert torch.allclose(dense, ours, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("backend", ["auto", "scatter", "dense"])
+@pytest.mark.parametrize("options", [{}, {"residual": True}, {"concat": False}])
+@pytest.mark.parametrize("name", ["GATConv", "GATv2Conv"])
+def test_equals_dense(name, options, backend):
+    layer = getattr(gatsparse, name)(F, 4, heads=3, backend=backend, **options).double()
+    x = features()
+    compare(layer, x, x.to_sparse_csr(), graph())
+
+
+@pytest.mark.parametrize("name", ["GATConv", "GATv2Conv"])
+def test_two_node_sets(name):
+    layer = getattr(gatsparse, name)((F, F), 4, heads=2, add_self_loops=False).double()
+    x, x_dst = features(), features(7, seed=1)
+    edges = graph(num_dst=7)
+    compare(layer, (x, x_dst), (x.to_sparse_csr(), x_dst.to_sparse_csr()), edges)
+    compare(layer, (x, x_dst), (x.to_sparse_csr(), x_dst), edges)
+
+
+@pytest.mark.parametrize("name", ["GATConv", "GATv2Conv"])
+def test_sizes_from_the_first_input(name):
+    layer = getattr(gatsparse, name)(-1, 4).double()
+    x = features()
+    layer(x.to_sparse_csr(), graph())
+    compare(layer, x, x.to_sparse_csr(), graph())
+
+
+def test_hooks_see_dense_features():
+    layer, x, seen = gatsparse.GATConv(F, 4).double(), features(), []
+    layer.lin.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    compare(layer, x, x.to_sparse_csr(), graph())
+    assert torch.equal(seen[1], x)
+
+
+def test_message_hooks_run_the_forward_of_pyg():
+    layer, x, seen = gatsparse.GATConv(F, 4).double(), features(), []
+    layer.register_message_forward_hook(lambda _, __, out: seen.append(out.shape))
+    compare(layer, x, x.to_sparse_csr(), graph())
+    assert len(seen) == 2
+
+
+def test_gradients_of_the_values():
+    layer, x = gatsparse.GATConv(F, 4, heads=2).double(), features().requires_grad_()
+    sparse = x.detach().to_sparse_csr().requires_grad_()
+    layer(x, graph()).square().sum().backward()
+    layer(sparse, graph()).square().sum().backward()
+    assert torch.allclose(sparse.grad.values(), x.grad[x != 0])
+
+
+def test_model_in_training():
+    torch.manual_seed(0)
+    model = PaperGAT(F, 4, 3, heads=2, dropout=0.5).double()
+    model(features().to_sparse_csr(), graph()).sum().backward()
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in model.parameters())
+
+
+def test_other_layouts_are_errors():
+    layer = gatsparse.GATConv(F, 4).double()
+    with pytest.raises(TypeError, match="x: expected dense or sparse_csr"):
+        layer(features().to_sparse_coo(), graph())
