@@ -115,7 +115,7 @@ def load_task(config: TrainConfig) -> Data:
 
     Returns:
         torch_geometric.data.Data: As of :func:`gatsparse.data.load`, with masks ``[N]``;
-        features of which few are not zero are ``sparse_csr`` for our own layers;
+        features of which few are not zero are ``sparse_csr`` for models of kind ``"gatsparse"``;
         if :obj:`split` is ``"random"``, without masks: see :func:`task_of_seed`.
 
     Raises:
@@ -128,7 +128,7 @@ def load_task(config: TrainConfig) -> Data:
     data.x = _features(data).to(getattr(torch, config.dtype))
     if config.normalize_features:
         data = NormalizeFeatures()(data)
-    if config.model.kind in ("gatsparse", "scatter"):
+    if config.model.kind == "gatsparse":
         data.x = _sparse_if_it_pays(_features(data))
     if isinstance(config.split, str):
         for key in _MASKS:

@@ -217,3 +217,25 @@ def test_data_set_of_one_split():
     assert load_task(TrainConfig("digits")).train_mask.shape == (1797,)
     with pytest.raises(ConfigError, match="split < 1 of digits, got 1"):
         load_task(TrainConfig("digits", split=1))
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_features_of_few_numbers_train_every_kind(
+    monkeypatch: pytest.MonkeyPatch, task: Data, kind: Kind
+):
+    sparse = task.clone()
+    sparse.x = torch.cat([_features_of(task), torch.zeros(60, 40)], dim=1)
+    monkeypatch.setattr("gatsparse.train.full_batch.load", lambda *_: sparse)
+    config = TrainConfig(dataset="digits", model=ModelConfig(kind=kind), epochs=3)
+    data = load_task(config)
+    layout = torch.sparse_csr if kind == "gatsparse" else torch.strided
+    assert _features_of(data).layout == layout
+    rows = _features_of(data).to_dense().sum(1)
+    assert torch.allclose(rows, torch.ones(60))
+    seed_everything(0)
+    assert len(fit(build_model(config.model, data), data, config).losses) == 3
+
+
+def _features_of(data: Data) -> Tensor:
+    assert data.x is not None
+    return data.x
