@@ -17,9 +17,9 @@ import psutil
 import torch
 
 import benchmarks
-import gatsparse
 from benchmarks.config import Timing
 from benchmarks.results import Values
+from gatsparse.train.environment import code_digest
 
 _PACKAGES = ("torch", "torch-geometric", "torch-scatter", "gatsparse")
 _OWN_CODE = (
@@ -129,10 +129,7 @@ def _version(package: str) -> str:
 
 def _fingerprint() -> str:
     """Changes with the measured code, so that rows of different code never mix."""
-    files = [Path(benchmarks.__path__[0]) / name for name in _OWN_CODE]
-    for folder in gatsparse.__path__:
-        files += [path for path in Path(folder).rglob("*") if path.suffix in (".py", ".so")]
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.read_bytes())
+    digest = hashlib.sha256(code_digest().encode())
+    for name in sorted(_OWN_CODE):
+        digest.update((Path(benchmarks.__path__[0]) / name).read_bytes())
     return digest.hexdigest()[:12]

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
+
+Parsed = TypeVar("Parsed")
 
 #: What can be measured of a contender's model on a data set; the reference is PyG in float64.
 ModelMeasurement = Literal["reference", "gate", "inference", "step", "recipe", "accuracy"]
@@ -122,25 +124,32 @@ class Row:
         return cls(**{**raw, "values": Values(**raw["values"])})
 
 
-def read(path: Path) -> dict[Key, Row]:
-    """The rows of a file by their keys; the last one of a key counts.
+def parsed(path: Path, parse: Callable[[str], Parsed]) -> Iterator[Parsed]:
+    """What a function makes of every line of a file, if there is one.
 
-    A last line without its end was torn by a kill and is no row.
+    A last line without its end was torn by a kill and is none.
 
     Raises:
-        ValueError: If another line is no row.
+        ValueError: If the function can make nothing of a line.
     """
-    rows: dict[Key, Row] = {}
     if not path.exists():
-        return rows
+        return
     *lines, _torn = path.read_text().split("\n")
     for number, line in enumerate(lines, start=1):
         try:
-            row = Row.from_json(line)
+            row = parse(line)
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{path}:{number}: expected a row, got {line[:80]!r}") from error
-        rows[row.key] = row
-    return rows
+        yield row
+
+
+def read(path: Path) -> dict[Key, Row]:
+    """The rows of a file by their keys; the last one of a key counts.
+
+    Raises:
+        ValueError: As :func:`parsed`.
+    """
+    return {row.key: row for row in parsed(path, Row.from_json)}
 
 
 class Store:

@@ -21,7 +21,7 @@ from benchmarks.measure import peak, repeat, resident
 from benchmarks.plan import Task
 from benchmarks.results import ModelMeasurement, Values
 from gatsparse.data import DatasetNotFoundError
-from gatsparse.train import ModelConfig, TrainConfig, fit, load_task
+from gatsparse.train import ModelConfig, TrainConfig, build_optimizer, fit, load_task
 
 
 def measure(task: Task, contender: Contender, config: BenchConfig, reference: Path) -> Values:
@@ -97,9 +97,7 @@ def _step(contender: Contender, data: Data, timing: Timing, training: TrainConfi
     y = data.y[train]
     model = contender.build(data, training.model.dropout).train()
     structure = contender.structure(data)
-    optimizer = torch.optim.Adam(
-        model.parameters(), lr=training.optim.lr, weight_decay=training.optim.weight_decay
-    )
+    optimizer = build_optimizer(training.optim, model)
 
     def step() -> None:
         optimizer.zero_grad()

@@ -70,14 +70,9 @@ def share_graph(matrix: Tensor, other: Tensor) -> None:
     """Tells the cache that :obj:`other` has the very indices of :obj:`matrix`, both ``sparse_csr``:
     what is built of the one serves the other.
     """
-    recognised, of_other = _TorchSparse(matrix)._state(), _TorchSparse(other)._state()
-    if recognised is None or of_other is None:
-        return
-    key, state = recognised
-    entry = _cache.get(key)
-    if entry is None or entry.state != state:
-        entry = _cache[key] = _Entry(state, {})
-    _cache[of_other[0]] = entry
+    recognised = _TorchSparse(matrix)._state()
+    if recognised is not None and not other.is_inference():
+        _cache[other] = _entry(*recognised)
 
 
 class Adjacency:
@@ -112,10 +107,7 @@ class Adjacency:
         if recognised is None:
             with recordable():
                 return self._build(size)
-        key, state = recognised
-        entry: _Entry | None = _cache.get(key)
-        if entry is None or entry.state != state:
-            entry = _cache[key] = _Entry(state, {})
+        entry = _entry(*recognised)
         if size not in entry.graphs:
             with recordable():
                 entry.graphs[size] = self._build(size)
@@ -315,6 +307,14 @@ class _Entry(NamedTuple):
 
 
 _cache: WeakIdKeyDictionary = WeakIdKeyDictionary()
+
+
+def _entry(key: Any, state: tuple[Any, ...]) -> _Entry:
+    """What the cache has of a graph in this state; an empty entry if that is nothing."""
+    entry: _Entry | None = _cache.get(key)
+    if entry is None or entry.state != state:
+        entry = _cache[key] = _Entry(state, {})
+    return entry
 
 
 def _memory(tensor: Tensor) -> tuple[int | None, int]:

@@ -16,6 +16,7 @@ from torch_geometric.data import Data
 from benchmarks.claims.asymmetry import Asymmetry, asymmetries, attention_and_scores
 from benchmarks.claims.models import ATTENTIVE, MODELS
 from benchmarks.claims.noise import equal_weights, noise_edges, weight_share
+from benchmarks.results import parsed
 from gatsparse.train import ModelConfig, TrainConfig, fit, load_task
 
 
@@ -94,18 +95,9 @@ def read(path: Path) -> dict[Task, Row]:
     Raises:
         ValueError: If another line is no row.
     """
-    if not path.exists():
-        return {}
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    os.truncate(path, whole)
-    rows = {}
-    for number, line in enumerate(content[:whole].decode().splitlines(), start=1):
-        try:
-            row = Row.from_json(line)
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{path}:{number}: expected a row, got {line[:80]!r}") from error
-        rows[row.task] = row
+    rows = {row.task: row for row in parsed(path, Row.from_json)}
+    if path.exists():
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
     return rows
 
 

@@ -132,17 +132,7 @@ def _is_of(path: Path, config: TrainConfig) -> bool:
 
 def _essence(config: TrainConfig) -> TrainConfig:
     """The configuration without what leaves the accuracy of a seed as it is."""
-    return replace(
-        config,
-        root=None,
-        stopping=config.rules,
-        seeds=[0],
-        threads=1,
-        processes=None,
-        run_dir=Path(),
-        resume=True,
-        progress=True,
-    )
+    return replace(config.essence(), root=None, seeds=[0], threads=1)
 
 
 def _read(path: Path) -> Run:

@@ -270,10 +270,9 @@ def project(lin: torch.nn.Module, x: Tensor) -> Tensor:
 
 def _dense(x: Features) -> Features:
     """Features for PyG's own forward pass, which takes no sparse ones."""
-    if isinstance(x, (tuple, list)):
-        src, dst = (t if t is None or t.layout == torch.strided else t.to_dense() for t in x)
-        return src, dst  # pyright: ignore[reportReturnType]
-    return x if x.layout == torch.strided else x.to_dense()
+    if isinstance(x, Tensor):
+        return x if x.layout == torch.strided else x.to_dense()
+    return tuple(t if t is None else _dense(t) for t in x)  # pyright: ignore[reportReturnType]
 
 
 def in_flow(layer: Any, size: tuple[Any, Any]) -> tuple[Any, Any]:

@@ -119,9 +119,8 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
             return x_src, x_src
         x_src, x_dst = (x, x) if isinstance(x, Tensor) else x
         lin_src, lin_dst = self._lins()
-        return heads(project(lin_src, x_src)), None if x_dst is None else heads(
-            project(lin_dst, x_dst)
-        )
+        src = heads(project(lin_src, x_src))
+        return src, None if x_dst is None else heads(project(lin_dst, x_dst))
 
     def _takes_edge_features(self) -> bool:
         return self.lin_edge is not None  # as in PyG, they are ignored without

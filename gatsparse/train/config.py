@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentError
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -155,6 +155,18 @@ class TrainConfig:
     def all_seeds(self) -> list[int]:
         """The seeds, one by one."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+    def essence(self) -> TrainConfig:
+        """The configuration without what leaves the numbers as they are."""
+        return replace(
+            self,
+            stopping=self.rules,
+            seeds=self.all_seeds,
+            processes=None,
+            run_dir=Path(),
+            resume=True,
+            progress=True,
+        )
 
 
 def parse_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:

@@ -22,7 +22,7 @@ def environment(threads: int) -> dict[str, str | int | None]:
     """
     return {
         "gatsparse": gatsparse.__version__,
-        "code": _code(),
+        "code": code_digest(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torch_geometric": version("torch_geometric"),
@@ -34,7 +34,7 @@ def environment(threads: int) -> dict[str, str | int | None]:
     }
 
 
-def _code() -> str:
+def code_digest() -> str:
     """A digest of the package's source and of its compiled kernels."""
     package = Path(gatsparse.__file__).parent
     files = sorted(package.rglob("*.py"))

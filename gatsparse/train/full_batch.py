@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatsparse.nn.paper_gat import Kind
-    from gatsparse.train.config import ModelConfig, TrainConfig
+    from gatsparse.train.config import ModelConfig, OptimConfig, TrainConfig
 
 _MASKS = ("train_mask", "val_mask", "test_mask")
 
@@ -192,6 +192,13 @@ def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
     return model.to(x.dtype)
 
 
+def build_optimizer(config: OptimConfig, model: torch.nn.Module) -> torch.optim.Adam:
+    """Adam on all parameters of :obj:`model`, one pass over each per step."""
+    return torch.optim.Adam(
+        model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+    )
+
+
 def model_structure(kind: Kind, data: Data) -> Tensor:
     """What a model of this kind takes beside the features.
 
@@ -236,9 +243,7 @@ def fit(
                 f"data.{key}: expected shape {list(y.shape)}, got {list(data[key].shape)}"
             )
     structure = model_structure(config.model.kind, data)
-    optimizer = torch.optim.Adam(
-        model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay, fused=True
-    )
+    optimizer = build_optimizer(config.optim, model)
     train, val, test = (data[key].nonzero().squeeze(1) for key in _MASKS)
 
     def step() -> float:

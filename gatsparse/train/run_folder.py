@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -96,7 +96,7 @@ class RunFolder:
         if summary is not None and summary["seeds"] == config.all_seeds:
             return False
         try:
-            return _essence(parse_config(self.path / "config.yaml")) == _essence(config)
+            return parse_config(self.path / "config.yaml").essence() == config.essence()
         except ConfigError:
             return False
 
@@ -183,16 +183,3 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         return json.loads(path.read_text())
     except FileNotFoundError:
         return None
-
-
-def _essence(config: TrainConfig) -> TrainConfig:
-    """The configuration without what leaves the numbers as they are."""
-    return replace(
-        config,
-        stopping=config.rules,
-        seeds=config.all_seeds,
-        processes=None,
-        run_dir=Path(),
-        resume=True,
-        progress=True,
-    )

@@ -112,7 +112,8 @@ void products_per_entry(const Csr& csr, const T* grad_out, const T* table, int64
         if (!flag.in_bounds(j, num_others)) continue;
         const T *left = grad_out + i * width, *right = table + j * width;
         A sum = 0;
-        for (int64_t o = 0; o < width; ++o) sum += static_cast<A>(left[o]) * static_cast<A>(right[o]);
+        for (int64_t o = 0; o < width; ++o)
+          sum += static_cast<A>(left[o]) * static_cast<A>(right[o]);
         out[e] = static_cast<T>(sum);
       }
   });
@@ -165,7 +166,7 @@ std::tuple<Tensor, Tensor> sparse_linear_backward(const Tensor& grad_out, const 
     if (of_values) {
       transpose(weight.const_data_ptr<T>(), s.width, s.num_features, table.data());
       products_per_entry(csr, grad, table.data(), s.num_features, s.width,
-                     grad_values.mutable_data_ptr<T>());
+                         grad_values.mutable_data_ptr<T>());
     }
     if (of_weight) {
       const Csr csr_t(csr_t_);
