@@ -3,10 +3,14 @@ import torch
 
 import gatsparse
 from gatsparse.nn import PaperGAT
+from gatsparse.testing import relative_error
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
 
 N, F = 30, 12
+
+# Each side may round once for each of the at most 120 edges and 12 features of a sum.
+BUDGET = 2 * (120 + F) * torch.finfo(torch.float64).eps
 
 
 def graph(num_src=N, num_dst=N, num_edges=120):
@@ -30,7 +34,7 @@ def compare(layer, x, sparse, *args):
         out.square().sum().backward()
         results.append([out.detach(), *(p.grad for p in layer.parameters())])
     for dense, ours in zip(*results, strict=True):
-        assert torch.allclose(dense, ours, rtol=1e-10, atol=1e-10)
+        assert relative_error(ours, dense) <= BUDGET
 
 
 @pytest.mark.parametrize("backend", ["auto", "scatter", "dense"])
@@ -78,7 +82,7 @@ def test_gradients_of_the_values():
     sparse = x.detach().to_sparse_csr().requires_grad_()
     layer(x, graph()).square().sum().backward()
     layer(sparse, graph()).square().sum().backward()
-    assert torch.allclose(sparse.grad.values(), x.grad[x != 0])
+    assert relative_error(sparse.grad.values(), x.grad[x != 0]) <= BUDGET
 
 
 def test_model_in_training():

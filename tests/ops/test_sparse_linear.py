@@ -75,8 +75,14 @@ def test_hub_of_features_and_threads(threads):
     for out, grad in results[1:]:
         assert torch.equal(out, results[0][0])
         assert torch.equal(grad, results[0][1])
-    exact = 2 * F.linear(x.to_dense().double(), weight.double()).T @ x.to_dense().double()
-    assert relative_error(results[0][1], exact.detach()) < 1e-6
+
+    def gradient(dtype):
+        dense, w = x.to_dense().to(dtype), weight.detach().to(dtype)
+        return 2 * F.linear(dense, w).T @ dense
+
+    exact = gradient(torch.float64)
+    budget = error_budget(relative_error(gradient(torch.float32), exact), torch.float32)
+    assert relative_error(results[0][1], exact) <= budget
 
 
 def test_operator():
@@ -89,7 +95,7 @@ def test_operator():
     torch.library.opcheck(operator.default, arguments)
     assert torch.autograd.gradcheck(lambda *t: operator(*t, csr, csr_t), arguments[:3])
     compiled = torch.compile(lambda *t: operator(*t, csr, csr_t), fullgraph=True)
-    assert torch.allclose(compiled(*arguments[:3]), operator(*arguments))
+    assert torch.equal(compiled(*arguments[:3]), operator(*arguments))
 
 
 def test_transpose_is_shared_with_what_dropout_makes(monkeypatch):
@@ -104,14 +110,17 @@ def test_transpose_is_shared_with_what_dropout_makes(monkeypatch):
     monkeypatch.setattr("gatsparse.graph._checked_csr", never)
     dropped = dropout(x, 0.5)
     sparse_linear(dropped, weight).sum().backward()
-    assert torch.allclose(weight.grad, dropped.to_dense().sum(0).expand(4, -1))
+    expected = dropped.to_dense().sum(0).expand(4, -1)
+    assert relative_error(weight.grad, expected) <= 50 * torch.finfo(torch.float64).eps
 
 
 def test_without_kernels(monkeypatch):
     x = features(20, 9)
     weight, bias = weights(4, 9)
     monkeypatch.setattr(_native, "MISSING", "not built")
-    assert torch.allclose(sparse_linear(x, weight, bias), F.linear(x.to_dense(), weight, bias))
+    expected = F.linear(x.to_dense(), weight, bias)
+    budget = error_budget(0.0, torch.float64)
+    assert relative_error(sparse_linear(x, weight, bias), expected) <= budget
 
 
 def test_dropout_of_stored_values():
