@@ -215,7 +215,7 @@ int64_t edges_ahead(int64_t row_length) {
 // What to subtract from scores: those of -inf have weight 0, whatever is to come.
 template <class Heads>
 GATSPARSE_INLINE Heads finite(const Heads& shift) {
-  using A = std::decay_t<decltype(shift[0])>;
+  using A = decltype(lane(shift, 0));
   return shift == -std::numeric_limits<A>::infinity() ? Heads{} : shift;
 }
 
@@ -255,7 +255,7 @@ class Forward {
   Forward(const Attention& a, const Edges& edges, const T* x, int64_t h0, int64_t heads,
           const Tiles& tiles, const Score& score, const Outputs& outputs)
       : a_(a), edges_(edges), x_(x + h0 * a.C), stride_(a.H * a.C), h0_(h0), heads_(heads),
-        size_(heads * a.C), tiles_(tiles), score_(score), o_(outputs) {}
+        size_(whole_vectors<A>(heads * a.C)), tiles_(tiles), score_(score), o_(outputs) {}
 
   // The shift, the sum of weights, that of the positive scores, and whether there was an edge,
   // P numbers each; then the weighted sum, and that of the positive scores.
@@ -289,29 +289,30 @@ class Forward {
   }
 
   void finish(int64_t, int64_t i, A* state) const {
+    const Outputs o = o_;  // a copy: what is written here could be a part of it, for all one knows
     const A* total = state + kTotal;
     const bool isolated = state[kVisited] == A(0);
     if (isolated) std::fill(state + kTotal, state + state_size(), A(0));
     const Heads sum = load<A, P>(state + P);
     alignas(64) A norm[P];
     store(norm, isolated ? Heads{} : A(1) / sum);
-    if (o_.shift) {
-      store(o_.shift + i * a_.Hp + h0_, load<A, P>(state));
-      store(o_.weight_sum + i * a_.Hp + h0_, sum);
+    if (o.shift) {
+      store(o.shift + i * a_.Hp + h0_, load<A, P>(state));
+      store(o.weight_sum + i * a_.Hp + h0_, sum);
     }
-    if (o_.positive_out)
-      store(o_.positive_weight + i * a_.Hp + h0_, load<A, P>(state + 2 * P) * load<A, P>(norm));
+    if (o.positive_out)
+      store(o.positive_weight + i * a_.Hp + h0_, load<A, P>(state + 2 * P) * load<A, P>(norm));
     const int64_t offset = h0_ * a_.C, at = i * stride_ + offset;
     for_each_vector(tiles_, [&](const auto& tile, auto v) GATSPARSE_LAMBDA {
       const Vec<A> factor = tile.template spread<v>(norm);
       const Vec<A> value = factor * tile.read(total, v);
-      if (o_.concat)
-        tile.write(o_.out + at, v, o_.bias ? value + tile.read(o_.bias + offset, v) : value);
-      if (o_.heads_out) tile.write(o_.heads_out + at, v, value);
-      if (o_.positive_out)
-        tile.write(o_.positive_out + at, v, factor * tile.read(total + size_, v));
+      if (o.concat)
+        tile.write(o.out + at, v, o.bias ? value + tile.read(o.bias + offset, v) : value);
+      if (o.heads_out) tile.write(o.heads_out + at, v, value);
+      if (o.positive_out)
+        tile.write(o.positive_out + at, v, factor * tile.read(total + size_, v));
     });
-    if (!o_.concat) add_mean(total, norm, o_.out + i * a_.C);
+    if (!o.concat) add_mean(total, norm, o.out + i * a_.C);
   }
 
  private:
@@ -387,8 +388,8 @@ class Forward {
     store(state + 2 * P, positive_sum);
     state[kVisited] = visited ? A(1) : A(0);
     unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
-      tile.write(state + kTotal, v, total[v]);
-      if constexpr (positive) tile.write(state + kTotal + size_, v, positive_total[v]);
+      tile.write_whole(state + kTotal, v, total[v]);
+      if constexpr (positive) tile.write_whole(state + kTotal + size_, v, positive_total[v]);
     });
   }
 
@@ -504,7 +505,7 @@ void destination_terms(const Attention& a, bool whole, const Tensor& grad_out,
   for_each_group<A>(a, whole, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
     for_each_node_chunk(a.num_dst, [&](int64_t chunk, int64_t first, int64_t last) {
       A* bias_sum = bias_sums.at(chunk) + h0 * C;
-      std::vector<A> short_sum(heads * C);
+      std::vector<A> short_sum(whole_vectors<A>(heads * C));
       for (int64_t i = first; i < last; ++i) {
         A* target = terms + i * num_terms * a.Hp + h0;
         const int64_t at = i * a.Hp + h0, row = i * HC + h0 * C;
@@ -512,7 +513,12 @@ void destination_terms(const Attention& a, bool whole, const Tensor& grad_out,
         store(target + kInverseSum * a.Hp, A(1) / load<A, P>(sum + at));
         store(target + kD * a.Hp, row_products<P>(tiles, g + row, out + row));
         more(P, tiles, i, h0, target);
-        for (int64_t k = 0; k < heads * C; ++k) short_sum[k] += g[row + k];
+        for_each_vector(tiles, [&](const auto& tile, auto v) GATSPARSE_LAMBDA {
+          A* sum = short_sum.data();
+          const Vec<A> value = tile.read(sum, v) + tile.read(g + row, v);
+          if constexpr (std::decay_t<decltype(tiles)>::whole) tile.write_whole(sum, v, value);
+          else tile.write(sum, v, value);
+        });
         if (i + 1 < last && (i + 1) % kShortSum > 0) continue;
         for (int64_t k = 0; k < heads * C; ++k) bias_sum[k] += std::exchange(short_sum[k], A(0));
       }

@@ -164,9 +164,10 @@ class BoundsFlag {
   template <class index_t>
   bool in_bounds(index_t value, int64_t bound) {
     const bool ok = static_cast<uint64_t>(value) < static_cast<uint64_t>(bound);
-    if (__builtin_expect(!ok, 0)) raised_.store(true, std::memory_order_relaxed);
+    if (__builtin_expect(!ok, 0)) raise();
     return ok;
   }
+  void raise() { raised_.store(true, std::memory_order_relaxed); }
   void check(const char* what) const { STD_TORCH_CHECK(!raised_.load(), what); }
 
  private:

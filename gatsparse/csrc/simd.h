@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-#ifdef __AVX512F__
+#ifdef __SSE2__
 #include <immintrin.h>
 #endif
 
@@ -36,6 +36,10 @@ template <class A, int N>
 struct VecOf {
   typedef A type __attribute__((vector_size(N * sizeof(A))));
 };
+template <class A>
+struct VecOf<A, 1> {  // GCC keeps a vector of one lane in memory
+  typedef A type;
+};
 template <class A, int N = kLanes<A>>
 using Vec = typename VecOf<A, N>::type;
 
@@ -54,11 +58,34 @@ GATSPARSE_INLINE void unroll(const F& f) {
   }
 }
 
+// Lane l of a vector, which may be a single number.
+template <class V>
+GATSPARSE_INLINE auto lane(const V& value, [[maybe_unused]] int l) {
+  if constexpr (std::is_arithmetic_v<V>) return value;
+  else return value[l];
+}
+template <class V, class A>
+GATSPARSE_INLINE void set_lane(V& value, [[maybe_unused]] int l, A number) {
+  if constexpr (std::is_arithmetic_v<V>) value = number;
+  else value[l] = number;
+}
+
+// The same bits as numbers of another type.
+template <class To, class From>
+GATSPARSE_INLINE To bits_as(const From& value) {
+  static_assert(sizeof(To) == sizeof(From));
+  To other;
+  std::memcpy(&other, &value, sizeof(other));
+  return other;
+}
+
 // Loads N values of storage type T as a vector of A.
 template <class A, int N = kLanes<A>, class T>
 GATSPARSE_INLINE Vec<A, N> load(const T* source) {
   Vec<A, N> value;
-  if constexpr (std::is_same_v<T, A>) {
+  if constexpr (N == 1) {
+    return static_cast<A>(*source);
+  } else if constexpr (std::is_same_v<T, A>) {
     std::memcpy(&value, source, sizeof(value));
   } else {  // a bfloat16 is the upper half of a float32
     Vec<uint16_t, N> half;
@@ -72,11 +99,12 @@ GATSPARSE_INLINE Vec<A, N> load(const T* source) {
 // Stores the lanes of a vector in storage type T, rounded to the nearest.
 template <class V, class T>
 GATSPARSE_INLINE void store(T* target, const V& value) {
-  if constexpr (std::is_same_v<T, std::decay_t<decltype(value[0])>>) {
+  using A = decltype(lane(value, 0));
+  if constexpr (std::is_same_v<T, A>) {
     std::memcpy(target, &value, sizeof(value));
   } else {
-    for (size_t l = 0; l < sizeof(value) / sizeof(value[0]); ++l)
-      target[l] = static_cast<T>(value[l]);
+    for (size_t l = 0; l < sizeof(value) / sizeof(A); ++l)
+      target[l] = static_cast<T>(lane(value, static_cast<int>(l)));
   }
 }
 
@@ -94,8 +122,14 @@ GATSPARSE_INLINE Vec<A> load_partial(const T* source, int n) {
   return load<A>(values);
 }
 
-template <class V, class T>
-GATSPARSE_INLINE void store_partial(T* target, const V& value, int n) {
+template <class A, class T>
+GATSPARSE_INLINE void store_partial(T* target, const Vec<A>& value, int n) {
+#ifdef __AVX512F__
+  if constexpr (std::is_same_v<T, float>)
+    return _mm512_mask_storeu_ps(target, static_cast<__mmask16>((1u << n) - 1), value);
+  if constexpr (std::is_same_v<T, double>)
+    return _mm512_mask_storeu_pd(target, static_cast<__mmask8>((1u << n) - 1), value);
+#endif
   for (int l = 0; l < n; ++l) target[l] = static_cast<T>(value[l]);
 }
 
@@ -135,7 +169,8 @@ template <class A, int N, int M, int... lane>
 GATSPARSE_INLINE Vec<A, N> resize_lanes(const Vec<A, M>& value,
                                         std::integer_sequence<int, lane...>) {
 #if defined(__clang__) || __GNUC__ >= 12
-  return __builtin_shufflevector(value, value, (lane < M ? lane : -1)...);
+  if constexpr (N == 1) return value[0];
+  else return __builtin_shufflevector(value, value, (lane < M ? lane : -1)...);
 #else
   return Vec<A, N>{value[lane % M]...};
 #endif
@@ -180,8 +215,78 @@ GATSPARSE_INLINE bool any_greater(const Vec<A, N>& a, const Vec<A, N>& b) {
   if constexpr (sizeof(a) == 16 && sizeof(A) == 4) return _mm_cmp_ps_mask(a, b, _CMP_GT_OQ);
 #endif
   bool any = false;
-  for (int l = 0; l < N; ++l) any |= a[l] > b[l];
+  for (int l = 0; l < N; ++l) any |= lane(a, l) > lane(b, l);
   return any;
+}
+
+// Writes those of n values that are not 0 side by side, each with its index, and returns how many
+// they are. `value` and `id` have room for a vector beyond the n-th.
+template <class A, class T, class index_t>
+GATSPARSE_INLINE int64_t pick_nonzero(const T* values, const index_t* index, int64_t n, A* value,
+                                      index_t* id) {
+  int64_t count = 0;
+#ifdef __AVX512F__
+  if constexpr (std::is_same_v<T, float> && sizeof(index_t) == 4) {
+    for (int64_t k = 0; k < n; k += 16) {
+      const auto given = static_cast<__mmask16>(n - k >= 16 ? 0xFFFF : (1 << (n - k)) - 1);
+      const __m512 v = _mm512_maskz_loadu_ps(given, values + k);
+      const __m512i i = _mm512_maskz_loadu_epi32(given, index + k);
+      const __mmask16 picked = _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+      _mm512_storeu_ps(value + count, _mm512_maskz_compress_ps(picked, v));
+      _mm512_storeu_si512(id + count, _mm512_maskz_compress_epi32(picked, i));
+      count += __builtin_popcount(picked);
+    }
+    return count;
+  }
+#endif
+  for (int64_t k = 0; k < n; ++k) {
+    id[count] = index[k];
+    value[count] = static_cast<A>(values[k]);
+    count += value[count] != A(0);
+  }
+  return count;
+}
+
+// The rows l and l + half of every square of 2 * half exchange halves, then those of the squares
+// within it.
+template <class T, int half>
+GATSPARSE_INLINE void transpose_rows(Vec<T>* row) {
+  constexpr int W = kLanes<T>;
+  if constexpr (half > 0) {
+    unroll<W / 2>([&](auto k) GATSPARSE_LAMBDA {
+      const int a = k / half * 2 * half + k % half, b = a + half;
+      const Vec<T> upper = row[a], lower = row[b];
+      row[a] = shuffle<T>(upper, lower, [](int l) { return l & half ? kLanes<T> + l - half : l; });
+      row[b] = shuffle<T>(upper, lower, [](int l) { return l & half ? kLanes<T> + l : l + half; });
+    });
+    transpose_rows<T, half / 2>(row);
+  }
+}
+
+// target [W, W], whose rows lie `target_stride` apart, is the transpose of source: W = kLanes<T>.
+template <class T>
+GATSPARSE_INLINE void transpose_square(const T* source, int64_t source_stride, T* target,
+                                       int64_t target_stride) {
+  constexpr int W = kLanes<T>;
+  Vec<T> row[W];
+  unroll<W>([&](auto r) GATSPARSE_LAMBDA { row[r] = load<T>(source + r * source_stride); });
+  transpose_rows<T, W / 2>(row);
+  unroll<W>([&](auto r) GATSPARSE_LAMBDA { store(target + r * target_stride, row[r]); });
+}
+
+// The low half of every lane times b.
+GATSPARSE_INLINE Vec<uint64_t> product_of_low_halves(const Vec<uint64_t>& a, uint32_t b) {
+  const Vec<uint64_t> factor = b - Vec<uint64_t>{};
+#if defined(__AVX512F__)
+  // Not the form without a mask: GCC 12 warns of a variable in it.
+  return Vec<uint64_t>(_mm512_maskz_mul_epu32(0xFF, __m512i(a), __m512i(factor)));
+#elif defined(__AVX2__)
+  return Vec<uint64_t>(_mm256_mul_epu32(__m256i(a), __m256i(factor)));
+#elif defined(__SSE2__)
+  return Vec<uint64_t>(_mm_mul_epu32(__m128i(a), __m128i(factor)));
+#else
+  return (a & 0xFFFFFFFFu) * factor;
+#endif
 }
 
 // exp(x) for x <= 80. Measured within 1.3 ulp; 0 below -87.3, where float32 becomes
@@ -202,15 +307,15 @@ GATSPARSE_INLINE Vec<float, N> exp_lanes(const Vec<float, N>& x) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  const I bits = (I(shifted) - 0x4B400000u + 127u) << 23;  // k, as an exponent
-  const F value = p * F(bits);
+  const I bits = (bits_as<I>(shifted) - 0x4B400000u + 127u) << 23;  // k, as an exponent
+  const F value = p * bits_as<F>(bits);
   return x < -87.3f ? F{} : value;
 }
 
 template <int N>
 GATSPARSE_INLINE Vec<double, N> exp_lanes(const Vec<double, N>& x) {
   Vec<double, N> value = x;
-  for (int l = 0; l < N; ++l) value[l] = __builtin_exp(x[l]);
+  for (int l = 0; l < N; ++l) set_lane(value, l, __builtin_exp(lane(x, l)));
   return value;
 }
 

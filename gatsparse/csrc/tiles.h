@@ -59,8 +59,12 @@ struct Tile {
   template <class T>
   GATSPARSE_INLINE void write(T* row, int v, const Vec<A>& value) const {
     T* target = row + offset + v * kLanes<A>;
-    if (partial_ && v == vectors - 1 && tail < kLanes<A>) store_partial(target, value, tail);
+    if (partial_ && v == vectors - 1 && tail < kLanes<A>) store_partial<A>(target, value, tail);
     else store(target, value);
+  }
+  // Writes the unfilled lanes of the last vector, too.
+  GATSPARSE_INLINE void write_whole(A* row, int v, const Vec<A>& value) const {
+    store(row + offset + v * kLanes<A>, value);
   }
   // Asks for what the tile has of a row, some edges before its turn.
   template <class T>
@@ -77,7 +81,7 @@ struct Tile {
   template <int v, int P>
   GATSPARSE_INLINE Vec<A> spread(const Vec<A, P>& number) const {
     if constexpr (heads_per_vector == 1) {
-      return number[v / vectors_per_head] - Vec<A>{};
+      return lane(number, v / vectors_per_head) - Vec<A>{};
     } else {
       const Vec<A> numbers = resize<A, lanes, P>(number);
       return shuffle<A>(numbers, numbers, [](int l) { return (v * lanes + l) / Tile::group; });

@@ -5,6 +5,7 @@ and return, and when PyG's own forward must serve.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -37,6 +38,7 @@ _HOOKS = (
 )
 _STEPS = ("message", "aggregate", "update", "edge_update")
 _GENERATED = ("propagate", "edge_updater")
+_ALL_STEPS = (*_STEPS, *_GENERATED)
 
 
 class AttentionConv:
@@ -244,9 +246,13 @@ class AttentionConv:
             )
         if any(getattr(self, hooks) for hooks in _HOOKS):
             reasons.append("message-passing hooks are registered")
-        steps = (*_STEPS, *_GENERATED)
-        overridden = [n for n in steps if _overrides(type(self), n) or _replaces(self, n)]
-        if overridden:
+        cls = type(self)
+        methods = tuple([getattr(cls, name) for name in _ALL_STEPS])
+        compiling = torch.compiler.is_compiling()  # which warns of caches
+        overridden = _overridden(cls) if compiling else _known_overridden(cls, methods)
+        replaced = [name for name in _ALL_STEPS if _replaces(self, name)]
+        if overridden or replaced:
+            overridden = dict.fromkeys((*overridden, *replaced))
             reasons.append(f"{type(self).__name__} overrides {', '.join(overridden)}")
         if type(self.aggr_module) is not SumAggregation:
             reasons.append(f"aggr={self.aggr!r}, by {self.aggr_module}; expected 'add'")
@@ -311,6 +317,17 @@ def _overrides(cls: Any, name: str) -> bool:
     method = getattr(cls, name)
     inherited = getattr(cls._pyg, name), getattr(MessagePassing, name)
     return method not in inherited and not (name in _GENERATED and _is_generated(method))
+
+
+def _overridden(cls: Any) -> list[str]:
+    """The steps that a class overrides."""
+    return [name for name in _ALL_STEPS if _overrides(cls, name)]
+
+
+@lru_cache
+def _known_overridden(cls: Any, methods: tuple) -> list[str]:  # noqa: ARG001
+    """The same, while :obj:`methods` are the class's steps: not looked for again."""
+    return _overridden(cls)
 
 
 def _replaces(layer: Any, name: str) -> bool:

@@ -63,7 +63,7 @@ class PaperGAT(torch.nn.Module):
     def forward(self, x: Tensor, edge_index: Any) -> Tensor:
         """Logits ``[N, out_channels]`` of features :obj:`x` ``[N, in_channels]``."""
         x = self.dropout_fn(x, self.dropout, self.training)
-        x = F.elu(self.conv1(x, edge_index))
+        x = F.elu(self.conv1(x, edge_index), inplace=True)
         x = self.dropout_fn(x, self.dropout, self.training)
         return self.conv2(x, edge_index)
 

@@ -12,19 +12,20 @@ from torch.autograd import forward_ad
 Backend = Literal["auto", "fused", "scatter", "dense"]
 
 
-def transformed(*tensors: Tensor) -> bool:
+def transformed(*tensors: Tensor | None) -> bool:
     """Whether forward-mode differentiation or a ``torch.func`` transform is at work.
 
     Kernels know nothing of either: a tangent would be lost without an error.
     """
     if torch.compiler.is_compiling():
         return False
-    dual = forward_ad._current_level >= 0
-    return any(
-        torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # pyright: ignore
-        or (dual and forward_ad.unpack_dual(tensor).tangent is not None)
-        for tensor in tensors
-    )
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore
+    given = [tensor for tensor in tensors if tensor is not None]
+    if forward_ad._current_level >= 0 and any(
+        forward_ad.unpack_dual(tensor).tangent is not None for tensor in given
+    ):
+        return True
+    return any(map(wrapped, given))
 
 
 def check(backend: Backend) -> None:

@@ -58,40 +58,59 @@ def register_autograd(name: str) -> Callable[..., tuple[Tensor, ...]]:
     arguments = [argument.name for argument in forward._schema.arguments]
     results = [result.name for result in forward._schema.returns]
     _grad_out, *taken = [argument.name for argument in backward._schema.arguments]
-    kept = taken[: taken.index("csr")]
-    given = [result.name.removeprefix("grad_") for result in backward._schema.returns]
+    # Places among the arguments, or among arguments and results: where the two share a name, the
+    # result is kept.
+    place = {name: k for k, name in enumerate((*arguments, *results))}
+    kept = [place[name] for name in taken[: taken.index("csr")]]
+    given = [
+        (arguments.index(name), name)
+        for name in (result.name.removeprefix("grad_") for result in backward._schema.returns)
+    ]
+    compute = past_autograd(backward)
+    concat, bias, csr_at = (arguments.index(name) for name in ("concat", "bias", "csr"))
 
     def save(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
-        # Where an argument and a result share a name, the result is kept.
-        values = dict(zip((*arguments, *results), (*inputs, *output), strict=True))
-        csr, csr_t, *ctx.options, seed = inputs[arguments.index("csr") :]
-        ctx.concat, bias = values["concat"], values["bias"]
-        ctx.bias_dtype = None if bias is None else bias.dtype
+        csr, csr_t, *ctx.options, seed = inputs[csr_at:]
+        ctx.concat = inputs[concat]
+        ctx.bias_dtype = None if inputs[bias] is None else inputs[bias].dtype
         ctx.set_materialize_grads(False)  # no zeros for what is only saved
         ctx.mark_non_differentiable(*output[1:])
-        ctx.save_for_backward(*(values[name] for name in kept), seed, *csr, *csr_t)
+        values = (*inputs, *output)
+        ctx.save_for_backward(*[values[k] for k in kept], seed, *csr, *csr_t)
 
     def differentiate(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
         tensors = ctx.saved_tensors  # once: each access unpacks them anew
         (*values, seed), indices = tensors[: len(kept) + 1], tensors[len(kept) + 1 :]
         csr, csr_t = indices[:3], indices[3:]
-        grads: dict[str, Any] = dict.fromkeys(arguments)
-        grads |= {"csr": [None] * len(csr), "csr_t": [None] * len(csr_t)}
-        needed = dict(zip(arguments, ctx.needs_input_grad, strict=True))
-        wanted = [name for name in given if needed[name]]
-        if grad_out is not None and wanted == ["bias"]:
-            grads["bias"] = grad_out.sum(0, dtype=ctx.bias_dtype)
+        grads: list[Any] = [None] * len(arguments)
+        grads[csr_at : csr_at + 2] = [None] * len(csr), [None] * len(csr_t)
+        needed = ctx.needs_input_grad
+        wanted = [k for k, _ in given if needed[k]]
+        if grad_out is not None and wanted == [bias]:
+            grads[bias] = grad_out.sum(0, dtype=ctx.bias_dtype)
         elif grad_out is not None and wanted:
             heads, channels = values[0].shape[1:]
             grad_heads = _split_heads(grad_out, heads, channels, ctx.concat)
-            computed = backward(grad_heads, *values, csr, csr_t, *ctx.options, seed)
-            for name, grad in zip(given, computed, strict=True):
-                if needed[name]:
-                    grads[name] = _of_argument(name, grad, heads, ctx.concat)
-        return tuple(grads.values())
+            computed = compute(grad_heads, *values, csr, csr_t, *ctx.options, seed)
+            for (k, name), grad in zip(given, computed, strict=True):
+                if needed[k]:
+                    grads[k] = _of_argument(name, grad, heads, ctx.concat)
+        return tuple(grads)
 
     torch.library.register_autograd(backward, no_second_derivatives, lib=_native.LIBRARY)
     return differentiable(name, save, differentiate)
+
+
+def past_autograd(operator: Callable[..., Any]) -> Callable[..., Any]:
+    """The operator, which skips torch's autograd where gradients are switched off."""
+
+    def call(*inputs: Any) -> Any:
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return operator(*inputs)
+        with torch._C._AutoDispatchBelowAutograd():
+            return operator(*inputs)
+
+    return call
 
 
 def differentiable(
@@ -109,12 +128,12 @@ def differentiable(
     torch.library.register_autograd(
         operator, backward, setup_context=setup_context, lib=_native.LIBRARY
     )
-    differentiate = backward
+    differentiate, undifferentiated = backward, past_autograd(operator)
 
     class Eager(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *inputs: Any) -> Any:
-            output = operator(*inputs)
+            output = undifferentiated(*inputs)
             setup_context(ctx, inputs, output)
             return output
 
@@ -132,8 +151,9 @@ def differentiable(
             return tuple(None if isinstance(grad, list) else grad for grad in grads)
 
     def call(*inputs: Any) -> Any:
-        eager = not torch.compiler.is_compiling() and wants_grad(*inputs)
-        return Eager.apply(*inputs) if eager else operator(*inputs)
+        if torch.compiler.is_compiling():
+            return operator(*inputs)
+        return Eager.apply(*inputs) if wants_grad(*inputs) else undifferentiated(*inputs)
 
     return call
 
@@ -141,7 +161,7 @@ def differentiable(
 def _split_heads(grad_out: Tensor, heads: int, channels: int, concat: bool) -> Tensor:
     """The gradient ``[N, H, C]`` of the heads, from that of ``[N, H * C]`` or of their mean."""
     if concat:
-        return grad_out.reshape(-1, heads, channels).contiguous()
+        return grad_out.contiguous().view(-1, heads, channels)
     return (grad_out / heads)[:, None, :].expand(-1, heads, -1).contiguous()
 
 
@@ -167,7 +187,7 @@ def unmet(x: Tensor, *others: Tensor | None) -> list[str]:
         *others (Tensor, optional): All else that a gradient may be asked for.
     """
     reasons = []
-    if transformed(*(t for t in (x, *others) if t is not None)):
+    if transformed(x, *others):
         reasons.append("forward-mode differentiation and torch.func need backend='scatter'")
     if x.device.type != "cpu":
         reasons.append(f"x lies on {x.device.type!r}; there are kernels for 'cpu'")

@@ -245,12 +245,12 @@ def fit(
     structure = model_structure(config.model.kind, data)
     optimizer = build_optimizer(config.optim, model)
     train, val, test = (data[key].nonzero().squeeze(1) for key in _MASKS)
+    y_train, y_val, y_test = y[train], y[val], y[test]
 
     def step() -> float:
         model.train()
         optimizer.zero_grad()
-        logits = model(x, structure)
-        loss = F.cross_entropy(logits[train], y[train])
+        loss = F.cross_entropy(model(x, structure)[train], y_train)
         loss.backward()
         optimizer.step()
         return loss.item()
@@ -259,13 +259,13 @@ def fit(
     def evaluate(epoch: int, train_loss: float) -> Epoch:
         model.eval()
         logits = model(x, structure)
-        correct = (logits.argmax(dim=1) == y).double()
+        of_val = logits[val]
         return Epoch(
             epoch=epoch,
             train_loss=train_loss,
-            val_loss=F.cross_entropy(logits[val], y[val]).item(),
-            val_acc=correct[val].mean().item(),
-            test_acc=correct[test].mean().item(),
+            val_loss=F.cross_entropy(of_val, y_val).item(),
+            val_acc=_accuracy(of_val, y_val),
+            test_acc=_accuracy(logits[test], y_test),
         )
 
     rules = [EarlyStopping(rule, config.patience, config.epochs) for rule in config.rules]
@@ -291,6 +291,10 @@ def fit(
         seconds=time.perf_counter() - start,
         state_dict=state_dict,
     )
+
+
+def _accuracy(logits: Tensor, y: Tensor) -> float:
+    return (logits.argmax(dim=1) == y).double().mean().item()
 
 
 def _rule_result(rule: EarlyStopping, kept: Epoch) -> RuleResult:

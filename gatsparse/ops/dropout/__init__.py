@@ -11,7 +11,7 @@ from torch import Tensor
 from gatsparse import _native
 from gatsparse.adjacency import share_graph
 from gatsparse.ops.backend import transformed
-from gatsparse.ops.native import differentiable
+from gatsparse.ops.native import differentiable, past_autograd
 from gatsparse.ops.philox import draw_seed
 
 _native.LIBRARY.define("dropout(Tensor x, float p, Tensor seed) -> Tensor")
@@ -22,6 +22,9 @@ def _(x: Tensor, _p: float, _seed: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
+_dropout_again = past_autograd(torch.ops.gatsparse.dropout.default)
+
+
 def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:  # noqa: ARG001
     _x, ctx.p, seed = inputs
     ctx.save_for_backward(seed)
@@ -29,7 +32,7 @@ def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:  # noqa: AR
 
 def _backward(ctx: Any, grad: Tensor) -> tuple:
     (seed,) = ctx.saved_tensors
-    return torch.ops.gatsparse.dropout(grad.contiguous(), ctx.p, seed), None, None
+    return _dropout_again(grad.contiguous(), ctx.p, seed), None, None
 
 
 _dropout = differentiable("dropout", _setup_context, _backward)

@@ -5,27 +5,36 @@
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
 
-constexpr int kCounters = 16;              // at once
-constexpr int64_t kGroup = 4 * kCounters;  // elements at once: four words of each counter
-constexpr int64_t kGrain = 2048;           // groups that are worth a thread's while
+constexpr int kVectors = 2, kLanesOfWord = kLanes<uint64_t>;
+constexpr int64_t kGroup = 64;     // elements of a group: four words of each of its 16 counters
+constexpr int64_t kGrain = 2048;   // groups that are worth a thread's while
 
+// Element k of a group is dropped by word k / 16 of counter k % 16.
 template <class T>
-void drop_group(const T* x, T* out, int64_t n, int64_t group, uint64_t seed,
-                uint32_t threshold, acc_t<T> scale) {
+void drop_group(const T* x, T* out, int64_t group, uint64_t seed, uint32_t threshold,
+                acc_t<T> scale) {
   using A = acc_t<T>;
-  uint32_t word[4][kCounters];
-  for (int l = 0; l < kCounters; ++l) {
-    const uint64_t counter = static_cast<uint64_t>(group) * kCounters + l;
-    word[0][l] = static_cast<uint32_t>(counter);
-    word[1][l] = static_cast<uint32_t>(counter >> 32);
-    word[2][l] = 0;
-    word[3][l] = 1;  // keeps these numbers apart from those of edges
+  using Numbers = Vec<A, kLanesOfWord>;
+  using Words = Vec<std::conditional_t<sizeof(A) == 4, uint32_t, uint64_t>, kLanesOfWord>;
+  for (int first = 0; first < 16; first += kVectors * kLanesOfWord) {
+    Vec<uint64_t> word[4][kVectors];
+    unroll<kVectors>([&](auto v) GATSPARSE_LAMBDA {
+      uint64_t counter[kLanesOfWord];
+      for (int l = 0; l < kLanesOfWord; ++l)
+        counter[l] = static_cast<uint64_t>(group) * 16 + first + v * kLanesOfWord + l;
+      word[0][v] = load<uint64_t>(counter);
+      word[1][v] = word[0][v] >> 32;
+      word[2][v] = Vec<uint64_t>{};
+      word[3][v] = 1 - Vec<uint64_t>{};  // keeps these numbers apart from those of edges
+    });
+    philox<kVectors>(seed, word);
+    unroll<4 * kVectors>([&](auto k) GATSPARSE_LAMBDA {
+      const int at = k / kVectors * 16 + first + k % kVectors * kLanesOfWord;
+      const auto words = __builtin_convertvector(word[k / kVectors][k % kVectors], Words);
+      const Numbers value = load<A, kLanesOfWord>(x + at);
+      store(out + at, words >= threshold ? scale * value : A(0) * value);
+    });
   }
-  philox_lanes<kCounters>(seed, word);
-  const uint32_t* words = word[0];
-#pragma omp simd
-  for (int64_t k = 0; k < n; ++k)
-    out[k] = static_cast<T>(static_cast<A>(x[k]) * (words[k] >= threshold ? scale : A(0)));
 }
 
 Tensor dropout(const Tensor& x, double p, const Tensor& seed) {
@@ -45,8 +54,14 @@ Tensor dropout(const Tensor& x, double p, const Tensor& seed) {
         0, (n + kGroup - 1) / kGroup, kGrain, [&](int64_t begin, int64_t end) {
           for (int64_t group = begin; group < end; ++group) {
             const int64_t first = group * kGroup;
-            drop_group(source + first, target + first, std::min(kGroup, n - first), group, key,
-                       threshold, scale);
+            if (first + kGroup <= n) {
+              drop_group(source + first, target + first, group, key, threshold, scale);
+            } else {
+              T last[kGroup] = {}, dropped[kGroup];
+              std::copy(source + first, source + n, last);
+              drop_group(last, dropped, group, key, threshold, scale);
+              std::copy_n(dropped, n - first, target + first);
+            }
           }
         });
   });

@@ -40,18 +40,42 @@ struct Factors {
   }
 };
 
+template <class A>
+struct OfSrc {
+  A slope;
+  template <class V>
+  GATSPARSE_INLINE auto operator()(const V& alpha) const {
+    return Factors<A, sizeof(V) / sizeof(A)>::of_src(alpha, slope);
+  }
+};
+template <class A>
+struct OfDst {
+  A slope;
+  template <class V>
+  GATSPARSE_INLINE auto operator()(const V& alpha) const {
+    return Factors<A, sizeof(V) / sizeof(A)>::of_dst(alpha, slope);
+  }
+};
+
 constexpr double kModerate = 60;
 
-// Whether all numbers are at most `bound` in size; NaN is not.
+// How many of the numbers are larger in size than `bound`; NaN is.
+template <class A>
+int64_t count_beyond(const A* number, int64_t n, A bound) {
+  using Count = std::conditional_t<sizeof(A) == 4, uint32_t, uint64_t>;
+  Count beyond = 0;
+  for (int64_t k = 0; k < n; ++k) beyond += !(std::abs(number[k]) <= bound);
+  return beyond;
+}
+
 template <class A>
 bool all_within(const A* number, int64_t n, A bound) {
-  constexpr int64_t kGrain = 1 << 14;
+  constexpr int64_t kGrain = 1 << 16;
   std::atomic<bool> all{true};
   parallel_each((n + kGrain - 1) / kGrain, [&](int64_t chunk) {
-    int64_t others = 0;
-    for (int64_t k = chunk * kGrain; k < std::min((chunk + 1) * kGrain, n); ++k)
-      others += !(std::abs(number[k]) <= bound);
-    if (others > 0) all.store(false, std::memory_order_relaxed);
+    const int64_t first = chunk * kGrain;
+    if (count_beyond(number + first, std::min(kGrain, n - first), bound) > 0)
+      all.store(false, std::memory_order_relaxed);
   });
   return all.load();
 }
@@ -96,10 +120,9 @@ struct Gat : Attention {
   }
 };
 
-// alpha_src[n, h] = <x[n, h], att_src[h]>, for all heads, and the same for att_dst if given; of
-// whole rows the factors of the sources [N_src, 2, P], too, if wanted.
+// alpha_src[n, h] = <x[n, h], att_src[h]>, for all heads, and the same for att_dst if given.
 template <class T>
-void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst, acc_t<T>* factors) {
+void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst) {
   using A = acc_t<T>;
   const int64_t HC = g.H * g.C;
   for_each_group<A>(g, true, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
@@ -108,11 +131,8 @@ void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst, acc_t
         for (int64_t n = first; n < last; ++n) {
           const T* row = g.x + n * HC;
           prefetch_stream(row, HC);
-          const Vec<A, P> alpha = row_products<P>(tiles, row, g.att_src);
-          store(alpha_src + n * P, alpha);
+          store(alpha_src + n * P, row_products<P>(tiles, row, g.att_src));
           if (g.att_dst) store(alpha_dst + n * P, row_products<P>(tiles, row, g.att_dst));
-          // Of no use if it turns out that not all alpha are moderate.
-          if (factors) Factors<A, P>::of_src(alpha, g.slope).write(factors + n * 2 * P);
         }
       } else {
         alignas(64) A product[(kBlock + 3) * P];
@@ -133,6 +153,28 @@ void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst, acc_t
   });
 }
 
+// The factors [N, 2, P] of nodes whose alpha [N, P] are given: `of` gives those of numbers side by
+// side, of as many nodes as fill a vector.
+template <int P, class A, class Of>
+void node_factors(const A* alpha, int64_t num_nodes, A* factors, const Of& of) {
+  constexpr int W = kLanes<A>;
+  for_each_node_chunk(num_nodes, [&](int64_t, int64_t first, int64_t last) {
+    int64_t n = first;
+    if constexpr (P <= W)
+      for (; n + W / P <= last; n += W / P) {
+        const auto f = of(load<A>(alpha + n * P));
+        unroll<2>([&](auto half) GATSPARSE_LAMBDA {
+          store(factors + n * 2 * P + half * W, shuffle<A>(f.above, f.below, [](int l) {
+                  const int at = decltype(half)::value * kLanes<A> + l;
+                  return at / (2 * P) * P + at % P + (at / P % 2 == 0 ? 0 : kLanes<A>);
+                }));
+        });
+      }
+    for (; n < last; ++n)
+      of(load<A, P>(alpha + n * P)).write(factors + n * 2 * P);
+  });
+}
+
 template <class A, int P>
 struct Score {
   const A* alpha_src;  // from head h0 on, as the others
@@ -146,7 +188,8 @@ struct Score {
     Vec<A, P> score = one_end + load<A, P>(other_end);
     if (edge) {
       const A* term = edge.row(number) + h0;
-      for (int64_t h = 0; h < heads; ++h) score[h] += term[h];
+      for (int64_t h = 0; h < heads; ++h)
+        set_lane(score, static_cast<int>(h), lane(score, static_cast<int>(h)) + term[h]);
     }
     return score;
   }
@@ -161,13 +204,14 @@ struct Score {
   }
 };
 
-// The weights of edges from the factors of every source, [N_src, 2, P]; their scores' signs from
+// The weights of edges from the factors of their ends, [N, 2, P]; their scores' signs from
 // alpha, which tells numbers near 0 apart where their exponentials are equal.
 template <class A, int P>
 struct FactorScore {
   static constexpr bool splits = true;  // the positive scores' part may be asked for
 
-  const A* factors;
+  const A* src_factors;
+  const A* dst_factors;
   const A* alpha_src;
   const A* alpha_dst;
   A slope;
@@ -197,8 +241,8 @@ struct FactorScore {
   template <class Tile>
   GATSPARSE_INLINE OfRow of_row(const Tile&, int64_t i) const {
     const Vec<A, P> alpha_i = load<A, P>(alpha_dst + i * P);
-    return {factors, alpha_src, alpha_i, leaky_relu(alpha_i, slope),
-            Factors<A, P>::of_dst(alpha_i, slope)};
+    return {src_factors, alpha_src, alpha_i, leaky_relu(alpha_i, slope),
+            Factors<A, P>::read(dst_factors + i * 2 * P)};
   }
 };
 
@@ -223,8 +267,7 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
 
   A* src_terms = alpha_src.mutable_data_ptr<A>();
   A* dst_terms = alpha_dst.mutable_data_ptr<A>();
-  const Scratch<A> factors(g.factorizes() ? g.num_src * 2 * g.Hp : 0);
-  node_terms(g, src_terms, dst_terms, g.factorizes() ? factors.data() : nullptr);
+  node_terms(g, src_terms, dst_terms);
   if (!g.att_dst) {
     std::fill_n(dst_terms, g.num_dst * g.Hp, A(0));
     if (alpha_dst_) {
@@ -240,6 +283,8 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
   const Edges edges{g.csr, nullptr, g.number(), g.num_src, g.csr.num_entries, g.num_loops,
                     edges_ahead<T>(g.H * g.C), &flag};
   const bool whole = g.factorizes(src_terms, dst_terms);
+  const Scratch<A> src_factors(whole ? g.num_src * 2 * g.Hp : 0);
+  const Scratch<A> dst_factors(whole ? g.num_dst * 2 * g.Hp : 0);
   for_each_group<A>(g, whole, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
     using Tiles = std::decay_t<decltype(tiles)>;
     const auto accumulate = [&](const auto& score) {
@@ -256,10 +301,14 @@ Eight forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
       const Kernel kernel(g, edges, g.x, h0, heads, tiles, score, outputs);
       accumulate_rows<A>(rows, kernel.state_size(), kernel);
     };
-    if constexpr (Tiles::whole)
-      accumulate(FactorScore<A, P>{factors.data(), src_terms, dst_terms, g.slope});
-    else
+    if constexpr (Tiles::whole) {
+      node_factors<P>(src_terms, g.num_src, src_factors.data(), OfSrc<A>{g.slope});
+      node_factors<P>(dst_terms, g.num_dst, dst_factors.data(), OfDst<A>{g.slope});
+      accumulate(FactorScore<A, P>{src_factors.data(), dst_factors.data(), src_terms, dst_terms,
+                                   g.slope});
+    } else {
       accumulate(Score<A, P>{src_terms + h0, dst_terms + h0, g.edge, g.Hp, h0, heads, g.slope});
+    }
   });
   flag.check("col: index out of range");
   return {out,   heads_out,  alpha_src,    alpha_dst,
@@ -278,6 +327,7 @@ struct Gradients {
 
   const T* grad_out;
   const A* alpha_src;
+  const A* src_factors;  // [N_src, 2, Hp]; of whole rows
   A* dst_terms;       // [N_dst, kTerms, Hp]
   A* grad_alpha_dst;  // [N_dst, Hp]
   bool known;         // whether grad_alpha_dst is known before the edges are visited
@@ -309,7 +359,7 @@ class BySource {
         stride_(g.H * g.C), offset_(h0 * g.C), tiles_(tiles) {}
 
   // The gradient of alpha_src, P numbers; then that of x.
-  int64_t state_size() const { return kTotal + heads_ * g_.C; }
+  int64_t state_size() const { return kTotal + whole_vectors<A>(heads_ * g_.C); }
   void begin(int64_t, A* state) const {
     if (!Tiles::whole) std::fill_n(state, state_size(), A(0));
   }
@@ -341,17 +391,18 @@ class BySource {
   GATSPARSE_INLINE void finish(int64_t chunk, int64_t at, const A* grad_src,
                                const A* grad_dst) const {
     const A* total = grad_src + kTotal;
+    const A *att_src = g_.att_src + offset_, *att_dst = known ? g_.att_dst + offset_ : nullptr;
     const T* x_j = g_.x + at;
     T* grad_x = grads_.grad_x + at;
     A* att_src_sum = grads_.grad_att_src->at(chunk) + offset_;
     A* att_dst_sum = grads_.grad_att_dst->at(chunk) + offset_;
     for_each_vector(tiles_, [&](const auto& tile, auto v) GATSPARSE_LAMBDA {
       const Vec<A> x = tile.read(x_j, v), src = tile.template spread<v>(grad_src);
-      Vec<A> grad = tile.read(total, v) + src * tile.read(g_.att_src + offset_, v);
+      Vec<A> grad = tile.read(total, v) + src * tile.read(att_src, v);
       tile.write(att_src_sum, v, tile.read(att_src_sum, v) + src * x);
       if constexpr (known) {
         const Vec<A> dst = tile.template spread<v>(grad_dst);
-        grad += dst * tile.read(g_.att_dst + offset_, v);
+        grad += dst * tile.read(att_dst, v);
         tile.write(att_dst_sum, v, tile.read(att_dst_sum, v) + dst * x);
       }
       tile.write(grad_x, v, grad);
@@ -367,7 +418,7 @@ class BySource {
     const A* dst_terms = grads_.dst_terms;
     const int64_t stride = tile.length();
     const Heads alpha_j = load<A, P>(grads_.alpha_src + j * P);
-    const auto of_j = Factors<A, P>::of_src(alpha_j, g_.slope);
+    const auto of_j = Factors<A, P>::read(grads_.src_factors + j * 2 * P);
     Vec<A> x_j[Tile::vectors], total[Tile::vectors] = {};
     unroll<Tile::vectors>(
         [&](auto v) GATSPARSE_LAMBDA { x_j[v] = tile.read(g_.x + j * stride, v); });
@@ -394,7 +445,7 @@ class BySource {
     edges_.visit_each(j, begin, end, visit);
     store(state, sum);
     unroll<Tile::vectors>(
-        [&](auto v) GATSPARSE_LAMBDA { tile.write(state + kTotal, v, total[v]); });
+        [&](auto v) GATSPARSE_LAMBDA { tile.write_whole(state + kTotal, v, total[v]); });
   }
 
   GATSPARSE_INLINE void visit(int64_t j, const Block& block, bool first, A* state) const {
@@ -443,6 +494,7 @@ class BySource {
 template <class T, int P, class Tiles>
 class ByDestination {
   using A = acc_t<T>;
+  using Heads = Vec<A, P>;
 
  public:
   ByDestination(const Gat<T>& g, const Gradients<T>& grads, BoundsFlag& flag, int64_t h0,
@@ -453,9 +505,11 @@ class ByDestination {
   int64_t state_size() const { return P; }
   void begin(int64_t, A* state) const { std::fill_n(state, P, A(0)); }
   void add(int64_t i, int64_t begin, int64_t end, A* state) const {
+    Heads sum = load<A, P>(state);
     for (int64_t e = begin; e < end; ++e)
-      if (g_.num_loops == 0 || g_.csr.index[e] != i) add_row(g_.edge ? g_.csr.perm[e] : e, state);
-    if (end == g_.csr.ptr[i + 1] && i < g_.num_loops) add_row(g_.csr.num_entries + i, state);
+      if (g_.num_loops == 0 || g_.csr.index[e] != i) add_row(g_.edge ? g_.csr.perm[e] : e, sum);
+    if (end == g_.csr.ptr[i + 1] && i < g_.num_loops) add_row(g_.csr.num_entries + i, sum);
+    store(state, sum);
   }
   void merge(A* state, A* piece) const {
     for (int64_t h = 0; h < P; ++h) state[h] += piece[h];
@@ -466,18 +520,20 @@ class ByDestination {
     A* att_sum = grads_.grad_att_dst->at(chunk) + offset_;
     T* grad_x = grads_.grad_x + i * stride_ + offset_;
     const T* x = g_.x + i * stride_ + offset_;
+    const A* att_dst = g_.att_dst + offset_;
     for_each_vector(tiles_, [&](const auto& tile, auto v) GATSPARSE_LAMBDA {
       const Vec<A> grad = tile.template spread<v>(state);
       tile.write(att_sum, v, tile.read(att_sum, v) + grad * tile.read(x, v));
-      tile.write(grad_x, v, tile.read(grad_x, v) + grad * tile.read(g_.att_dst + offset_, v));
+      tile.write(grad_x, v, tile.read(grad_x, v) + grad * tile.read(att_dst, v));
     });
   }
 
  private:
-  void add_row(int64_t at, A* state) const {
+  GATSPARSE_INLINE void add_row(int64_t at, Heads& sum) const {
     if (!flag_.in_bounds(at, g_.csr.num_entries + g_.num_loops)) return;
     const A* grad = grads_.score_row(at, g_.csr.num_entries) + h0_;
-    for (int64_t h = 0; h < heads_; ++h) state[h] += grad[h];
+    if (!g_.edge) return void(sum += load<A, P>(grad));
+    for (int h = 0; h < heads_; ++h) set_lane(sum, h, lane(sum, h) + grad[h]);
   }
 
   const Gat<T>& g_;
@@ -517,11 +573,16 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
   Tensor grad_bias = empty({g.H, C}, acc);
   Tensor grad_edge = empty({known ? 0 : num_edges, grad_length}, acc);
   Tensor grad_loop = empty({known ? 0 : g.num_loops, grad_length}, acc);
+  const A* alpha = alpha_dst.const_data_ptr<A>();
+  const bool whole = g.factorizes(alpha_src.const_data_ptr<A>(), alpha);
   const Scratch<A> dst_terms(g.num_dst * kTerms * g.Hp);
+  const Scratch<A> src_factors(whole ? g.num_src * 2 * g.Hp : 0);
+  const Scratch<A> dst_factors(whole ? g.num_dst * 2 * g.Hp : 0);
   ChunkSums<A> att_src_sums(rows_t.num_chunks(), HC);
   ChunkSums<A> att_dst_sums(known ? rows_t.num_chunks() : rows.num_chunks(), HC);
   const Gradients<T> grads{grad_out.const_data_ptr<T>(),
                            alpha_src.const_data_ptr<A>(),
+                           src_factors.data(),
                            dst_terms.data(),
                            grad_alpha_dst.mutable_data_ptr<A>(),
                            known,
@@ -531,10 +592,13 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
                            grad_length,
                            &att_src_sums,
                            &att_dst_sums};
-  const A* alpha = alpha_dst.const_data_ptr<A>();
   const T* positive_rows = positive_out.const_data_ptr<T>();
   const A* positive_weights = positive_weight.const_data_ptr<A>();
-  const bool whole = g.factorizes(grads.alpha_src, alpha);
+  if (whole)
+    for_each_group<A>(g, true, [&](auto P, int64_t, int64_t, const auto&) {
+      node_factors<P>(grads.alpha_src, g.num_src, src_factors.data(), OfSrc<A>{g.slope});
+      node_factors<P>(alpha, g.num_dst, dst_factors.data(), OfDst<A>{g.slope});
+    });
   destination_terms<T>(
       g, whole, grad_out, heads_out, shift, weight_sum, kTerms, grads.dst_terms,
       grad_bias.mutable_data_ptr<A>(),
@@ -550,7 +614,7 @@ Seven backward(const Gat<T>& g, const Csr& csr_t, const Tensor& grad_out, const 
         store(terms + kAlphaDst * g.Hp, alpha_i);
         if constexpr (std::decay_t<decltype(tiles)>::whole) {
           const Heads scale = softmax<A, P>(leaky_relu(alpha_i, g.slope), terms, P);
-          auto factors = Factors<A, P>::of_dst(alpha_i, g.slope);
+          auto factors = Factors<A, P>::read(dst_factors.data() + i * 2 * P);
           factors.above *= scale;
           factors.below *= scale;
           factors.write(terms);

@@ -131,6 +131,7 @@ def gat_attention(
     # A negative slope turns the signs of scores around.
     splits = att_dst is not None and edge is None and options.negative_slope >= 0
     positive = save and splits and positive_pays(graph, x.size(2))
+    concat = concat or x.size(1) == 1  # nothing to average
     out, *_ = _gat(
         *contiguous(*given, bias), concat, save, positive, *structure(graph, save), *options
     )

@@ -180,7 +180,8 @@ class ScoreBackward {
   ScoreBackward(const Gatv2<T>& g, const Edges& edges, const Gradients<T>& grads, int64_t h0,
                 int64_t heads, const Tiles& tiles)
       : g_(g), edges_(edges), grads_(grads), score_{g, h0, heads}, h0_(h0), heads_(heads),
-        stride_(g.H * g.C), offset_(h0 * g.C), size_(heads * g.C), tiles_(tiles) {}
+        stride_(g.H * g.C), offset_(h0 * g.C), size_(whole_vectors<A>(heads * g.C)),
+        tiles_(tiles) {}
 
   // The sum of the gradients of the scores, P numbers, that where z > 0, and the sum of
   // LeakyReLU(z) weighted with them (destinations) or of grad_out (sources).
@@ -196,7 +197,7 @@ class ScoreBackward {
           row, begin, end,
           [&](int64_t number) {
             if (by_destination && g_.edge)
-              std::fill_n(grads_.grad_edge + number * stride_ + offset_, size_, T(0));
+              std::fill_n(grads_.grad_edge + number * stride_ + offset_, heads_ * g_.C, T(0));
           },
           [&](const Block& block, bool first) { visit(row, block, first, state); });
   }
@@ -263,8 +264,8 @@ class ScoreBackward {
     edges_.visit_each(row, begin, end, visit);
     store(state, sum);
     unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
-      tile.write(state + kTotal, v, positive[v]);
-      tile.write(state + kTotal + size_, v, other[v]);
+      tile.write_whole(state + kTotal, v, positive[v]);
+      tile.write_whole(state + kTotal + size_, v, other[v]);
     });
   }
 

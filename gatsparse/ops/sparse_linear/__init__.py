@@ -13,6 +13,7 @@ from gatsparse.ops.native import (
     contiguous,
     differentiable,
     no_second_derivatives,
+    past_autograd,
     structure,
     unmet,
     wants_grad,
@@ -52,6 +53,9 @@ def _(
     )
 
 
+_sparse_linear_backward = past_autograd(torch.ops.gatsparse.sparse_linear_backward.default)
+
+
 def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:  # noqa: ARG001
     values, weight, bias, csr, csr_t = inputs
     ctx.bias_dtype = None if bias is None else bias.dtype
@@ -64,7 +68,7 @@ def _backward(ctx: Any, grad_out: Tensor) -> tuple:
     of_values, of_weight, of_bias = ctx.needs_input_grad[:3]
     grad_values = grad_weight = None
     if of_values or of_weight:
-        grad_values, grad_weight = torch.ops.gatsparse.sparse_linear_backward(
+        grad_values, grad_weight = _sparse_linear_backward(
             grad_out.contiguous(), values, weight, of_values, of_weight, csr, csr_t
         )
     return (

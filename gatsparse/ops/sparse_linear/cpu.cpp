@@ -1,25 +1,29 @@
 // Products of a sparse matrix with dense weights on CPU. The rule stands in __init__.py.
-#include "attention.h"
+#include "rows.h"
+#include "tiles.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
 
-// out [cols, rows] of in [rows, cols], in blocks that fit the registers.
+// out [cols, rows] of in [rows, cols], in squares that fit the registers.
 template <class T>
 void transpose(const T* in, int64_t rows, int64_t cols, T* out) {
-  constexpr int64_t kSide = 16, kGrain = 1 << 14;
+  constexpr int64_t kSide = kLanes<acc_t<T>>, kGrain = 1 << 14;
   const int64_t grain = std::max<int64_t>(1, kGrain / (kSide * std::max<int64_t>(rows, 1)));
   torch::stable::parallel_for(
       0, (cols + kSide - 1) / kSide, grain, [&](int64_t begin, int64_t end) {
-        T block[kSide][kSide];
         for (int64_t c0 = begin * kSide; c0 < std::min(end * kSide, cols); c0 += kSide)
           for (int64_t r0 = 0; r0 < rows; r0 += kSide) {
             const int64_t width = std::min(kSide, cols - c0), height = std::min(kSide, rows - r0);
             const T* source = in + r0 * cols + c0;
-            for (int64_t r = 0; r < height; ++r)
-              for (int64_t c = 0; c < width; ++c) block[c][r] = source[r * cols + c];
+            T* target = out + c0 * rows + r0;
+            if constexpr (std::is_same_v<T, acc_t<T>>)
+              if (width == kSide && height == kSide) {
+                transpose_square(source, cols, target, rows);
+                continue;
+              }
             for (int64_t c = 0; c < width; ++c)
-              std::copy_n(block[c], height, out + (c0 + c) * rows + r0);
+              for (int64_t r = 0; r < height; ++r) target[c * rows + r] = source[r * cols + c];
           }
       });
 }
@@ -41,17 +45,18 @@ class WeightedSum {
   int64_t state_size() const { return width_; }
   void begin(int64_t, A*) const {}  // `add` fills everything
   void add(int64_t, int64_t begin, int64_t end, A* state) const {
-    int64_t id[kRun];
-    A value[kRun];
-    int64_t n = 0;
-    for (int64_t e = begin; e < end; ++e) {
-      const int64_t at = place_ ? place_[e] : e;
-      if (!flag_.in_bounds(index_[e], num_others_) || !flag_.in_bounds(at, rows_.num_entries))
-        continue;
-      id[n] = index_[e];
-      value[n] = static_cast<A>(values_[at]);
-      n += value[n] != A(0);
+    alignas(64) A value[kRun + kLanes<A>];
+    alignas(64) index_t id[kRun + kLanes<A>];
+    const int64_t size = end - begin;
+    if (!all_below(index_ + begin, size, num_others_)) return flag_.raise();
+    const T* values = values_ + begin;
+    T gathered[kRun];
+    if (place_) {
+      if (!all_below(place_ + begin, size, rows_.num_entries)) return flag_.raise();
+      for (int64_t k = 0; k < size; ++k) gathered[k] = values_[place_[begin + k]];
+      values = gathered;
     }
+    const int64_t n = pick_nonzero(values, index_ + begin, size, value, id);
     for_each_tile<A, 1>(1, width_, [&](auto tile) {
       using Tile = decltype(tile);
       Vec<A> sum[Tile::vectors] = {};
@@ -73,6 +78,14 @@ class WeightedSum {
 
  private:
   static constexpr int64_t kRun = 64;  // as accumulate_rows hands them out
+
+  static bool all_below(const index_t* index, int64_t n, int64_t bound) {
+    using Unsigned = std::make_unsigned_t<index_t>;
+    const auto limit = static_cast<Unsigned>(bound);
+    Unsigned others = 0;
+    for (int64_t k = 0; k < n; ++k) others |= static_cast<Unsigned>(index[k]) >= limit;
+    return others == 0;
+  }
 
   const Csr& rows_;
   const index_t *index_, *place_;
