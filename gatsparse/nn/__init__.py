@@ -8,7 +8,7 @@ from gatsparse.nn.gatv2_conv import GATv2Conv
 from gatsparse.nn.models import GAT
 from gatsparse.nn.paper_exact import PaperExactConv, PaperExactGAT
 from gatsparse.nn.paper_gat import DenseGAT, PaperGAT, build_gat
-from gatsparse.ops import dropout, sparse_linear
+from gatsparse.ops import dropout, elu_dropout, sparse_linear
 
 __all__ = [
     "GAT",
@@ -25,5 +25,6 @@ __all__ = [
     "build_gat",
     "dense_adjacency",
     "dropout",
+    "elu_dropout",
     "sparse_linear",
 ]

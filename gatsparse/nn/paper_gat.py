@@ -15,6 +15,7 @@ from gatsparse.nn.dense import Form, GraphAttentionLayer
 from gatsparse.nn.gat_conv import GATConv
 from gatsparse.nn.paper_exact import PaperExactGAT
 from gatsparse.ops import dropout as dropout_op
+from gatsparse.ops import elu_dropout
 
 #: What a GAT is built of: our layer, our scatter backend, PyG's layer, dense layers.
 Kind = Literal["gatsparse", "scatter", "pyg", "dense"]
@@ -34,7 +35,8 @@ class PaperGAT(torch.nn.Module):
         dropout (float, optional): On the inputs of both layers and on their attention.
         negative_slope (float, optional): Of the LeakyReLU.
         conv (callable, optional): The layer's class; PyG's serves too.
-        dropout_fn (callable, optional): ``dropout_fn(x, p, training)``, on the inputs.
+        dropout_fn (callable, optional): ``dropout_fn(x, p, training)``, on the input.
+        elu_dropout_fn (callable, optional): ``elu_dropout_fn(x, p, training)``, between the layers.
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, section 3.3.
     """
@@ -50,11 +52,13 @@ class PaperGAT(torch.nn.Module):
         negative_slope: float = 0.2,
         conv: Callable[..., torch.nn.Module] = GATConv,
         dropout_fn: Callable[[Tensor, float, bool], Tensor] = dropout_op,
+        elu_dropout_fn: Callable[[Tensor, float, bool], Tensor] = elu_dropout,
     ) -> None:
         super().__init__()
         options: dict[str, Any] = {"dropout": dropout, "negative_slope": negative_slope}
         self.dropout = dropout
         self.dropout_fn = dropout_fn
+        self.elu_dropout_fn = elu_dropout_fn
         self.conv1 = conv(in_channels, hidden_channels, heads=heads, **options)
         self.conv2 = conv(
             heads * hidden_channels, out_channels, heads=out_heads, concat=False, **options
@@ -63,8 +67,8 @@ class PaperGAT(torch.nn.Module):
     def forward(self, x: Tensor, edge_index: Any) -> Tensor:
         """Logits ``[N, out_channels]`` of features :obj:`x` ``[N, in_channels]``."""
         x = self.dropout_fn(x, self.dropout, self.training)
-        x = F.elu(self.conv1(x, edge_index), inplace=True)
-        x = self.dropout_fn(x, self.dropout, self.training)
+        x = self.conv1(x, edge_index)
+        x = self.elu_dropout_fn(x, self.dropout, self.training)
         return self.conv2(x, edge_index)
 
 
@@ -137,6 +141,10 @@ class DenseGAT(torch.nn.Module):
                 layer.bias.copy_(biases[h])
 
 
+def _elu_dropout_of_torch(x: Tensor, p: float, training: bool) -> Tensor:
+    return F.dropout(F.elu(x), p, training)
+
+
 def build_gat(
     kind: Kind,
     in_channels: int,
@@ -174,9 +182,9 @@ def build_gat(
     if kind == "dense":
         return DenseGAT(*sizes, dropout, negative_slope, form)
     parts = {
-        "gatsparse": (GATConv, dropout_op),
-        "scatter": (partial(GATConv, backend="scatter"), F.dropout),
-        "pyg": (torch_geometric.nn.GATConv, F.dropout),
+        "gatsparse": (GATConv, dropout_op, elu_dropout),
+        "scatter": (partial(GATConv, backend="scatter"), F.dropout, _elu_dropout_of_torch),
+        "pyg": (torch_geometric.nn.GATConv, F.dropout, _elu_dropout_of_torch),
     }
     if kind not in parts:
         raise ValueError(f"kind: expected one of {[*parts, 'dense']}, got {kind!r}")

@@ -1,8 +1,9 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from gatsparse import _native
-from gatsparse.ops import dropout
+from gatsparse.ops import dropout, elu_dropout
 from gatsparse.ops.philox import philox
 
 
@@ -82,3 +83,66 @@ def test_compile():
     compiled = torch.compile(lambda x: dropout(x, 0.5), fullgraph=True)
     out = compiled(torch.ones(1000))
     assert set(out.unique().tolist()) == {0.0, 2.0}
+
+
+@pytest.mark.parametrize("isa", _native.isas())
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("p", [0.0, 0.6])
+@pytest.mark.parametrize("size", [0, 1, 65, 5000])
+def test_elu_dropout(isa, dtype, p, size):
+    """ELU, times what dropout makes of ones; and the gradients."""
+    generator = torch.Generator().manual_seed(3)
+    x = 4 * torch.randn(size, generator=generator, dtype=torch.float64)
+    x[:2] = 0.0
+    grad = torch.randn(size, generator=generator, dtype=torch.float64).to(dtype)
+    leaf, seed = x.to(dtype).requires_grad_(), torch.tensor(11)
+    with _native.use_isa(isa):
+        out = torch.ops.gatsparse.elu_dropout(leaf, p, seed if p else None)
+        out.backward(grad)
+        ones = torch.ones(size, dtype=torch.float64)
+        factor = torch.ops.gatsparse.dropout(ones, p, seed) if p else ones
+
+    exact = leaf.detach().double().requires_grad_()
+    expected = F.elu(exact) * factor
+    expected.backward(grad.double())
+    assert out.dtype == dtype
+    assert torch.equal(out == 0, expected == 0)
+    # Of ELU two roundings and an ulp of exp, of dropout another two; the derivative comes
+    # from the rounded result.
+    torch.testing.assert_close(
+        out.detach().double(), expected.detach(), rtol=5 * torch.finfo(dtype).eps, atol=0
+    )
+    error = (leaf.grad.double() - exact.grad).abs()
+    assert (error <= 8 * torch.finfo(dtype).eps * (grad.double() * factor).abs()).all()
+
+
+def test_elu_dropout_of_large_numbers():
+    x = torch.tensor([torch.inf, -torch.inf, torch.nan, 1e30, -1e30], requires_grad=True)
+    out = elu_dropout(x, training=False)
+    assert torch.equal(out.nan_to_num(7.0), torch.tensor([torch.inf, -1, 7, 1e30, -1]).nan_to_num())
+    out.backward(torch.ones(5))
+    assert torch.equal(x.grad.nan_to_num(7.0), torch.tensor([1.0, 0, 7, 1, 0]))
+
+
+def test_elu_dropout_drops_what_dropout_drops():
+    x = torch.rand(1000) + 1
+    torch.manual_seed(5)
+    expected = dropout(x, 0.3)
+    torch.manual_seed(5)
+    assert torch.equal(elu_dropout(x, 0.3), expected)
+    assert torch.equal(elu_dropout(x, 1.0), torch.zeros(1000))
+    assert torch.equal(elu_dropout(x, 0.3, training=False), x)
+    with pytest.raises(ValueError, match="p: expected 0 <= p <= 1, got 2"):
+        elu_dropout(x, 2.0)
+
+
+def test_elu_dropout_operator():
+    x = torch.randn(7, 30, dtype=torch.float64, requires_grad=True)
+    arguments = (x, 0.4, torch.tensor(9))
+    operator = torch.ops.gatsparse.elu_dropout
+    torch.library.opcheck(operator.default, arguments)
+    assert torch.autograd.gradcheck(operator, arguments)
+    compiled = torch.compile(lambda x: operator(x, *arguments[1:]), fullgraph=True)
+    assert torch.equal(compiled(x), operator(*arguments))
+    with pytest.raises(NotImplementedError, match="no second derivatives"):
+        torch.autograd.gradgradcheck(elu_dropout, (x, 0.0))

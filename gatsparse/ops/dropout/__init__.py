@@ -1,4 +1,4 @@
-"""Dropout of activations, by the same generator as the attention's."""
+"""Dropout of activations, by the same generator as the attention's, alone and after ELU."""
 
 from __future__ import annotations
 
@@ -10,16 +10,29 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.adjacency import share_graph
-from gatsparse.ops.backend import transformed
-from gatsparse.ops.native import differentiable, past_autograd
+from gatsparse.ops.native import differentiable, no_second_derivatives, past_autograd, unmet
 from gatsparse.ops.philox import draw_seed
 
 _native.LIBRARY.define("dropout(Tensor x, float p, Tensor seed) -> Tensor")
+_native.LIBRARY.define("elu_dropout(Tensor x, float p, Tensor? seed) -> Tensor")
+_native.LIBRARY.define(
+    "elu_dropout_backward(Tensor grad_out, Tensor out, float p, Tensor? seed) -> Tensor"
+)
 
 
 @torch.library.register_fake("gatsparse::dropout", lib=_native.LIBRARY)
 def _(x: Tensor, _p: float, _seed: Tensor) -> Tensor:
     return torch.empty_like(x)
+
+
+@torch.library.register_fake("gatsparse::elu_dropout", lib=_native.LIBRARY)
+def _(x: Tensor, _p: float, _seed: Tensor | None) -> Tensor:
+    return torch.empty_like(x)
+
+
+@torch.library.register_fake("gatsparse::elu_dropout_backward", lib=_native.LIBRARY)
+def _(grad_out: Tensor, _out: Tensor, _p: float, _seed: Tensor | None) -> Tensor:
+    return torch.empty_like(grad_out)
 
 
 _dropout_again = past_autograd(torch.ops.gatsparse.dropout.default)
@@ -36,6 +49,25 @@ def _backward(ctx: Any, grad: Tensor) -> tuple:
 
 
 _dropout = differentiable("dropout", _setup_context, _backward)
+
+
+_elu_dropout_backward = past_autograd(torch.ops.gatsparse.elu_dropout_backward.default)
+
+
+def _setup_context_of_elu(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    _x, ctx.p, seed = inputs
+    ctx.save_for_backward(output, seed)
+
+
+def _backward_of_elu(ctx: Any, grad: Tensor) -> tuple:
+    out, seed = ctx.saved_tensors
+    return _elu_dropout_backward(grad.contiguous(), out, ctx.p, seed), None, None
+
+
+_elu_dropout = differentiable("elu_dropout", _setup_context_of_elu, _backward_of_elu)
+torch.library.register_autograd(
+    "gatsparse::elu_dropout_backward", no_second_derivatives, lib=_native.LIBRARY
+)
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
@@ -62,23 +94,49 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         TypeError: If :obj:`x` is of another layout.
         ValueError: If :obj:`p` is not in 0 .. 1.
     """
-    if not 0.0 <= p <= 1.0:
-        raise ValueError(f"p: expected 0 <= p <= 1, got {p}")
+    _check_p(p)
     if x.layout not in (torch.strided, torch.sparse_csr):
         raise TypeError(f"x: expected a dense or sparse_csr tensor, got {x.layout}")
     if not training or p == 0.0:
         return x
     if x.layout == torch.sparse_csr:
         return _with_values(x, dropout(x.values(), p))
-    served = (
-        _native.available()
-        and x.device.type == "cpu"
-        and x.dtype in (torch.float32, torch.float64, torch.bfloat16)
-        and not transformed(x)
-    )
-    if not served or p == 1.0:
+    if p == 1.0 or unmet(x):
         return F.dropout(x, p)
     return _dropout(x.contiguous(), p, draw_seed())
+
+
+def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    r"""ELU, then :func:`dropout`, in one pass over :obj:`x`.
+
+    .. math::
+        \mathrm{ELU}(x) = \max(0, x) + \min(0, \exp(x) - 1)
+
+    The numbers dropped are those that :func:`dropout` drops. The backward pass needs the
+    result alone, and there are no second derivatives. Where there is no kernel, torch's
+    functions serve.
+
+    Args:
+        x (Tensor): Of floats, any shape, dense.
+        p (float, optional): In 0 .. 1.
+        training (bool, optional): ELU alone if False.
+
+    Returns:
+        Tensor: Of the shape and dtype of :obj:`x`.
+
+    Raises:
+        ValueError: If :obj:`p` is not in 0 .. 1.
+    """
+    _check_p(p)
+    p = p if training else 0.0
+    if p == 1.0 or unmet(x):
+        return F.dropout(F.elu(x), p)
+    return _elu_dropout(x.contiguous(), p, None if p == 0.0 else draw_seed())
+
+
+def _check_p(p: float) -> None:
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"p: expected 0 <= p <= 1, got {p}")
 
 
 def _with_values(x: Tensor, values: Tensor) -> Tensor:

@@ -1,75 +1,158 @@
-// Dropout of activations on CPU. The rule stands in __init__.py.
+// Dropout of activations on CPU, alone and after ELU. The rules stand in __init__.py.
+#include <cmath>
+#include <optional>
+
 #include "csr.h"
 #include "philox.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
 
-constexpr int kVectors = 2, kLanesOfWord = kLanes<uint64_t>;
-constexpr int64_t kGroup = 64;     // elements of a group: four words of each of its 16 counters
-constexpr int64_t kGrain = 2048;   // groups that are worth a thread's while
+constexpr int kVectors = 2, kWide = kLanes<uint64_t>;
+constexpr int64_t kGroup = 64;    // elements of a group: four words of each of its 16 counters
+constexpr int64_t kGrain = 2048;  // groups that are worth a thread's while
 
-// Element k of a group is dropped by word k / 16 of counter k % 16.
-template <class T>
-void drop_group(const T* x, T* out, int64_t group, uint64_t seed, uint32_t threshold,
-                acc_t<T> scale) {
-  using A = acc_t<T>;
-  using Numbers = Vec<A, kLanesOfWord>;
-  using Words = Vec<std::conditional_t<sizeof(A) == 4, uint32_t, uint64_t>, kLanesOfWord>;
-  for (int first = 0; first < 16; first += kVectors * kLanesOfWord) {
-    Vec<uint64_t> word[4][kVectors];
-    unroll<kVectors>([&](auto v) GATSPARSE_LAMBDA {
-      uint64_t counter[kLanesOfWord];
-      for (int l = 0; l < kLanesOfWord; ++l)
-        counter[l] = static_cast<uint64_t>(group) * 16 + first + v * kLanesOfWord + l;
-      word[0][v] = load<uint64_t>(counter);
-      word[1][v] = word[0][v] >> 32;
-      word[2][v] = Vec<uint64_t>{};
-      word[3][v] = 1 - Vec<uint64_t>{};  // keeps these numbers apart from those of edges
-    });
-    philox<kVectors>(seed, word);
-    unroll<4 * kVectors>([&](auto k) GATSPARSE_LAMBDA {
-      const int at = k / kVectors * 16 + first + k % kVectors * kLanesOfWord;
-      const auto words = __builtin_convertvector(word[k / kVectors][k % kVectors], Words);
-      const Numbers value = load<A, kLanesOfWord>(x + at);
-      store(out + at, words >= threshold ? scale * value : A(0) * value);
-    });
-  }
+// As many numbers as there are counters in a vector.
+template <class A>
+using Numbers = Vec<A, kWide>;
+
+template <int N>
+GATSPARSE_INLINE Vec<float, N> expm1_lanes(const Vec<float, N>& x) {
+  // Near 0, where exp(x) - 1 would lose its digits, Taylor's series.
+  Vec<float, N> series = x * (1.0f / 8) + 1.0f;
+  for (const float k : {7, 6, 5, 4, 3, 2}) series = x * (1 / k) * series + 1.0f;
+  return x > -0.35f ? x * series : exp_lanes<N>(x) - 1.0f;
+}
+template <int N>
+GATSPARSE_INLINE Vec<double, N> expm1_lanes(const Vec<double, N>& x) {
+  Vec<double, N> value = x;
+  for (int l = 0; l < N; ++l) value[l] = std::expm1(x[l]);
+  return value;
 }
 
-Tensor dropout(const Tensor& x, double p, const Tensor& seed) {
-  STD_TORCH_CHECK(p >= 0.0 && p < 1.0, "p: expected 0 <= p < 1, got ", p);
-  STD_TORCH_CHECK(x.is_cpu() && x.is_contiguous(), "x: expected a contiguous CPU tensor");
-  check_tensor(seed, "seed", ScalarType::Long, {});
-  const uint64_t key = static_cast<uint64_t>(*seed.const_data_ptr<int64_t>());
-  const uint32_t threshold = static_cast<uint32_t>(p * 4294967296.0);
-  const int64_t n = x.numel();
-  Tensor out = empty({x.sizes().begin(), x.sizes().end()}, x.scalar_type());
-  dispatch_storage(x, [&](auto storage) {
-    using T = typename decltype(storage)::type;
-    const T* source = x.const_data_ptr<T>();
-    T* target = out.mutable_data_ptr<T>();
-    const auto scale = static_cast<acc_t<T>>(1.0 / (1.0 - p));
-    torch::stable::parallel_for(
-        0, (n + kGroup - 1) / kGroup, kGrain, [&](int64_t begin, int64_t end) {
-          for (int64_t group = begin; group < end; ++group) {
-            const int64_t first = group * kGroup;
-            if (first + kGroup <= n) {
-              drop_group(source + first, target + first, group, key, threshold, scale);
-            } else {
-              T last[kGroup] = {}, dropped[kGroup];
-              std::copy(source + first, source + n, last);
-              drop_group(last, dropped, group, key, threshold, scale);
-              std::copy_n(dropped, n - first, target + first);
-            }
+struct Dropout {
+  uint64_t key = 0;
+  uint32_t threshold = 0;
+  double scale = 1.0;
+
+  Dropout(double p, const std::optional<Tensor>& seed) {
+    STD_TORCH_CHECK(p >= 0.0 && p < 1.0, "p: expected 0 <= p < 1, got ", p);
+    if (p == 0.0) return;
+    STD_TORCH_CHECK(seed.has_value(), "seed: needed when p > 0");
+    check_tensor(*seed, "seed", ScalarType::Long, {});
+    key = static_cast<uint64_t>(*seed->const_data_ptr<int64_t>());
+    threshold = static_cast<uint32_t>(p * 4294967296.0);
+    scale = 1.0 / (1.0 - p);
+  }
+
+  // Calls f(at, factor) for the vectors of a group: its numbers from `at` on are multiplied by
+  // `factor`. Element k of a group is dropped by word k / 16 of counter k % 16.
+  template <class A, class F>
+  GATSPARSE_INLINE void factors(int64_t group, const F& f) const {
+    using Words = Vec<std::conditional_t<sizeof(A) == 4, uint32_t, uint64_t>, kWide>;
+    const Numbers<A> kept = static_cast<A>(scale) - Numbers<A>{};
+    if (threshold == 0) {
+      for (int at = 0; at < kGroup; at += kWide) f(at, kept);
+      return;
+    }
+    for (int first = 0; first < 16; first += kVectors * kWide) {
+      Vec<uint64_t> word[4][kVectors];
+      unroll<kVectors>([&](auto v) GATSPARSE_LAMBDA {
+        uint64_t counter[kWide];
+        for (int l = 0; l < kWide; ++l)
+          counter[l] = static_cast<uint64_t>(group) * 16 + first + v * kWide + l;
+        word[0][v] = load<uint64_t>(counter);
+        word[1][v] = word[0][v] >> 32;
+        word[2][v] = Vec<uint64_t>{};
+        word[3][v] = 1 - Vec<uint64_t>{};  // keeps these numbers apart from those of edges
+      });
+      philox<kVectors>(key, word);
+      unroll<4 * kVectors>([&](auto k) GATSPARSE_LAMBDA {
+        const auto words = __builtin_convertvector(word[k / kVectors][k % kVectors], Words);
+        f(k / kVectors * 16 + first + k % kVectors * kWide,
+          words >= threshold ? kept : Numbers<A>{});
+      });
+    }
+  }
+};
+
+// out[k] = f(factor of k, a[k], b[k]), by vectors; b may be null.
+template <class T, class F>
+void each(const Dropout& dropout, const T* a, const T* b, T* out, int64_t n, const F& f) {
+  using A = acc_t<T>;
+  const auto whole = [&](const T* a, const T* b, T* out, int64_t group) {
+    dropout.factors<A>(group, [&](int at, const Numbers<A>& factor) GATSPARSE_LAMBDA {
+      const Numbers<A> other = b ? load<A, kWide>(b + at) : Numbers<A>{};
+      store(out + at, f(factor, load<A, kWide>(a + at), other));
+    });
+  };
+  torch::stable::parallel_for(
+      0, (n + kGroup - 1) / kGroup, kGrain, [&](int64_t begin, int64_t end) {
+        for (int64_t group = begin; group < end; ++group) {
+          const int64_t first = group * kGroup, size = std::min(kGroup, n - first);
+          if (size == kGroup) {
+            whole(a + first, b ? b + first : nullptr, out + first, group);
+            continue;
           }
-        });
+          T a_rest[kGroup] = {}, b_rest[kGroup] = {}, out_rest[kGroup];
+          std::copy_n(a + first, size, a_rest);
+          if (b) std::copy_n(b + first, size, b_rest);
+          whole(a_rest, b ? b_rest : nullptr, out_rest, group);
+          std::copy_n(out_rest, size, out + first);
+        }
+      });
+}
+
+// The same for tensors: f(A{}, factor, a, b) where A is the type of numbers.
+template <class F>
+Tensor each(double p, const std::optional<Tensor>& seed, const Tensor& a, const Tensor* b,
+            const F& f) {
+  const Dropout dropout(p, seed);
+  STD_TORCH_CHECK(a.is_cpu() && a.is_contiguous(), "expected a contiguous CPU tensor");
+  const std::vector<int64_t> sizes(a.sizes().begin(), a.sizes().end());
+  if (b) check_tensor(*b, "out", a.scalar_type(), sizes);
+  Tensor out = empty(sizes, a.scalar_type());
+  dispatch_storage(a, [&](auto storage) {
+    using T = typename decltype(storage)::type;
+    using A = acc_t<T>;
+    each(dropout, a.const_data_ptr<T>(), b ? b->const_data_ptr<T>() : nullptr,
+         out.mutable_data_ptr<T>(), a.numel(),
+         [&](const auto& factor, const auto& a, const auto& b)
+             GATSPARSE_LAMBDA { return f(A{}, factor, a, b); });
   });
   return out;
 }
 
+Tensor dropout(const Tensor& x, double p, const Tensor& seed) {
+  return each(p, seed, x, nullptr, [](auto, const auto& factor, const auto& x, const auto&)
+                                       GATSPARSE_LAMBDA { return factor * x; });
+}
+
+Tensor elu_dropout(const Tensor& x, double p, std::optional<Tensor> seed) {
+  return each(p, seed, x, nullptr,
+              [](auto zero, const auto& factor, const auto& x, const auto&) GATSPARSE_LAMBDA {
+                return factor * (x > zero ? x : expm1_lanes<kWide>(x));
+              });
+}
+
+// Of a negative kept element the derivative of ELU is exp(x) = out / scale + 1.
+Tensor elu_dropout_backward(const Tensor& grad, const Tensor& out, double p,
+                            std::optional<Tensor> seed) {
+  return each(p, seed, grad, &out,
+              [p](auto zero, const auto& factor, const auto& grad, const auto& out)
+                  GATSPARSE_LAMBDA {
+                    const auto keep = static_cast<decltype(zero)>(1.0 - p);
+                    const auto one = 1 - std::decay_t<decltype(out)>{};
+                    return factor * grad * (out > zero ? one : keep * out + one);
+                  });
+}
+
 }  // namespace
 
-void register_dropout(StableLibrary& library) { library.impl("dropout", TORCH_BOX(&dropout)); }
+void register_dropout(StableLibrary& library) {
+  library.impl("dropout", TORCH_BOX(&dropout));
+  library.impl("elu_dropout", TORCH_BOX(&elu_dropout));
+  library.impl("elu_dropout_backward", TORCH_BOX(&elu_dropout_backward));
+}
 
 }  // namespace gatsparse::GATSPARSE_ISA
