@@ -514,10 +514,10 @@ void destination_terms(const Attention& a, bool whole, const Tensor& grad_out,
         store(target + kD * a.Hp, row_products<P>(tiles, g + row, out + row));
         more(P, tiles, i, h0, target);
         for_each_vector(tiles, [&](const auto& tile, auto v) GATSPARSE_LAMBDA {
-          A* sum = short_sum.data();
-          const Vec<A> value = tile.read(sum, v) + tile.read(g + row, v);
-          if constexpr (std::decay_t<decltype(tiles)>::whole) tile.write_whole(sum, v, value);
-          else tile.write(sum, v, value);
+          A* total = short_sum.data();
+          const Vec<A> value = tile.read(total, v) + tile.read(g + row, v);
+          if constexpr (std::decay_t<decltype(tiles)>::whole) tile.write_whole(total, v, value);
+          else tile.write(total, v, value);
         });
         if (i + 1 < last && (i + 1) % kShortSum > 0) continue;
         for (int64_t k = 0; k < heads * C; ++k) bias_sum[k] += std::exchange(short_sum[k], A(0));

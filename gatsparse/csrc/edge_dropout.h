@@ -68,9 +68,10 @@ class EdgeDropout {
         };
         for (int l = 0; l < kAtOnce; ++l)
           number[l] = of_edge(at + std::min<int64_t>(l, count - 1));
-        const auto bound = static_cast<uint64_t>(at + count <= num_edges ? num_edges : n);
+        const int64_t edges = std::min(count, num_edges - at);  // before the loops
         uint64_t beyond = 0;
-        for (int l = 0; l < kAtOnce; ++l) beyond |= number[l] >= bound;
+        for (int64_t l = 0; l < edges; ++l)
+          beyond |= number[l] >= static_cast<uint64_t>(num_edges);
         if (beyond) flag.raise();
         for (int64_t group = 0; group < groups_; ++group) {
           uint16_t bits[kAtOnce];

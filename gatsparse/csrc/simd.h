@@ -9,8 +9,10 @@
 #include <type_traits>
 #include <utility>
 
-#ifdef __SSE2__
+#if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
 #endif
 
 namespace gatsparse::GATSPARSE_ISA {
@@ -276,7 +278,7 @@ GATSPARSE_INLINE void transpose_square(const T* source, int64_t source_stride, T
 
 // The low half of every lane times b.
 GATSPARSE_INLINE Vec<uint64_t> product_of_low_halves(const Vec<uint64_t>& a, uint32_t b) {
-  const Vec<uint64_t> factor = b - Vec<uint64_t>{};
+  [[maybe_unused]] const Vec<uint64_t> factor = b - Vec<uint64_t>{};
 #if defined(__AVX512F__)
   // Not the form without a mask: GCC 12 warns of a variable in it.
   return Vec<uint64_t>(_mm512_maskz_mul_epu32(0xFF, __m512i(a), __m512i(factor)));
@@ -284,6 +286,8 @@ GATSPARSE_INLINE Vec<uint64_t> product_of_low_halves(const Vec<uint64_t>& a, uin
   return Vec<uint64_t>(_mm256_mul_epu32(__m256i(a), __m256i(factor)));
 #elif defined(__SSE2__)
   return Vec<uint64_t>(_mm_mul_epu32(__m128i(a), __m128i(factor)));
+#elif defined(__ARM_NEON)
+  return Vec<uint64_t>(vmull_u32(vmovn_u64(uint64x2_t(a)), vdup_n_u32(b)));
 #else
   return (a & 0xFFFFFFFFu) * factor;
 #endif

@@ -5,7 +5,6 @@ and return, and when PyG's own forward must serve.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -247,9 +246,7 @@ class AttentionConv:
         if any(getattr(self, hooks) for hooks in _HOOKS):
             reasons.append("message-passing hooks are registered")
         cls = type(self)
-        methods = tuple([getattr(cls, name) for name in _ALL_STEPS])
-        compiling = torch.compiler.is_compiling()  # which warns of caches
-        overridden = _overridden(cls) if compiling else _known_overridden(cls, methods)
+        overridden = _overridden(cls)
         replaced = [name for name in _ALL_STEPS if _replaces(self, name)]
         if overridden or replaced:
             overridden = dict.fromkeys((*overridden, *replaced))
@@ -320,14 +317,15 @@ def _overrides(cls: Any, name: str) -> bool:
 
 
 def _overridden(cls: Any) -> list[str]:
-    """The steps that a class overrides."""
-    return [name for name in _ALL_STEPS if _overrides(cls, name)]
-
-
-@lru_cache
-def _known_overridden(cls: Any, methods: tuple) -> list[str]:  # noqa: ARG001
-    """The same, while :obj:`methods` are the class's steps: not looked for again."""
-    return _overridden(cls)
+    """The steps that a class overrides; not looked for again while they are the same."""
+    steps = tuple([getattr(cls, name) for name in _ALL_STEPS])
+    known = vars(cls).get("_known_steps")
+    if known is not None and known[0] == steps:
+        return known[1]
+    overridden = [name for name in _ALL_STEPS if _overrides(cls, name)]
+    if not torch.compiler.is_compiling():
+        cls._known_steps = steps, overridden
+    return overridden
 
 
 def _replaces(layer: Any, name: str) -> bool:

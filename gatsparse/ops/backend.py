@@ -21,11 +21,11 @@ def transformed(*tensors: Tensor | None) -> bool:
         return False
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore
     given = [tensor for tensor in tensors if tensor is not None]
-    if forward_ad._current_level >= 0 and any(
-        forward_ad.unpack_dual(tensor).tangent is not None for tensor in given
-    ):
+    if any(map(wrapped, given)):
         return True
-    return any(map(wrapped, given))
+    return forward_ad._current_level >= 0 and any(
+        forward_ad.unpack_dual(tensor).tangent is not None for tensor in given
+    )
 
 
 def check(backend: Backend) -> None:

@@ -747,24 +747,26 @@ def test_auto_serves_what_fused_cannot(variant, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("structure", "part", "index"),
+    ("structure", "part", "place", "index"),
     [
-        (structure, part, index)
+        (structure, part, place, index)
         for structure in ("csr", "csr_t")
         for part, bound in ((1, 60), (2, 500))
-        for index in (-1, bound, 2**31 - 1, -(2**31))
+        for place, index in ((17, -1), (17, bound), (17, 2**31 - 1), (17, -(2**31)), (499, bound))
     ],
 )
 @pytest.mark.parametrize(("edge", "dropout"), [(True, 0.0), (False, 0.5), (True, 0.5)])
 @pytest.mark.parametrize("shape", [(2, 3), (8, 8)])
 @every_variant
-def test_kernels_never_leave_their_buffers(variant, shape, edge, dropout, structure, part, index):
+def test_kernels_never_leave_their_buffers(
+    variant, shape, edge, dropout, structure, part, place, index
+):
     graph = ZOO["random"]
     inputs = VARIANTS[variant].inputs(graph, *shape, edge=edge, loop=True)
     arguments = operator_arguments(variant, inputs, graph.csr(), dropout=dropout)
     outputs = call(variant, arguments)
     broken = arguments[structure][part].clone()
-    broken[17] = index
+    broken[place] = index
     arguments[structure] = [*arguments[structure][:part], broken, *arguments[structure][part + 1 :]]
     with pytest.raises(RuntimeError, match="index out of range"):
         call(variant, arguments)[0].sum().backward()

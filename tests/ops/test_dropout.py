@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.testing import assert_close
 
 from gatsparse import _native
 from gatsparse.ops import dropout, elu_dropout
@@ -109,9 +110,7 @@ def test_elu_dropout(isa, dtype, p, size):
     assert torch.equal(out == 0, expected == 0)
     # Of ELU two roundings and an ulp of exp, of dropout another two; the derivative comes
     # from the rounded result.
-    torch.testing.assert_close(
-        out.detach().double(), expected.detach(), rtol=5 * torch.finfo(dtype).eps, atol=0
-    )
+    assert_close(out.detach().double(), expected.detach(), rtol=5 * torch.finfo(dtype).eps, atol=0)
     error = (leaf.grad.double() - exact.grad).abs()
     assert (error <= 8 * torch.finfo(dtype).eps * (grad.double() * factor).abs()).all()
 
@@ -144,5 +143,27 @@ def test_elu_dropout_operator():
     assert torch.autograd.gradcheck(operator, arguments)
     compiled = torch.compile(lambda x: operator(x, *arguments[1:]), fullgraph=True)
     assert torch.equal(compiled(x), operator(*arguments))
-    with pytest.raises(NotImplementedError, match="no second derivatives"):
-        torch.autograd.gradgradcheck(elu_dropout, (x, 0.0))
+    assert torch.autograd.gradgradcheck(lambda x: elu_dropout(x, 0.0), x)
+
+    def seeded(x):
+        torch.manual_seed(4)
+        return elu_dropout(x, 0.4)
+
+    assert torch.autograd.gradgradcheck(seeded, x)
+
+
+def test_elu_dropout_is_traced(tmp_path):
+    x = torch.randn(3, 5, requires_grad=True)
+    traced = torch.jit.trace(lambda x: elu_dropout(x, training=False), x)
+    traced.save(tmp_path / "traced.pt")
+    assert_close(torch.jit.load(tmp_path / "traced.pt")(x), F.elu(x))
+
+
+def test_elu_dropout_under_functional_transforms():
+    x = torch.randn(3, 5, dtype=torch.float64)
+
+    def function(x):
+        return elu_dropout(x, training=False)
+
+    tangent = torch.func.jvp(torch.vmap(function), (x,), (torch.ones_like(x),))[1]
+    assert_close(tangent, torch.func.jvp(F.elu, (x,), (torch.ones_like(x),))[1])

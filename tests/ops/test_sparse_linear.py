@@ -157,3 +157,24 @@ def test_errors():
     )
     with pytest.raises(IndexError, match="7 at position 0"):
         sparse_linear(wrong, weight.float())
+
+
+@pytest.mark.parametrize("isa", _native.isas())
+@pytest.mark.parametrize("index_dtype", [torch.int32, torch.int64])
+@pytest.mark.parametrize(("structure", "part"), [("csr", 1), ("csr_t", 1), ("csr_t", 2)])
+@pytest.mark.parametrize("place", [0, -1])
+def test_kernels_never_leave_their_buffers(isa, index_dtype, structure, part, place):
+    x = features(7, 5)
+    weight, _ = weights(4, 5)
+    csr = [x.crow_indices(), x.col_indices(), torch.arange(x.values().numel())]
+    arguments = {"csr": csr, "csr_t": list(torch.ops.gatsparse.csr_transpose(csr, 5))}
+    arguments = {key: [t[0], *(i.to(index_dtype) for i in t[1:])] for key, t in arguments.items()}
+    operator = torch.ops.gatsparse.sparse_linear
+    bound = {("csr", 1): 5, ("csr_t", 1): 7, ("csr_t", 2): x.values().numel()}[structure, part]
+    for index in (-1, bound, 2**31 - 1, -(2**31)):
+        broken = arguments[structure][part].clone()
+        broken[place] = index
+        given = arguments | {structure: [*arguments[structure]]}
+        given[structure][part] = broken
+        with _native.use_isa(isa), pytest.raises(RuntimeError, match="index out of range"):
+            operator(x.values(), weight, None, **given).sum().backward()

@@ -61,6 +61,9 @@ def _setup_context_of_elu(ctx: Any, inputs: tuple, output: Tensor) -> None:
 
 def _backward_of_elu(ctx: Any, grad: Tensor) -> tuple:
     out, seed = ctx.saved_tensors
+    if torch.is_grad_enabled():  # second derivatives may be asked for
+        kept = grad if seed is None else _dropout(grad.contiguous(), ctx.p, seed)
+        return kept * torch.where(out > 0, 1.0, (1 - ctx.p) * out + 1.0), None, None
     return _elu_dropout_backward(grad.contiguous(), out, ctx.p, seed), None, None
 
 
@@ -113,8 +116,7 @@ def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         \mathrm{ELU}(x) = \max(0, x) + \min(0, \exp(x) - 1)
 
     The numbers dropped are those that :func:`dropout` drops. The backward pass needs the
-    result alone, and there are no second derivatives. Where there is no kernel, torch's
-    functions serve.
+    result alone. Where there is no kernel, torch's functions serve.
 
     Args:
         x (Tensor): Of floats, any shape, dense.
@@ -129,7 +131,7 @@ def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """
     _check_p(p)
     p = p if training else 0.0
-    if p == 1.0 or unmet(x):
+    if p == 1.0 or torch.jit.is_tracing() or unmet(x):  # pyright: ignore
         return F.dropout(F.elu(x), p)
     return _elu_dropout(x.contiguous(), p, None if p == 0.0 else draw_seed())
 

@@ -105,10 +105,10 @@ void each(const Dropout& dropout, const T* a, const T* b, T* out, int64_t n, con
 
 // The same for tensors: f(A{}, factor, a, b) where A is the type of numbers.
 template <class F>
-Tensor each(double p, const std::optional<Tensor>& seed, const Tensor& a, const Tensor* b,
-            const F& f) {
+Tensor each(double p, const std::optional<Tensor>& seed, const char* name, const Tensor& a,
+            const Tensor* b, const F& f) {
   const Dropout dropout(p, seed);
-  STD_TORCH_CHECK(a.is_cpu() && a.is_contiguous(), "expected a contiguous CPU tensor");
+  STD_TORCH_CHECK(a.is_cpu() && a.is_contiguous(), name, ": expected a contiguous CPU tensor");
   const std::vector<int64_t> sizes(a.sizes().begin(), a.sizes().end());
   if (b) check_tensor(*b, "out", a.scalar_type(), sizes);
   Tensor out = empty(sizes, a.scalar_type());
@@ -124,12 +124,12 @@ Tensor each(double p, const std::optional<Tensor>& seed, const Tensor& a, const 
 }
 
 Tensor dropout(const Tensor& x, double p, const Tensor& seed) {
-  return each(p, seed, x, nullptr, [](auto, const auto& factor, const auto& x, const auto&)
+  return each(p, seed, "x", x, nullptr, [](auto, const auto& factor, const auto& x, const auto&)
                                        GATSPARSE_LAMBDA { return factor * x; });
 }
 
 Tensor elu_dropout(const Tensor& x, double p, std::optional<Tensor> seed) {
-  return each(p, seed, x, nullptr,
+  return each(p, seed, "x", x, nullptr,
               [](auto zero, const auto& factor, const auto& x, const auto&) GATSPARSE_LAMBDA {
                 return factor * (x > zero ? x : expm1_lanes<kWide>(x));
               });
@@ -138,12 +138,14 @@ Tensor elu_dropout(const Tensor& x, double p, std::optional<Tensor> seed) {
 // Of a negative kept element the derivative of ELU is exp(x) = out / scale + 1.
 Tensor elu_dropout_backward(const Tensor& grad, const Tensor& out, double p,
                             std::optional<Tensor> seed) {
-  return each(p, seed, grad, &out,
+  return each(p, seed, "grad_out", grad, &out,
               [p](auto zero, const auto& factor, const auto& grad, const auto& out)
                   GATSPARSE_LAMBDA {
                     const auto keep = static_cast<decltype(zero)>(1.0 - p);
                     const auto one = 1 - std::decay_t<decltype(out)>{};
-                    return factor * grad * (out > zero ? one : keep * out + one);
+                    // Of a result that was rounded it could come out below 0.
+                    const auto slope = keep * out + one;
+                    return factor * grad * (out > zero ? one : slope > zero ? slope : slope * zero);
                   });
 }
 

@@ -110,12 +110,10 @@ struct Gat : Attention {
   // What the numbers of an edge are asked for.
   const Index* number() const { return edge ? &csr.perm : nullptr; }
 
-  // Whether the weights of edges may be products of Factors: for some alpha, and for these.
-  bool factorizes() const {
-    return !edge && slope >= A(0) && slope <= A(1) && fits_registers<A>(*this);
-  }
+  // Whether the weights of edges may be products of Factors.
   bool factorizes(const A* alpha_src, const A* alpha_dst) const {
-    return factorizes() && all_within(alpha_src, num_src * Hp, A(kModerate)) &&
+    return !edge && slope >= A(0) && slope <= A(1) && fits_registers<A>(*this) &&
+           all_within(alpha_src, num_src * Hp, A(kModerate)) &&
            all_within(alpha_dst, num_dst * Hp, std::numeric_limits<A>::max());
   }
 };
@@ -328,9 +326,9 @@ struct Gradients {
   const T* grad_out;
   const A* alpha_src;
   const A* src_factors;  // [N_src, 2, Hp]; of whole rows
-  A* dst_terms;       // [N_dst, kTerms, Hp]
-  A* grad_alpha_dst;  // [N_dst, Hp]
-  bool known;         // whether grad_alpha_dst is known before the edges are visited
+  A* dst_terms;          // [N_dst, kTerms, Hp]
+  A* grad_alpha_dst;     // [N_dst, Hp]
+  bool known;            // whether grad_alpha_dst is known before the edges are visited
   T* grad_x;
   // The gradient of the score of every edge, then of every loop: in the caller's order where
   // there are edge features, whose gradient it is; else in the order of csr.

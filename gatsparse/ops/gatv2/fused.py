@@ -94,5 +94,6 @@ def gatv2_attention(
 ) -> Tensor:
     """See :func:`gatsparse.ops.gatv2_attention`."""
     save = wants_grad(*inputs)
+    concat = concat or inputs.x_src.size(1) == 1  # nothing to average
     out, *_ = _gatv2(*contiguous(*inputs, bias), concat, save, *structure(graph, save), *options)
     return out

@@ -1,11 +1,14 @@
 // Products of a sparse matrix with dense weights on CPU. The rule stands in __init__.py.
+#include <limits>
+#include <optional>
+
 #include "rows.h"
 #include "tiles.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
 
-// out [cols, rows] of in [rows, cols], in squares that fit the registers.
+// out [cols, rows] of in [rows, cols], in squares; those of float32 and float64 fit the registers.
 template <class T>
 void transpose(const T* in, int64_t rows, int64_t cols, T* out) {
   constexpr int64_t kSide = kLanes<acc_t<T>>, kGrain = 1 << 14;
@@ -81,9 +84,11 @@ class WeightedSum {
 
   static bool all_below(const index_t* index, int64_t n, int64_t bound) {
     using Unsigned = std::make_unsigned_t<index_t>;
-    const auto limit = static_cast<Unsigned>(bound);
+    constexpr int64_t kLargest = std::numeric_limits<index_t>::max();
+    if (bound == 0) return n == 0;
+    const auto last = static_cast<Unsigned>(std::min(bound - 1, kLargest));
     Unsigned others = 0;
-    for (int64_t k = 0; k < n; ++k) others |= static_cast<Unsigned>(index[k]) >= limit;
+    for (int64_t k = 0; k < n; ++k) others |= static_cast<Unsigned>(index[k]) > last;
     return others == 0;
   }
 
