@@ -34,7 +34,6 @@ LEGEND = """\
 - random splits: 20 training and 30 validation nodes of each class in the largest connected
   component, the others are test nodes (as Shchur et al.); Fey & Lenssen draw 500 validation and
   1000 test nodes from the whole graph.
-- On CiteSeer, reimplementations stay below the paper: about 70.5 to 71 % on the fixed split.
 """
 
 
