@@ -155,8 +155,8 @@ def test_elu_dropout_operator():
 def test_elu_dropout_is_traced(tmp_path):
     x = torch.randn(3, 5, requires_grad=True)
     traced = torch.jit.trace(lambda x: elu_dropout(x, training=False), x)
-    traced.save(tmp_path / "traced.pt")
-    assert_close(torch.jit.load(tmp_path / "traced.pt")(x), F.elu(x))
+    traced.save(str(tmp_path / "traced.pt"))
+    assert_close(torch.jit.load(str(tmp_path / "traced.pt"))(x), F.elu(x))
 
 
 def test_elu_dropout_under_functional_transforms():
