@@ -75,6 +75,13 @@ def share_graph(matrix: Tensor, other: Tensor) -> None:
         _cache[other] = _entry(*recognised)
 
 
+def remember(edge_index: Tensor, graph: CSRGraph) -> None:
+    """Tells the cache the structure of a plain :obj:`edge_index`, which is then not built."""
+    recognised = Adjacency(edge_index)._state()
+    if recognised is not None:
+        _entry(*recognised).graphs[graph.size] = graph
+
+
 class Adjacency:
     """A graph as it was passed; here a plain ``edge_index [2, E]``.
 

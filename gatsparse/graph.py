@@ -21,6 +21,7 @@ _native.LIBRARY.define(
     "coo_to_csr(Tensor row, Tensor col, SymInt num_rows, SymInt num_cols, bool narrow) -> Tensor[]"
 )
 _native.LIBRARY.define("csr_transpose(Tensor[] csr, SymInt num_cols) -> Tensor[]")
+_native.LIBRARY.define("find_duplicate(Tensor[] csr, int num_cols) -> Tensor")
 
 
 @torch.library.register_fake("gatsparse::coo_to_csr", lib=_native.LIBRARY)
@@ -147,7 +148,7 @@ class CSRGraph:
         narrow = fits and index_dtype != torch.int64
 
         with recordable():
-            col, row = edge_index.to(torch.int64).contiguous().unbind(0)
+            col, row = edge_index.contiguous().unbind(0)
             if native:
                 try:
                     csr = CSR(*torch.ops.gatsparse.coo_to_csr(row, col, num_dst, num_src, narrow))
@@ -157,7 +158,8 @@ class CSRGraph:
             else:
                 if not torch.compiler.is_compiling():
                     check()
-                csr = _sort_by_row(row, col, num_dst, torch.int32 if narrow else torch.int64)
+                dtype = torch.int32 if narrow else torch.int64
+                csr = _sort_by_row(row.long(), col.long(), num_dst, dtype)
         return cls(csr, num_src)
 
     @classmethod
@@ -270,6 +272,19 @@ class CSRGraph:
         edge_index = torch.empty_like(sorted_edges)
         edge_index[:, self.perm.long()] = sorted_edges
         return edge_index
+
+    def find_duplicate(self) -> tuple[int, int] | None:
+        """Two edges that are the same, by their positions in the order in which they came.
+
+        Returns:
+            tuple or None: ``(first, second)``: an edge that stands again, and where; of all edges
+            that do, the one whose second position is the smallest. None if all edges differ.
+        """
+        if self.device.type == "cpu" and _native.available():
+            pair = torch.ops.gatsparse.find_duplicate(list(self.csr), self.num_src)
+        else:
+            pair = _find_duplicate(self.csr)
+        return (int(pair[0]), int(pair[1])) if pair.numel() > 0 else None
 
     def reverse(self) -> CSRGraph:
         """The same edges in the same order, each leading the other way; built at the first use."""
@@ -451,6 +466,18 @@ def _sort_by_row(row: Tensor, col: Tensor, num_rows: int, dtype: torch.dtype) ->
     ptr = row.new_zeros(num_rows + 1)
     ptr[1:] = torch.bincount(row, minlength=num_rows).cumsum(0)
     return CSR(ptr, col[perm].to(dtype), perm.to(dtype))
+
+
+def _find_duplicate(csr: CSR) -> Tensor:
+    """In torch operations, where there is no native one: int64 ``[2]`` or ``[0]``."""
+    order = torch.sort(csr.other, stable=True).indices
+    order = order[torch.sort(csr.row()[order], stable=True).indices]
+    row, other, perm = csr.row()[order], csr.other[order], csr.perm[order].long()
+    again = ((row.diff() == 0) & (other.diff() == 0)).nonzero().squeeze(1)
+    if again.numel() == 0:
+        return perm[:0]
+    first = again[perm[again + 1].argmin()]
+    return perm[first : first + 2]
 
 
 def _checked_csr(ptr_name: str, ptr: Tensor, name: str, other: Tensor, num_other: int) -> CSR:

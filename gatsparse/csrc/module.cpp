@@ -9,6 +9,9 @@
 
 namespace gatsparse {
 
+void register_generate(StableLibrary& library);
+void register_sampling(StableLibrary& library);
+
 // Every kernel file is compiled once per instruction set, in a namespace of that
 // name. A new operator adds one line to `Isa::load`.
 #define GATSPARSE_DECLARE(isa)                 \
@@ -67,6 +70,8 @@ void register_kernels(const Isa& isa) {
   kernels = std::make_unique<StableLibrary>(StableLibrary::Kind::IMPL, "gatsparse", "CPU",
                                             __FILE__, __LINE__);
   register_graph(*kernels);
+  register_generate(*kernels);
+  register_sampling(*kernels);
   isa.load(*kernels);
 }
 

@@ -3,7 +3,7 @@
 from gatsparse.data.datasets import NAMES, find, load
 from gatsparse.data.errors import DatasetCorruptError, DatasetNotFoundError
 from gatsparse.data.split import random_split
-from gatsparse.data.synthetic import rmat
+from gatsparse.data.synthetic import rmat, stochastic_block_model
 
 __all__ = [
     "NAMES",
@@ -13,4 +13,5 @@ __all__ = [
     "load",
     "random_split",
     "rmat",
+    "stochastic_block_model",
 ]

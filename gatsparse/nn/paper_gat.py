@@ -1,4 +1,4 @@
-"""The two-layer GAT of the paper, on sparse or on dense layers."""
+"""The GAT of the paper, of two or more layers, on sparse or on dense layers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gatsparse.nn.dense import Form, GraphAttentionLayer
 from gatsparse.nn.gat_conv import GATConv
+from gatsparse.nn.sampled_block import sampled_block
 from gatsparse.nn.paper_exact import PaperExactGAT
 from gatsparse.ops import dropout as dropout_op
 from gatsparse.ops import elu_dropout
@@ -22,9 +23,10 @@ Kind = Literal["gatsparse", "scatter", "pyg", "dense"]
 
 
 class PaperGAT(torch.nn.Module):
-    r"""Two layers of graph attention, for node classification.
+    r"""Layers of graph attention, for node classification: two in the paper.
 
-    Dropout, :obj:`heads` concatenated heads, ELU, dropout, :obj:`out_heads` averaged heads.
+    Dropout, :obj:`heads` concatenated heads, ELU, and so on; dropout, :obj:`out_heads` averaged
+    heads. The layers are called :obj:`conv1`, :obj:`conv2`, ...
 
     Args:
         in_channels (int): Size of each input sample.
@@ -37,6 +39,10 @@ class PaperGAT(torch.nn.Module):
         conv (callable, optional): The layer's class; PyG's serves too.
         dropout_fn (callable, optional): ``dropout_fn(x, p, training)``, on the input.
         elu_dropout_fn (callable, optional): ``elu_dropout_fn(x, p, training)``, between the layers.
+        num_layers (int, optional): Number of layers.
+
+    Raises:
+        ValueError: If :obj:`num_layers` is below 1.
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, section 3.3.
     """
@@ -53,23 +59,69 @@ class PaperGAT(torch.nn.Module):
         conv: Callable[..., torch.nn.Module] = GATConv,
         dropout_fn: Callable[[Tensor, float, bool], Tensor] = dropout_op,
         elu_dropout_fn: Callable[[Tensor, float, bool], Tensor] = elu_dropout,
+        num_layers: int = 2,
     ) -> None:
         super().__init__()
+        if num_layers < 1:
+            raise ValueError(f"num_layers: expected >= 1, got {num_layers}")
         options: dict[str, Any] = {"dropout": dropout, "negative_slope": negative_slope}
+        self.num_layers = num_layers
         self.dropout = dropout
         self.dropout_fn = dropout_fn
         self.elu_dropout_fn = elu_dropout_fn
-        self.conv1 = conv(in_channels, hidden_channels, heads=heads, **options)
-        self.conv2 = conv(
-            heads * hidden_channels, out_channels, heads=out_heads, concat=False, **options
-        )
+        for layer in range(1, num_layers):
+            self.add_module(f"conv{layer}", conv(in_channels, hidden_channels, heads, **options))
+            in_channels = heads * hidden_channels
+        last = conv(in_channels, out_channels, out_heads, concat=False, **options)
+        self.add_module(f"conv{num_layers}", last)
 
-    def forward(self, x: Tensor, edge_index: Any) -> Tensor:
-        """Logits ``[N, out_channels]`` of features :obj:`x` ``[N, in_channels]``."""
+    @property
+    def convs(self) -> list[Any]:
+        """The layers, in their order."""
+        return [self._modules[f"conv{layer}"] for layer in range(1, self.num_layers + 1)]
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Any,
+        num_sampled_nodes_per_hop: list[int] | None = None,
+    ) -> Tensor:
+        """Logits of features.
+
+        Args:
+            x (Tensor): ``[N, in_channels]``.
+            edge_index (Tensor or CSRGraph): As of :class:`gatsparse.GATConv`.
+            num_sampled_nodes_per_hop (list of int, optional): Of a batch of
+                :class:`gatsparse.data.NeighborLoader`, its :obj:`num_sampled_nodes`: each layer
+                then computes what the layers after it need.
+
+        Returns:
+            Tensor: ``[N, out_channels]``; of a sampled batch those of its seeds.
+        """
         x = self.dropout_fn(x, self.dropout, self.training)
-        x = self.conv1(x, edge_index)
-        x = self.elu_dropout_fn(x, self.dropout, self.training)
-        return self.conv2(x, edge_index)
+        for layer, conv in enumerate(self.convs):
+            if layer > 0:
+                x = self.elu_dropout_fn(x, self.dropout, self.training)
+            if num_sampled_nodes_per_hop is None:
+                x = conv(x, edge_index)
+            else:
+                block = sampled_block(layer, self.num_layers, edge_index, num_sampled_nodes_per_hop)
+                x = conv((x, x[: block.num_dst]), block)
+        return x
+
+    @torch.no_grad()
+    def inference_per_layer(self, layer: int, x: Any, edge_index: Any, batch_size: int) -> Tensor:
+        """One layer with what stands before and after it, as PyG's models have it.
+
+        Args:
+            layer (int): Its number, from 0.
+            x (Tensor or tuple): Features of its sources, or of sources and destinations.
+            edge_index (Tensor or CSRGraph): As of :class:`gatsparse.GATConv`.
+            batch_size (int): How many rows are asked for, the first ones.
+        """
+        x = self.convs[layer](x, edge_index)[:batch_size]
+        last = layer == self.num_layers - 1
+        return x if last else self.elu_dropout_fn(x, self.dropout, self.training)
 
 
 class DenseGAT(torch.nn.Module):
@@ -157,14 +209,15 @@ def build_gat(
     negative_slope: float = 0.2,
     form: Form = "broadcast",
     paper_exact: bool = False,
+    num_layers: int = 2,
 ) -> torch.nn.Module:
-    """The two-layer GAT on layers of a kind.
+    """The GAT of the paper on layers of a kind.
 
     Args:
         kind (str): ``"gatsparse"``, ``"scatter"`` (our layer, scatter backend), ``"pyg"``
             or ``"dense"``.
-        in_channels, out_channels, hidden_channels, heads, out_heads, dropout, negative_slope:
-            As in :class:`PaperGAT`.
+        in_channels, out_channels, hidden_channels, heads, out_heads, dropout, negative_slope,
+            num_layers: As in :class:`PaperGAT`; dense layers are two.
         form (str, optional): Of dense layers.
         paper_exact (bool, optional): A :class:`PaperExactGAT`, of kind ``"gatsparse"`` only.
 
@@ -172,9 +225,12 @@ def build_gat(
         torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense.
 
     Raises:
-        ValueError: If there is no such kind, or :obj:`paper_exact` is asked of another.
+        ValueError: If there is no such kind, or :obj:`paper_exact` or a number of layers is asked
+            of one that has it not.
     """
     sizes = (in_channels, hidden_channels, out_channels, heads, out_heads)
+    if num_layers != 2 and (paper_exact or kind == "dense"):
+        raise ValueError(f"num_layers: expected 2 of dense and of exact layers, got {num_layers}")
     if paper_exact:
         if kind != "gatsparse":
             raise ValueError(f"paper_exact: expected False with kind {kind!r}, got True")
@@ -188,4 +244,4 @@ def build_gat(
     }
     if kind not in parts:
         raise ValueError(f"kind: expected one of {[*parts, 'dense']}, got {kind!r}")
-    return PaperGAT(*sizes, dropout, negative_slope, *parts[kind])
+    return PaperGAT(*sizes, dropout, negative_slope, *parts[kind], num_layers)

@@ -1,0 +1,205 @@
+// What neighbour sampling is made of: some in-edges of some nodes, and new numbers for the nodes
+// that were met.
+#include "random.h"
+#include "rows.h"
+
+#include <limits>
+
+namespace gatsparse {
+namespace {
+
+constexpr int64_t kAhead = 16;  // items whose memory is asked for before their turn
+constexpr int64_t kGrain = 64;  // nodes, whose edges then fit the cache
+
+// The items 0 .. n-1 in pieces, in parallel: f(begin, end).
+template <class F>
+void for_each_piece(int64_t n, const F& f) {
+  parallel_each((n + kGrain - 1) / kGrain, [&](int64_t piece) {
+    f(piece * kGrain, std::min((piece + 1) * kGrain, n));
+  });
+}
+
+// A structure whose rows are checked one by one, as they are visited: most are not.
+struct InEdges {
+  int64_t num_rows, num_entries;
+  const int64_t* ptr;
+  Index col, perm;
+
+  explicit InEdges(const Tensors& csr) {
+    STD_TORCH_CHECK(csr.size() == 3, "expected [rowptr, col, perm], got ", csr.size(), " tensors");
+    num_rows = csr[0].numel() - 1;
+    num_entries = csr[1].numel();
+    const bool wide = csr[1].scalar_type() == ScalarType::Long;
+    const ScalarType dtype = wide ? ScalarType::Long : ScalarType::Int;
+    check_tensor(csr[0], "rowptr", ScalarType::Long, {num_rows + 1});
+    check_tensor(csr[1], "col", dtype, {num_entries});
+    check_tensor(csr[2], "perm", dtype, {num_entries});
+    ptr = csr[0].const_data_ptr<int64_t>();
+    col = {csr[1].const_data_ptr(), wide};
+    perm = {csr[2].const_data_ptr(), wide};
+  }
+
+  // The number of entries of a row, and -1 if there is no such row.
+  int64_t degree(int64_t row) const {
+    if (row < 0 || row >= num_rows) return -1;
+    const int64_t begin = ptr[row], end = ptr[row + 1];
+    return 0 <= begin && begin <= end && end <= num_entries ? end - begin : -1;
+  }
+};
+
+// k different numbers of 0 .. n-1, every such set alike (Floyd). Bentley, Floyd: "Programming
+// pearls: a sample of brilliance", CACM 30(9), 1987.
+class Subset {
+ public:
+  template <class F>
+  void draw(int64_t k, int64_t n, Philox& philox, const F& emit) {
+    const bool few = k <= kFew;
+    if (!few) table_.assign(table_size(k), -1);
+    int64_t count = 0;
+    for (int64_t j = n - k; j < n; ++j) {
+      int64_t t = static_cast<int64_t>(philox.below(j + 1));
+      if (few ? contains(t, count) : !insert(t)) {
+        t = j;
+        if (!few) insert(t);
+      }
+      if (few) chosen_[count] = t;
+      emit(count++, t);
+    }
+  }
+
+ private:
+  static constexpr int64_t kFew = 32;
+
+  static size_t table_size(int64_t k) {
+    size_t size = 1;
+    while (size < 2 * static_cast<size_t>(k)) size *= 2;
+    return size;
+  }
+  bool contains(int64_t t, int64_t count) const {
+    bool found = false;
+    for (int64_t c = 0; c < count; ++c) found |= chosen_[c] == t;
+    return found;
+  }
+  bool insert(int64_t t) {
+    const size_t mask = table_.size() - 1;
+    size_t slot = static_cast<uint64_t>(t) * 0x9E3779B97F4A7C15 >> 20 & mask;
+    for (; table_[slot] != -1; slot = (slot + 1) & mask)
+      if (table_[slot] == t) return false;
+    table_[slot] = t;
+    return true;
+  }
+
+  int64_t chosen_[kFew];
+  std::vector<int64_t> table_;
+};
+
+// Some in-edges of every node of `dst` int64 [M]: `num_neighbors` of them, without replacement all
+// where there are no more; all if it is negative. Node k draws from the counter (k, hop).
+//
+// -> ptr int64 [M + 1], src int64 [S] and edge int64 [S], the position in the caller's edges.
+Tensors neighbor_sample(Tensors tensors, const Tensor& dst, int64_t num_neighbors, bool replace,
+                        int64_t seed, int64_t hop) {
+  const InEdges csr(tensors);
+  const int64_t num_dst = dst.numel();
+  check_tensor(dst, "dst", ScalarType::Long, {num_dst});
+  const int64_t* node = dst.const_data_ptr<int64_t>();
+  Tensor ptr = empty({num_dst + 1}, ScalarType::Long);
+  int64_t* first = ptr.mutable_data_ptr<int64_t>();
+  first[0] = 0;
+  BoundsFlag flag;
+  for_each_piece(num_dst, [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) {
+      if (k + kAhead < num_dst && flag.in_bounds(node[k + kAhead], csr.num_rows))
+        __builtin_prefetch(csr.ptr + node[k + kAhead]);
+      const int64_t degree = csr.degree(node[k]);
+      if (degree < 0) flag.raise();
+      const bool all = num_neighbors < 0 || (!replace && degree <= num_neighbors);
+      first[k + 1] = all || degree <= 0 ? degree : num_neighbors;
+    }
+  });
+  flag.check("dst: index out of range");
+  for (int64_t k = 0; k < num_dst; ++k) first[k + 1] += first[k];
+
+  Tensor src = empty({first[num_dst]}, ScalarType::Long);
+  Tensor edge = empty({first[num_dst]}, ScalarType::Long);
+  int64_t* src_of = src.mutable_data_ptr<int64_t>();
+  int64_t* edge_of = edge.mutable_data_ptr<int64_t>();
+  const auto fill = [&](auto index) {
+    using index_t = typename decltype(index)::type;
+    const index_t* col = csr.col.as<index_t>();
+    const index_t* perm = csr.perm.as<index_t>();
+    for_each_piece(num_dst, [&](int64_t begin, int64_t end) {
+      Subset subset;
+      for (int64_t k = begin; k < end; ++k) {
+        if (k + kAhead < num_dst) __builtin_prefetch(csr.ptr + node[k + kAhead]);
+        const int64_t row = csr.ptr[node[k]], degree = csr.ptr[node[k] + 1] - row;
+        const int64_t count = first[k + 1] - first[k];
+        const auto take = [&](int64_t c, int64_t t) {
+          edge_of[first[k] + c] = row + t;
+          __builtin_prefetch(col + row + t);
+          __builtin_prefetch(perm + row + t);
+        };
+        if (num_neighbors < 0 || (!replace && count == degree)) {
+          for (int64_t c = 0; c < count; ++c) take(c, c);
+          continue;
+        }
+        Philox philox(static_cast<uint64_t>(seed), static_cast<uint32_t>(k),
+                      static_cast<uint32_t>(k >> 32), static_cast<uint32_t>(hop));
+        if (replace) {
+          for (int64_t c = 0; c < count; ++c) take(c, static_cast<int64_t>(philox.below(degree)));
+        } else {
+          subset.draw(count, degree, philox, take);
+        }
+      }
+      for (int64_t s = first[begin]; s < first[end]; ++s) {
+        src_of[s] = col[edge_of[s]];
+        edge_of[s] = perm[edge_of[s]];
+      }
+    });
+  };
+  csr.col.wide ? fill(Type<int64_t>{}) : fill(Type<int32_t>{});
+  return {ptr, src, edge};
+}
+
+// Numbers nodes in the order in which they are met. `local` int32 [N] holds the number of every
+// node that has one, else -1; new nodes get `next`, next + 1, ...
+//
+// -> the numbers of `node` int64 [S], and the new nodes, int64.
+Tensors relabel(const Tensor& node, int64_t next, Tensor local) {
+  const int64_t count = node.numel(), num_nodes = local.numel();
+  check_tensor(node, "node", ScalarType::Long, {count});
+  check_tensor(local, "local", ScalarType::Int, {num_nodes});
+  STD_TORCH_CHECK(next >= 0 && next + count <= std::numeric_limits<int32_t>::max(),
+                  "next: the nodes do not fit int32");
+  const int64_t* node_of = node.const_data_ptr<int64_t>();
+  int32_t* number_of = local.mutable_data_ptr<int32_t>();
+  BoundsFlag flag;
+  for_each_piece(count, [&](int64_t begin, int64_t end) {
+    for (int64_t s = begin; s < end; ++s) flag.in_bounds(node_of[s], num_nodes);
+  });
+  flag.check("node: index out of range");
+  Tensor number = empty({count}, ScalarType::Long);
+  int64_t* out = number.mutable_data_ptr<int64_t>();
+  std::vector<int64_t> met;
+  for (int64_t s = 0; s < count; ++s) {
+    if (s + kAhead < count) __builtin_prefetch(number_of + node_of[s + kAhead], 1);
+    int32_t& known = number_of[node_of[s]];
+    if (known < 0) {
+      known = static_cast<int32_t>(next + static_cast<int64_t>(met.size()));
+      met.push_back(node_of[s]);
+    }
+    out[s] = known;
+  }
+  Tensor new_nodes = empty({static_cast<int64_t>(met.size())}, ScalarType::Long);
+  std::copy(met.begin(), met.end(), new_nodes.mutable_data_ptr<int64_t>());
+  return {number, new_nodes};
+}
+
+}  // namespace
+
+void register_sampling(StableLibrary& library) {
+  library.impl("neighbor_sample", TORCH_BOX(&neighbor_sample));
+  library.impl("relabel", TORCH_BOX(&relabel));
+}
+
+}  // namespace gatsparse

@@ -1,0 +1,204 @@
+"""PyG's loaders on our sampler: batches whose structure the layers find ready."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from torch_geometric.data import Data, HeteroData
+from torch_geometric.loader import LinkLoader, NodeLoader
+from torch_geometric.sampler import NumNeighbors
+from torch_geometric.sampler.base import SubgraphType
+from torch_geometric.typing import EdgeType
+
+from gatsparse.adjacency import remember
+from gatsparse.data.sampler import GraphData, NeighborSampler, SampledHeteroNodes, SampledNodes
+
+
+class _Ready:
+    """What our loaders do with a batch of PyG's: its structure, then the caller's transform."""
+
+    _transform: Callable[[Any], Any] | None
+
+    def filter_fn(self, out: Any) -> Any:
+        batch = super().filter_fn(out)  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(out, SampledNodes) and out.graph is not None and "edge_index" in batch:
+            remember(batch.edge_index, out.graph)
+        elif isinstance(out, SampledHeteroNodes):
+            for edge_type, graph in out.graph.items():
+                if "edge_index" in batch[edge_type]:
+                    remember(batch[edge_type].edge_index, graph)
+        return batch if self._transform is None else self._transform(batch)
+
+
+def _sampler(
+    data: Any,
+    num_neighbors: Any,
+    options: dict[str, Any],
+    neighbor_sampler: NeighborSampler | None,
+    *,
+    replace: bool,
+    subgraph_type: SubgraphType | str,
+    seed: int | None,
+) -> NeighborSampler:
+    """The sampler of a loader, by PyG's arguments.
+
+    Raises:
+        ValueError: If one of them asks for what there is not.
+    """
+    for name, default in (
+        ("input_time", None),
+        ("edge_label_time", None),
+        ("disjoint", False),
+        ("time_attr", None),
+        ("weight_attr", None),
+        ("temporal_strategy", "uniform"),
+        ("directed", True),
+    ):
+        if (value := options.pop(name, default)) != default:
+            raise ValueError(f"{name}: expected {default!r}, which is all there is, got {value!r}")
+    options.pop("is_sorted", None)  # sorting what is sorted is cheap
+    if neighbor_sampler is not None:
+        return neighbor_sampler
+    return NeighborSampler(data, num_neighbors, subgraph_type, replace, seed)
+
+
+class NeighborLoader(_Ready, NodeLoader):
+    r"""Mini-batches of sampled neighbourhoods, with the arguments of
+    :class:`torch_geometric.loader.NeighborLoader`, which needs pyg-lib or torch-sparse.
+
+    The edges of a batch stand by destination, and the layers of gatsparse find its structure
+    built; PyG's layers take the same batches. Features may be a memory map: see
+    :func:`gatsparse.data.open_features`.
+
+    Args:
+        data (Data, HeteroData or tuple): As of PyG's loader.
+        num_neighbors (list or dict): In-edges of each node in each hop, ``-1`` for all.
+        input_nodes (optional): As of PyG's loader: the seeds.
+        replace (bool, optional): Whether an edge may be drawn again.
+        subgraph_type (str, optional): As of :class:`NeighborSampler`.
+        transform (callable, optional): Called with every batch.
+        neighbor_sampler (NeighborSampler, optional): Takes the place of a new one.
+        seed (int, optional): Of the sampler. (default: it draws from torch's generator)
+        prefetch (int, optional): Batches that threads prepare while one is computed with, which
+            pays where features come from disk. Not beside ``num_workers``.
+        **kwargs (optional): As of PyG's loader and :class:`torch.utils.data.DataLoader`, such as
+            :obj:`batch_size`, :obj:`shuffle`, :obj:`num_workers`.
+
+    The batches of a seed are the same for any number of threads and any :obj:`prefetch`.
+
+    Raises:
+        ValueError: If an argument asks for what there is not (sampling by time or by weight,
+            disjoint samples), or :obj:`prefetch` is negative or beside ``num_workers``.
+        ImportError, TypeError: As :class:`NeighborSampler`.
+    """
+
+    def __init__(
+        self,
+        data: GraphData,
+        num_neighbors: list[int] | dict[EdgeType, list[int]] | NumNeighbors,
+        input_nodes: Any = None,
+        *,
+        replace: bool = False,
+        subgraph_type: SubgraphType | str = "directional",
+        transform: Callable[[Data | HeteroData], Any] | None = None,
+        neighbor_sampler: NeighborSampler | None = None,
+        seed: int | None = None,
+        prefetch: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        if prefetch < 0 or (prefetch > 0 and kwargs.get("num_workers", 0) > 0):
+            raise ValueError(
+                f"prefetch: expected >= 0, and 0 beside num_workers, got {prefetch} "
+                f"beside num_workers={kwargs.get('num_workers', 0)}"
+            )
+        sampler = _sampler(
+            data,
+            num_neighbors,
+            kwargs,
+            neighbor_sampler,
+            replace=replace,
+            subgraph_type=subgraph_type,
+            seed=seed,
+        )
+        self._transform = transform
+        self.prefetch = prefetch
+        super().__init__(data, sampler, input_nodes, **kwargs)  # pyright: ignore[reportArgumentType]
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._prefetched() if self.prefetch > 0 else super().__iter__()
+
+    def _prefetched(self) -> Iterator[Any]:
+        sampler = self.node_sampler
+        assert isinstance(sampler, NeighborSampler)
+
+        def prepare(index: list[int], seed: int) -> Any:
+            with sampler.using(seed):
+                return self(index)
+
+        waiting: deque[Future[Any]] = deque()
+        indices = iter(self.batch_sampler)  # pyright: ignore[reportArgumentType]
+        threads = ThreadPoolExecutor(self.prefetch, thread_name_prefix="gatsparse-batches")
+        try:
+            for index in indices:
+                waiting.append(threads.submit(prepare, index, sampler.draw_seed()))
+                if len(waiting) > self.prefetch:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+class LinkNeighborLoader(_Ready, LinkLoader):
+    r"""Mini-batches of the neighbourhoods of edges, with the arguments of
+    :class:`torch_geometric.loader.LinkNeighborLoader`.
+
+    Args:
+        data (Data, HeteroData or tuple): As of PyG's loader.
+        num_neighbors (list or dict): In-edges of each node in each hop, ``-1`` for all.
+        edge_label_index, edge_label, neg_sampling (optional): As of PyG's loader.
+        replace, subgraph_type, transform, neighbor_sampler, seed (optional): As of
+            :class:`NeighborLoader`.
+        **kwargs (optional): As of PyG's loader and :class:`torch.utils.data.DataLoader`.
+
+    Raises:
+        ValueError: If an argument asks for what there is not.
+        ImportError, TypeError: As :class:`NeighborSampler`.
+    """
+
+    def __init__(
+        self,
+        data: GraphData,
+        num_neighbors: list[int] | dict[EdgeType, list[int]] | NumNeighbors,
+        edge_label_index: Any = None,
+        edge_label: Any = None,
+        *,
+        replace: bool = False,
+        subgraph_type: SubgraphType | str = "directional",
+        neg_sampling: Any = None,
+        transform: Callable[[Data | HeteroData], Any] | None = None,
+        neighbor_sampler: NeighborSampler | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        sampler = _sampler(
+            data,
+            num_neighbors,
+            kwargs,
+            neighbor_sampler,
+            replace=replace,
+            subgraph_type=subgraph_type,
+            seed=seed,
+        )
+        self._transform = transform
+        super().__init__(
+            data,  # pyright: ignore[reportArgumentType]
+            sampler,
+            edge_label_index,
+            edge_label,
+            neg_sampling=neg_sampling,
+            **kwargs,
+        )
