@@ -1,8 +1,9 @@
 """Graph attention on PyTorch Geometric that never builds the per-edge message tensor."""
 
 from gatsparse.graph import CSRGraph
+from gatsparse.inference import infer
 from gatsparse.nn import GAT, GATConv, GATv2Conv, accelerate, attention_weights
 
 __version__ = "0.1.0"
 
-__all__ = ["GAT", "CSRGraph", "GATConv", "GATv2Conv", "accelerate", "attention_weights"]
+__all__ = ["GAT", "CSRGraph", "GATConv", "GATv2Conv", "accelerate", "attention_weights", "infer"]

@@ -12,12 +12,14 @@ PACKAGE = Path(gatsparse.__file__).parent
 #: From the bottom up; a part may import itself and what stands before it.
 LAYERS = [
     "_native",
+    "files",
     "graph",
     "adjacency",
     "testing",
     "ops",
     "nn",
     "data",
+    "inference",
     "train",
     "cli",
     "graphgym",

@@ -1,8 +1,11 @@
-// What neighbour sampling is made of: some in-edges of some nodes, and new numbers for the nodes
-// that were met.
+// What mini-batches are made of: some in-edges of some nodes, blocks of rows, new numbers for the
+// nodes that were met, and rows of files.
 #include "random.h"
 #include "rows.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <limits>
 
 namespace gatsparse {
@@ -195,11 +198,119 @@ Tensors relabel(const Tensor& node, int64_t next, Tensor local) {
   return {number, new_nodes};
 }
 
+// The next rows of a structure from `first` on, with all their in-edges, as many as `limit` allows but
+// at least one; a block costs so much per source, per destination and per edge. Sources are
+// numbered anew, the rows of the block first. `local` int32 [N] is -1, and again afterwards.
+//
+// -> rowptr int64 [rows + 1], col int32 [edges], and the nodes of the sources, int64.
+Tensors row_block(Tensors tensors, int64_t first, int64_t limit, int64_t per_src, int64_t per_dst,
+                  int64_t per_edge, Tensor local) {
+  const InEdges csr(tensors);
+  const int64_t num_nodes = local.numel();
+  check_tensor(local, "local", ScalarType::Int, {num_nodes});
+  STD_TORCH_CHECK(csr.num_rows <= num_nodes, "local: expected a number for every node");
+  STD_TORCH_CHECK(0 <= first && first < csr.num_rows, "first: expected a row, got ", first);
+  int32_t* number_of = local.mutable_data_ptr<int32_t>();
+  std::vector<int64_t> met;
+  int64_t last = first;
+  const auto meet = [&](int64_t node) {
+    if (number_of[node] >= 0) return;
+    number_of[node] = 0;
+    met.push_back(node);
+  };
+  const auto forget = [&](size_t from) {
+    for (size_t k = from; k < met.size(); ++k) number_of[met[k]] = -1;
+    met.resize(from);
+  };
+  while (last < csr.num_rows) {
+    const size_t before = met.size();
+    bool ok = csr.degree(last) >= 0;
+    meet(last);
+    for (int64_t e = csr.ptr[last]; ok && e < csr.ptr[last + 1]; ++e) {
+      if (e + kAhead < csr.num_entries) {
+        const int64_t ahead = csr.col[e + kAhead];
+        if (0 <= ahead && ahead < num_nodes) __builtin_prefetch(number_of + ahead, 1);
+      }
+      const int64_t node = csr.col[e];
+      ok = 0 <= node && node < num_nodes;
+      if (ok) meet(node);
+    }
+    if (!ok) forget(0);
+    STD_TORCH_CHECK(ok, "csr: index out of range");
+    const int64_t edges = csr.ptr[last + 1] - csr.ptr[first], rows = last + 1 - first;
+    const int64_t cost =
+        per_src * static_cast<int64_t>(met.size()) + per_dst * rows + per_edge * edges;
+    if (rows > 1 && cost > limit) {
+      forget(before);
+      break;
+    }
+    ++last;
+  }
+
+  const int64_t num_rows = last - first, begin = csr.ptr[first];
+  const int64_t num_edges = csr.ptr[last] - begin;
+  Tensor rowptr = empty({num_rows + 1}, ScalarType::Long);
+  Tensor col = empty({num_edges}, ScalarType::Int);
+  Tensor nodes = empty({static_cast<int64_t>(met.size())}, ScalarType::Long);
+  int64_t* ptr = rowptr.mutable_data_ptr<int64_t>();
+  int32_t* number = col.mutable_data_ptr<int32_t>();
+  int64_t* node_of = nodes.mutable_data_ptr<int64_t>();
+  int64_t count = 0;
+  const auto give_number = [&](int64_t node) {
+    number_of[node] = static_cast<int32_t>(count);
+    node_of[count++] = node;
+  };
+  for (int64_t row = first; row < last; ++row) give_number(row);
+  for (const int64_t node : met)
+    if (node < first || node >= last) give_number(node);
+  for (int64_t row = 0; row <= num_rows; ++row) ptr[row] = csr.ptr[first + row] - begin;
+  for_each_piece(num_rows, [&](int64_t from, int64_t to) {
+    for (int64_t e = ptr[from]; e < ptr[to]; ++e) number[e] = number_of[csr.col[begin + e]];
+  });
+  forget(0);
+  return {rowptr, col, nodes};
+}
+
+// Rows of a file by their numbers, int64 [S], into `out`, contiguous and of S * row_bytes bytes:
+// row k stands at offset + k * row_bytes.
+void read_rows(int64_t descriptor, int64_t offset, int64_t row_bytes, const Tensor& index,
+               Tensor out) {
+  const int64_t count = index.numel();
+  check_tensor(index, "index", ScalarType::Long, {count});
+  check_tensor(out, "out", ScalarType::Byte, {count * row_bytes});
+  const int64_t* row = index.const_data_ptr<int64_t>();
+  char* target = static_cast<char*>(out.mutable_data_ptr());
+  std::atomic<bool> failed{false};
+  for_each_piece(count, [&](int64_t begin, int64_t end) {
+    for (int64_t s = begin; s < end;) {
+      int64_t next = s + 1;  // rows that lie together are read together
+      while (next < end && row[next] == row[next - 1] + 1) ++next;
+      int64_t left = (next - s) * row_bytes, at = offset + row[s] * row_bytes;
+      char* to = target + s * row_bytes;
+      while (left > 0) {
+        const ssize_t got = row[s] < 0 ? -1 : pread(static_cast<int>(descriptor), to, left, at);
+        if (got <= 0) {
+          if (got < 0 && row[s] >= 0 && errno == EINTR) continue;
+          failed.store(true);
+          return;
+        }
+        left -= got;
+        at += got;
+        to += got;
+      }
+      s = next;
+    }
+  });
+  STD_TORCH_CHECK(!failed.load(), "file: a row could not be read");
+}
+
 }  // namespace
 
 void register_sampling(StableLibrary& library) {
   library.impl("neighbor_sample", TORCH_BOX(&neighbor_sample));
   library.impl("relabel", TORCH_BOX(&relabel));
+  library.impl("row_block", TORCH_BOX(&row_block));
+  library.impl("read_rows", TORCH_BOX(&read_rows));
 }
 
 }  // namespace gatsparse

@@ -25,7 +25,7 @@ def digits() -> Data:
     Returns:
         torch_geometric.data.Data: The same on every machine, bit for bit; 10 classes.
     """
-    pixels, y = load_digits(return_X_y=True)
+    pixels, y = map(np.asarray, load_digits(return_X_y=True))
     num_nodes = y.shape[0]
     train, val, test = _split(y)
     return Data(

@@ -35,7 +35,7 @@ _FORMATS = (".npy", ".parquet", *_DELIMITERS, *(f"{suffix}.gz" for suffix in _DE
 
 _INT32_MAX = 2**31 - 1
 _INT64_MAX = 2**63 - 1
-_CHUNK = 2**22  # edges; malloc returns so much memory to the system when it is freed
+_CHUNK = 2**22  # edges; so much memory goes back to the system when it is freed
 _PARQUET_BUFFER = 2**20  # bytes; without one, pyarrow holds a column of a row group at once
 _TEXT_BLOCK = 2**24  # bytes; larger blocks are slower
 _EDGE_BYTES = 16  # of text, about
@@ -168,7 +168,7 @@ class _Edges:
 
     def __init__(self) -> None:
         self.count, self.highest = 0, -1
-        self._chunks = [np.empty((2, 0), np.int32)]
+        self._chunks: list[np.ndarray] = [np.empty((2, 0), np.int32)]
         self._room = 0  # in the last one
 
     def append(self, ends: _Ends, highest: int) -> None:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import mmap
+import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from gatsparse import _native
+
+_native.LIBRARY.define(
+    "read_rows(int descriptor, int offset, int row_bytes, Tensor index, Tensor(a!) out) -> ()"
+)
 
 _DTYPES = {
     np.dtype(name): getattr(torch, name)
@@ -15,15 +23,23 @@ _DTYPES = {
 }
 
 
+class _Array(NamedTuple):
+    """An array in a file: where its numbers begin, and what they are."""
+
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
 def open_features(path: str | Path) -> Tensor:
     r"""The array of an ``.npy`` file as a tensor that stays on disk: its pages are read when
     they are touched, and dropped when memory is short.
 
-    It serves as ``data.x`` of a mini-batch loader, or as the features of
-    :func:`gatsparse.infer`. The file must not change meanwhile; the tensor must not be written.
+    It serves as ``data.x`` of a mini-batch loader. The file must not change meanwhile; what is
+    written into the tensor does not reach it.
 
     Args:
-        path (str or Path): A C-contiguous array ``[N, ...]`` of numbers, in the byte order of
+        path (str or Path): An array ``[N, ...]`` of numbers in C order and in the byte order of
             the machine, such as :func:`numpy.lib.format.open_memmap` writes it.
 
     Returns:
@@ -34,6 +50,101 @@ def open_features(path: str | Path) -> Tensor:
         ValueError: If it is no such array, or shorter than it says.
     """
     path = Path(path)
+    offset, shape, dtype = _read_header(path)
+    count = int(np.prod(shape))
+    if count == 0:
+        return torch.empty(shape, dtype=_DTYPES[dtype])
+    with path.open("rb") as file:
+        pages = mmap.mmap(file.fileno(), offset + count * dtype.itemsize, mmap.MAP_PRIVATE)
+    if hasattr(mmap, "MADV_RANDOM"):  # rows are gathered: their neighbours are not wanted
+        pages.madvise(mmap.MADV_RANDOM)
+    return torch.frombuffer(pages, dtype=_DTYPES[dtype], count=count, offset=offset).view(shape)
+
+
+class RowFile:
+    """The rows of an ``.npy`` file, each read when it is asked for and kept nowhere.
+
+    Unlike those of a memory map, they never count as memory of the process.
+
+    Args:
+        path (str or Path): As of :func:`open_features`.
+
+    Raises:
+        FileNotFoundError, ValueError: As :func:`open_features`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._offset, shape, dtype = _read_header(self.path)
+        self.shape, self.dtype = torch.Size(shape), _DTYPES[dtype]
+        self._row_bytes = int(np.prod(shape[1:])) * dtype.itemsize
+        self._file = self.path.open("rb", buffering=0)
+
+    def gather(self, index: Tensor) -> Tensor:
+        """The rows :obj:`index`, int64 ``[S]``, of the file: ``[S, ...]``.
+
+        Raises:
+            IndexError: If there is no such row.
+            OSError: If one cannot be read.
+        """
+        if index.numel() > 0 and not (int(index.min()) >= 0 and int(index.max()) < self.shape[0]):
+            raise IndexError(f"index: expected rows in 0 .. {self.shape[0] - 1} of {self.path}")
+        out = torch.empty(index.numel(), *self.shape[1:], dtype=self.dtype)
+        target = out.view(-1).view(torch.uint8) if out.numel() > 0 else out.new_empty(0).byte()
+        try:
+            torch.ops.gatsparse.read_rows(
+                self._file.fileno(), self._offset, self._row_bytes, index.contiguous(), target
+            )
+        except RuntimeError as error:
+            raise OSError(f"{self.path}: rows could not be read; was it cut short?") from error
+        return out
+
+
+class RowWriter:
+    """An ``.npy`` file whose rows are written one after another.
+
+    Args:
+        path (str or Path): The file.
+        shape (tuple): Of the whole array.
+        dtype (torch.dtype): Of the array.
+        resume (bool, optional): Whether it is there already, and keeps what it has.
+    """
+
+    def __init__(
+        self, path: str | Path, shape: tuple[int, ...], dtype: torch.dtype, resume: bool = False
+    ) -> None:
+        numpy_dtype = next(key for key, value in _DTYPES.items() if value == dtype)
+        self._row_bytes = int(np.prod(shape[1:])) * numpy_dtype.itemsize
+        if not resume:
+            with Path(path).open("wb") as file:
+                header = {"descr": numpy_dtype.str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                file.truncate(file.tell() + shape[0] * self._row_bytes)
+        self._offset = _read_header(Path(path)).offset
+        self._file = Path(path).open("r+b", buffering=0)  # noqa: SIM115 - closed by close()
+
+    def write(self, first: int, rows: Tensor) -> None:
+        """Writes rows from the row :obj:`first` on.
+
+        Raises:
+            OSError: If they cannot be written, such as on a full disk.
+        """
+        content = rows.contiguous().numpy().data.cast("B") if rows.numel() > 0 else b""
+        at = self._offset + first * self._row_bytes
+        while len(content) > 0:
+            done = os.pwrite(self._file.fileno(), content, at)
+            content, at = content[done:], at + done
+
+    def sync(self) -> None:
+        """Returns when what was written is on disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def _read_header(path: Path) -> _Array:
     with path.open("rb") as file:
         try:
             version = np.lib.format.read_magic(file)
@@ -44,24 +155,19 @@ def open_features(path: str | Path) -> Tensor:
             shape, fortran_order, dtype = read_header(file)
         except (ValueError, KeyError, EOFError) as error:
             raise ValueError(f"{path}: expected an .npy file, got none ({error})") from error
-        if dtype not in _DTYPES or not dtype.isnative:
-            known = ", ".join(map(str, _DTYPES))
-            raise ValueError(f"{path}: expected an array of {known}, got {dtype}")
-        if len(shape) == 0 or (fortran_order and len(shape) > 1):
-            order = "Fortran" if fortran_order else "C"
-            raise ValueError(
-                f"{path}: expected a C-contiguous array [N, ...], got {list(shape)} in {order} order"
-            )
-        start, count = file.tell(), int(np.prod(shape))
-        needed, size = start + count * dtype.itemsize, path.stat().st_size
-        if size < needed:
-            raise ValueError(
-                f"{path}: expected {needed} bytes for shape {list(shape)} of {dtype}, got {size}"
-            )
-        if count == 0:
-            return torch.empty(shape, dtype=_DTYPES[dtype])
-        pages = mmap.mmap(file.fileno(), needed, mmap.MAP_PRIVATE)
-    if hasattr(mmap, "MADV_RANDOM"):  # rows are gathered: their neighbours are not wanted
-        pages.madvise(mmap.MADV_RANDOM)
-    flat = torch.frombuffer(pages, dtype=_DTYPES[dtype], count=count, offset=start)
-    return flat.view(shape)
+        offset = file.tell()
+    if dtype not in _DTYPES or not dtype.isnative:
+        raise ValueError(
+            f"{path}: expected an array of {', '.join(map(str, _DTYPES))}, got {dtype}"
+        )
+    if len(shape) == 0 or (fortran_order and len(shape) > 1):
+        order = "Fortran" if fortran_order else "C"
+        raise ValueError(
+            f"{path}: expected an array [N, ...] in C order, got {list(shape)} in {order} order"
+        )
+    needed, size = offset + int(np.prod(shape)) * dtype.itemsize, path.stat().st_size
+    if size < needed:
+        raise ValueError(
+            f"{path}: expected {needed} bytes for shape {list(shape)} of {dtype}, got {size}"
+        )
+    return _Array(offset, shape, dtype)

@@ -127,7 +127,7 @@ class NeighborLoader(_Ready, NodeLoader):
         self.prefetch = prefetch
         super().__init__(data, sampler, input_nodes, **kwargs)  # pyright: ignore[reportArgumentType]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._prefetched() if self.prefetch > 0 else super().__iter__()
 
     def _prefetched(self) -> Iterator[Any]:
@@ -139,10 +139,10 @@ class NeighborLoader(_Ready, NodeLoader):
                 return self(index)
 
         waiting: deque[Future[Any]] = deque()
-        indices = iter(self.batch_sampler)  # pyright: ignore[reportArgumentType]
+        batches: Any = self.batch_sampler
         threads = ThreadPoolExecutor(self.prefetch, thread_name_prefix="gatsparse-batches")
         try:
-            for index in indices:
+            for index in batches:
                 waiting.append(threads.submit(prepare, index, sampler.draw_seed()))
                 if len(waiting) > self.prefetch:
                     yield waiting.popleft().result()

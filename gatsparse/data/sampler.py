@@ -132,7 +132,7 @@ class NeighborSampler(BaseSampler):
     def _hops(self, counts: NumNeighbors, edge_type: EdgeType) -> list[int]:
         if edge_type == _ONE_TYPE:
             return counts.get_values()  # pyright: ignore[reportReturnType]
-        values = counts.get_values(list(self._graphs))
+        values: Any = counts.get_values(list(self._graphs))
         if edge_type not in values:
             raise ValueError(f"num_neighbors: expected a list for {edge_type}, got {values}")
         return values[edge_type]
@@ -396,18 +396,18 @@ def _edges(store: Any) -> Any:
 
 
 def _graphs_of_store(
-    feature_store: FeatureStore, graph_store: GraphStore
+    feature_store: Any, graph_store: Any
 ) -> tuple[dict[EdgeType, CSRGraph], dict[str, int]]:
     from torch_geometric.data.remote_backend_utils import size
 
     edge_types = [attr.edge_type for attr in graph_store.get_all_edge_attrs()]
-    row, colptr, perm = graph_store.csc()
+    row, colptr, perm = graph_store.csc()  # a tensor each, or one for each type
     if edge_types == [None]:
         num_nodes = colptr.numel() - 1
         graph = CSRGraph.from_csr(colptr, row, num_nodes, perm)
         return {_ONE_TYPE: graph}, {"": num_nodes}
     types = dict.fromkeys(key for edge_type in edge_types for key in (edge_type[0], edge_type[2]))
-    sizes = {key: size(feature_store, graph_store, key) or 0 for key in types}
+    sizes: dict[str, Any] = {key: size(feature_store, graph_store, key) or 0 for key in types}
     return {
         key: CSRGraph.from_csr(colptr[key], row[key], sizes[key[0]], (perm or {}).get(key))
         for key in dict.fromkeys(edge_types)

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from gatsparse.nn.dense import Form, GraphAttentionLayer
 from gatsparse.nn.gat_conv import GATConv
-from gatsparse.nn.sampled_block import sampled_block
 from gatsparse.nn.paper_exact import PaperExactGAT
+from gatsparse.nn.sampled_block import sampled_block
 from gatsparse.ops import dropout as dropout_op
 from gatsparse.ops import elu_dropout
 
@@ -244,4 +244,4 @@ def build_gat(
     }
     if kind not in parts:
         raise ValueError(f"kind: expected one of {[*parts, 'dense']}, got {kind!r}")
-    return PaperGAT(*sizes, dropout, negative_slope, *parts[kind], num_layers)
+    return PaperGAT(*sizes, dropout, negative_slope, *parts[kind], num_layers=num_layers)

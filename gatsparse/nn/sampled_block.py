@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Any
 
-
 from gatsparse.adjacency import as_graph
 from gatsparse.graph import CSR, CSRGraph
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 
+from gatsparse.files import write_atomically
 from gatsparse.train.config import ConfigError, config_yaml, parse_config
 from gatsparse.train.environment import environment
 from gatsparse.train.full_batch import FitResult, RuleResult
@@ -112,12 +113,7 @@ class RunFolder:
         self._write(name, lambda file: file.write(text.encode()))
 
     def _write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
-        temporary = self.path / f".{name}.{os.getpid()}.tmp"
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path / name)
+        write_atomically(self.path / name, write)
 
 
 @contextmanager

@@ -628,7 +628,7 @@ def resident(key: str) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak can be reset on Linux alone")
 @pytest.mark.parametrize("suffix", [".npy", ".csv", ".parquet"])
 def test_memory_is_bounded(tmp_path: Path, suffix: str):
-    """The result and a few blocks: not the file, nor the edges twice, nor int64."""
+    """The result, a chunk and a few blocks: not the file, nor the edges twice, nor int64."""
     array = np.random.default_rng(0).integers(0, 10**6, (2, 2**23))
     table = pa.table({"src": array[0], "dst": array[1]})
     path = tmp_path / f"edges{suffix}"
@@ -650,7 +650,7 @@ def test_memory_is_bounded(tmp_path: Path, suffix: str):
     finally:
         pa.set_cpu_count(threads)
     assert edge_index.nbytes == 2**26
-    assert peak < 1.8 * 2**26
+    assert peak < 1.95 * 2**26
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
