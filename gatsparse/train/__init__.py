@@ -4,11 +4,13 @@ from gatsparse.train.config import (
     ConfigError,
     ModelConfig,
     OptimConfig,
+    SamplingConfig,
+    SyntheticConfig,
     TrainConfig,
     parse_config,
 )
 from gatsparse.train.experiment import train
-from gatsparse.train.full_batch import (
+from gatsparse.train.fitting import (
     Epoch,
     FitResult,
     RuleResult,
@@ -17,9 +19,9 @@ from gatsparse.train.full_batch import (
     build_optimizer,
     fit,
     load_task,
-    model_structure,
     task_of_seed,
 )
+from gatsparse.train.full_batch import model_structure
 from gatsparse.train.side_by_side import ProcessDiedError
 from gatsparse.train.stopping import EarlyStopping
 
@@ -32,6 +34,8 @@ __all__ = [
     "OptimConfig",
     "ProcessDiedError",
     "RuleResult",
+    "SamplingConfig",
+    "SyntheticConfig",
     "TrainConfig",
     "TrainingDivergedError",
     "build_model",

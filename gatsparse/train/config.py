@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from jsonargparse import ArgumentParser
 
 from gatsparse.data import NAMES
+from gatsparse.inference import parse_bytes
 from gatsparse.nn.paper_gat import Kind
 from gatsparse.train.stopping import StoppingRule
 
@@ -26,7 +27,7 @@ def _require(condition: bool, key: str, expected: str, value: object) -> None:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The two-layer GAT.
+    """The GAT of the paper.
 
     Args:
         kind: Layers of gatsparse, of its scatter backend, of PyG, or dense ones.
@@ -36,6 +37,7 @@ class ModelConfig:
         dropout: On the inputs of both layers and on their attention.
         negative_slope: Of the LeakyReLU of the scores.
         paper_exact: Every detail as the authors' code has it, see gatsparse.nn.PaperExactGAT.
+        num_layers: Number of layers; those but the last are as the first.
     """
 
     kind: Kind = "gatsparse"
@@ -45,10 +47,11 @@ class ModelConfig:
     dropout: float = 0.6
     negative_slope: float = 0.2
     paper_exact: bool = False
+    num_layers: int = 2
 
     def __post_init__(self) -> None:
         _require(self.kind in get_args(Kind), "model.kind", f"one of {get_args(Kind)}", self.kind)
-        for key in ("hidden_channels", "heads", "out_heads"):
+        for key in ("hidden_channels", "heads", "out_heads", "num_layers"):
             _require(getattr(self, key) >= 1, f"model.{key}", ">= 1", getattr(self, key))
         _require(0 <= self.dropout < 1, "model.dropout", "0 <= dropout < 1", self.dropout)
         _require(self.negative_slope >= 0, "model.negative_slope", ">= 0", self.negative_slope)
@@ -58,6 +61,64 @@ class ModelConfig:
             f"false with model.kind: {self.kind}, as only gatsparse has that model",
             self.paper_exact,
         )
+        two = self.paper_exact or self.kind == "dense"
+        _require(
+            not two or self.num_layers == 2,
+            "model.num_layers",
+            "2 of dense and of exact layers",
+            self.num_layers,
+        )
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """Mini-batches of sampled neighbourhoods, and exact inference for validation.
+
+    Args:
+        batch_size: Training nodes of a step.
+        num_neighbors: In-edges drawn for each node, hop by hop; one number for each layer.
+        max_memory: Of exact inference, see gatsparse.infer.
+    """
+
+    batch_size: int = 1024
+    num_neighbors: list[int] = field(default_factory=lambda: [15, 10])
+    max_memory: str = "4GB"
+
+    def __post_init__(self) -> None:
+        _require(self.batch_size >= 1, "sampling.batch_size", ">= 1", self.batch_size)
+        _require(
+            all(count >= 1 or count == -1 for count in self.num_neighbors),
+            "sampling.num_neighbors",
+            "numbers >= 1, or -1 for all",
+            self.num_neighbors,
+        )
+        try:
+            parse_bytes(self.max_memory)
+        except ValueError as error:
+            raise ConfigError(f"sampling.{error}") from error
+
+
+@dataclass(frozen=True)
+class SyntheticConfig:
+    """The data set "sbm", see gatsparse.data.stochastic_block_model.
+
+    Args:
+        num_nodes: Number of nodes.
+        num_edges: Number of directed edges.
+        num_classes: Number of classes.
+        num_features: Features of each node.
+        homophily: Share of the edges that stay in a class.
+        signal: How far the features lift a class out of the noise.
+        seed: Of the graph, the features and the split.
+    """
+
+    num_nodes: int = 10_000
+    num_edges: int = 100_000
+    num_classes: int = 10
+    num_features: int = 32
+    homophily: float = 0.8
+    signal: float = 1.0
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,18 +140,24 @@ class OptimConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A full-batch training; the defaults are the recipe of the GAT paper.
+    """A training; the defaults are the recipe of the GAT paper.
 
     Args:
-        dataset: Name of the data set.
+        dataset: Name of the data set, or sbm: one that is made as synthetic says.
+        mode: One step an epoch, of the whole graph, or a step for every batch of sampled
+            neighbourhoods; then every epoch is validated by exact inference.
         root: Folder in which its files are looked for first.
-        split: Which split, of a data set that has several, or random: one for each seed,
-            see gatsparse.data.random_split.
+        split: Which split, of a data set that has several; seed: that of the seed's number; or
+            random: one drawn for each seed, see gatsparse.data.random_split.
         largest_component: Keep only the largest connected component of the graph.
         normalize_features: Divide the features of each node by their sum.
         dtype: Of features, parameters and all that is computed.
         model: What is trained.
         optim: How it is optimised.
+        sampling: Of mode sampled.
+        synthetic: Of the data set sbm.
+        metric: What val_acc and test_acc are: the accuracy, or of two classes the area under the
+            receiver operating characteristic.
         epochs: The most epochs.
         patience: Epochs without improvement after which training stops.
         stopping: Rule of early stopping, see gatsparse.train.EarlyStopping, or a list of
@@ -99,34 +166,68 @@ class TrainConfig:
         threads: Of one training; seeds side by side use the cores better than threads.
         processes: Seeds that are trained side by side.
             (default: as many as there are physical cores for their threads)
+        checkpoint_seconds: Time between checkpoints of a training; one that was interrupted goes
+            on from the last.
+        max_memory: What a training may take; one that needs more is refused.
+            (default: the memory that is available)
         run_dir: Folder in which the folder of this run is made.
         resume: Continue the newest unfinished run of this configuration.
         progress: Show a progress bar, on a terminal.
     """
 
     dataset: str
+    mode: Literal["full", "sampled"] = "full"
     root: Path | None = None
-    split: int | Literal["random"] = 0
+    split: int | Literal["random", "seed"] = 0
     largest_component: bool = False
     normalize_features: bool = True
     dtype: Literal["float32", "float64"] = "float32"
     model: ModelConfig = field(default_factory=ModelConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+    metric: Literal["accuracy", "roc_auc"] = "accuracy"
     epochs: int = 200
     patience: int = 100
     stopping: StoppingRule | list[StoppingRule] = "val_acc"
     seeds: int | list[int] = field(default_factory=lambda: [0])
     threads: int = 1
     processes: int | None = None
+    checkpoint_seconds: float = 30.0
+    max_memory: str | None = None
     run_dir: Path = Path("runs")
     resume: bool = True
     progress: bool = True
 
     def __post_init__(self) -> None:
-        _require(self.dataset in NAMES, "dataset", f"one of {', '.join(NAMES)}", self.dataset)
+        known_data = (*NAMES, "sbm")
+        _require(
+            self.dataset in known_data, "dataset", f"one of {', '.join(known_data)}", self.dataset
+        )
+        _require(self.mode in ("full", "sampled"), "mode", "full or sampled", self.mode)
         split = self.split
-        valid = split == "random" if isinstance(split, str) else split >= 0
-        _require(valid, "split", ">= 0 or random", split)
+        valid = split in ("random", "seed") if isinstance(split, str) else split >= 0
+        _require(valid, "split", ">= 0, random or seed", split)
+        _require(
+            self.metric in ("accuracy", "roc_auc"), "metric", "accuracy or roc_auc", self.metric
+        )
+        if self.mode == "sampled":
+            sampled = self.model.kind == "gatsparse" and not self.model.paper_exact
+            _require(sampled, "mode", "full unless model.kind is gatsparse", self.mode)
+            _require(
+                len(self.sampling.num_neighbors) == self.model.num_layers,
+                "sampling.num_neighbors",
+                f"{self.model.num_layers} numbers, as model.num_layers",
+                self.sampling.num_neighbors,
+            )
+        if self.max_memory is not None:
+            try:
+                parse_bytes(self.max_memory)
+            except ValueError as error:
+                raise ConfigError(str(error)) from error
+        _require(
+            self.checkpoint_seconds >= 0, "checkpoint_seconds", ">= 0", self.checkpoint_seconds
+        )
         _require(self.dtype in ("float32", "float64"), "dtype", "float32 or float64", self.dtype)
         for key in ("epochs", "patience", "threads", "processes"):
             value = getattr(self, key)
@@ -163,6 +264,8 @@ class TrainConfig:
             stopping=self.rules,
             seeds=self.all_seeds,
             processes=None,
+            checkpoint_seconds=0.0,
+            max_memory=None,
             run_dir=Path(),
             resume=True,
             progress=True,

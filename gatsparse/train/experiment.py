@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch_geometric import seed_everything
 
-from gatsparse.train.full_batch import (
+from gatsparse.train.checkpoint import Checkpoint
+from gatsparse.train.fitting import (
     TrainingDivergedError,
     build_model,
     fit,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
     from gatsparse.train.config import TrainConfig
-    from gatsparse.train.full_batch import Epoch, FitResult
+    from gatsparse.train.fitting import Epoch, FitResult
     from gatsparse.train.run_folder import RunFolder
 
 
@@ -98,13 +99,17 @@ def _train_seed(
 
     data = task_of_seed(data, config, seed)
     seed_everything(seed)
+    checkpoint = Checkpoint(folder.checkpoint(seed), config.checkpoint_seconds)
     try:
-        result = fit(build_model(config.model, data), data, config, on_epoch=keep)
+        result = fit(
+            build_model(config.model, data), data, config, on_epoch=keep, checkpoint=checkpoint
+        )
     except TrainingDivergedError as error:
         raise TrainingDivergedError(f"seed {seed}, {error}") from error
     finally:
         folder.save_epochs(seed, epochs)
     folder.save_result(seed, result)
+    checkpoint.remove()
 
 
 def _train_in_turn(

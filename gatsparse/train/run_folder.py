@@ -17,13 +17,13 @@ import torch
 from gatsparse.files import write_atomically
 from gatsparse.train.config import ConfigError, config_yaml, parse_config
 from gatsparse.train.environment import environment
-from gatsparse.train.full_batch import FitResult, RuleResult
+from gatsparse.train.fitting import FitResult, RuleResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from gatsparse.train.config import TrainConfig
-    from gatsparse.train.full_batch import Epoch
+    from gatsparse.train.fitting import Epoch
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class RunFolder:
     ``environment.json``   versions, threads: what else the numbers depend on
     ``seed-<seed>.jsonl``  a row per epoch
     ``seed-<seed>.pt``     the model kept: ``state_dict`` and its row, for ``torch.load``
+    ``checkpoint-<seed>``  how far the training of a seed is, until it is finished
     ``seed-<seed>.json``   best epoch and accuracies by rule, seconds; written last
     ``summary.json``       of the seeds finished so far
     ====================== ==============================================================
@@ -63,6 +64,10 @@ class RunFolder:
         rules = {rule: asdict(of_rule) for rule, of_rule in result.rules.items()}
         content = {"seed": seed, "seconds": result.seconds, "rules": rules}
         self._write_json(f"seed-{seed}.json", content)
+
+    def checkpoint(self, seed: int) -> Path:
+        """The file of the last state of a training that is not finished."""
+        return self.path / f"checkpoint-{seed}"
 
     def is_finished(self, seed: int) -> bool:
         """Whether the result of a seed is there."""

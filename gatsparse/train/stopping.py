@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -89,6 +89,14 @@ class EarlyStopping:
             self.best_epoch = self.epoch
         self.exhausted = impatient or self.epoch >= self.epochs
         return keep
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that it has seen, for :meth:`load_state_dict`."""
+        return {**vars(self), "_losses": list(self._losses)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what another one had seen."""
+        vars(self).update(state, _losses=deque(state["_losses"], maxlen=self.patience))
 
     def _mean_loss(self) -> float:
         # In float32, as PyG does it; NaN, so above nothing, if there are none.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gatsparse.train.config import TrainConfig
-    from gatsparse.train.full_batch import FitResult
+    from gatsparse.train.fitting import FitResult
 
 
 def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str, Any]:

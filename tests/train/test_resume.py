@@ -167,7 +167,7 @@ def test_same_command_again(whole: Path, tmp_path: Path):
 @pytest.fixture
 def small(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
     """Two seeds that take no time, in this process."""
-    monkeypatch.setattr("gatsparse.train.full_batch.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.fitting.load", lambda *_: task.clone())
     return config_of(tmp_path, epochs=3, seeds=[8, 5])
 
 

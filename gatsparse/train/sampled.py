@@ -1,0 +1,67 @@
+"""An epoch of mini-batches: a step for every batch of sampled neighbourhoods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch_geometric.data import Data
+
+from gatsparse.data import NeighborLoader
+from gatsparse.inference import infer
+
+if TYPE_CHECKING:
+    from gatsparse.train.config import SamplingConfig
+
+
+class Sampled:
+    """Steps of a model on sampled batches, and its exact logits.
+
+    Args:
+        model (gatsparse.nn.PaperGAT): The model.
+        data (torch_geometric.data.Data): :obj:`x`, :obj:`y`, :obj:`edge_index`, :obj:`train_mask`.
+        optimizer (torch.optim.Optimizer): Of the model.
+        config (SamplingConfig): Sizes of the batches.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        data: Data,
+        optimizer: torch.optim.Optimizer,
+        config: SamplingConfig,
+    ) -> None:
+        assert isinstance(data.x, Tensor)
+        x = data.x if data.x.layout == torch.strided else data.x.to_dense()
+        self.model, self.optimizer, self.config = model, optimizer, config
+        self.data = Data(x=x, y=data.y, edge_index=data.edge_index)
+        self.loader = NeighborLoader(
+            self.data,
+            config.num_neighbors,
+            data.train_mask,
+            batch_size=config.batch_size,
+            shuffle=True,
+        )
+
+    def epoch(self) -> float:
+        """One epoch; returns the mean of its training losses."""
+        self.model.train()
+        total, count = 0.0, 0
+        for batch in self.loader:
+            self.optimizer.zero_grad()
+            out = self.model(batch.x, batch.edge_index, batch.num_sampled_nodes)
+            loss = F.cross_entropy(out, batch.y[: batch.batch_size])
+            loss.backward()
+            self.optimizer.step()
+            total += loss.item() * batch.batch_size
+            count += batch.batch_size
+        return total / count
+
+    def logits(self) -> Tensor:
+        """Of all nodes, without dropout and of all in-edges: ``[N, classes]``."""
+        self.model.eval()
+        x, edge_index = self.data.x, self.data.edge_index
+        assert x is not None
+        return infer(self.model, x, edge_index, max_memory=self.config.max_memory)
