@@ -9,9 +9,9 @@ from hypothesis import given
 
 import gatsparse
 from gatsparse import CSRGraph, _native
-from gatsparse.adjacency import _cache, as_graph
-from gatsparse.graph import _sort_by_row
-from gatsparse.testing import graph_zoo, relative_error
+from gatsparse.adjacency import _cache, as_graph, remember
+from gatsparse.graph import _find_duplicate, _sort_by_row
+from gatsparse.testing import Graph, graph_zoo, relative_error
 from tests.strategies import graphs
 
 ZOO = graph_zoo()
@@ -60,6 +60,83 @@ def test_structure_of_a_large_graph(threads, num_threads, index_dtype):
     check_structure(graph, edge_index, size)
     for tensor in (graph.col, graph.perm, graph.col_t, graph.perm_t):
         assert tensor.dtype == index_dtype
+
+
+ITEMS = 2**16  # fewer are sorted by one thread; more in buckets of up to 2**16 neighbouring keys
+
+
+def many_edges(num_edges, num_src, num_dst, targets=None):
+    generator = torch.Generator().manual_seed(num_edges)
+    src = torch.randint(num_src, (num_edges,), generator=generator)
+    if targets is None:
+        targets = torch.randint(num_dst, (num_edges,), generator=generator)
+    return Graph(torch.stack([src, targets]), (num_src, num_dst))
+
+
+LARGE = {
+    "one fewer": many_edges(ITEMS - 1, 500, 700),
+    "just as many": many_edges(ITEMS, 500, 700),
+    "one more": many_edges(ITEMS + 1, 700, 500),
+    "one node": many_edges(ITEMS + 7, 1, 1),
+    "two nodes": many_edges(2 * ITEMS, 2, 2),
+    "two buckets": many_edges(2 * ITEMS + 1, 2, 65_537),
+    "buckets of one node": many_edges(5 * ITEMS, 4, 5),
+    "a bucket of fewer nodes": many_edges(3 * ITEMS, 70, 257),
+    "more nodes than edges": many_edges(ITEMS + 9, 300_001, 200_003),
+    "a hub": many_edges(2 * ITEMS, 1000, 90_000, torch.full((2 * ITEMS,), 40_000)),
+    "the last node": many_edges(2 * ITEMS, 9, 131_073, torch.full((2 * ITEMS,), 131_072)),
+    "sorted": many_edges(3 * ITEMS, 9, 3 * ITEMS, torch.arange(3 * ITEMS)),
+    "reversed": many_edges(3 * ITEMS, 9, 3 * ITEMS, torch.arange(3 * ITEMS).flip(0)),
+    "halves": many_edges(2 * ITEMS, 9, 70_000, torch.arange(2 * ITEMS) // ITEMS * 69_999),
+}
+
+
+@pytest.mark.parametrize("given_dtype", [torch.int32, torch.int64])
+@pytest.mark.parametrize("name", LARGE)
+def test_sort_in_buckets(threads, name, given_dtype):
+    edge_index, size = LARGE[name]
+    for num_threads, index_dtype in ((1, torch.int32), (2, torch.int64), (5, torch.int32)):
+        threads(num_threads)
+        graph = CSRGraph.from_edge_index(
+            edge_index.to(given_dtype), size=size, index_dtype=index_dtype
+        )
+        check_structure(graph, edge_index, size)
+        assert graph.col.dtype == graph.perm.dtype == graph.col_t.dtype == index_dtype
+
+
+@pytest.mark.parametrize("num_edges", [5, ITEMS - 1, ITEMS, 3 * ITEMS])
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+@pytest.mark.parametrize("row", [0, 1])
+@pytest.mark.parametrize("bad", [-1, 70, 2**31 - 1, -(2**31)])
+def test_an_index_out_of_range_among_many(threads, num_edges, dtype, row, bad):
+    for num_threads in (1, 3):
+        threads(num_threads)
+        for position in (0, num_edges // 2, num_edges - 1):
+            edge_index = torch.arange(2 * num_edges).view(2, -1).remainder(70).to(dtype)
+            edge_index[row, position] = bad
+            message = rf"edge_index\[{row}\]: expected .* 0 .. 69, got {bad} at position {position}"
+            with pytest.raises(IndexError, match=message):
+                CSRGraph.from_edge_index(edge_index, 70)
+
+
+@pytest.mark.parametrize("num_edges", [3, 2 * ITEMS])
+def test_edges_where_there_are_no_nodes(num_edges):
+    edge_index = torch.zeros(2, num_edges, dtype=torch.int32)
+    for size, row in (((0, 0), 0), ((1, 0), 1), ((0, 1), 0)):
+        message = rf"edge_index\[{row}\]: expected indices in 0 .. -1, got 0 at position 0"
+        with pytest.raises(IndexError, match=message):
+            CSRGraph.from_edge_index(edge_index, size=size)
+
+
+def test_transposes_check_many_entries(threads):
+    rowptr = torch.tensor([0, 10, 2 * ITEMS])
+    for num_threads in (1, 3):
+        threads(num_threads)
+        for bad in (-1, 9, 2**31 - 1):
+            col = torch.zeros(2 * ITEMS, dtype=torch.int32)
+            col[-1] = bad
+            with pytest.raises(RuntimeError, match="col: index out of range"):
+                torch.ops.gatsparse.csr_transpose([rowptr, col, torch.arange(2 * ITEMS).int()], 9)
 
 
 @given(graphs())
@@ -189,6 +266,34 @@ def test_cache_is_weak():
     gc.collect()
     assert graph() is None
     assert len(_cache) == size - 1
+
+
+def test_cache_is_told_a_structure(monkeypatch):
+    edge_index = torch.randint(9, (2, 40))
+    graph = CSRGraph.from_edge_index(edge_index, 9)
+    with monkeypatch.context() as patch:
+        patch.setattr(CSRGraph, "from_edge_index", None)
+        remember(edge_index, graph)
+        assert as_graph(edge_index, (9, 9)) is graph
+    assert as_graph(edge_index, (9, 10)).size == (9, 10)
+    assert as_graph(edge_index, (9, 9)) is graph
+    edge_index[0, 0] = (edge_index[0, 0] + 1) % 9
+    rebuilt = as_graph(edge_index, (9, 9))
+    assert rebuilt is not graph
+    assert torch.equal(rebuilt.edge_index(), edge_index)
+    remember(edge_index, rebuilt)
+    known = weakref.ref(rebuilt)
+    del rebuilt, edge_index
+    gc.collect()
+    assert known() is None
+
+
+def test_cache_is_not_told_of_inference_tensors():
+    graph = ZOO["random"].csr()
+    with torch.inference_mode():
+        edge_index = ZOO["random"].edge_index.clone()
+        remember(edge_index, graph)
+        assert as_graph(edge_index, (60, 60)) is not graph
 
 
 def test_inference_tensors_are_not_cached():
@@ -321,6 +426,114 @@ def test_to_and_repr():
     assert meta.device.type == "meta"
     assert meta.size == graph.size
     assert repr(graph) == "CSRGraph(num_src=60, num_dst=60, num_edges=500, device='cpu')"
+
+
+# Edges that stand twice ###########################################################
+
+
+def first_duplicate(edge_index):
+    """By a plain loop: the first edge that stood before, and where it did last."""
+    seen = {}
+    for position, edge in enumerate(zip(*edge_index.tolist(), strict=True)):
+        if edge in seen:
+            return seen[edge], position
+        seen[edge] = position
+    return None
+
+
+def in_torch_operations(graph):
+    pair = _find_duplicate(graph.csr)
+    assert pair.dtype == torch.int64
+    return tuple(pair.tolist()) or None
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_duplicates_of_the_zoo(name):
+    graph = ZOO[name].csr()
+    expected = first_duplicate(ZOO[name].edge_index)
+    assert graph.find_duplicate() == in_torch_operations(graph) == expected
+    assert graph.reverse().find_duplicate() == expected
+
+
+def test_which_graphs_of_the_zoo_have_duplicates():
+    """That the search has something to find, and to miss."""
+    assert ZOO["duplicate loops"].csr().find_duplicate() == (0, 1)
+    assert ZOO["duplicate edges"].csr().find_duplicate() == (0, 1)
+    assert ZOO["dense with duplicates"].csr().find_duplicate() is not None
+    assert ZOO["complete"].csr().find_duplicate() is None
+    assert ZOO["hub"].csr().find_duplicate() == (0, 200)
+
+
+@given(graphs(max_nodes=6, max_edges=20))
+def test_duplicates_of_any_graph(graph):
+    expected = first_duplicate(graph.edge_index)
+    for dtype in (torch.int32, torch.int64):
+        structure = CSRGraph.from_edge_index(graph.edge_index, size=graph.size, index_dtype=dtype)
+        assert structure.find_duplicate() == expected
+    assert in_torch_operations(structure) == expected
+
+
+def test_duplicates_without_kernels(monkeypatch):
+    monkeypatch.setattr(_native, "MISSING", "not built")
+    assert ZOO["hub"].csr().find_duplicate() == (0, 200)
+    assert ZOO["complete"].csr().find_duplicate() is None
+
+
+@pytest.mark.parametrize("num_threads", [1, 2, 4])
+def test_duplicates_of_a_hub(threads, num_threads):
+    """Two hubs whose edges all differ, until some are repeated."""
+    threads(num_threads)
+    src = torch.randperm(20_000).repeat(2)
+    dst = torch.tensor([7, 19_999]).repeat_interleave(20_000)
+    edge_index = torch.stack([src, dst])
+    assert CSRGraph.from_edge_index(edge_index, 20_000).find_duplicate() is None
+    for first, second in ((39_999, 30_000), (10, 39_998), (25_000, 39_999)):
+        repeated = edge_index.clone()
+        repeated[:, second] = repeated[:, first]
+        graph = CSRGraph.from_edge_index(repeated, 20_000)
+        pair = (min(first, second), max(first, second))
+        assert graph.find_duplicate() == in_torch_operations(graph) == pair
+        # More of them later change nothing, nor does a third one.
+        more = torch.cat([repeated, repeated[:, :500], repeated[:, [first]]], dim=1)
+        assert CSRGraph.from_edge_index(more, 20_000).find_duplicate() == pair
+
+
+def test_of_many_duplicates_the_one_that_ends_first(threads):
+    edge_index = torch.randint(300, (2, 60_000))
+    expected = first_duplicate(edge_index)
+    for num_threads in (1, 4):
+        threads(num_threads)
+        graph = CSRGraph.from_edge_index(edge_index, 300)
+        assert graph.find_duplicate() == in_torch_operations(graph) == expected
+
+
+def positions_that_fall():
+    """Equal edges that stand in another order than that of their positions."""
+    ptr, col = torch.tensor([0, 4]), torch.tensor([0, 1, 0, 1])
+    return CSRGraph.from_csr(ptr, col, 2, torch.tensor([3, 2, 0, 1]))
+
+
+def test_duplicates_where_positions_fall():
+    assert positions_that_fall().edge_index().tolist() == [[0, 1, 1, 0], [0, 0, 0, 0]]
+    assert positions_that_fall().find_duplicate() == (1, 2)
+
+
+@pytest.mark.xfail(raises=AssertionError, reason="it sorts by place, not by position")
+def test_duplicates_where_positions_fall_in_torch_operations():
+    assert in_torch_operations(positions_that_fall()) == (1, 2)
+
+
+def test_find_duplicate_checks_the_structure():
+    rowptr, col = torch.tensor([0, 1, 2]), torch.tensor([0, 1], dtype=torch.int32)
+    find_duplicate = torch.ops.gatsparse.find_duplicate
+    assert find_duplicate([rowptr, col, col], 2).tolist() == []
+    assert find_duplicate([torch.tensor([0, 2]), col * 0, col], 1).tolist() == [0, 1]
+    for bad in ([0, 3, 2], [0, 1, 3], [0, -(2**50), 2]):
+        with pytest.raises(RuntimeError, match="rowptr: expected to rise"):
+            find_duplicate([torch.tensor(bad), col, col], 2)
+    for other in (col - 1, col + 1):
+        with pytest.raises(RuntimeError, match="col: index out of range"):
+            find_duplicate([rowptr, other, col], 2)
 
 
 # Node order #######################################################################

@@ -1,9 +1,12 @@
-"""Data sets by name, their splits, and synthetic graphs."""
+"""Data sets by name, their splits, graphs from files and of a model, and mini-batches of them."""
 
 from gatsparse.data.datasets import NAMES, find, load
+from gatsparse.data.edge_list import EdgeListError, read_edge_list, read_graph
 from gatsparse.data.errors import DatasetCorruptError, DatasetNotFoundError
 from gatsparse.data.features import open_features
 from gatsparse.data.loader import LinkNeighborLoader, NeighborLoader
+from gatsparse.data.ogb import evaluator as ogb_evaluator
+from gatsparse.data.ogb import load_ogb
 from gatsparse.data.sampler import NeighborSampler
 from gatsparse.data.split import random_split
 from gatsparse.data.synthetic import rmat, stochastic_block_model
@@ -12,13 +15,18 @@ __all__ = [
     "NAMES",
     "DatasetCorruptError",
     "DatasetNotFoundError",
+    "EdgeListError",
     "LinkNeighborLoader",
     "NeighborLoader",
     "NeighborSampler",
     "find",
     "load",
+    "load_ogb",
+    "ogb_evaluator",
     "open_features",
     "random_split",
+    "read_edge_list",
+    "read_graph",
     "rmat",
     "stochastic_block_model",
 ]

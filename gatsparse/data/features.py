@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import weakref
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,7 +79,8 @@ class RowFile:
         self._offset, shape, dtype = _read_header(self.path)
         self.shape, self.dtype = torch.Size(shape), _DTYPES[dtype]
         self._row_bytes = int(np.prod(shape[1:])) * dtype.itemsize
-        self._file = self.path.open("rb", buffering=0)
+        self._descriptor = os.open(self.path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._descriptor)
 
     def gather(self, index: Tensor) -> Tensor:
         """The rows :obj:`index`, int64 ``[S]``, of the file: ``[S, ...]``.
@@ -93,7 +95,7 @@ class RowFile:
         target = out.view(-1).view(torch.uint8) if out.numel() > 0 else out.new_empty(0).byte()
         try:
             torch.ops.gatsparse.read_rows(
-                self._file.fileno(), self._offset, self._row_bytes, index.contiguous(), target
+                self._descriptor, self._offset, self._row_bytes, index.contiguous(), target
             )
         except RuntimeError as error:
             raise OSError(f"{self.path}: rows could not be read; was it cut short?") from error
@@ -121,7 +123,8 @@ class RowWriter:
                 np.lib.format.write_array_header_1_0(file, header)
                 file.truncate(file.tell() + shape[0] * self._row_bytes)
         self._offset = _read_header(Path(path)).offset
-        self._file = Path(path).open("r+b", buffering=0)  # noqa: SIM115 - closed by close()
+        self._descriptor = os.open(path, os.O_RDWR)
+        self._close = weakref.finalize(self, os.close, self._descriptor)
 
     def write(self, first: int, rows: Tensor) -> None:
         """Writes rows from the row :obj:`first` on.
@@ -132,16 +135,16 @@ class RowWriter:
         content = rows.contiguous().numpy().data.cast("B") if rows.numel() > 0 else b""
         at = self._offset + first * self._row_bytes
         while len(content) > 0:
-            done = os.pwrite(self._file.fileno(), content, at)
+            done = os.pwrite(self._descriptor, content, at)
             content, at = content[done:], at + done
 
     def sync(self) -> None:
         """Returns when what was written is on disk."""
-        os.fsync(self._file.fileno())
+        os.fsync(self._descriptor)
 
     def close(self) -> None:
         """Closes the file."""
-        self._file.close()
+        self._close()
 
 
 def _read_header(path: Path) -> _Array:

@@ -20,6 +20,7 @@ from gatsparse.train.fitting import (
     load_task,
     task_of_seed,
 )
+from gatsparse.train.memory import check_memory
 from gatsparse.train.run_folder import open_run_folder
 from gatsparse.train.side_by_side import side_by_side
 from gatsparse.train.summary import headline, summarize
@@ -48,7 +49,8 @@ def train(config: TrainConfig) -> list[FitResult]:
         list of FitResult: In the order of the seeds.
 
     Raises:
-        ConfigError, DatasetNotFoundError, DatasetCorruptError: As :func:`load_task`.
+        ConfigError, DatasetNotFoundError, DatasetCorruptError: As :func:`load_task` and
+            :func:`check_memory`.
         TrainingDivergedError: As :func:`fit`.
         ProcessDiedError: If the process of a seed is killed or crashes.
         OSError: If the run folder cannot be written.
@@ -56,6 +58,7 @@ def train(config: TrainConfig) -> list[FitResult]:
     data = load_task(config)
     task_of_seed(data, config, config.all_seeds[0])  # whether there is one
     console = Console(highlight=False)
+    console.print(check_memory(config, data), soft_wrap=True)
     with open_run_folder(config) as folder, _progress(config, console) as progress:
         results = {
             seed: folder.load_result(seed) for seed in config.all_seeds if folder.is_finished(seed)

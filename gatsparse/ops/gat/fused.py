@@ -125,7 +125,7 @@ def gat_attention(
     x, att_src, att_dst, x_dst, edge, loop = inputs
     alpha_dst = None
     if att_dst is not None and x_dst is not None:
-        alpha_dst, att_dst = inputs.node_terms(graph)[1], None
+        alpha_dst, att_dst = inputs.dst_terms(graph), None
     given = (x, att_src, att_dst, alpha_dst, edge, loop)
     save = wants_grad(*given)
     # A negative slope turns the signs of scores around.

@@ -38,7 +38,11 @@ class Inputs(NamedTuple):
     def node_terms(self, graph: CSRGraph) -> tuple[Tensor, Tensor]:
         """``alpha_src [N_src, H]`` and ``alpha_dst [N_dst, H]``."""
         alpha_src = (self.x.to(self.score_dtype) * self.att_src).sum(-1)
+        return alpha_src, self.dst_terms(graph)
+
+    def dst_terms(self, graph: CSRGraph) -> Tensor:
+        """``alpha_dst [N_dst, H]``."""
         if self.att_dst is None:
-            return alpha_src, alpha_src.new_zeros(graph.num_dst, alpha_src.size(1))
+            return self.x.new_zeros(graph.num_dst, self.x.size(1), dtype=self.score_dtype)
         x_dst = self.x if self.x_dst is None else self.x_dst
-        return alpha_src, (x_dst.to(self.score_dtype) * self.att_dst).sum(-1)
+        return (x_dst.to(self.score_dtype) * self.att_dst).sum(-1)

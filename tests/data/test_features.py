@@ -1,0 +1,294 @@
+"""Features in files: what is opened, and what is refused."""
+
+import gc
+import os
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.lib import format as npy
+from torch_geometric.data import Data
+
+import gatsparse
+from gatsparse.data.features import RowFile, open_features
+from gatsparse.data.loader import NeighborLoader
+
+DTYPES = ["float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64"]
+SHAPES = [(5,), (1,), (4, 3), (1, 1), (7, 0), (0, 3), (0,), (3, 2, 4), (2, 0, 3)]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "x.npy"
+
+
+def array(shape, dtype="float32"):
+    return np.random.default_rng(0).integers(0, 100, shape).astype(dtype)
+
+
+def write(path, shape, descr="<f4", content=b"", fortran_order=False):
+    """A header that says what it likes, then the content."""
+    with path.open("wb") as file:
+        header = {"descr": descr, "fortran_order": fortran_order, "shape": shape}
+        npy.write_array_header_1_0(file, header)
+        file.write(content)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_equals_what_numpy_loads(path, dtype, shape):
+    np.save(path, array(shape, dtype))
+    for name in (path, str(path)):
+        x = open_features(name)
+        assert x.shape == shape
+        assert x.dtype == getattr(torch, dtype)
+        np.testing.assert_array_equal(x.numpy(), np.load(path))
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_versions(path, version):
+    with path.open("wb") as file:
+        npy.write_array(file, array((4, 3)), version=version)
+    np.testing.assert_array_equal(open_features(path).numpy(), array((4, 3)))
+
+
+def test_bytes_after_the_array(path):
+    write(path, (4, 3), content=array((4, 3)).tobytes() + b"more")
+    np.testing.assert_array_equal(open_features(path).numpy(), array((4, 3)))
+
+
+def test_what_a_memory_map_wrote(path):
+    pages = npy.open_memmap(path, mode="w+", dtype="float64", shape=(300, 70))
+    pages[:] = array((300, 70))
+    pages.flush()
+    x = open_features(path)
+    np.testing.assert_array_equal(x.numpy(), array((300, 70)))
+    index = torch.tensor([299, 0, 7, 7])
+    np.testing.assert_array_equal(x[index].numpy(), array((300, 70))[[299, 0, 7, 7]])
+
+
+def test_one_dimension_is_in_both_orders(path):
+    write(path, (3,), content=array((3,)).tobytes(), fortran_order=True)
+    np.testing.assert_array_equal(open_features(path).numpy(), array((3,)))
+
+
+def test_the_file_outlives_what_is_written_into_the_tensor(path):
+    np.save(path, array((4, 3)))
+    before = path.read_bytes()
+    x = open_features(path)
+    x += 1
+    np.testing.assert_array_equal(x.numpy(), array((4, 3)) + 1)
+    assert path.read_bytes() == before
+    np.testing.assert_array_equal(open_features(path).numpy(), array((4, 3)))
+
+
+def test_the_tensor_outlives_the_name_of_the_file(path):
+    np.save(path, array((4, 3)))
+    x = open_features(path)[1:]
+    path.unlink()
+    gc.collect()
+    np.testing.assert_array_equal(x.numpy(), array((4, 3))[1:])
+
+
+def test_no_such_file(path):
+    for read in (open_features, RowFile):
+        with pytest.raises(FileNotFoundError, match=r"x\.npy"):
+            read(path)
+
+
+def refuses(path, message):
+    """Both readers do, and name the file."""
+    for read in (open_features, RowFile):
+        with pytest.raises(ValueError, match=message) as error:
+            read(path)
+        assert str(error.value).startswith(f"{path}: expected ")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x93NUM", b"PK\x03\x04 a zip archive, say", b"\x93NUMPY\x01\x00\x10\x00{}"],
+    ids=["empty", "no whole magic", "another format", "no whole header"],
+)
+def test_no_npy_file(path, content):
+    path.write_bytes(content)
+    refuses(path, "expected an .npy file, got none")
+
+
+def test_a_version_that_there_is_not_yet(path):
+    np.save(path, array((4, 3)))
+    path.write_bytes(b"\x93NUMPY\x03\x00" + path.read_bytes()[8:])
+    refuses(path, r"expected an .npy file, got none \(\(3, 0\)\)")
+
+
+@pytest.mark.parametrize("missing", [1, 12, 48])
+def test_a_truncated_file(path, missing):
+    np.save(path, array((4, 3)))
+    path.write_bytes(path.read_bytes()[:-missing])
+    refuses(path, rf"expected 176 bytes for shape \[4, 3\] of float32, got {176 - missing}")
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3, 2, 4)])
+def test_fortran_order(path, shape):
+    np.save(path, np.asfortranarray(array(shape)))
+    refuses(path, r"in C order, got \[\d, .*\] in Fortran order")
+
+
+def test_a_number(path):
+    np.save(path, np.float32(3))
+    refuses(path, r"expected an array \[N, ...\] in C order, got \[\] in C order")
+
+
+@pytest.mark.parametrize(
+    "dtype", [">f4", ">i8", "bool", "uint16", "complex64", "U3", "V2", "M8[s]", "f4,i4", object]
+)
+def test_other_dtypes(path, dtype):
+    np.save(path, np.zeros((2, 3), dtype))
+    refuses(path, "expected an array of float16, float32, .*, int64, got ")
+
+
+def test_an_object_is_not_unpickled(path):
+    class Evil:
+        def __reduce__(self):
+            return pytest.fail, ("unpickled",)
+
+    np.save(path, np.array([Evil()], dtype=object), allow_pickle=True)
+    refuses(path, "got object")
+
+
+@pytest.mark.parametrize("shape", [(2**40,), (1, 2**62), (2**70,)])
+def test_a_header_that_promises_too_much(path, shape):
+    write(path, shape, content=bytes(64))
+    refuses(path, r"expected \d+ bytes for shape")
+
+
+@pytest.mark.xfail(
+    raises=(RuntimeError, TypeError, AssertionError),
+    reason="np.prod wraps around to 0, and sizes are not checked",
+)
+@pytest.mark.parametrize("shape", [(2**32, 2**32), (0, 2**70), (-2,), (-1, 4), (-4, -4), (True, 3)])
+def test_a_header_of_no_shape(path, shape):
+    write(path, shape, content=bytes(64))
+    with pytest.raises(ValueError, match="expected"):
+        open_features(path)
+
+
+@pytest.mark.xfail(reason="NumPy raises tokenize.TokenError, or TypeError")
+@pytest.mark.parametrize(("good", "bad"), [(b"(4, 3), }", b"(4, 3),  "), (b"'shape'", b"b'shap'")])
+def test_a_broken_header(path, good, bad):
+    np.save(path, array((4, 3)))
+    content = path.read_bytes()
+    assert good in content
+    path.write_bytes(content.replace(good, bad))
+    refuses(path, "expected an .npy file, got none")
+
+
+@given(st.lists(st.tuples(st.integers(10, 127), st.sampled_from(b"09(,':<>fiL ")), max_size=3))
+def test_any_header(tmp_path_factory, changes):
+    """It is opened as NumPy opens it, or refused."""
+    path = tmp_path_factory.getbasetemp() / "any.npy"
+    np.save(path, array((4, 3)))
+    content = bytearray(path.read_bytes())
+    for position, byte in changes:
+        content[position] = byte
+    path.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's, of headers that Python 2 wrote
+        try:
+            x = open_features(path)
+        except ValueError:
+            return
+        except Exception as error:  # see test_a_broken_header
+            assert type(error).__name__ in ("TokenError", "TypeError")  # noqa: PT017
+            return
+        np.testing.assert_array_equal(x.numpy(), np.load(path))
+
+
+# RowFile ##########################################################################
+
+
+@pytest.fixture
+def row_file(path):
+    """Opens the file of an array."""
+
+    def open_rows(x):
+        np.save(path, x)
+        return RowFile(path)
+
+    return open_rows
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (5000, 3)], ids=str)
+@pytest.mark.parametrize("dtype", ["float16", "float64", "uint8"])
+def test_gathered_rows(row_file, dtype, shape):
+    x = array(shape, dtype)
+    rows = row_file(x)
+    assert rows.shape == shape
+    n = shape[0]
+    for index in ([], [0, n - 1, 0, n - 1], range(n), range(n)[::-1], range(0, n, 3)):
+        index = torch.tensor(index, dtype=torch.int64) if n else torch.empty(0).long()
+        out = rows.gather(index)
+        assert out.dtype == rows.dtype
+        np.testing.assert_array_equal(out.numpy(), x[index.numpy()])
+    every_second = torch.arange(n)[::2]
+    np.testing.assert_array_equal(rows.gather(every_second).numpy(), x[::2])
+
+
+def test_gathered_rows_are_the_same_for_any_number_of_threads(row_file, threads):
+    x = array((4000, 5))
+    rows = row_file(x)
+    index = torch.randint(4000, (9000,))
+    for num_threads in (1, 4):
+        threads(num_threads)
+        np.testing.assert_array_equal(rows.gather(index).numpy(), x[index.numpy()])
+
+
+@pytest.mark.parametrize("index", [[4], [0, -1], [2**61], [-(2**63)]])
+def test_rows_that_there_are_not(row_file, path, index):
+    rows = row_file(array((4, 3)))
+    with pytest.raises(IndexError, match=rf"index: expected rows in 0 .. 3 of {path}"):
+        rows.gather(torch.tensor(index))
+
+
+def test_a_file_that_is_cut_short_while_it_is_read(row_file, path):
+    rows = row_file(array((4, 3)))
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(OSError, match=r"x\.npy: rows could not be read; was it cut short"):
+        rows.gather(torch.tensor([0, 3]))
+    np.testing.assert_array_equal(rows.gather(torch.tensor([2])).numpy(), array((4, 3))[[2]])
+
+
+def test_a_file_of_rows_closes_itself(row_file):
+    before = len(os.listdir("/dev/fd"))
+    rows = row_file(array((4, 3)))
+    assert len(os.listdir("/dev/fd")) == before + 1
+    del rows
+    gc.collect()
+    assert len(os.listdir("/dev/fd")) == before
+
+
+# In batches #######################################################################
+
+
+def test_features_of_a_loader(path):
+    np.save(path, array((60, 8)))
+    edge_index = torch.randint(60, (2, 300))
+    conv = gatsparse.GATConv(8, 3)
+    opened, loaded = (
+        list(
+            NeighborLoader(
+                Data(x=x, edge_index=edge_index),
+                [3, 2],
+                batch_size=20,
+                seed=1,
+                prefetch=prefetch,
+            )
+        )
+        for x, prefetch in ((open_features(path), 2), (torch.from_numpy(array((60, 8))), 0))
+    )
+    assert len(opened) == 3
+    for ours, theirs in zip(opened, loaded, strict=True):
+        assert torch.equal(ours.x, theirs.x)
+        assert torch.equal(conv(ours.x, ours.edge_index), conv(theirs.x, theirs.edge_index))

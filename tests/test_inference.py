@@ -1,0 +1,254 @@
+"""Exact inference equals the whole model, in any budget, however often it is interrupted."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+import torch_geometric.nn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gatsparse
+from gatsparse import inference
+from gatsparse.data import rmat
+from gatsparse.data.features import RowFile, RowWriter
+from gatsparse.inference import infer, parse_bytes
+
+N, E, F = 600, 4000, 12
+MODELS = {
+    "PaperGAT": lambda: gatsparse.nn.PaperGAT(F, 8, 5, heads=4, num_layers=3),
+    "GAT": lambda: gatsparse.GAT(F, 16, 2, 5, heads=2),
+    "GATv2, jk, norm": lambda: gatsparse.GAT(
+        F, 16, 2, 5, heads=2, v2=True, jk="last", norm="batch"
+    ),
+    "PyG's": lambda: gatsparse.accelerate(torch_geometric.nn.GAT(F, 16, 2, 5, heads=2)),
+}
+
+
+@pytest.fixture
+def task():
+    torch.manual_seed(0)
+    return torch.randn(N, F, dtype=torch.float64), rmat(N, E, seed=1)
+
+
+def smallest(model, x, edge_index, **options):
+    """A budget just above what the largest node needs: there is hardly a smaller one."""
+    with pytest.raises(ValueError, match="max_memory") as error:
+        infer(model, x, edge_index, max_memory=1, **options)
+    needed = int(str(error.value).split("needs ")[1].split(" bytes")[0].replace(",", ""))
+    return needed + 40_000
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("model", MODELS)
+def test_equals_the_whole_model(task, model, on_disk, tmp_path):
+    x, edge_index = task
+    model = MODELS[model]().double().eval()
+    with torch.no_grad():
+        expected = model(x, edge_index)
+    for k, budget in enumerate(["1GB", 41_000_000, None]):
+        folder = tmp_path / str(k) if on_disk else None
+        budget = budget or smallest(model, x, edge_index)
+        try:
+            out = infer(model, x, edge_index, max_memory=budget, folder=folder)
+        except ValueError:  # a later layer may need more than the first
+            assert k == 2
+            continue
+        torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 40), st.integers(0, 200), st.integers(0, 2**31), st.integers(0, 20_000))
+def test_blocks_of_any_graph(num_nodes, num_edges, seed, more):
+    x, edge_index = torch.randn(num_nodes, F), rmat(num_nodes, num_edges, seed=seed)
+    model = gatsparse.nn.PaperGAT(F, 4, 3, heads=2).eval()
+    graph = gatsparse.CSRGraph.from_edge_index(edge_index, num_nodes)
+    rows = inference._Rows(x)
+    cost = inference._cost(model, 0, rows)
+    largest = int(graph.rowptr.diff().max())
+    limit = cost[0] * (largest + 1) + cost[1] + cost[2] * largest + more
+    budget = math.ceil(limit / inference._FILL)
+    blocks = list(inference._blocks(model, 0, rows, graph, 0, budget, 0))
+    first = 0
+    for block in blocks:
+        assert block.first == first
+        first += block.graph.num_dst
+        used = (block.nodes.numel(), block.graph.num_dst, block.graph.num_edges)
+        assert sum(a * b for a, b in zip(cost, used, strict=True)) <= limit + 1
+        assert block.nodes[: block.graph.num_dst].tolist() == list(range(block.first, first))
+        assert block.nodes.unique().numel() == block.nodes.numel()
+        begin, end = graph.rowptr[[block.first, first]].tolist()
+        assert torch.equal(block.nodes[block.graph.col.long()], graph.col[begin:end].long())
+        assert torch.equal(block.graph.rowptr, graph.rowptr[block.first : first + 1] - begin)
+    assert first == num_nodes
+    with torch.no_grad():
+        torch.testing.assert_close(infer(model, x, graph), model(x, graph))
+
+
+def test_features_in_a_file(task, tmp_path):
+    x, edge_index = task
+    np.save(tmp_path / "x.npy", x.numpy())
+    model = MODELS["GAT"]().double().eval()
+    out = infer(model, tmp_path / "x.npy", edge_index, max_memory="41MB")
+    assert torch.equal(out, infer(model, x, edge_index, max_memory="41MB"))
+
+
+def test_memory_stays_within_the_budget(tmp_path):
+    """The peak of a process beyond what it holds before; a tenth more is allowed."""
+    script = f"""
+import torch, gatsparse
+from gatsparse.data import rmat
+def status(key):
+    return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith(key)) * 1024
+torch.manual_seed(0)
+graph = gatsparse.CSRGraph.from_edge_index(rmat(100_000, 1_000_000), 100_000)
+x, model = torch.randn(100_000, 128), gatsparse.nn.PaperGAT(128, 16, 10, num_layers=3).eval()
+gatsparse.infer(model, x[:10], rmat(10, 20))
+open("/proc/self/clear_refs", "w").write("5")
+before = status("VmRSS")
+gatsparse.infer(model, x, graph, max_memory="120MB", folder={str(tmp_path)!r})
+print(status("VmHWM") - before)
+"""
+    if not os.path.exists("/proc/self/clear_refs"):  # noqa: PTH110
+        pytest.skip("the peak of a process cannot be reset: no /proc/self/clear_refs")
+    peak = int(subprocess.check_output([sys.executable, "-c", script], text=True))
+    assert 30e6 < peak < 132e6
+
+
+def test_goes_on_where_it_was_killed(task, tmp_path, monkeypatch):
+    """At every block of every layer."""
+    x, edge_index = task
+    model = MODELS["PaperGAT"]().double().eval()
+    monkeypatch.setattr(inference, "_SLACK", 0)
+    budget = 300_000
+    expected = infer(model, x, edge_index, max_memory=budget, folder=tmp_path / "whole")
+    monkeypatch.setattr(inference, "_SYNC_SECONDS", 0.0)
+    run, calls = inference._run, []
+
+    def dies(*args):
+        if len(calls) == 3:
+            calls.clear()
+            raise KeyboardInterrupt
+        calls.append(args)
+        return run(*args)
+
+    monkeypatch.setattr(inference, "_run", dies)
+    deaths = 0
+    while True:
+        calls.clear()
+        try:
+            out = infer(model, x, edge_index, max_memory=budget, folder=tmp_path / "parts")
+            break
+        except KeyboardInterrupt:
+            deaths += 1
+            json.loads((tmp_path / "parts" / "state.json").read_text())
+    assert deaths > 3
+    assert torch.equal(out, expected)
+
+
+def test_killed_at_random_moments(tmp_path):
+    script = f"""
+import torch, gatsparse
+from gatsparse.data import rmat
+from gatsparse import inference
+inference._SYNC_SECONDS = 0.02
+torch.set_num_threads(1)
+torch.manual_seed(0)
+graph = gatsparse.CSRGraph.from_edge_index(rmat(20_000, 600_000), 20_000)
+x, model = torch.randn(20_000, 32), gatsparse.nn.PaperGAT(32, 8, 7, num_layers=3).eval()
+print("begins", flush=True)
+out = gatsparse.infer(model, x, graph, max_memory="48MB", folder={str(tmp_path / "out")!r})
+torch.save(out.clone(), {str(tmp_path / "out.pt")!r})
+whole = gatsparse.infer(model, x, graph, max_memory="48MB", folder={str(tmp_path / "whole")!r})
+assert torch.equal(out, whole)
+"""
+    generator = np.random.default_rng(0)
+    for _ in range(2):
+        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+        assert process.stdout.readline() == b"begins\n"
+        time.sleep(generator.uniform(0.05, 0.5))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert torch.load(tmp_path / "out.pt").isfinite().all()
+
+
+def test_other_features_begin_anew(task, tmp_path):
+    x, edge_index = task
+    model = MODELS["GAT"]().double().eval()
+    infer(model, x, edge_index, folder=tmp_path)
+    out = infer(model, 2 * x, edge_index, folder=tmp_path)
+    torch.testing.assert_close(out, infer(model, 2 * x, edge_index))
+    with torch.no_grad():
+        model.convs[0].bias += 1
+    torch.testing.assert_close(
+        infer(model, 2 * x, edge_index, folder=tmp_path), infer(model, 2 * x, edge_index)
+    )
+
+
+def test_errors(task, tmp_path):
+    x, edge_index = task
+    model = MODELS["GAT"]().double()
+    with pytest.raises(ValueError, match="evaluation mode"):
+        infer(model, x, edge_index)
+    model.eval()
+    with pytest.raises(ValueError, match="max_memory: layer 1 needs"):
+        infer(model, x, edge_index, max_memory="1MB")
+    for size in ("4 parsecs", "-1GB", "0", ""):
+        with pytest.raises(ValueError, match="max_memory"):
+            infer(model, x, edge_index, max_memory=size)
+    with pytest.raises(TypeError, match="accelerate"):
+        infer(torch_geometric.nn.GAT(F, 16, 2, 5).eval(), x, edge_index)
+    with pytest.raises(TypeError, match="model: expected"):
+        infer(torch.nn.Linear(2, 2), x, edge_index)
+    with pytest.raises(ValueError, match="jk"):
+        infer(gatsparse.GAT(F, 16, 2, 5, jk="cat").eval(), x, edge_index)
+    with pytest.raises(ValueError, match="norms"):
+        infer(gatsparse.GAT(F, 16, 2, 5, norm="graph").eval(), x, edge_index)
+    with pytest.raises(TypeError, match="dense tensor"):
+        infer(model, x.to_sparse(), edge_index)
+    with pytest.raises(ValueError, match="shape"):
+        infer(model, x[0], edge_index)
+    with pytest.raises(FileNotFoundError):
+        infer(model, tmp_path / "none.npy", edge_index)
+
+
+def test_parse_bytes():
+    assert [parse_bytes(s) for s in (5, "5", "5B", "4GB", "1.5 MiB", "2kb")] == [
+        *(5, 5, 5),
+        *(4 * 10**9, 3 * 2**19, 2000),
+    ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_rows_of_a_file(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("rows") / "x.npy"
+    count, width = data.draw(st.integers(1, 300)), data.draw(st.integers(1, 9))
+    x = torch.randn(count, width)
+    writer = RowWriter(path, tuple(x.shape), x.dtype)
+    for first in range(0, count, 37):
+        writer.write(first, x[first : first + 37])
+    writer.close()
+    assert np.array_equal(np.load(path), x.numpy())
+    index = torch.tensor(data.draw(st.lists(st.integers(0, count - 1), max_size=400)), dtype=int)
+    rows = RowFile(path)
+    assert torch.equal(rows.gather(index), x[index])
+    for wrong in (-1, count):
+        with pytest.raises(IndexError, match="index"):
+            rows.gather(torch.tensor([0, wrong]))
+
+
+def test_a_file_that_is_cut_short_meanwhile(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((100, 8)))
+    rows = RowFile(tmp_path / "x.npy")
+    os.truncate(tmp_path / "x.npy", 1000)
+    with pytest.raises(OSError, match=r"x\.npy"):
+        rows.gather(torch.tensor([99]))
