@@ -470,7 +470,8 @@ def _sort_by_row(row: Tensor, col: Tensor, num_rows: int, dtype: torch.dtype) ->
 
 def _find_duplicate(csr: CSR) -> Tensor:
     """In torch operations, where there is no native one: int64 ``[2]`` or ``[0]``."""
-    order = torch.sort(csr.other, stable=True).indices
+    order = torch.sort(csr.perm).indices
+    order = order[torch.sort(csr.other[order], stable=True).indices]
     order = order[torch.sort(csr.row()[order], stable=True).indices]
     row, other, perm = csr.row()[order], csr.other[order], csr.perm[order].long()
     again = ((row.diff() == 0) & (other.diff() == 0)).nonzero().squeeze(1)

@@ -518,7 +518,6 @@ def test_duplicates_where_positions_fall():
     assert positions_that_fall().find_duplicate() == (1, 2)
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="it sorts by place, not by position")
 def test_duplicates_where_positions_fall_in_torch_operations():
     assert in_torch_operations(positions_that_fall()) == (1, 2)
 

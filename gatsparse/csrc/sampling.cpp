@@ -121,7 +121,10 @@ Tensors neighbor_sample(Tensors tensors, const Tensor& dst, int64_t num_neighbor
     }
   });
   flag.check("dst: index out of range");
-  for (int64_t k = 0; k < num_dst; ++k) first[k + 1] += first[k];
+  bool fits = true;
+  for (int64_t k = 0; k < num_dst && fits; ++k)
+    fits = !__builtin_add_overflow(first[k + 1], first[k], &first[k + 1]);
+  STD_TORCH_CHECK(fits, "num_neighbors: more edges than can be counted");
 
   Tensor src = empty({first[num_dst]}, ScalarType::Long);
   Tensor edge = empty({first[num_dst]}, ScalarType::Long);

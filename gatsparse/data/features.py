@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import weakref
 from pathlib import Path
+from tokenize import TokenError
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +54,7 @@ def open_features(path: str | Path) -> Tensor:
     """
     path = Path(path)
     offset, shape, dtype = _read_header(path)
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     if count == 0:
         return torch.empty(shape, dtype=_DTYPES[dtype])
     with path.open("rb") as file:
@@ -78,7 +80,7 @@ class RowFile:
         self.path = Path(path)
         self._offset, shape, dtype = _read_header(self.path)
         self.shape, self.dtype = torch.Size(shape), _DTYPES[dtype]
-        self._row_bytes = int(np.prod(shape[1:])) * dtype.itemsize
+        self._row_bytes = math.prod(shape[1:]) * dtype.itemsize
         self._descriptor = os.open(self.path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._descriptor)
 
@@ -116,7 +118,7 @@ class RowWriter:
         self, path: str | Path, shape: tuple[int, ...], dtype: torch.dtype, resume: bool = False
     ) -> None:
         numpy_dtype = next(key for key, value in _DTYPES.items() if value == dtype)
-        self._row_bytes = int(np.prod(shape[1:])) * numpy_dtype.itemsize
+        self._row_bytes = math.prod(shape[1:]) * numpy_dtype.itemsize
         if not resume:
             with Path(path).open("wb") as file:
                 header = {"descr": numpy_dtype.str, "fortran_order": False, "shape": shape}
@@ -156,19 +158,21 @@ def _read_header(path: Path) -> _Array:
                 (2, 0): np.lib.format.read_array_header_2_0,
             }[version]
             shape, fortran_order, dtype = read_header(file)
-        except (ValueError, KeyError, EOFError) as error:
+        except (ValueError, KeyError, EOFError, TypeError, SyntaxError, TokenError) as error:
             raise ValueError(f"{path}: expected an .npy file, got none ({error})") from error
         offset = file.tell()
     if dtype not in _DTYPES or not dtype.isnative:
         raise ValueError(
             f"{path}: expected an array of {', '.join(map(str, _DTYPES))}, got {dtype}"
         )
+    if not all(type(size) is int and 0 <= size < 2**63 for size in shape):
+        raise ValueError(f"{path}: expected sizes 0 .. 2**63 - 1, got {list(shape)}")
     if len(shape) == 0 or (fortran_order and len(shape) > 1):
         order = "Fortran" if fortran_order else "C"
         raise ValueError(
             f"{path}: expected an array [N, ...] in C order, got {list(shape)} in {order} order"
         )
-    needed, size = offset + int(np.prod(shape)) * dtype.itemsize, path.stat().st_size
+    needed, size = offset + math.prod(shape) * dtype.itemsize, path.stat().st_size
     if size < needed:
         raise ValueError(
             f"{path}: expected {needed} bytes for shape {list(shape)} of {dtype}, got {size}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import blake2b
 from typing import Any
 
+import torch
 from torch_geometric.data import Data, HeteroData
 from torch_geometric.loader import LinkLoader, NodeLoader
 from torch_geometric.sampler import NumNeighbors
@@ -15,14 +17,41 @@ from torch_geometric.typing import EdgeType
 
 from gatsparse.adjacency import remember
 from gatsparse.data.sampler import GraphData, NeighborSampler, SampledHeteroNodes, SampledNodes
+from gatsparse.graph import CSRGraph
 
 
 class _Ready:
-    """What our loaders do with a batch of PyG's: its structure, then the caller's transform."""
+    """What our loaders do beside PyG's: a seed for every batch, which depends on the epoch and on
+    what is in the batch, not on who makes it; its structure; then the caller's transform.
+    """
 
+    _sampler: NeighborSampler
     _transform: Callable[[Any], Any] | None
+    _transform_output: Callable[[Any], Any] | None
+    _epoch: int | None = None
+    _calls = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self._epoch = self._sampler.draw_seed()
+        return self._batches()
+
+    def _batches(self) -> Iterator[Any]:
+        return super().__iter__()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def collate_fn(self, index: Any) -> Any:
+        collate: Any = super().collate_fn  # pyright: ignore[reportAttributeAccessIssue]
+        if self._epoch is None:  # a call apart from any epoch
+            return collate(index)
+        digest = blake2b(f"{self._epoch} {self._calls}".encode(), digest_size=8)
+        digest.update(torch.as_tensor(index, dtype=torch.int64).numpy().tobytes())
+        # Workers that live on do not hear of the next epoch.
+        self._calls += getattr(self, "persistent_workers", False)
+        with self._sampler.using(int.from_bytes(digest.digest(), "little") >> 1):
+            return collate(index)
 
     def filter_fn(self, out: Any) -> Any:
+        if self._transform_output is not None:
+            out = self._transform_output(out)
         batch = super().filter_fn(out)  # pyright: ignore[reportAttributeAccessIssue]
         if isinstance(out, SampledNodes) and out.graph is not None and "edge_index" in batch:
             remember(batch.edge_index, out.graph)
@@ -33,7 +62,7 @@ class _Ready:
         return batch if self._transform is None else self._transform(batch)
 
 
-def _sampler(
+def _sampler_of(
     data: Any,
     num_neighbors: Any,
     options: dict[str, Any],
@@ -59,6 +88,8 @@ def _sampler(
     ):
         if (value := options.pop(name, default)) != default:
             raise ValueError(f"{name}: expected {default!r}, which is all there is, got {value!r}")
+    if isinstance(data, CSRGraph):
+        raise TypeError("data: expected Data, HeteroData or a pair of stores, got CSRGraph")
     options.pop("is_sorted", None)  # sorting what is sorted is cheap
     if neighbor_sampler is not None:
         return neighbor_sampler
@@ -114,7 +145,7 @@ class NeighborLoader(_Ready, NodeLoader):
                 f"prefetch: expected >= 0, and 0 beside num_workers, got {prefetch} "
                 f"beside num_workers={kwargs.get('num_workers', 0)}"
             )
-        sampler = _sampler(
+        self._sampler = _sampler_of(
             data,
             num_neighbors,
             kwargs,
@@ -124,26 +155,22 @@ class NeighborLoader(_Ready, NodeLoader):
             seed=seed,
         )
         self._transform = transform
+        self._transform_output = kwargs.pop("transform_sampler_output", None)
         self.prefetch = prefetch
-        super().__init__(data, sampler, input_nodes, **kwargs)  # pyright: ignore[reportArgumentType]
+        super().__init__(data, self._sampler, input_nodes, **kwargs)  # pyright: ignore[reportArgumentType]
 
-    def __iter__(self) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self._prefetched() if self.prefetch > 0 else super().__iter__()
+    def _batches(self) -> Iterator[Any]:
+        return self._prefetched() if self.prefetch > 0 else super()._batches()
 
     def _prefetched(self) -> Iterator[Any]:
-        sampler = self.node_sampler
-        assert isinstance(sampler, NeighborSampler)
-
-        def prepare(index: list[int], seed: int) -> Any:
-            with sampler.using(seed):
-                return self(index)
-
+        # As the iterator of DataLoader, that the order of a shuffle is the same.
+        torch.empty((), dtype=torch.int64).random_(generator=self.generator)
         waiting: deque[Future[Any]] = deque()
         batches: Any = self.batch_sampler
         threads = ThreadPoolExecutor(self.prefetch, thread_name_prefix="gatsparse-batches")
         try:
             for index in batches:
-                waiting.append(threads.submit(prepare, index, sampler.draw_seed()))
+                waiting.append(threads.submit(self, index))
                 if len(waiting) > self.prefetch:
                     yield waiting.popleft().result()
             while waiting:
@@ -184,7 +211,7 @@ class LinkNeighborLoader(_Ready, LinkLoader):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        sampler = _sampler(
+        self._sampler = _sampler_of(
             data,
             num_neighbors,
             kwargs,
@@ -194,9 +221,10 @@ class LinkNeighborLoader(_Ready, LinkLoader):
             seed=seed,
         )
         self._transform = transform
+        self._transform_output = kwargs.pop("transform_sampler_output", None)
         super().__init__(
             data,  # pyright: ignore[reportArgumentType]
-            sampler,
+            self._sampler,
             edge_label_index,
             edge_label,
             neg_sampling=neg_sampling,

@@ -25,7 +25,7 @@ from torch_geometric.typing import EdgeType
 
 from gatsparse import _native
 from gatsparse.adjacency import as_graph
-from gatsparse.graph import CSR, CSRGraph
+from gatsparse.graph import CSR, CSRGraph, recordable
 from gatsparse.ops.philox import draw_seed
 
 _native.LIBRARY.define(
@@ -43,20 +43,36 @@ _ONE_TYPE = ("", "", "")
 
 @dataclass
 class SampledNodes(SamplerOutput):
-    """What was sampled, and its structure: the edges stand by destination already.
+    """What was sampled, and the structure of its edges, which stand by destination.
 
     Args:
-        graph (CSRGraph, optional): None where the edges do not, as after ``to_bidirectional``.
+        built (tuple, optional): The structure, and the :obj:`row` and :obj:`col` that it is of.
     """
 
-    graph: CSRGraph | None = None
+    built: tuple[CSRGraph, Tensor, Tensor] | None = None
+
+    @property
+    def graph(self) -> CSRGraph | None:
+        """The structure; None where the edges are others by now."""
+        if self.built is None or self.built[1] is not self.row or self.built[2] is not self.col:
+            return None
+        return self.built[0]
 
 
 @dataclass
 class SampledHeteroNodes(HeteroSamplerOutput):
     """What was sampled of several types, and the structure of every edge type."""
 
-    graph: dict[EdgeType, CSRGraph] = field(default_factory=dict)
+    built: dict[EdgeType, tuple[CSRGraph, Tensor, Tensor]] = field(default_factory=dict)
+
+    @property
+    def graph(self) -> dict[EdgeType, CSRGraph]:
+        """The structures of the edge types whose edges are not others by now."""
+        return {
+            key: graph
+            for key, (graph, row, col) in self.built.items()
+            if self.row.get(key) is row and self.col.get(key) is col
+        }
 
 
 class NeighborSampler(BaseSampler):
@@ -122,6 +138,8 @@ class NeighborSampler(BaseSampler):
         counts = value if isinstance(value, NumNeighbors) else NumNeighbors(value)
         for edge_type in self._graphs:
             hops = self._hops(counts, edge_type)
+            if not isinstance(hops, list):
+                raise ValueError(f"num_neighbors: expected a list of integers, got {hops!r}")
             for count in hops:
                 if isinstance(count, bool) or not isinstance(count, int) or count < -1:
                     raise ValueError(
@@ -132,9 +150,14 @@ class NeighborSampler(BaseSampler):
     def _hops(self, counts: NumNeighbors, edge_type: EdgeType) -> list[int]:
         if edge_type == _ONE_TYPE:
             return counts.get_values()  # pyright: ignore[reportReturnType]
-        values: Any = counts.get_values(list(self._graphs))
-        if edge_type not in values:
-            raise ValueError(f"num_neighbors: expected a list for {edge_type}, got {values}")
+        try:
+            values: Any = counts.get_values(list(self._graphs))
+        except ValueError as error:
+            lacks = [key for key in self._graphs if key not in counts.values]
+            raise ValueError(
+                f"num_neighbors: expected a list for each edge type, of which it lacks {lacks}: "
+                f"{error}"
+            ) from error
         return values[edge_type]
 
     @property
@@ -177,6 +200,8 @@ class NeighborSampler(BaseSampler):
             IndexError: If a node is none of the graph.
             ValueError: If it asks for sampling by time, which there is not.
         """
+        if index.time is not None:
+            raise ValueError("time: expected None, as there is no sampling by time")
         num_nodes = self._num_nodes if self.is_hetero else self._num_nodes[""]
         out = edge_sample(
             index,
@@ -207,17 +232,18 @@ class NeighborSampler(BaseSampler):
         if seed_time is not None:
             raise ValueError("input_time: expected None, as there is no sampling by time")
         seeds = seed if isinstance(seed, dict) else {"": seed}
+        if unknown := seeds.keys() - self._num_nodes.keys():
+            known = sorted(self._num_nodes) if self.is_hetero else "no type"
+            raise ValueError(f"input_type: expected {known}, got {sorted(unknown)}")
         random = getattr(self._thread, "seed", None)
         random = self.draw_seed() if random is None else random
         walk = _Walk(self._graphs, seeds, self._take_numbers())
-        try:
-            hops = {key: self._hops(self.num_neighbors, key) for key in self._graphs}
-            for hop in range(self.num_neighbors.num_hops):
-                walk.step(hop, hops, self.replace, random)
-            if self.subgraph_type == SubgraphType.induced:
-                walk.induce()
-        finally:
-            self._give_back(walk)
+        hops = {key: self._hops(self.num_neighbors, key) for key in self._graphs}
+        for hop in range(self.num_neighbors.num_hops):
+            walk.step(hop, hops, self.replace, random)
+        if self.subgraph_type == SubgraphType.induced:
+            walk.induce()
+        self._give_back(walk)  # not after an error, which may leave numbers behind
         return walk.hetero_output() if self.is_hetero else walk.output()
 
     def _take_numbers(self) -> dict[str, Tensor]:
@@ -225,10 +251,11 @@ class NeighborSampler(BaseSampler):
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        return {
-            key: torch.full((count,), -1, dtype=torch.int32)
-            for key, count in self._num_nodes.items()
-        }
+        with recordable():
+            return {
+                key: torch.full((count,), -1, dtype=torch.int32)
+                for key, count in self._num_nodes.items()
+            }
 
     def _give_back(self, walk: _Walk) -> None:
         walk.forget()
@@ -253,7 +280,7 @@ class _Walk:
     ) -> None:
         self.graphs, self.numbers = graphs, numbers
         empty = torch.empty(0, dtype=torch.int64)
-        self.nodes = {key: [seeds.get(key, empty).long()] for key in numbers}
+        self.nodes = {key: [seeds.get(key, empty).long().contiguous()] for key in numbers}
         self.count = {key: nodes[0].numel() for key, nodes in self.nodes.items()}
         self.counts = {key: [count] for key, count in self.count.items()}
         self.ptr: dict[EdgeType, list[Tensor]] = {key: [] for key in graphs}
@@ -264,7 +291,7 @@ class _Walk:
 
     def _number_seeds(self, key: str, nodes: Tensor) -> None:
         _check_nodes(nodes, self.numbers[key].numel())
-        number, unique = torch.ops.gatsparse.relabel(nodes.contiguous(), 0, self.numbers[key])
+        number, unique = torch.ops.gatsparse.relabel(nodes, 0, self.numbers[key])
         if unique.numel() < nodes.numel():  # a node that stands twice is known by its first place
             first = torch.full_like(unique, nodes.numel())
             first.scatter_reduce_(0, number, torch.arange(nodes.numel()), "amin")
@@ -321,7 +348,7 @@ class _Walk:
         rest = num_dst + 1 - sum(part.numel() for part in ends)  # met in the last hop
         ends.append(torch.full((rest,), total))
         dtype = torch.int32 if total <= torch.iinfo(torch.int32).max else torch.int64
-        other = torch.cat(self.row[edge_type]).to(dtype)
+        other = _cat(self.row[edge_type]).to(dtype)
         return CSRGraph(
             CSR(torch.cat(ends), other, torch.arange(total, dtype=dtype)), self.count[src]
         )
@@ -329,30 +356,38 @@ class _Walk:
     def output(self) -> SampledNodes:
         """Of one node and one edge type."""
         graph = self._graph(_ONE_TYPE)
+        row, col = _cat(self.row[_ONE_TYPE]), graph.csr.row()
         return SampledNodes(
             node=torch.cat(self.nodes[""]),
-            row=torch.cat(self.row[_ONE_TYPE]),
-            col=graph.csr.row(),
-            edge=torch.cat(self.edge[_ONE_TYPE]),
+            row=row,
+            col=col,
+            edge=_cat(self.edge[_ONE_TYPE]),
             num_sampled_nodes=self.counts[""],
-            num_sampled_edges=[row.numel() for row in self.row[_ONE_TYPE]],
-            graph=graph,
+            num_sampled_edges=[part.numel() for part in self.row[_ONE_TYPE]],
+            built=(graph, row, col),
         )
 
     def hetero_output(self) -> SampledHeteroNodes:
         """Of several types."""
         graphs = {key: self._graph(key) for key in self.graphs}
+        rows = {key: _cat(parts) for key, parts in self.row.items()}
+        cols = {key: graph.csr.row() for key, graph in graphs.items()}
         return SampledHeteroNodes(
             node={key: torch.cat(nodes) for key, nodes in self.nodes.items()},
-            row={key: torch.cat(rows) for key, rows in self.row.items()},
-            col={key: graph.csr.row() for key, graph in graphs.items()},
-            edge={key: torch.cat(edges) for key, edges in self.edge.items()},
+            row=rows,
+            col=cols,
+            edge={key: _cat(edges) for key, edges in self.edge.items()},
             num_sampled_nodes=self.counts,
             num_sampled_edges={
-                key: [row.numel() for row in rows] for key, rows in self.row.items()
+                key: [part.numel() for part in parts] for key, parts in self.row.items()
             },
-            graph=graphs,
+            built={key: (graph, rows[key], cols[key]) for key, graph in graphs.items()},
         )
+
+
+def _cat(parts: list[Tensor]) -> Tensor:
+    """int64, also of no parts, as there are without hops."""
+    return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
 
 
 def _check_nodes(nodes: Tensor, num_nodes: int) -> None:
@@ -376,6 +411,12 @@ def _graphs(data: GraphData) -> tuple[dict[EdgeType, CSRGraph], dict[str, int]]:
         return {_ONE_TYPE: as_graph(_edges(data), (num_nodes, num_nodes))}, {"": num_nodes}
     if isinstance(data, HeteroData):
         sizes = {key: data[key].num_nodes or 0 for key in data.node_types}
+        for src, _, dst in data.edge_types:  # a type may be known by its edges alone
+            edges = _edges(data[src, _, dst])
+            for key, ends in ((src, 0), (dst, 1)):
+                if key not in data.node_types and isinstance(edges, Tensor) and edges.numel() > 0:
+                    sizes[key] = max(sizes.get(key, 0), int(edges[ends].max()) + 1)
+                sizes.setdefault(key, 0)
         return {
             key: as_graph(_edges(data[key]), (sizes[key[0]], sizes[key[2]]))
             for key in data.edge_types
@@ -400,15 +441,32 @@ def _graphs_of_store(
 ) -> tuple[dict[EdgeType, CSRGraph], dict[str, int]]:
     from torch_geometric.data.remote_backend_utils import size
 
-    edge_types = [attr.edge_type for attr in graph_store.get_all_edge_attrs()]
+    edge_types = dict.fromkeys(attr.edge_type for attr in graph_store.get_all_edge_attrs())
     row, colptr, perm = graph_store.csc()  # a tensor each, or one for each type
-    if edge_types == [None]:
-        num_nodes = colptr.numel() - 1
-        graph = CSRGraph.from_csr(colptr, row, num_nodes, perm)
+    if set(edge_types) == {None}:
+        num_nodes = _size_of_one_type(graph_store, row, colptr)
+        graph = CSRGraph.from_csr(_padded(colptr, num_nodes), row, num_nodes, perm)
         return {_ONE_TYPE: graph}, {"": num_nodes}
-    types = dict.fromkeys(key for edge_type in edge_types for key in (edge_type[0], edge_type[2]))
+    groups = [attr.group_name for attr in feature_store.get_all_tensor_attrs()]
+    types = dict.fromkeys(
+        [*groups, *(key for edge_type in edge_types for key in (edge_type[0], edge_type[2]))]
+    )
     sizes: dict[str, Any] = {key: size(feature_store, graph_store, key) or 0 for key in types}
     return {
-        key: CSRGraph.from_csr(colptr[key], row[key], sizes[key[0]], (perm or {}).get(key))
-        for key in dict.fromkeys(edge_types)
+        key: CSRGraph.from_csr(
+            _padded(colptr[key], sizes[key[2]]), row[key], sizes[key[0]], (perm or {}).get(key)
+        )
+        for key in edge_types
     }, sizes
+
+
+def _size_of_one_type(graph_store: Any, row: Tensor, colptr: Tensor) -> int:
+    """The number of nodes: as declared, else as the edges have it."""
+    declared = [n for attr in graph_store.get_all_edge_attrs() for n in attr.size or ()]
+    of_edges = int(row.max()) + 1 if row.numel() > 0 else 0
+    return max(colptr.numel() - 1, of_edges, *(n for n in declared if n is not None), 0)
+
+
+def _padded(ptr: Tensor, num_rows: int) -> Tensor:
+    """With the last rows, which a store that declares no size leaves out."""
+    return torch.cat([ptr, ptr[-1:].expand(num_rows + 1 - ptr.numel())])

@@ -1,8 +1,8 @@
 """Features in files: what is opened, and what is refused."""
 
 import gc
-import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,24 +158,19 @@ def test_an_object_is_not_unpickled(path):
     refuses(path, "got object")
 
 
-@pytest.mark.parametrize("shape", [(2**40,), (1, 2**62), (2**70,)])
+@pytest.mark.parametrize("shape", [(2**40,), (1, 2**62), (2**32, 2**32)])
 def test_a_header_that_promises_too_much(path, shape):
     write(path, shape, content=bytes(64))
     refuses(path, r"expected \d+ bytes for shape")
 
 
-@pytest.mark.xfail(
-    raises=(RuntimeError, TypeError, AssertionError),
-    reason="np.prod wraps around to 0, and sizes are not checked",
-)
-@pytest.mark.parametrize("shape", [(2**32, 2**32), (0, 2**70), (-2,), (-1, 4), (-4, -4), (True, 3)])
+@pytest.mark.parametrize("shape", [(2**70,), (0, 2**70), (-2,), (-1, 4), (-4, -4), (True, 3)])
 def test_a_header_of_no_shape(path, shape):
     write(path, shape, content=bytes(64))
     with pytest.raises(ValueError, match="expected"):
         open_features(path)
 
 
-@pytest.mark.xfail(reason="NumPy raises tokenize.TokenError, or TypeError")
 @pytest.mark.parametrize(("good", "bad"), [(b"(4, 3), }", b"(4, 3),  "), (b"'shape'", b"b'shap'")])
 def test_a_broken_header(path, good, bad):
     np.save(path, array((4, 3)))
@@ -199,9 +194,6 @@ def test_any_header(tmp_path_factory, changes):
         try:
             x = open_features(path)
         except ValueError:
-            return
-        except Exception as error:  # see test_a_broken_header
-            assert type(error).__name__ in ("TokenError", "TypeError")  # noqa: PT017
             return
         np.testing.assert_array_equal(x.numpy(), np.load(path))
 
@@ -260,13 +252,15 @@ def test_a_file_that_is_cut_short_while_it_is_read(row_file, path):
     np.testing.assert_array_equal(rows.gather(torch.tensor([2])).numpy(), array((4, 3))[[2]])
 
 
-def test_a_file_of_rows_closes_itself(row_file):
-    before = len(os.listdir("/dev/fd"))
+def test_a_file_of_rows_closes_itself(row_file, path):
+    def times_open():
+        return sum(fd.exists() and fd.samefile(path) for fd in Path("/dev/fd").iterdir())
+
     rows = row_file(array((4, 3)))
-    assert len(os.listdir("/dev/fd")) == before + 1
+    assert times_open() == 1
     del rows
     gc.collect()
-    assert len(os.listdir("/dev/fd")) == before
+    assert times_open() == 0
 
 
 # In batches #######################################################################

@@ -214,7 +214,6 @@ def test_kinds_of_subgraphs(subgraph_type, data):
             assert bool(((given == ends) | (given.flip(0) == ends)).all())
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="to_bidirectional keeps the graph of other edges")
 def test_layers_on_bidirectional_subgraphs(data):
     layer = gatsparse.GATConv(6, 3).double()
     batch = next(iter(NeighborLoader(data, [3, 2], batch_size=5, subgraph_type="bidirectional")))
@@ -522,7 +521,6 @@ def test_an_error_in_a_transform_is_raised(prefetch, data):
         assert no_threads()
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="the structure is that from before it was changed")
 @pytest.mark.parametrize("in_place", [True, False])
 def test_a_transform_of_the_samplers_output(in_place, data):
     def transform(out):
@@ -577,7 +575,6 @@ def test_shuffled_batches_hold_every_seed_once(data):
     assert not torch.equal(seeds, torch.arange(N))
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="DataLoader's iterator draws a number first")
 @pytest.mark.parametrize("prefetch", [1, 3])
 def test_shuffled_batches_of_a_seed_are_the_same_for_any_prefetch(data, prefetch):
     found = []
@@ -588,7 +585,6 @@ def test_shuffled_batches_of_a_seed_are_the_same_for_any_prefetch(data, prefetch
     assert found[0] == found[1]
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="seeds of batches that are dropped were drawn")
 def test_batches_after_a_break_are_the_same_for_any_prefetch(data):
     found = []
     for prefetch in (0, 2):
@@ -667,13 +663,11 @@ def test_worker_processes(data):
     assert found[0] == found[1] != found[2]
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="workers begin with a copy of the generator")
 def test_epochs_of_worker_processes_differ(data):
     loader = NeighborLoader(data, [4, 3], batch_size=60, num_workers=2, seed=1)
     assert content(loader) != content(loader)
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="both workers draw from equal generators")
 def test_worker_processes_do_not_draw_alike():
     """Of equal in-edges, two nodes at the same place of two batches draw others."""
     src, dst = torch.arange(40).repeat(20), torch.arange(20).repeat_interleave(40)
@@ -775,7 +769,6 @@ def test_errors_of_the_sampler(loader, data, monkeypatch):
         loader(data, [3])
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="its type allows it, and PyG cannot unpack it")
 def test_a_structure_alone_is_no_data_of_a_loader(data):
     graph = CSRGraph.from_edge_index(data.edge_index, N)
     with pytest.raises(TypeError, match=r"data: expected"):

@@ -1,5 +1,7 @@
 """A training that goes on from a checkpoint ends as one that was never interrupted."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch_geometric import seed_everything
@@ -107,7 +109,8 @@ def test_is_due_after_some_seconds(tmp_path, monkeypatch):
 
 
 def test_sampled_training_learns():
-    config = config_of("sampled")
+    model = ModelConfig(hidden_channels=8, heads=2, dropout=0.1)
+    config = replace(config_of("sampled"), epochs=30, stopping="val_acc", patience=30, model=model)
     data = load_task(config)
     result = train(config, data)
     assert result.test_acc > 0.5
