@@ -13,7 +13,7 @@ from torch_geometric.data import Data, HeteroData
 from torch_geometric.loader import LinkLoader, NodeLoader
 from torch_geometric.loader import NeighborLoader as PyGNeighborLoader
 from torch_geometric.nn import HeteroConv
-from torch_geometric.sampler import NegativeSampling, NumNeighbors
+from torch_geometric.sampler import BaseSampler, NegativeSampling, NumNeighbors, SamplerOutput
 from torch_geometric.testing import MyFeatureStore, MyGraphStore
 from torch_geometric.utils import subgraph
 
@@ -234,6 +234,37 @@ def test_replacement(data):
         degree = torch.bincount(batch.edge_index[1], minlength=batch.num_nodes)[:BATCH]
         known = torch.bincount(data.edge_index[1], minlength=N)[batch.n_id[: batch.batch_size]]
         assert torch.equal(degree[: batch.batch_size], 40 * (known > 0))
+
+
+class FirstInEdge(BaseSampler):
+    """A sampler that is not ours: the first in-edge of every seed, as a node of its own."""
+
+    def __init__(self, edge_index):
+        self.edge_index = edge_index
+
+    def sample_from_nodes(self, index, **_):
+        known = torch.isin(index.node, self.edge_index[1])
+        edge = (self.edge_index[1] == index.node[known, None]).int().argmax(dim=1)
+        node = torch.cat([index.node, self.edge_index[0, edge]])
+        row = torch.arange(len(index.node), len(node))
+        out = SamplerOutput(node, row, known.nonzero().flatten(), edge)
+        out.metadata = (index.input_id, index.time)
+        return out
+
+    def sample_from_edges(self, index, neg_sampling=None):
+        raise NotImplementedError
+
+
+@pytest.mark.xfail(raises=AttributeError, reason="it is asked for seeds")
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_a_sampler_that_is_not_ours(prefetch, data):
+    sampler = FirstInEdge(data.edge_index)
+    loader = NeighborLoader(
+        data, [1], neighbor_sampler=sampler, batch_size=BATCH, prefetch=prefetch
+    )
+    for batch in loader:
+        check(data, batch)
+        assert_right(conv(), batch)
 
 
 # Loaders of edges #################################################################
@@ -535,6 +566,19 @@ def test_a_transform_of_the_samplers_output(in_place, data):
         torch.testing.assert_close(layer(batch.x, batch.edge_index), expected)
 
 
+@pytest.mark.xfail(raises=AssertionError, reason="the same tensors, of which it sees no change")
+def test_a_transform_of_the_samplers_output_that_writes_into_it(data):
+    def transform(out):
+        out.row.copy_(out.row.flip(0))
+        return out
+
+    layer = gatsparse.GATConv(6, 3).double()
+    loader = NeighborLoader(data, [4, 3], batch_size=BATCH, transform_sampler_output=transform)
+    for batch in loader:
+        expected = layer(batch.x, batch.edge_index.clone())
+        torch.testing.assert_close(layer(batch.x, batch.edge_index), expected)
+
+
 # Seeds, threads and processes #####################################################
 
 
@@ -677,6 +721,48 @@ def test_worker_processes_do_not_draw_alike():
     )
     one, two = (batch.e_id % 40 for batch in loader)
     assert not torch.equal(one, two)
+
+
+@pytest.mark.parametrize("loader", [NeighborLoader, LinkNeighborLoader])
+def test_batches_of_a_seed_are_the_same_for_any_number_of_workers(loader, data):
+    found = []
+    for num_workers in (0, 1, 2):
+        batches = loader(data, [4, 3], batch_size=60, num_workers=num_workers, seed=3)
+        found.append([content(batches) for _ in range(2)])
+    assert found[0] == found[1] == found[2]
+    assert found[0][0] != found[0][1]
+
+
+def test_workers_that_live_on_go_on(data):
+    options = {"batch_size": 30, "num_workers": 2, "persistent_workers": True, "seed": 3}
+    first, second = (NeighborLoader(data, [4, 3], **options) for _ in range(2))
+    epochs = [content(first) for _ in range(3)]
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+    assert [content(second) for _ in range(3)] == epochs
+
+
+def test_structures_come_from_workers_that_filter_nothing(data, nothing_is_built):
+    options = {"batch_size": 60, "num_workers": 2, "filter_per_worker": False}
+    batches = list(NeighborLoader(data, [4, 3], **options))
+    nothing_is_built()
+    for batch in batches:
+        check(data, batch)
+        conv()(batch.x, batch.edge_index, batch.edge_attr)
+
+
+@pytest.mark.xfail(raises=AssertionError, reason="the seed is that of the epoch and the content")
+def test_a_batch_that_comes_twice_is_drawn_twice(data):
+    loader = NeighborLoader(data, [4, 3], batch_sampler=[[1, 2, 3, 4]] * 2, seed=1)
+    first, second = content(loader)
+    assert first != second
+
+
+@pytest.mark.xfail(raises=AssertionError, reason="they still belong to the epoch before")
+def test_calls_after_an_epoch_are_drawn_anew(data):
+    loader = NeighborLoader(data, [4, 3], batch_size=BATCH, seed=1)
+    assert content([loader([1, 2, 3])]) != content([loader([1, 2, 3])])
+    assert len(list(loader)) == 5
+    assert content([loader([1, 2, 3])]) != content([loader([1, 2, 3])])
 
 
 # Training #########################################################################
