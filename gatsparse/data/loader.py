@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import blake2b
@@ -25,28 +25,38 @@ class _Ready:
     what is in the batch, not on who makes it; its structure; then the caller's transform.
     """
 
-    _sampler: NeighborSampler
+    _sampler: Any
     _transform: Callable[[Any], Any] | None
     _transform_output: Callable[[Any], Any] | None
     _epoch: int | None = None
-    _calls = 0
+    _seen: Counter[bytes]
 
     def __iter__(self) -> Iterator[Any]:
-        self._epoch = self._sampler.draw_seed()
+        if isinstance(self._sampler, NeighborSampler):
+            self._epoch, self._seen = self._sampler.draw_seed(), Counter()
         return self._batches()
 
     def _batches(self) -> Iterator[Any]:
         return super().__iter__()  # pyright: ignore[reportAttributeAccessIssue]
 
     def collate_fn(self, index: Any) -> Any:
+        return self._collate(index, self._seed_of(index))
+
+    def _seed_of(self, index: Any) -> int | None:
+        """Another one each time that the same batch comes."""
+        if self._epoch is None:  # a call before any epoch, or a sampler that is not ours
+            return None
+        content = torch.as_tensor(index, dtype=torch.int64).numpy().tobytes()
+        key = blake2b(content, digest_size=8).digest()
+        self._seen[key] += 1
+        digest = blake2b(f"{self._epoch} {self._seen[key]}".encode() + key, digest_size=8)
+        return int.from_bytes(digest.digest(), "little") >> 1
+
+    def _collate(self, index: Any, seed: int | None) -> Any:
         collate: Any = super().collate_fn  # pyright: ignore[reportAttributeAccessIssue]
-        if self._epoch is None:  # a call apart from any epoch
+        if seed is None:
             return collate(index)
-        digest = blake2b(f"{self._epoch} {self._calls}".encode(), digest_size=8)
-        digest.update(torch.as_tensor(index, dtype=torch.int64).numpy().tobytes())
-        # Workers that live on do not hear of the next epoch.
-        self._calls += getattr(self, "persistent_workers", False)
-        with self._sampler.using(int.from_bytes(digest.digest(), "little") >> 1):
+        with self._sampler.using(seed):
             return collate(index)
 
     def filter_fn(self, out: Any) -> Any:
@@ -162,6 +172,10 @@ class NeighborLoader(_Ready, NodeLoader):
     def _batches(self) -> Iterator[Any]:
         return self._prefetched() if self.prefetch > 0 else super()._batches()
 
+    def _prepare(self, index: Any, seed: int | None) -> Any:
+        out = self._collate(index, seed)
+        return out if self.filter_per_worker else self.filter_fn(out)
+
     def _prefetched(self) -> Iterator[Any]:
         # As the iterator of DataLoader, that the order of a shuffle is the same.
         torch.empty((), dtype=torch.int64).random_(generator=self.generator)
@@ -170,7 +184,7 @@ class NeighborLoader(_Ready, NodeLoader):
         threads = ThreadPoolExecutor(self.prefetch, thread_name_prefix="gatsparse-batches")
         try:
             for index in batches:
-                waiting.append(threads.submit(self, index))
+                waiting.append(threads.submit(self._prepare, index, self._seed_of(index)))
                 if len(waiting) > self.prefetch:
                     yield waiting.popleft().result()
             while waiting:

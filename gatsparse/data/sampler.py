@@ -41,37 +41,70 @@ GraphData: TypeAlias = "Data | HeteroData | tuple[FeatureStore, GraphStore] | CS
 _ONE_TYPE = ("", "", "")
 
 
+@dataclass(frozen=True)
+class _Built:
+    """A structure, and the edges that it is of."""
+
+    graph: CSRGraph
+    row: Tensor
+    col: Tensor
+    versions: tuple[int, ...] | None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Versions are counted anew in another process."""
+        if self.of(self.row, self.col):
+            return _build, (self.graph, self.row, self.col)
+        return _Built, (self.graph, self.row, self.col, (-1,))
+
+    def of(self, row: Tensor | None, col: Tensor | None) -> bool:
+        """Whether these are the edges, unchanged."""
+        return (
+            row is self.row and col is self.col and self.versions == _versions(self.row, self.col)
+        )
+
+
+def _build(graph: CSRGraph, row: Tensor, col: Tensor) -> _Built:
+    return _Built(graph, row, col, _versions(row, col))
+
+
+def _versions(*tensors: Tensor) -> tuple[int, ...] | None:
+    """How often they were written; None where that is not counted."""
+    if any(tensor.is_inference() for tensor in tensors):
+        return None
+    return tuple(tensor._version for tensor in tensors)
+
+
 @dataclass
 class SampledNodes(SamplerOutput):
     """What was sampled, and the structure of its edges, which stand by destination.
 
     Args:
-        built (tuple, optional): The structure, and the :obj:`row` and :obj:`col` that it is of.
+        built (tuple, optional): The structure, and the edges that it is of.
     """
 
-    built: tuple[CSRGraph, Tensor, Tensor] | None = None
+    built: _Built | None = None
 
     @property
     def graph(self) -> CSRGraph | None:
         """The structure; None where the edges are others by now."""
-        if self.built is None or self.built[1] is not self.row or self.built[2] is not self.col:
+        if self.built is None or not self.built.of(self.row, self.col):
             return None
-        return self.built[0]
+        return self.built.graph
 
 
 @dataclass
 class SampledHeteroNodes(HeteroSamplerOutput):
     """What was sampled of several types, and the structure of every edge type."""
 
-    built: dict[EdgeType, tuple[CSRGraph, Tensor, Tensor]] = field(default_factory=dict)
+    built: dict[EdgeType, _Built] = field(default_factory=dict)
 
     @property
     def graph(self) -> dict[EdgeType, CSRGraph]:
         """The structures of the edge types whose edges are not others by now."""
         return {
-            key: graph
-            for key, (graph, row, col) in self.built.items()
-            if self.row.get(key) is row and self.col.get(key) is col
+            key: built.graph
+            for key, built in self.built.items()
+            if built.of(self.row.get(key), self.col.get(key))
         }
 
 
@@ -135,30 +168,8 @@ class NeighborSampler(BaseSampler):
 
     @num_neighbors.setter
     def num_neighbors(self, value: list[int] | dict[EdgeType, list[int]] | NumNeighbors) -> None:
-        counts = value if isinstance(value, NumNeighbors) else NumNeighbors(value)
-        for edge_type in self._graphs:
-            hops = self._hops(counts, edge_type)
-            if not isinstance(hops, list):
-                raise ValueError(f"num_neighbors: expected a list of integers, got {hops!r}")
-            for count in hops:
-                if isinstance(count, bool) or not isinstance(count, int) or count < -1:
-                    raise ValueError(
-                        f"num_neighbors: expected integers >= 0, or -1 for all, got {hops}"
-                    )
-        self._num_neighbors = counts
-
-    def _hops(self, counts: NumNeighbors, edge_type: EdgeType) -> list[int]:
-        if edge_type == _ONE_TYPE:
-            return counts.get_values()  # pyright: ignore[reportReturnType]
-        try:
-            values: Any = counts.get_values(list(self._graphs))
-        except ValueError as error:
-            lacks = [key for key in self._graphs if key not in counts.values]
-            raise ValueError(
-                f"num_neighbors: expected a list for each edge type, of which it lacks {lacks}: "
-                f"{error}"
-            ) from error
-        return values[edge_type]
+        self._hops = _hops(value, list(self._graphs))
+        self._num_neighbors = value if isinstance(value, NumNeighbors) else NumNeighbors(value)
 
     @property
     def edge_permutation(self) -> None:
@@ -238,9 +249,8 @@ class NeighborSampler(BaseSampler):
         random = getattr(self._thread, "seed", None)
         random = self.draw_seed() if random is None else random
         walk = _Walk(self._graphs, seeds, self._take_numbers())
-        hops = {key: self._hops(self.num_neighbors, key) for key in self._graphs}
-        for hop in range(self.num_neighbors.num_hops):
-            walk.step(hop, hops, self.replace, random)
+        for hop in range(max(map(len, self._hops.values()), default=0)):
+            walk.step(hop, self._hops, self.replace, random)
         if self.subgraph_type == SubgraphType.induced:
             walk.induce()
         self._give_back(walk)  # not after an error, which may leave numbers behind
@@ -364,7 +374,7 @@ class _Walk:
             edge=_cat(self.edge[_ONE_TYPE]),
             num_sampled_nodes=self.counts[""],
             num_sampled_edges=[part.numel() for part in self.row[_ONE_TYPE]],
-            built=(graph, row, col),
+            built=_build(graph, row, col),
         )
 
     def hetero_output(self) -> SampledHeteroNodes:
@@ -381,13 +391,45 @@ class _Walk:
             num_sampled_edges={
                 key: [part.numel() for part in parts] for key, parts in self.row.items()
             },
-            built={key: (graph, rows[key], cols[key]) for key, graph in graphs.items()},
+            built={key: _build(graph, rows[key], cols[key]) for key, graph in graphs.items()},
         )
 
 
 def _cat(parts: list[Tensor]) -> Tensor:
     """int64, also of no parts, as there are without hops."""
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
+
+
+def _hops(value: Any, edge_types: list[EdgeType]) -> dict[EdgeType, list[int]]:
+    """In-edges of each node in each hop, by edge type."""
+    default = value.default if isinstance(value, NumNeighbors) else None
+    given = value.values if isinstance(value, NumNeighbors) else value
+    if isinstance(given, dict):
+        given = {
+            tuple(key.split("__")) if isinstance(key, str) else key: counts
+            for key, counts in given.items()
+        }
+        lacks = [key for key in edge_types if key not in given and default is None]
+        unknown = [key for key in given if key not in edge_types]
+        if lacks or unknown or not given:
+            raise ValueError(
+                f"num_neighbors: expected a list for each edge type, got none for {lacks} and one "
+                f"for {unknown}, of which there is none"
+            )
+        hops = {key: list(given.get(key, default)) for key in edge_types}
+    else:
+        hops = {key: list(given) for key in edge_types}
+    for counts in hops.values():
+        for count in counts:
+            if isinstance(count, bool) or not isinstance(count, int) or count < -1:
+                raise ValueError(
+                    f"num_neighbors: expected integers >= 0, or -1 for all, got {counts}"
+                )
+    if len({len(counts) for counts in hops.values()}) > 1:
+        raise ValueError(
+            f"num_neighbors: expected the same number of hops for every edge type, got {hops}"
+        )
+    return hops
 
 
 def _check_nodes(nodes: Tensor, num_nodes: int) -> None:
@@ -448,10 +490,14 @@ def _graphs_of_store(
         graph = CSRGraph.from_csr(_padded(colptr, num_nodes), row, num_nodes, perm)
         return {_ONE_TYPE: graph}, {"": num_nodes}
     groups = [attr.group_name for attr in feature_store.get_all_tensor_attrs()]
+    groups = [group for group in groups if isinstance(group, str)]  # the others are of edges
     types = dict.fromkeys(
         [*groups, *(key for edge_type in edge_types for key in (edge_type[0], edge_type[2]))]
     )
-    sizes: dict[str, Any] = {key: size(feature_store, graph_store, key) or 0 for key in types}
+    sizes: dict[str, Any] = {
+        key: size(feature_store, graph_store, key) or 0  # pyright: ignore[reportArgumentType]
+        for key in types
+    }
     return {
         key: CSRGraph.from_csr(
             _padded(colptr[key], sizes[key[2]]), row[key], sizes[key[0]], (perm or {}).get(key)
@@ -469,4 +515,9 @@ def _size_of_one_type(graph_store: Any, row: Tensor, colptr: Tensor) -> int:
 
 def _padded(ptr: Tensor, num_rows: int) -> Tensor:
     """With the last rows, which a store that declares no size leaves out."""
-    return torch.cat([ptr, ptr[-1:].expand(num_rows + 1 - ptr.numel())])
+    missing = num_rows + 1 - ptr.numel()
+    if missing < 0:
+        raise IndexError(
+            f"graph_store: expected destinations in 0 .. {num_rows - 1}, got {ptr.numel() - 2}"
+        )
+    return torch.cat([ptr, ptr[-1:].expand(missing)])
