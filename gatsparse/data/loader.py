@@ -128,7 +128,10 @@ class NeighborLoader(_Ready, NodeLoader):
         **kwargs (optional): As of PyG's loader and :class:`torch.utils.data.DataLoader`, such as
             :obj:`batch_size`, :obj:`shuffle`, :obj:`num_workers`.
 
-    The batches of a seed are the same for any number of threads and any :obj:`prefetch`.
+    The batches of a seed are the same for any number of threads, of processes and any
+    :obj:`prefetch`; but the same seeds that come twice in an epoch draw alike in two processes.
+    Batches that worker processes filter come without their structure, which a layer then builds:
+    ``filter_per_worker=False`` keeps it.
 
     Raises:
         ValueError: If an argument asks for what there is not (sampling by time or by weight,

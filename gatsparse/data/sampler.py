@@ -138,7 +138,7 @@ class NeighborSampler(BaseSampler):
     Raises:
         ImportError: If the kernels are not installed.
         TypeError: If :obj:`data` holds no graph.
-        ValueError: If :obj:`num_neighbors` is neither positive nor -1, or misses an edge type.
+        ValueError: If a number of neighbours is negative but not -1, or an edge type has none.
     """
 
     def __init__(
@@ -409,9 +409,13 @@ def _hops(value: Any, edge_types: list[EdgeType]) -> dict[EdgeType, list[int]]:
             tuple(key.split("__")) if isinstance(key, str) else key: counts
             for key, counts in given.items()
         }
+        given = {
+            (key[0], "to", key[1]) if len(key) == 2 else key: counts  # as PyG abbreviates it
+            for key, counts in given.items()
+        }
         lacks = [key for key in edge_types if key not in given and default is None]
         unknown = [key for key in given if key not in edge_types]
-        if lacks or unknown or not given:
+        if lacks or unknown or (not given and default is None):
             raise ValueError(
                 f"num_neighbors: expected a list for each edge type, got none for {lacks} and one "
                 f"for {unknown}, of which there is none"

@@ -737,6 +737,7 @@ def test_workers_that_live_on_go_on(data):
     epochs = [content(first) for _ in range(3)]
     assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
     assert [content(second) for _ in range(3)] == epochs
+    first._iterator = second._iterator = None  # ends them; left to gc, PyG's loaders wait long
 
 
 def test_structures_come_from_workers_that_filter_nothing(data, nothing_is_built):
@@ -752,6 +753,16 @@ def test_a_batch_that_comes_twice_is_drawn_twice(data):
     loader = NeighborLoader(data, [4, 3], batch_sampler=[[1, 2, 3, 4]] * 2, seed=1)
     first, second = content(loader)
     assert first != second
+
+
+@pytest.mark.xfail(raises=AssertionError, reason="each process counts how often a batch came")
+def test_a_batch_that_comes_to_two_workers_is_drawn_twice(data):
+    found = []
+    for num_workers in (0, 2):
+        options = {"batch_sampler": [[1, 2, 3, 4]] * 2, "seed": 1, "num_workers": num_workers}
+        found.append(content(NeighborLoader(data, [4, 3], **options)))
+    assert found[0][0] != found[0][1]
+    assert found[1] == found[0]
 
 
 def test_calls_after_an_epoch_are_drawn_anew(data):

@@ -994,6 +994,15 @@ def test_num_neighbors_may_be_a_tuple():
     check_one(edge_index, [1], [3, 2], False, sample(SQUARE["random"].csr(), (3, 2), [1]))
 
 
+@pytest.mark.parametrize("counts", [{("a", "b"): [2]}, NumNeighbors({}, default=[2])], ids=str)
+def test_num_neighbors_in_pygs_forms(counts):
+    data, key = HeteroData(), ("a", "to", "b")
+    data["a"].num_nodes = data["b"].num_nodes = 9
+    data[key].edge_index = torch.randint(9, (2, 40))
+    out = sample(data, counts, [4], "b")
+    check({key: data[key].edge_index}, {"b": [4]}, {key: [2]}, False, out)
+
+
 def test_two_samplers_share_num_neighbors():
     counts = NumNeighbors([2, 1])
     edge_index, _ = SQUARE["random"]
