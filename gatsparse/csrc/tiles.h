@@ -9,8 +9,8 @@
 
 namespace gatsparse::GATSPARSE_ISA {
 
-// Asks for the first `bytes` of a row some edges before its turn. In integers: the id is not
-// checked yet.
+// Asks for the first `bytes` of a row some edges before its turn, into the second cache: it takes
+// more requests at a time than the first. In integers: the id is not checked yet.
 template <int bytes, class T>
 GATSPARSE_INLINE void prefetch(const T* table, int64_t stride, int64_t id) {
   const uintptr_t row = reinterpret_cast<uintptr_t>(table) +
@@ -18,7 +18,7 @@ GATSPARSE_INLINE void prefetch(const T* table, int64_t stride, int64_t id) {
                             static_cast<uintptr_t>(stride * static_cast<int64_t>(sizeof(T)));
 #pragma GCC unroll 8
   for (int line = 0; line < bytes; line += 64)
-    __builtin_prefetch(reinterpret_cast<const void*>(row + line));
+    __builtin_prefetch(reinterpret_cast<const void*>(row + line), 0, 2);
 }
 
 // Asks for what comes some rows after this one of a table that is read from row to row: chunks of
