@@ -103,6 +103,27 @@ class RowFile:
             raise OSError(f"{self.path}: rows could not be read; was it cut short?") from error
         return out
 
+    def read(self, first: int, last: int) -> Tensor:
+        """The rows :obj:`first` to :obj:`last` - 1: ``[last - first, ...]``.
+
+        Raises:
+            IndexError: If there are no such rows.
+            OSError: If they cannot be read.
+        """
+        if not 0 <= first <= last <= self.shape[0]:
+            raise IndexError(
+                f"rows: expected some of 0 .. {self.shape[0]} of {self.path}, got {first} to {last}"
+            )
+        out = torch.empty(last - first, *self.shape[1:], dtype=self.dtype)
+        content = out.numpy().data.cast("B") if out.numel() > 0 else b""
+        at = self._offset + first * self._row_bytes
+        while len(content) > 0:
+            done = os.preadv(self._descriptor, [content], at)
+            if done == 0:
+                raise OSError(f"{self.path}: rows could not be read; was it cut short?")
+            content, at = content[done:], at + done
+        return out
+
 
 class RowWriter:
     """An ``.npy`` file whose rows are written one after another.

@@ -4,7 +4,9 @@ and return, and when PyG's own forward must serve.
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -154,6 +156,68 @@ class AttentionConv:
             pairs = pairs.flip(0) if backwards else pairs
             return out, form.attention(pairs, alpha, self.add_self_loops)
         return out
+
+    @property
+    def num_projections(self: Any) -> int:
+        """1 if the projection of a source is its projection as a destination, else 2."""
+        return len({id(lin) for lin in self._lins()})
+
+    def splits_by_head(self: Any) -> bool:
+        """Whether :meth:`of_heads` computes what the layer does: that is no more than its class and
+        its parameters say, on our operators.
+        """
+        changed = any(is_changed(module) for module in (self, *self.children()))
+        ours = "_pyg" in vars(type(self)) and self.backend in ("auto", "fused")
+        return ours and not changed and not self._unmet()
+
+    def of_heads(self: Any, first: int, last: int) -> Any:
+        """The heads :obj:`first` to :obj:`last` - 1 of the layer, without residual and bias.
+
+        Args:
+            first (int): The first head.
+            last (int): The one after the last.
+        """
+        part = copy.deepcopy(self)
+        part.heads, part.bias, part.res = last - first, None, None
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            if parameter.dim() == 3:  # [1, H, C]
+                setattr(part, name, torch.nn.Parameter(parameter[:, first:last]))
+        rows = slice(first * self.out_channels, last * self.out_channels)
+        for lin in {id(lin): lin for lin in part._lins()}.values():
+            for name, parameter in list(lin.named_parameters(recurse=False)):
+                setattr(lin, name, torch.nn.Parameter(parameter[rows]))
+        return part
+
+    def attend_all(self: Any, blocks: Iterable[Tensor], graph: CSRGraph) -> Tensor:
+        """The forward pass, without residual, on features of all nodes that come a few at a time:
+        only their projections are held together.
+
+        Args:
+            blocks (iterable of Tensor): ``[n, F]`` each, ``[N, F]`` together.
+            graph (CSRGraph): Of size ``(N, N)``.
+
+        Returns:
+            Tensor: ``[N, H * C]``, or ``[N, C]`` without :obj:`concat`.
+        """
+        tables: list[Tensor] = []
+        first = 0
+        for x in blocks:
+            projected = self._project(x)[: self.num_projections]
+            last = first + x.size(0)
+            tables = tables or [t.new_empty(graph.num_src, *t.shape[1:]) for t in projected]
+            for table, rows in zip(tables, projected, strict=True):
+                table[first:last] = rows
+            first = last
+        out = self._attention(
+            **self._operands(tables[0], tables[-1]),
+            graph=graph,
+            bias=self.bias,
+            concat=self.concat,
+            add_self_loops=self.add_self_loops,
+            negative_slope=self.negative_slope,
+            backend=self.backend,
+        )
+        return out.to(torch.promote_types(out.dtype, self._score_dtype))
 
     def _attend_batch(
         self: Any,

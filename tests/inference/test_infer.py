@@ -19,7 +19,7 @@ import gatsparse
 from gatsparse import inference
 from gatsparse.data import rmat
 from gatsparse.data.features import RowFile, RowWriter
-from gatsparse.inference import infer, parse_bytes
+from gatsparse.inference import blocks, heads, infer, parse_bytes, stage
 
 N, E, F = 600, 4000, 12
 MODELS = {
@@ -28,6 +28,13 @@ MODELS = {
     "GATv2, jk, norm": lambda: gatsparse.GAT(
         F, 16, 2, 5, heads=2, v2=True, jk="last", norm="batch"
     ),
+    "GAT, residual, norm": lambda: gatsparse.GAT(
+        F, 24, 3, 5, heads=3, residual=True, norm="layer", norm_kwargs={"mode": "node"}
+    ),
+    "GATv2, shared": lambda: gatsparse.GAT(
+        F, 24, 2, 5, heads=3, v2=True, share_weights=True, residual=True, add_self_loops=False
+    ),
+    "PaperGAT, output heads": lambda: gatsparse.nn.PaperGAT(F, 8, 5, heads=4, out_heads=5),
     "PyG's": lambda: gatsparse.accelerate(torch_geometric.nn.GAT(F, 16, 2, 5, heads=2)),
 }
 
@@ -46,8 +53,17 @@ def smallest(model, x, edge_index, **options):
     return needed + 40_000
 
 
+@pytest.fixture(params=["by heads", "by blocks"])
+def way(request, monkeypatch):
+    """How layers are computed."""
+    if request.param == "by blocks":
+        monkeypatch.setattr(inference, "heads_at_once", lambda *_: 0)
+    return request.param
+
+
 @pytest.mark.parametrize("on_disk", [False, True])
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.usefixtures("way")
 def test_equals_the_whole_model(task, model, on_disk, tmp_path):
     x, edge_index = task
     model = MODELS[model]().double().eval()
@@ -64,20 +80,69 @@ def test_equals_the_whole_model(task, model, on_disk, tmp_path):
         torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("model", MODELS)
+def test_any_number_of_heads_at_a_time(task, model, on_disk, tmp_path, monkeypatch):
+    x, edge_index = task
+    model = MODELS[model]().double().eval()
+    with torch.no_grad():
+        expected = model(x, edge_index)
+    monkeypatch.setattr(heads, "_ROWS_BYTES", 10_000)
+    for some in (1, 2, 3):
+        folder = tmp_path / str(some) if on_disk else None
+        monkeypatch.setattr(inference, "heads_at_once", lambda *_: some)  # noqa: B023
+        out = infer(model, x, edge_index, folder=folder, progress=True)
+        torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
+        assert folder is None or sorted(path.name for path in folder.iterdir()) == [
+            f"layer-{model.num_layers}.npy",
+            "state.json",
+        ]
+
+
+def test_as_many_heads_as_the_budget_allows(task):
+    x, _ = task
+    layer = gatsparse.nn.PaperGAT(F, 16, 5, heads=8).eval()
+    rows = stage.Rows(x.float())
+    budgets = range(0, 2_000_000, 1000)
+    found = [heads.heads_at_once(layer, 0, rows, budget, 0, False) for budget in budgets]
+    assert found == sorted(found)
+    assert set(found) == {0, 1, 2, 3, 4, 8}  # passes of 8, 4, 3, 2 and 1
+    assert heads.heads_at_once(layer, 0, rows, 10**9, 10**9, False) == 0
+
+
+def test_layers_that_are_more_than_their_class_are_not_taken_apart(task):
+    x, edge_index = task
+    rows = stage.Rows(x)
+
+    class Doubled(gatsparse.GATConv):
+        def forward(self, *args, **kwargs):
+            return 2 * super().forward(*args, **kwargs)
+
+    plain, hooked, subclassed, scatter = (MODELS["GAT"]().double().eval() for _ in range(4))
+    hooked.convs[0].lin.register_forward_hook(lambda _m, _x, out: 2 * out)
+    subclassed.convs[0].__class__ = Doubled
+    scatter.convs[0].backend = "scatter"
+    assert heads.heads_at_once(plain, 0, rows, 10**9, 0, False) == 2
+    for model in (hooked, subclassed, scatter):
+        assert heads.heads_at_once(model, 0, rows, 10**9, 0, False) == 0
+        with torch.no_grad():
+            torch.testing.assert_close(infer(model, x, edge_index), model(x, edge_index))
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 40), st.integers(0, 200), st.integers(0, 2**31), st.integers(0, 20_000))
 def test_blocks_of_any_graph(num_nodes, num_edges, seed, more):
     x, edge_index = torch.randn(num_nodes, F), rmat(num_nodes, num_edges, seed=seed)
     model = gatsparse.nn.PaperGAT(F, 4, 3, heads=2).eval()
     graph = gatsparse.CSRGraph.from_edge_index(edge_index, num_nodes)
-    rows = inference._Rows(x)
-    cost = inference._cost(model, 0, rows)
+    rows = stage.Rows(x)
+    cost = blocks._cost(model, 0, rows)
     largest = int(graph.rowptr.diff().max())
     limit = cost[0] * (largest + 1) + cost[1] + cost[2] * largest + more
-    budget = math.ceil(limit / inference._FILL)
-    blocks = list(inference._blocks(model, 0, rows, graph, 0, budget, 0))
+    budget = math.ceil(limit / blocks._FILL)
+    found = list(blocks.destination_blocks(model, 0, rows, graph, 0, budget, -4 * num_nodes))
     first = 0
-    for block in blocks:
+    for block in found:
         assert block.first == first
         first += block.graph.num_dst
         used = (block.nodes.numel(), block.graph.num_dst, block.graph.num_edges)
@@ -122,29 +187,35 @@ print(status("VmHWM") - before)
     assert 30e6 < peak < 132e6
 
 
-def test_goes_on_where_it_was_killed(task, tmp_path, monkeypatch):
-    """At every block of every layer."""
+@pytest.mark.parametrize("budget", ["blocks", "heads"])
+def test_goes_on_where_it_was_killed(task, tmp_path, monkeypatch, budget):
+    """At every step of every layer; with two heads at a time, or by blocks."""
     x, edge_index = task
     model = MODELS["PaperGAT"]().double().eval()
     monkeypatch.setattr(inference, "_SLACK", 0)
-    budget = 300_000
-    expected = infer(model, x, edge_index, max_memory=budget, folder=tmp_path / "whole")
-    monkeypatch.setattr(inference, "_SYNC_SECONDS", 0.0)
-    run, calls = inference._run, []
+    monkeypatch.setattr(heads, "_ROWS_BYTES", 30_000)
+    monkeypatch.setattr(inference, "heads_at_once", lambda *_: 2 if budget == "heads" else 0)
+    expected = infer(model, x, edge_index, max_memory=300_000, folder=tmp_path / "whole")
+    monkeypatch.setattr(stage, "_SYNC_SECONDS", 0.0)
+    steps = 0
 
-    def dies(*args):
-        if len(calls) == 3:
-            calls.clear()
-            raise KeyboardInterrupt
-        calls.append(args)
-        return run(*args)
+    def dies(method):
+        def step(*args):
+            nonlocal steps
+            steps += 1
+            if steps == 3:
+                raise KeyboardInterrupt
+            return method(*args)
 
-    monkeypatch.setattr(inference, "_run", dies)
+        return step
+
+    for name in ("write", "write_part"):
+        monkeypatch.setattr(stage.Folder, name, dies(getattr(stage.Folder, name)))
     deaths = 0
     while True:
-        calls.clear()
+        steps = 0
         try:
-            out = infer(model, x, edge_index, max_memory=budget, folder=tmp_path / "parts")
+            out = infer(model, x, edge_index, max_memory=300_000, folder=tmp_path / "parts")
             break
         except KeyboardInterrupt:
             deaths += 1
@@ -157,8 +228,8 @@ def test_killed_at_random_moments(tmp_path):
     script = f"""
 import torch, gatsparse
 from gatsparse.data import rmat
-from gatsparse import inference
-inference._SYNC_SECONDS = 0.02
+from gatsparse.inference import stage
+stage._SYNC_SECONDS = 0.02
 torch.set_num_threads(1)
 torch.manual_seed(0)
 graph = gatsparse.CSRGraph.from_edge_index(rmat(20_000, 600_000), 20_000)

@@ -1,0 +1,120 @@
+"""A layer of exact inference on all nodes, some heads at a time: heads do not know of one another.
+
+The projections of the nodes for these heads fit into the budget, and so does their attention over
+the whole graph. What comes after the heads (residual, bias, activation, norm) is computed row by
+row when all of them are there.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatsparse.graph import CSRGraph
+from gatsparse.inference.stage import Folder, Memory, Source
+from gatsparse.nn.attention_conv import project
+from gatsparse.ops.native import padded_heads
+
+_DTYPES = (torch.float32, torch.float64, torch.bfloat16)  # of the operators
+_ROWS_BYTES = 4 * 10**6  # of the features that are read at a time
+
+
+def heads_at_once(
+    model: Any, layer: int, source: Source, budget: int, resident: int, keeps: bool
+) -> int:
+    """How many heads of a layer the budget allows at a time; 0 if it allows none, or the layer does
+    more than its class and its parameters say.
+
+    Args:
+        resident (int): Bytes of the budget that are taken already.
+        keeps (bool): Whether the budget has to hold the heads that are done.
+    """
+    conv = model.convs[layer]
+    if source.dtype not in _DTYPES or not conv.splits_by_head():
+        return 0
+    num_nodes, heads, C = source.shape[0], conv.heads, conv.out_channels
+    size = source.dtype.itemsize
+    for passes in range(1, heads + 1):
+        some = -(-heads // passes)
+        out = some * C if conv.concat else C
+        projections = conv.num_projections * some * C
+        # Projection, output, and what the operator keeps of a node: its terms of the scores as a
+        # source and as a destination, and the exponentials of both in two forms.
+        terms = 6 * max(4, size) * padded_heads(some)
+        per_node = size * (projections + out) + terms
+        done = size * out * (passes - 1) if keeps else 0
+        if resident + num_nodes * (per_node + done) <= budget:
+            return some
+    return 0
+
+
+def run_heads(
+    model: Any, layer: int, source: Source, graph: CSRGraph, stage: Memory | Folder, some: int
+) -> Iterator[int]:
+    """Runs a layer, :obj:`some` heads at a time, into :obj:`stage`; yields how many nodes were
+    visited.
+    """
+    conv, num_nodes = model.convs[layer], source.shape[0]
+    row_bytes = source.dtype.itemsize * max(source.shape[1], conv.heads * conv.out_channels)
+    step = max(1, _ROWS_BYTES // row_bytes)
+    ranges = [(k, min(k + step, num_nodes)) for k in range(0, num_nodes, step)]
+    while (done := sum(heads for heads, _ in stage.parts)) < conv.heads:
+        heads = min(some, conv.heads - done)
+        blocks = (source.read(*rows) for rows in ranges)
+        stage.write_part(heads, conv.of_heads(done, done + heads).attend_all(blocks, graph))
+        yield num_nodes
+    after = _after(model, layer)
+    for first, last in ranges:
+        if last > stage.rows_done:
+            rows = _joined(conv, [(n, part.read(first, last)) for n, part in stage.parts])
+            x = source.read(first, last) if conv.res is not None else None
+            rows = after.inference_per_layer(layer, _finished(conv, rows, x), None, last - first)
+            stage.write(first, rows, num_nodes)
+        yield last - first
+
+
+def passes(model: Any, layer: int, some: int) -> int:
+    """How often :func:`run_heads` visits each node."""
+    return -(-model.convs[layer].heads // some) + 1
+
+
+def _joined(conv: Any, parts: list[tuple[int, Tensor]]) -> Tensor:
+    """Heads side by side, or their mean, of the same of some heads each."""
+    if len(parts) == 1:
+        return parts[0][1]
+    if conv.concat:
+        return torch.cat([part for _, part in parts], dim=1)
+    return torch.stack([part * (n / conv.heads) for n, part in parts]).sum(dim=0)
+
+
+def _finished(conv: Any, out: Tensor, x: Tensor | None) -> Tensor:
+    """What a layer adds to its heads."""
+    if x is not None:
+        out = out + project(conv.res, x)
+    return out if conv.bias is None else out + conv.bias
+
+
+class _HandsOn(torch.nn.Module):
+    """In place of a layer whose result is there already."""
+
+    def forward(self, x: Tensor, edge_index: Any) -> Tensor:  # noqa: ARG002
+        return x
+
+
+def _after(model: torch.nn.Module, layer: int) -> Any:
+    """A view of a model whose layer hands on what it gets: what comes after it is left."""
+    conv = model.convs[layer]  # pyright: ignore[reportIndexIssue]
+
+    def without(module: Any) -> Any:
+        if isinstance(module, torch.nn.ModuleList):
+            return torch.nn.ModuleList(map(without, module))
+        return _HandsOn() if module is conv else module
+
+    view = copy.copy(model)
+    modules = {name: without(module) for name, module in model.named_children()}
+    view.__dict__["_modules"] = modules
+    return view

@@ -1,0 +1,199 @@
+"""Where exact inference keeps features between the layers: in memory, or in a folder from which
+it goes on after an interruption.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatsparse.data.features import RowFile, RowWriter, open_features
+from gatsparse.files import write_atomically
+from gatsparse.graph import CSRGraph
+
+_SYNC_SECONDS = 5.0
+
+
+class Rows:
+    """Features in memory."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x, self.shape, self.dtype = x, x.shape, x.dtype
+
+    def gather(self, index: Tensor) -> Tensor:
+        """The rows :obj:`index`."""
+        return self.x.index_select(0, index)
+
+    def read(self, first: int, last: int) -> Tensor:
+        """The rows :obj:`first` to :obj:`last` - 1."""
+        return self.x[first:last]
+
+
+#: Features ``[N, F]``, wherever they are.
+Source = Rows | RowFile
+
+
+class Memory:
+    """Features between the layers, in memory."""
+
+    layers_done = rows_done = 0
+    keeps = True
+
+    def begin(self, layer: int) -> None:  # noqa: ARG002
+        """Begins with a layer, or goes on with it."""
+        self._out: Tensor | None = None
+        self.parts: list[tuple[int, Source]] = []  # how many heads, and their output
+
+    def input(self, source: Source) -> Source:
+        """What the first layer that is left reads."""
+        return source
+
+    def write_part(self, heads: int, out: Tensor) -> None:
+        """Keeps the output of the next :obj:`heads` heads, of all nodes."""
+        self.parts.append((heads, Rows(out)))
+
+    def write(self, first: int, rows: Tensor, num_nodes: int) -> None:
+        """Keeps rows of the layer's output, from the row :obj:`first` on."""
+        if self._out is None:
+            self._out = rows.new_empty(num_nodes, *rows.shape[1:])
+        self._out[first : first + len(rows)] = rows
+
+    def finish(self) -> Rows:
+        """Ends the layer; returns its output."""
+        assert self._out is not None
+        self.parts = []
+        return Rows(self._out)
+
+    def result(self, rows: Any) -> Tensor:
+        """The output of the last layer as a tensor."""
+        return rows.x
+
+
+class Folder:
+    """Features between the layers, one file each, and how far they go."""
+
+    keeps = False
+
+    def __init__(self, path: Path, model: torch.nn.Module, source: Source, graph: CSRGraph) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._fingerprint = _fingerprint(model, source, graph)
+        self._num_layers = int(model.num_layers)  # pyright: ignore[reportArgumentType]
+        self.layers_done = self.rows_done = 0
+        self._heads_done: list[int] = []  # the first heads of a layer are in one file, ...
+        self._shape: tuple[int, ...] = ()
+        self._dtype = torch.float32
+        self._writer: RowWriter | None = None
+        try:
+            state = json.loads((path / "state.json").read_text())
+            if state["fingerprint"] == self._fingerprint:
+                self.layers_done, self.rows_done = state["layers"], state["rows"]
+                self._heads_done = state["heads"]
+                self._shape, self._dtype = tuple(state["shape"]), getattr(torch, state["dtype"])
+        except (OSError, ValueError, KeyError):
+            pass  # nothing was begun
+
+    def begin(self, layer: int) -> None:
+        """Begins with a layer, or goes on with it."""
+        if layer > self.layers_done:
+            self.layers_done, self.rows_done, self._heads_done = layer, 0, []
+        self._writer, self._synced = None, time.monotonic()
+        if self.rows_done > 0:
+            self._writer = RowWriter(self._file(layer), self._shape, self._dtype, resume=True)
+
+    def input(self, source: Source) -> Source:
+        """What the first layer that is left reads."""
+        return source if self.layers_done == 0 else RowFile(self._file(self.layers_done - 1))
+
+    @property
+    def parts(self) -> list[tuple[int, Source]]:
+        """How many heads, and their output, of those that are done."""
+        begin_end = zip([0, *self._heads_done], self._heads_done, strict=False)
+        return [(end - begin, RowFile(self._part(end))) for begin, end in begin_end]
+
+    def write_part(self, heads: int, out: Tensor) -> None:
+        """Keeps the output of the next :obj:`heads` heads, of all nodes."""
+        done = heads + (self._heads_done[-1] if self._heads_done else 0)
+        writer = RowWriter(self._part(done), tuple(out.shape), out.dtype)
+        writer.write(0, out)
+        writer.sync()
+        writer.close()
+        self._heads_done.append(done)
+        self._save()
+
+    def write(self, first: int, rows: Tensor, num_nodes: int) -> None:
+        """Keeps rows of the layer's output, from the row :obj:`first` on."""
+        if self._writer is None:
+            self._shape, self._dtype = (num_nodes, *rows.shape[1:]), rows.dtype
+            self._writer = RowWriter(self._file(self.layers_done), self._shape, self._dtype)
+        self._writer.write(first, rows)
+        self.rows_done = first + len(rows)
+        if time.monotonic() - self._synced > _SYNC_SECONDS:
+            self._save()
+
+    def finish(self) -> RowFile:
+        """Ends the layer; returns its output."""
+        assert self._writer is not None
+        self._writer.sync()
+        self._writer.close()
+        done = self.layers_done
+        self.layers_done, self.rows_done, self._heads_done, self._writer = done + 1, 0, [], None
+        self._save()
+        # What the next layer does not read goes.
+        for path in [*self.path.glob(f"layer-{done + 1}-heads-*.npy"), self._file(done - 1)]:
+            path.unlink(missing_ok=True)
+        return RowFile(self._file(done))
+
+    def result(self, rows: Any) -> Tensor:  # noqa: ARG002
+        """The output of the last layer as a tensor."""
+        return open_features(self._file(self._num_layers - 1))
+
+    def _file(self, layer: int) -> Path:
+        return self.path / f"layer-{layer + 1}.npy"
+
+    def _part(self, last: int) -> Path:
+        return self.path / f"layer-{self.layers_done + 1}-heads-{last}.npy"
+
+    def _save(self) -> None:
+        if self._writer is not None:
+            self._writer.sync()
+        state = {
+            "fingerprint": self._fingerprint,
+            "layers": self.layers_done,
+            "heads": self._heads_done,
+            "rows": self.rows_done,
+            "shape": self._shape,
+            "dtype": str(self._dtype).removeprefix("torch."),
+        }
+        write_atomically(
+            self.path / "state.json", lambda file: file.write(json.dumps(state).encode())
+        )
+        self._synced = time.monotonic()
+
+
+def _fingerprint(model: torch.nn.Module, source: Source, graph: CSRGraph) -> str:
+    """What the result depends on."""
+    digest = blake2b(digest_size=16)
+    for key, value in model.state_dict().items():
+        digest.update(key.encode())
+        digest.update(_bytes(value))
+    digest.update(repr(model).encode())
+    for tensor in (graph.rowptr, graph.col):
+        digest.update(_bytes(tensor))
+    if isinstance(source, RowFile):
+        state = source.path.stat()
+        digest.update(f"{source.path.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
+    else:
+        digest.update(f"{source.dtype} {list(source.shape)}".encode())
+        digest.update(_bytes(source.x))
+    return digest.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    return tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data
