@@ -38,15 +38,16 @@ def heads_at_once(
         return 0
     num_nodes, heads, C = source.shape[0], conv.heads, conv.out_channels
     size = source.dtype.itemsize
-    for passes in range(1, heads + 1):
-        some = -(-heads // passes)
+    # As many as the operator computes with: it is at its best, and gives the same for each head.
+    sizes = [n for n in range(heads, 0, -1) if n in (heads, padded_heads(n))]
+    for some in sizes:
         out = some * C if conv.concat else C
         projections = conv.num_projections * some * C
         # Projection, output, and what the operator keeps of a node: its terms of the scores as a
         # source and as a destination, and the exponentials of both in two forms.
         terms = 6 * max(4, size) * padded_heads(some)
         per_node = size * (projections + out) + terms
-        done = size * out * (passes - 1) if keeps else 0
+        done = size * out * (passes(model, layer, some) - 2) if keeps else 0
         if resident + num_nodes * (per_node + done) <= budget:
             return some
     return 0
