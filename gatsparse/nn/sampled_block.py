@@ -1,11 +1,15 @@
-"""The part of a sampled batch that one layer computes with."""
+"""The parts of a sampled batch that its layers compute with."""
 
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
-from gatsparse.adjacency import as_graph
+import torch
+from torch import Tensor
+from torch_geometric.utils._trim_to_layer import TrimToLayer as PyGTrimToLayer
+
+from gatsparse.adjacency import as_graph, remember
 from gatsparse.graph import CSR, CSRGraph
 
 
@@ -36,9 +40,45 @@ def sampled_block(
     num_src, num_dst = (ends[min(hops, num_layers - k)] for k in (layer, layer + 1))
     if num_src == num_dst == graph.num_dst:
         return graph
-    ptr = graph.rowptr[: num_dst + 1]
-    num_edges = int(ptr[-1])
+    block = _first_part(graph, num_src, num_dst, int(graph.rowptr[num_dst]))
+    if block is None:
+        raise ValueError("edge_index: expected the edges of a batch by destination, hop by hop")
+    return block
+
+
+class TrimToLayer(PyGTrimToLayer):
+    """PyG's, whose ``edge_index`` is a new tensor for each layer: the structure of a batch is built
+    once, and those of the layers are parts of it.
+    """
+
+    def forward(
+        self,
+        layer: int,
+        num_sampled_nodes_per_hop: list[int] | None,
+        num_sampled_edges_per_hop: list[int] | None,
+        x: Any,
+        edge_index: Any,
+        edge_attr: Tensor | None = None,
+    ) -> tuple[Any, Any, Tensor | None]:
+        """As PyG's: :obj:`x` is ``[N, F]``, :obj:`edge_index` ``[2, E]`` or another form of it."""
+        x_left, edges_left, edge_attr = super().forward(
+            layer, num_sampled_nodes_per_hop, num_sampled_edges_per_hop, x, edge_index, edge_attr
+        )
+        plain = type(edge_index) is Tensor and isinstance(x, Tensor)
+        if plain and edges_left is not edge_index and not torch.compiler.is_compiling():
+            graph = as_graph(edge_index, (x.size(0), x.size(0)))
+            part = _first_part(graph, x_left.size(0), x_left.size(0), edges_left.size(1))
+            if part is not None:
+                remember(cast(Tensor, edges_left), part)
+        return x_left, edges_left, edge_attr
+
+
+def _first_part(graph: CSRGraph, num_src: int, num_dst: int, num_edges: int) -> CSRGraph | None:
+    """The first edges of a graph between its first nodes; None if they do not come first by
+    destination, too.
+    """
+    ptr = graph.rowptr[: num_dst + 1].clamp(max=num_edges)
     csr = CSR(ptr, graph.col[:num_edges], graph.perm[:num_edges])
     if num_edges > 0 and int(csr.perm.max()) >= num_edges:
-        raise ValueError("edge_index: expected the edges of a batch by destination, hop by hop")
+        return None
     return CSRGraph(csr, num_src)

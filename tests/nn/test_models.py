@@ -118,6 +118,32 @@ def test_trim_to_layer(v2):
     )
 
 
+@every_version
+@pytest.mark.parametrize("hops", [2, 3])
+def test_trimming_builds_one_structure(v2, hops, monkeypatch):
+    """Of a sampled batch none at all; of another, that of the batch."""
+    theirs, ours = models(6, 8, 3, 3, v2=v2, heads=2, norm="batch")
+    x = features(NUM_NODES, 6)
+    loader = gatsparse.data.NeighborLoader(
+        Data(x=x, edge_index=EDGES), [3] * hops, torch.arange(4), batch_size=4
+    )
+    batch = next(iter(loader))
+    n_id, edge_index, _, num_nodes, num_edges = neighbourhoods(hops)
+    built = []
+    build = gatsparse.CSRGraph.from_edge_index
+    monkeypatch.setattr(
+        gatsparse.CSRGraph,
+        "from_edge_index",
+        lambda *args, **size: built.append(1) or build(*args, **size),
+    )
+    args = batch.num_sampled_nodes, batch.num_sampled_edges
+    assert_same(theirs, ours, batch.x, batch.edge_index, None, None, None, None, *args)
+    assert len(built) == 0
+    args = num_nodes, num_edges
+    assert_same(theirs, ours, x[n_id], edge_index, None, None, None, None, *args)
+    assert len(built) == 1
+
+
 class WholeNeighbourhoods(NeighborLoader):
     """All in-edges of some nodes at a time, without PyG's sampler, which is not on PyPI."""
 
