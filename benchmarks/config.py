@@ -6,10 +6,12 @@ import re
 from argparse import ArgumentError
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from jsonargparse import ArgumentParser
+
+Config = TypeVar("Config")
 
 #: The layers that can be measured alone; PyG's class is called that, and ``Conv``.
 Layer = Literal["GAT", "GATv2"]
@@ -175,30 +177,34 @@ class BenchConfig:
 
 
 def parse(path: str | Path, *overrides: str) -> BenchConfig:
+    """Reads a configuration file: see :func:`parse_as`."""
+    return parse_as(BenchConfig, path, *overrides)
+
+
+def parse_as(config: type[Config], path: str | Path, *overrides: str) -> Config:
     """Reads a configuration file.
 
     Args:
-        path (str): A YAML file with the fields of :class:`BenchConfig`.
+        config (type): Dataclass of the configuration.
+        path (str): A YAML file with its fields.
         *overrides (str): ``"--key", "value"``, in place of what the file says.
 
     Raises:
         ValueError: If the file cannot be read, a key is unknown, or a value is of a wrong
             type or out of range.
     """
-    parser = ArgumentParser(
-        prog="python -m benchmarks run CONFIG", exit_on_error=False, allow_abbrev=False
-    )
+    parser = ArgumentParser(prog="CONFIG", exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="another file, on top of CONFIG")
-    parser.add_class_arguments(BenchConfig, as_group=True)
+    parser.add_class_arguments(config, as_group=True)
     try:
         values = dict(parser.instantiate(parser.parse_args(["--config", str(path), *overrides])))
     except (ArgumentError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
     del values["config"]
-    return BenchConfig(**values)
+    return config(**values)
 
 
-def save(config: BenchConfig, path: Path) -> None:
+def save(config: Any, path: Path) -> None:
     """Writes a configuration so that :func:`parse` reads it."""
     path.write_text(yaml.safe_dump(asdict(config), sort_keys=False))
 

@@ -1,20 +1,87 @@
+import json
 import sys
+from pathlib import Path
 
 import pytest
 
-from benchmarks import large
+from benchmarks.config import PowerLaw, parse_as
+from benchmarks.isolate import UnavailableError
+from benchmarks.large import __main__ as large
+from benchmarks.large import measurements
+from benchmarks.large.config import LargeConfig
+from gatsparse.data import DatasetNotFoundError
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="peaks of a process are read from /proc")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="peaks of a process are read from /proc")
-def test_main(tmp_path):
-    large.main(
-        [
-            *("--nodes", "3000", "--edges", "30000", "--out", str(tmp_path)),
-            *("--budgets", "1GB", "50MB", "1MB", "--memory-limit", "20"),
-        ]
+@linux
+def test_run(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"out: {tmp_path / 'out'}\n"
+        "graphs: {small: {num_nodes: 3000, num_edges: 30000}}\n"
+        "seeds: 2048\nsteps: 2\nbudgets: [1GB, 100MB, 1MB]\ntime_limit: 120\n"
     )
-    report = (tmp_path / "report.md").read_text()
-    for row in ("structure", "by torch.argsort", "M edges/s", "step, gatsparse", "step, torch_"):
-        assert row in report
-    assert "within 50MB, features between layers on disk" in report
-    assert "| inference within 1MB | failed: ValueError: max_memory: layer 1 needs" in report
+    assert large.main([str(config)]) == 0
+    report = (tmp_path / "out" / "report.md").read_text()
+    rows = {tuple(line.split(" | ")[:3]): line for line in report.splitlines() if "| small" in line}
+    assert len(rows) == 10
+    for what, words in {
+        "structure": ["torch.argsort", "+"],
+        "step": ["of the floor"],
+        "sampling": ["M edges/s", "a loop in NumPy"],
+        "sampled epoch": ["drawing batches alone"],
+        "inference within 1GB": ["difference from the whole graph"],
+        "inference within 100MB, on disk": ["difference from the whole graph"],
+        "inference within 1MB, on disk": ["crashed", "max_memory: layer 1 needs"],
+    }.items():
+        row = rows["| small", what, "gatsparse"]
+        assert all(word in row for word in words), row
+    for what in ("step", "sampled epoch", "inference"):
+        assert " s |" in rows["| small", what, "pyg"]
+
+    before = len((tmp_path / "out" / "rows.jsonl").read_text().splitlines())
+    assert large.main([str(config)]) == 0  # all of it is there
+    assert len((tmp_path / "out" / "rows.jsonl").read_text().splitlines()) == before
+    lines = (tmp_path / "out" / "rows.jsonl").read_text().splitlines()
+    for row in map(json.loads, lines):
+        if "difference" in row["numbers"]:
+            assert row["numbers"]["difference"] < 1e-5
+
+
+@linux
+def test_what_does_not_fit_is_a_row(tmp_path, monkeypatch):
+    graphs = {"1M": PowerLaw(62500, 1_000_000)}
+    config = LargeConfig(str(tmp_path), graphs, memory_limit=1.0)
+    rows = [row for row in large.plan(config) if (row.what, row.who) == ("step", "pyg")]
+    monkeypatch.setattr(large, "plan", lambda _: rows)
+    large.run(config)
+    assert "| 1M | step | pyg | out of memory |" in (tmp_path / "report.md").read_text()
+
+
+def test_a_data_set_that_is_not_there(tmp_path, monkeypatch):
+    def missing(*_):
+        raise DatasetNotFoundError("no such files")
+
+    monkeypatch.setattr(measurements, "load", missing)
+    config = LargeConfig(str(tmp_path), datasets=("tolokers",))
+    with pytest.raises(UnavailableError, match="no such files"):
+        measurements.structure(config, "tolokers")
+
+
+def test_committed_config():
+    config = parse_as(LargeConfig, "configs/large.yaml", "--out", "elsewhere")
+    assert [graph.num_edges for graph in config.graphs.values()][::3] == [10**6, 124 * 10**6]
+
+
+def test_errors(tmp_path, capsys):
+    for text, words in {
+        "out: x": "graphs: expected at least one",
+        "out: x\ngraphs: {a: {num_nodes: 1, num_edges: 1}}\nsteps: 1": "steps: expected >= 2",
+        "out: x\ngraphs: {a: {num_nodes: 1, num_edges: 1}}\nbudgets: [4 miles]": "max_memory",
+        "out: x\nmiles: 4": "miles",
+    }.items():
+        path = Path(tmp_path / "config.yaml")
+        path.write_text(text)
+        assert large.main([str(path)]) == 1
+        assert words in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Large graphs: structure, full-batch steps, sampled epochs and exact inference."""

@@ -1,0 +1,66 @@
+"""The rows of a run as a table in Markdown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.text import machine, markdown_table
+
+_HEADER = ["graph", "measurement", "who", "time", "memory", "more"]
+
+
+def report(folder: Path) -> Path:
+    """Writes ``report.md`` of a run's folder; of rows that were measured again, the last.
+
+    Args:
+        folder (Path): With ``rows.jsonl``.
+    """
+    rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+    last = {(row["graph"], row["what"], row["who"]): row for row in rows}
+    lines = ["# Large graphs", "", *machine(rows[-1]["machine"]), ""]
+    lines += markdown_table(_HEADER, [_cells(row) for row in last.values()])
+    lines += [
+        "",
+        "Memory is the peak of the process, or, after +, what it grew by beside the data. Floor: "
+        "the time of plain sums of the rows that are gathered, forward and backward, as a share of "
+        "the step. PyG's sampled epochs take the batches of our sampler, cut by `trim_to_layer`: "
+        "its own sampler needs pyg-lib or torch-sparse. Its inference is its forward pass on the "
+        "whole graph.",
+    ]
+    path = folder / "report.md"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    cells = [row["graph"], row["what"], row["who"]]
+    if row["status"] != "ok":
+        return [*cells, row["status"], "", row["detail"]]
+    numbers = row["numbers"]
+    memory = f"{numbers['peak'] / 1e9:.2f} GB" if "peak" in numbers else ""
+    if "added" in numbers:
+        memory = f"+{numbers['added'] / 1e9:.2f} GB"
+    return [*cells, _seconds(numbers["seconds"]), memory, _more(numbers)]
+
+
+def _more(numbers: dict[str, float]) -> str:
+    """What only some measurements have."""
+    seconds = numbers["seconds"]
+    words = {
+        "transpose": lambda value: f"transpose {_seconds(value)}",
+        "argsort": lambda value: f"torch.argsort {_seconds(value)} ({value / seconds:.1f}x)",
+        "argsort added": lambda value: f"which takes +{value / 1e9:.2f} GB",
+        "floor": lambda value: f"{value / seconds:.2f} of the floor",
+        "rate": lambda value: f"{value / 1e6:.1f} M edges/s",
+        "loop": lambda value: f"a loop in NumPy {value / 1e6:.2f} M edges/s",
+        "edges": lambda value: f"{value / 1e6:.1f} M edges",
+        "batches alone": lambda value: f"drawing batches alone {_seconds(value)}",
+        "difference": lambda value: f"difference from the whole graph {value:.0e}",
+    }
+    return ", ".join(word(numbers[name]) for name, word in words.items() if name in numbers)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value >= 10 else f"{value:.3g} s"
