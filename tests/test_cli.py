@@ -16,7 +16,7 @@ from gatsparse.train import ProcessDiedError
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gatsparse.data.datasets.user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setattr("gatsparse.data.places.user_cache_path", lambda _: tmp_path / "cache")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from gatsparse.data.edge_list import EdgeListError, read_edge_list, read_graph
 from gatsparse.data.errors import DatasetCorruptError, DatasetNotFoundError
 from gatsparse.data.features import open_features
 from gatsparse.data.loader import LinkNeighborLoader, NeighborLoader
+from gatsparse.data.ogb import NAMES as OGB_NAMES
 from gatsparse.data.ogb import evaluator as ogb_evaluator
 from gatsparse.data.ogb import load_ogb
 from gatsparse.data.sampler import NeighborSampler
@@ -13,6 +14,7 @@ from gatsparse.data.synthetic import rmat, stochastic_block_model
 
 __all__ = [
     "NAMES",
+    "OGB_NAMES",
     "DatasetCorruptError",
     "DatasetNotFoundError",
     "EdgeListError",

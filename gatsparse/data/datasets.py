@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import socket
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from platformdirs import user_cache_path
 from torch_geometric.datasets import HeterophilousGraphDataset, Planetoid
 
 from gatsparse.data.digits import digits
 from gatsparse.data.errors import DatasetNotFoundError
 from gatsparse.data.heterophilous import read_heterophilous
+from gatsparse.data.places import roots, socket_timeout
 from gatsparse.data.planetoid import raw_files, read_planetoid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from torch_geometric.data import Data
-
-_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -119,10 +115,7 @@ def _check_name(name: str) -> str:
 
 
 def _places(dataset: _Dataset, root: str | Path | None) -> list[Path]:
-    roots = [Path("data"), Path("..", "shared", "data"), user_cache_path("gatsparse")]
-    if root is not None:
-        roots.insert(0, Path(root).expanduser())
-    return [place / dataset.folder / "raw" for place in roots]
+    return [place / dataset.folder / "raw" for place in roots(root)]
 
 
 def _lacks(dataset: _Dataset, raw_dir: Path) -> list[str]:
@@ -141,7 +134,7 @@ def _download(key: str, root: str | Path | None) -> Path:
     try:
         cache = raw_dir.parent.parent
         cache.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=cache, prefix=".download-") as arrival, _socket_timeout():
+        with TemporaryDirectory(dir=cache, prefix=".download-") as arrival, socket_timeout():
             dataset.pyg(root=arrival, name=dataset.folder)
             arrived = Path(arrival, dataset.folder, "raw")
             dataset.read(arrived)
@@ -151,17 +144,6 @@ def _download(key: str, root: str | Path | None) -> Path:
     except Exception as error:  # network, proxy, disk, rubbish received: no data set
         raise DatasetNotFoundError(_not_found(key, places, error)) from error
     return raw_dir
-
-
-@contextmanager
-def _socket_timeout() -> Iterator[None]:
-    # PyG opens URLs without a time limit of their own.
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT_SECONDS)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _not_found(key: str, places: list[Path], error: Exception) -> str:

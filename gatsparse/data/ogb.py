@@ -22,12 +22,11 @@ from urllib.request import urlopen
 
 import numpy as np
 import torch
-from platformdirs import user_cache_path
 from torch_geometric.data import Data
 from torch_geometric.utils import index_to_mask, to_undirected
 
-from gatsparse.data.datasets import _socket_timeout
 from gatsparse.data.errors import DatasetNotFoundError, reading, require
+from gatsparse.data.places import roots, socket_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -221,10 +220,7 @@ def _label_column(name: str, labels: Tensor) -> Tensor:
 
 
 def _places(dataset: _Dataset, root: str | Path | None) -> list[Path]:
-    roots = [Path("data"), Path("..", "shared", "data"), user_cache_path("gatsparse")]
-    if root is not None:
-        roots.insert(0, Path(root).expanduser())
-    return [place / dataset.folder for place in roots]
+    return [place / dataset.folder for place in roots(root)]
 
 
 def _lacks(dataset: _Dataset, place: Path) -> list[str]:
@@ -387,7 +383,7 @@ def _download(dataset: _Dataset, places: list[Path]) -> dict[str, np.ndarray]:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=place.parent, prefix=".download-") as arrival:
-            with _socket_timeout():
+            with socket_timeout():
                 _announce(dataset, place.parent)
                 archive = _fetch(ogb, dataset.url, arrival)
             ogb.extract_zip(archive, arrival, log=False)

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from jsonargparse import ArgumentParser
 
-from gatsparse.data import NAMES
+from gatsparse.data import NAMES, OGB_NAMES
 from gatsparse.inference import parse_bytes
 from gatsparse.nn.paper_gat import Kind
 from gatsparse.train.stopping import StoppingRule
@@ -143,12 +143,13 @@ class TrainConfig:
     """A training; the defaults are the recipe of the GAT paper.
 
     Args:
-        dataset: Name of the data set, or sbm: one that is made as synthetic says.
+        dataset: Name of the data set, of OGB's as well, or sbm: one that is made as synthetic says.
         mode: One step an epoch, of the whole graph, or a step for every batch of sampled
             neighbourhoods; then every epoch is validated by exact inference.
         root: Folder in which its files are looked for first.
         split: Which split, of a data set that has several; seed: that of the seed's number; or
             random: one drawn for each seed, see gatsparse.data.random_split.
+        undirected: Add the reverse of every edge, and drop duplicate edges.
         largest_component: Keep only the largest connected component of the graph.
         normalize_features: Divide the features of each node by their sum.
         dtype: Of features, parameters and all that is computed.
@@ -179,6 +180,7 @@ class TrainConfig:
     mode: Literal["full", "sampled"] = "full"
     root: Path | None = None
     split: int | Literal["random", "seed"] = 0
+    undirected: bool = False
     largest_component: bool = False
     normalize_features: bool = True
     dtype: Literal["float32", "float64"] = "float32"
@@ -200,7 +202,7 @@ class TrainConfig:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        known_data = (*NAMES, "sbm")
+        known_data = (*NAMES, *OGB_NAMES, "sbm")
         _require(
             self.dataset in known_data, "dataset", f"one of {', '.join(known_data)}", self.dataset
         )

@@ -15,8 +15,9 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import LargestConnectedComponents, NormalizeFeatures
+from torch_geometric.utils import to_undirected
 
-from gatsparse.data import load, random_split, stochastic_block_model
+from gatsparse.data import OGB_NAMES, load, load_ogb, random_split, stochastic_block_model
 from gatsparse.nn import build_gat
 from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.config import ConfigError
@@ -126,11 +127,16 @@ def load_task(config: TrainConfig) -> Data:
     Raises:
         ConfigError: If the data set has no such split.
         DatasetNotFoundError, DatasetCorruptError: As :func:`gatsparse.data.load`.
+        ImportError: As :func:`gatsparse.data.load_ogb`.
     """
     if config.dataset == "sbm":
         data = stochastic_block_model(**asdict(config.synthetic))
+    elif config.dataset in OGB_NAMES:
+        data = load_ogb(config.dataset, config.root)
     else:
         data = load(config.dataset, config.root)
+    if config.undirected:
+        data.edge_index = to_undirected(data["edge_index"], num_nodes=data.num_nodes)
     if config.largest_component:
         data = LargestConnectedComponents()(data)
     data.x = _features(data).to(getattr(torch, config.dtype))

@@ -19,7 +19,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     work.mkdir(parents=True)
     cache = tmp_path / "cache"
     monkeypatch.chdir(work)
-    monkeypatch.setattr("gatsparse.data.datasets.user_cache_path", lambda _: cache)
+    monkeypatch.setattr("gatsparse.data.places.user_cache_path", lambda _: cache)
     return {
         "root": tmp_path / "root",
         "data": work / "data",

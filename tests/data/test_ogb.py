@@ -35,7 +35,7 @@ CSV_FILES = ("edge", "node-feat", "node-label", "num-node-list", "num-edge-list"
 @pytest.fixture(autouse=True)
 def places(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """The places of the other data sets, and no network."""
-    monkeypatch.setattr(ours, "user_cache_path", lambda _: places["cache"])
+    monkeypatch.setattr("gatsparse.data.places.user_cache_path", lambda _: places["cache"])
     monkeypatch.setattr(socket, "getaddrinfo", _refuse)
     return places
 

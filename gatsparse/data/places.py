@@ -1,0 +1,36 @@
+"""Where data sets are looked for, and how long a download may be silent."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TIMEOUT_SECONDS = 30.0
+
+
+def roots(root: str | Path | None) -> list[Path]:
+    """The folders to look in, in their order; the last is the user's cache.
+
+    Args:
+        root (str or Path, optional): A folder to look in first.
+    """
+    folders = [Path("data"), Path("..", "shared", "data"), user_cache_path("gatsparse")]
+    return folders if root is None else [Path(root).expanduser(), *folders]
+
+
+@contextmanager
+def socket_timeout() -> Iterator[None]:
+    """Connections without a time limit of their own, as PyG and OGB open them, have one."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_TIMEOUT_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
