@@ -64,6 +64,7 @@ def _train(config: str, overrides: list[str]) -> int:
         DatasetCorruptError,
         TrainingDivergedError,
         ProcessDiedError,
+        ImportError,
         OSError,
     ) as error:
         return _fail(error, 1)

@@ -19,6 +19,7 @@ from torch_geometric.utils import to_undirected
 from gatsparse.data import DatasetCorruptError, DatasetNotFoundError
 from gatsparse.data import ogb as ours
 from gatsparse.data.ogb import NAMES, evaluator, load_ogb
+from gatsparse.train import build_model, load_task, parse_config, train
 
 with pytest.MonkeyPatch.context() as patch:
     patch.setitem(sys.modules, "outdated", None)  # by it ogb asks PyPI for its latest version
@@ -640,3 +641,26 @@ def test_real_sizes(monkeypatch: pytest.MonkeyPatch):
     assert int(data["y"].max()) + 1 == 40
     sizes = [int(data[key].sum()) for key in ("train_mask", "val_mask", "test_mask")]
     assert sizes == [90941, 29799, 48603]
+
+
+RECIPES = sorted((Path(__file__).parents[2] / "configs" / "ogb").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("mode", ["full", "sampled"])
+def test_recipes(places, recipe: Path, mode: str, tmp_path: Path):
+    """Each trains on a small data set of the same files, to the accuracy that OGB finds."""
+    overrides = ["--root", str(places["root"]), "--run_dir", str(tmp_path), "--mode", mode]
+    overrides += ["--epochs", "2", "--sampling.max_memory", "100MB", "--threads", "1"]
+    config = parse_config(recipe, overrides)
+    write(places["root"], config.dataset)
+    task = load_task(config)
+    expected = load_ogb(config.dataset, places["root"], undirected=config.undirected)
+    assert task["edge_index"].equal(expected["edge_index"])
+    (result,) = train(config)
+    model = build_model(config.model, task).eval()
+    model.load_state_dict(result.state_dict)
+    found = model(task["x"], task["edge_index"]).argmax(dim=1)
+    test = task["test_mask"]
+    assert result.epochs == 2
+    assert result.test_acc == pytest.approx(evaluator(config.dataset)(task["y"][test], found[test]))
