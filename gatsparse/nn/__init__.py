@@ -5,7 +5,7 @@ from gatsparse.nn.attention_weights import LayerAttention, attention_weights
 from gatsparse.nn.dense import GraphAttentionLayer, dense_adjacency
 from gatsparse.nn.gat_conv import GATConv
 from gatsparse.nn.gatv2_conv import GATv2Conv
-from gatsparse.nn.models import GAT
+from gatsparse.nn.models import GAT, build_deep_gat
 from gatsparse.nn.paper_exact import PaperExactConv, PaperExactGAT
 from gatsparse.nn.paper_gat import DenseGAT, PaperGAT, build_gat
 from gatsparse.ops import dropout, elu_dropout, sparse_linear
@@ -22,6 +22,7 @@ __all__ = [
     "PaperGAT",
     "accelerate",
     "attention_weights",
+    "build_deep_gat",
     "build_gat",
     "dense_adjacency",
     "dropout",

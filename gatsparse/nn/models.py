@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import torch
 import torch_geometric.nn
 
 from gatsparse.nn.accelerate import accelerate
@@ -54,3 +56,52 @@ class GAT(torch_geometric.nn.GAT):
             **kwargs,
         )
         accelerate(self, backend)
+
+
+def build_deep_gat(
+    kind: str,
+    in_channels: int,
+    out_channels: int,
+    *,
+    hidden_channels: int = 8,
+    heads: int = 8,
+    num_layers: int = 3,
+    dropout: float = 0.2,
+    negative_slope: float = 0.2,
+) -> torch.nn.Module:
+    """PyG's model with what lets more than two layers learn: residual connections, a LayerNorm of
+    each node and GELU, as in `"A critical look at the evaluation of GNNs under heterophily"
+    <https://arxiv.org/abs/2302.11640>`_.
+
+    Args:
+        kind (str): ``"gatsparse"``, ``"scatter"`` (our layers, scatter backend) or ``"pyg"``.
+        in_channels, out_channels (int): Numbers of features and of classes.
+        hidden_channels (int, optional): Size of each head of the layers but the last.
+        heads (int, optional): Of every layer; those of the last are averaged.
+        num_layers (int, optional): Number of layers.
+        dropout (float, optional): On the inputs of the layers but the first, and on the attention.
+        negative_slope (float, optional): Of the LeakyReLU of the scores.
+
+    Raises:
+        ValueError: If there is no such kind.
+    """
+    models = {
+        "gatsparse": GAT,
+        "scatter": partial(GAT, backend="scatter"),
+        "pyg": torch_geometric.nn.GAT,
+    }
+    if kind not in models:
+        raise ValueError(f"kind: expected one of {[*models]}, got {kind!r}")
+    return models[kind](
+        in_channels,
+        heads * hidden_channels,
+        num_layers,
+        out_channels,
+        heads=heads,
+        dropout=dropout,
+        negative_slope=negative_slope,
+        residual=True,
+        act="gelu",
+        norm="layer",
+        norm_kwargs={"mode": "node"},
+    )

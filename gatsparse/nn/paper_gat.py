@@ -85,6 +85,7 @@ class PaperGAT(torch.nn.Module):
         x: Tensor,
         edge_index: Any,
         num_sampled_nodes_per_hop: list[int] | None = None,
+        num_sampled_edges_per_hop: list[int] | None = None,  # noqa: ARG002
     ) -> Tensor:
         """Logits of features.
 
@@ -94,6 +95,7 @@ class PaperGAT(torch.nn.Module):
             num_sampled_nodes_per_hop (list of int, optional): Of a batch of
                 :class:`gatsparse.data.NeighborLoader`, its :obj:`num_sampled_nodes`: each layer
                 then computes what the layers after it need.
+            num_sampled_edges_per_hop (list of int, optional): As PyG's models take it; not needed.
 
         Returns:
             Tensor: ``[N, out_channels]``; of a sampled batch those of its seeds.

@@ -27,7 +27,7 @@ def _require(condition: bool, key: str, expected: str, value: object) -> None:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The GAT of the paper.
+    """The GAT of the paper, or a deeper one.
 
     Args:
         kind: Layers of gatsparse, of its scatter backend, of PyG, or dense ones.
@@ -38,6 +38,8 @@ class ModelConfig:
         negative_slope: Of the LeakyReLU of the scores.
         paper_exact: Every detail as the authors' code has it, see gatsparse.nn.PaperExactGAT.
         num_layers: Number of layers; those but the last are as the first.
+        architecture: That of the paper, or deep: with residual connections, LayerNorm and GELU,
+            all layers of the same number of heads, see gatsparse.nn.build_deep_gat.
     """
 
     kind: Kind = "gatsparse"
@@ -48,6 +50,7 @@ class ModelConfig:
     negative_slope: float = 0.2
     paper_exact: bool = False
     num_layers: int = 2
+    architecture: Literal["paper", "deep"] = "paper"
 
     def __post_init__(self) -> None:
         _require(self.kind in get_args(Kind), "model.kind", f"one of {get_args(Kind)}", self.kind)
@@ -61,6 +64,17 @@ class ModelConfig:
             f"false with model.kind: {self.kind}, as only gatsparse has that model",
             self.paper_exact,
         )
+        deep = self.architecture == "deep"
+        _require(
+            deep or self.architecture == "paper",
+            "model.architecture",
+            "paper or deep",
+            self.architecture,
+        )
+        if deep:
+            layers = self.kind != "dense" and not self.paper_exact
+            _require(layers, "model.architecture", "paper of dense and of exact layers", "deep")
+            _require(self.out_heads == 1, "model.out_heads", "1 of deep models", self.out_heads)
         two = self.paper_exact or self.kind == "dense"
         _require(
             not two or self.num_layers == 2,

@@ -18,7 +18,7 @@ from torch_geometric.transforms import LargestConnectedComponents, NormalizeFeat
 from torch_geometric.utils import to_undirected
 
 from gatsparse.data import OGB_NAMES, load, load_ogb, random_split, stochastic_block_model
-from gatsparse.nn import build_gat
+from gatsparse.nn import build_deep_gat, build_gat
 from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.config import ConfigError
 from gatsparse.train.full_batch import FullBatch
@@ -208,19 +208,18 @@ def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
     Initial weights come from torch's generator: seed it before.
     """
     x, y = _features(data), _labels(data)
-    model = build_gat(
-        config.kind,
-        x.size(1),
-        int(y.max()) + 1,
-        hidden_channels=config.hidden_channels,
-        heads=config.heads,
-        out_heads=config.out_heads,
-        dropout=config.dropout,
-        negative_slope=config.negative_slope,
-        paper_exact=config.paper_exact,
-        num_layers=config.num_layers,
-    )
-    return model.to(x.dtype)
+    sizes = x.size(1), int(y.max()) + 1
+    options = {
+        "hidden_channels": config.hidden_channels,
+        "heads": config.heads,
+        "dropout": config.dropout,
+        "negative_slope": config.negative_slope,
+        "num_layers": config.num_layers,
+    }
+    if config.architecture == "deep":
+        return build_deep_gat(config.kind, *sizes, **options).to(x.dtype)
+    paper = {"out_heads": config.out_heads, "paper_exact": config.paper_exact}
+    return build_gat(config.kind, *sizes, **options, **paper).to(x.dtype)
 
 
 def build_optimizer(config: OptimConfig, model: torch.nn.Module) -> torch.optim.Adam:

@@ -46,22 +46,27 @@ def estimate(config: TrainConfig, data: Data) -> int:
 
     Of a full batch: the structure in both directions; of every layer its input after dropout, the
     projection, and two sums over the in-edges; twice the widest of these for gradients on
-    their way. Dense layers keep ``[N, N]`` for each head, PyG's ``[E, H, C]``. Of sampled
-    batches: the structure, the same of a batch, and what exact inference may take.
+    their way. Residuals, norms and activations of a deep model take as much again. Dense layers
+    keep ``[N, N]`` for each head, PyG's ``[E, H, C]``. Of sampled batches: the structure, the same
+    of a batch, and what exact inference may take.
     """
     assert isinstance(data.x, Tensor)
     assert isinstance(data.y, Tensor)
     model, size = config.model, data.x.element_size()
     num_nodes, num_edges, num_features = data.x.size(0), data.num_edges, data.x.size(1)
     hidden, classes = model.heads * model.hidden_channels, int(data.y.max()) + 1
-    widths = [hidden] * (model.num_layers - 1) + [classes * model.out_heads]
+    deep = model.architecture == "deep"
+    out_heads = model.heads if deep else model.out_heads
+    widths = [hidden] * (model.num_layers - 1) + [classes * out_heads]
     first = num_features
     if data.x.is_sparse_csr:
         first = 2 * data.x.values().numel() // max(num_nodes, 1)
     inputs = [first, *widths[:-1]]
 
     def of_nodes(count: int) -> int:
-        kept = sum(inputs) + 3 * sum(widths) + 2 * classes + 2 * max(*widths, first)
+        kept = (
+            sum(inputs) + (6 if deep else 3) * sum(widths) + 2 * classes + 2 * max(*widths, first)
+        )
         return size * count * kept
 
     structure = 16 * num_edges + 16 * num_nodes
@@ -73,7 +78,7 @@ def estimate(config: TrainConfig, data: Data) -> int:
         return structure // 2 + of_nodes(total) + parse_bytes(config.sampling.max_memory)
     extra = 0
     if model.kind == "dense":
-        heads = model.heads + model.out_heads
+        heads = model.heads + out_heads
         extra = 4 * heads * size * num_nodes**2
     elif model.kind in ("pyg", "scatter"):
         extra = 3 * size * (num_edges + num_nodes) * (sum(widths) + model.heads)

@@ -20,7 +20,7 @@ class Sampled:
     """Steps of a model on sampled batches, and its exact logits.
 
     Args:
-        model (gatsparse.nn.PaperGAT): The model.
+        model (torch.nn.Module): A :class:`gatsparse.nn.PaperGAT` or a :class:`gatsparse.GAT`.
         data (torch_geometric.data.Data): :obj:`x`, :obj:`y`, :obj:`edge_index`, :obj:`train_mask`.
         optimizer (torch.optim.Optimizer): Of the model.
         config (SamplingConfig): Sizes of the batches.
@@ -51,8 +51,14 @@ class Sampled:
         total, count = 0.0, 0
         for batch in self.loader:
             self.optimizer.zero_grad()
-            out = self.model(batch.x, batch.edge_index, batch.num_sampled_nodes)
-            loss = F.cross_entropy(out, batch.y[: batch.batch_size])
+            out = self.model(
+                batch.x,
+                batch.edge_index,
+                num_sampled_nodes_per_hop=batch.num_sampled_nodes,
+                num_sampled_edges_per_hop=batch.num_sampled_edges,
+            )
+            size = batch.batch_size
+            loss = F.cross_entropy(out[:size], batch.y[:size])
             loss.backward()
             self.optimizer.step()
             total += loss.item() * batch.batch_size

@@ -23,8 +23,9 @@ def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str
         results (dict): The :class:`FitResult` of each seed.
 
     Returns:
-        dict: ``dataset``, ``kind``, and of each seed, in the order of the configuration,
-        ``seeds``, ``epochs`` and ``seconds``; ``epochs_mean``, ``seconds_total``; and in
+        dict: ``dataset``, ``kind``, ``metric``, and of each seed, in the order of the
+        configuration, ``seeds``, ``epochs`` and ``seconds``; ``epochs_mean``,
+        ``seconds_total``; and in
         ``rules``, for every rule, of each seed ``best_epoch``, ``epochs``, ``val_acc``,
         ``val_loss`` and ``test_acc``, and of all what :func:`spread` gives, as
         ``test_acc_mean`` and so on.
@@ -40,6 +41,7 @@ def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str
     return {
         "dataset": config.dataset,
         "kind": config.model.kind,
+        "metric": config.metric,
         "seeds": seeds,
         "epochs": [result.epochs for result in finished],
         "seconds": [result.seconds for result in finished],
@@ -79,8 +81,9 @@ def spread(values: list[float]) -> dict[str, float | None]:
 def headline(summary: dict[str, Any]) -> str:
     """A line for every rule of a summary, and one for the run."""
     what = f"{summary['dataset']}, {summary['kind']}"
+    metric = {"accuracy": "accuracy", "roc_auc": "ROC AUC"}[summary["metric"]]
     lines = [
-        f"{what}, {rule}: test accuracy {_percent(figures)}"
+        f"{what}, {rule}: test {metric} {_percent(figures)}"
         for rule, figures in summary["rules"].items()
     ]
     lines.append(

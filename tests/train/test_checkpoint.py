@@ -26,12 +26,13 @@ SYNTHETIC = SyntheticConfig(
 )
 
 
-def config_of(mode="full", **options):
+def config_of(mode="full", architecture="paper", **options):
+    model = ModelConfig(hidden_channels=4, heads=2, num_layers=2, architecture=architecture)
     return TrainConfig(
         "sbm",
         mode=mode,
         synthetic=SYNTHETIC,
-        model=ModelConfig(hidden_channels=4, heads=2, num_layers=2),
+        model=model,
         sampling=SamplingConfig(batch_size=64, num_neighbors=[4, 3], max_memory="100MB"),
         stopping=["val_acc", "val_loss", "paper", "pyg"],
         normalize_features=False,
@@ -55,9 +56,10 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("mode", ["full", "sampled"])
+@pytest.mark.parametrize("architecture", ["paper", "deep"])
 @pytest.mark.parametrize("interrupted_after", [1, 2, 5])
-def test_goes_on_bit_for_bit(mode, interrupted_after, tmp_path):
-    config = config_of(mode)
+def test_goes_on_bit_for_bit(mode, architecture, interrupted_after, tmp_path):
+    config = config_of(mode, architecture)
     data = load_task(config)
     whole = train(config, data)
     checkpoint = Checkpoint(tmp_path / "checkpoint")
@@ -75,7 +77,7 @@ def test_goes_on_bit_for_bit(mode, interrupted_after, tmp_path):
     )
     same(resumed, whole)
     assert [epoch.epoch for epoch in epochs] == list(range(1, resumed.epochs + 1))
-    other = train(config_of(mode), load_task(config), checkpoint=Checkpoint(tmp_path / "new"))
+    other = train(config_of(mode, architecture), load_task(config), checkpoint=Checkpoint(tmp_path / "new"))
     same(other, whole)
 
 

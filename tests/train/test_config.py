@@ -31,7 +31,16 @@ def test_defaults_are_the_recipe_of_the_paper(write):
     assert config.normalize_features
 
 
-@pytest.mark.parametrize("name", ["cora", "citeseer", "pubmed", "digits", "tolokers"])
+@pytest.mark.parametrize("name", ["tolokers", "tolokers-sampled"])
+def test_tolokers_by_both_modes(name):
+    config = parse_config(CONFIGS / f"{name}.yaml")
+    full = parse_config(CONFIGS / "tolokers.yaml")
+    assert (config.metric, config.split, config.all_seeds) == ("roc_auc", "seed", list(range(10)))
+    assert (config.model, config.optim) == (full.model, full.optim)
+    assert config.mode == ("full" if config == full else "sampled")
+
+
+@pytest.mark.parametrize("name", ["cora", "citeseer", "pubmed", "digits"])
 def test_shipped_files(name: str):
     config = parse_config(CONFIGS / f"{name}.yaml")
     assert (config.dataset, config.epochs, config.seeds) == (name, 200, [0])
@@ -107,6 +116,9 @@ def test_missing_file(tmp_path: Path):
         (lambda: ModelConfig(dropout=-0.1), r"model\.dropout"),
         (lambda: ModelConfig(dropout=float("nan")), r"model\.dropout"),
         (lambda: ModelConfig(negative_slope=-1.0), r"model\.negative_slope"),
+        (lambda: ModelConfig(architecture="wide"), r"model\.architecture: expected paper or deep"),
+        (lambda: ModelConfig("dense", architecture="deep"), r"model\.architecture: expected paper"),
+        (lambda: ModelConfig(architecture="deep", out_heads=2), r"model\.out_heads: expected 1"),
         (lambda: OptimConfig(lr=0.0), r"optim\.lr"),
         (lambda: OptimConfig(weight_decay=-1.0), r"optim\.weight_decay"),
         (lambda: TrainConfig("cora", epochs=0), "epochs"),
