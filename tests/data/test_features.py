@@ -55,6 +55,12 @@ def test_versions(path, version):
     np.testing.assert_array_equal(open_features(path).numpy(), array((4, 3)))
 
 
+def test_sizes_beyond_what_a_tensor_has(path):
+    write(path, (0, 2**62, 2**62))
+    with pytest.raises(ValueError, match=r"x\.npy: expected fewer than 2\*\*63 numbers"):
+        open_features(path)
+
+
 def test_bytes_after_the_array(path):
     write(path, (4, 3), content=array((4, 3)).tobytes() + b"more")
     np.testing.assert_array_equal(open_features(path).numpy(), array((4, 3)))

@@ -951,6 +951,12 @@ def test_bad_num_neighbors(num_neighbors):
         NeighborSampler(SQUARE["random"].csr(), num_neighbors)
 
 
+@pytest.mark.parametrize("num_neighbors", [3, None, "2", torch.tensor([2])])
+def test_num_neighbors_that_are_no_list(num_neighbors):
+    with pytest.raises(TypeError, match="num_neighbors: expected a number for each hop"):
+        NeighborSampler(SQUARE["random"].csr(), num_neighbors)
+
+
 def test_num_neighbors_of_edge_types_that_there_are_not():
     with pytest.raises(ValueError, match="num_neighbors"):
         NeighborSampler(SQUARE["random"].csr(), {})

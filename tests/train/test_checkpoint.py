@@ -77,7 +77,9 @@ def test_goes_on_bit_for_bit(mode, architecture, interrupted_after, tmp_path):
     )
     same(resumed, whole)
     assert [epoch.epoch for epoch in epochs] == list(range(1, resumed.epochs + 1))
-    other = train(config_of(mode, architecture), load_task(config), checkpoint=Checkpoint(tmp_path / "new"))
+    other = train(
+        config_of(mode, architecture), load_task(config), checkpoint=Checkpoint(tmp_path / "new")
+    )
     same(other, whole)
 
 
