@@ -193,11 +193,11 @@ def _read_header(path: Path) -> _Array:
         raise ValueError(
             f"{path}: expected an array [N, ...] in C order, got {list(shape)} in {order} order"
         )
-    if math.prod(size for size in shape if size > 0) >= 2**63:  # as of an empty array, too
-        raise ValueError(f"{path}: expected fewer than 2**63 numbers, got shape {list(shape)}")
     needed, size = offset + math.prod(shape) * dtype.itemsize, path.stat().st_size
     if size < needed:
         raise ValueError(
             f"{path}: expected {needed} bytes for shape {list(shape)} of {dtype}, got {size}"
         )
+    if math.prod(size for size in shape if size > 0) >= 2**63:  # as of an empty array, too
+        raise ValueError(f"{path}: expected fewer than 2**63 numbers, got shape {list(shape)}")
     return _Array(offset, shape, dtype)
