@@ -170,8 +170,8 @@ class NeighborSampler(BaseSampler):
     def num_neighbors(self, value: list[int] | dict[EdgeType, list[int]] | NumNeighbors) -> None:
         if not isinstance(value, (list, tuple, dict, NumNeighbors)):
             raise TypeError(
-                "num_neighbors: expected a number for each hop, such as [15, 10], or a dict by edge "
-                f"type, got {value!r}"
+                "num_neighbors: expected a number for each hop, such as [15, 10], or a dict of "
+                f"lists, got {value!r}"
             )
         self._hops = _hops(value, list(self._graphs))
         self._num_neighbors = value if isinstance(value, NumNeighbors) else NumNeighbors(value)
