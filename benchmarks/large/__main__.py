@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,7 +58,7 @@ def run(config: LargeConfig) -> Path:
     folder = Path(config.out)
     folder.mkdir(parents=True, exist_ok=True)
     save(config, folder / "config.yaml")
-    machine = environment(config.threads)
+    machine = environment(config.threads) | {"measured by": _settings(config)}
     path = folder / "rows.jsonl"
     done = _finished(path, machine)
     waiting = [row for row in plan(config) if (row.graph, row.what, row.who) not in done]
@@ -68,6 +70,14 @@ def run(config: LargeConfig) -> Path:
             file.write(json.dumps(line) + "\n")
         print(*line.values(), flush=True)
     return report(folder)
+
+
+def _settings(config: LargeConfig) -> str:
+    """Changes with the configuration and with the code of this benchmark."""
+    digest = hashlib.sha256(repr(replace(config, out="")).encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _line(row: Row, outcome: Outcome, machine: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +93,7 @@ def _line(row: Row, outcome: Outcome, machine: dict[str, Any]) -> dict[str, Any]
 
 
 def _finished(path: Path, machine: dict[str, Any]) -> set[tuple[str, str, str]]:
-    """The rows of a file that are of this machine and of this code."""
+    """The rows of a file that are of this machine, code and configuration."""
     lines = map(json.loads, path.read_text().splitlines()) if path.exists() else []
     return {(r["graph"], r["what"], r["who"]) for r in lines if r["machine"] == machine}
 

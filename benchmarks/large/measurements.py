@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import time
 from collections.abc import Callable
@@ -186,11 +187,15 @@ def inference(
         return {"seconds": seconds, "added": float(peak() - before)}
     assert data.x is not None
     x = data.x
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)  # not to go on from an earlier run
     seconds, out = _timed(lambda: infer(model, x, edge_index, max_memory=budget, folder=folder))
     numbers = {"seconds": seconds, "added": float(peak() - before)}
     with torch.no_grad():
         expected = model(x, edge_index)
     numbers["difference"] = ((out - expected).abs().max() / expected.abs().max()).item()
+    if folder is not None:
+        shutil.rmtree(folder)
     return numbers
 
 
