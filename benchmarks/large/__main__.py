@@ -68,7 +68,7 @@ def run(config: LargeConfig) -> Path:
         line = _line(row, outcome, machine)
         with path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        print(*line.values(), flush=True)
+        print(*list(line.values())[:-1], flush=True)
     return report(folder)
 
 

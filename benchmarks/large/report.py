@@ -19,8 +19,10 @@ def report(folder: Path) -> Path:
     """
     rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
     last = {(row["graph"], row["what"], row["who"]): row for row in rows}
+    graphs = list(dict.fromkeys(row["graph"] for row in rows))
+    ordered = sorted(last.values(), key=lambda row: graphs.index(row["graph"]))
     lines = ["# Large graphs", "", *machine(rows[-1]["machine"]), ""]
-    lines += markdown_table(_HEADER, [_cells(row) for row in last.values()])
+    lines += markdown_table(_HEADER, [_cells(row) for row in ordered])
     lines += [
         "",
         "Memory is the peak of the process, or, after +, what it grew by beside the data. Floor: "
@@ -49,8 +51,10 @@ def _more(numbers: dict[str, float]) -> str:
     """What only some measurements have."""
     seconds = numbers["seconds"]
     words = {
+        "first": lambda value: f"the first {_seconds(value)}",
         "transpose": lambda value: f"transpose {_seconds(value)}",
         "argsort": lambda value: f"torch.argsort {_seconds(value)} ({value / seconds:.1f}x)",
+        "argsort first": lambda value: f"the first {_seconds(value)}",
         "argsort added": lambda value: f"which takes +{value / 1e9:.2f} GB",
         "floor": lambda value: f"{value / seconds:.2f} of the floor",
         "rate": lambda value: f"{value / 1e6:.1f} M edges/s",

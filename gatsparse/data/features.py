@@ -141,6 +141,7 @@ class RowWriter:
         numpy_dtype = next(key for key, value in _DTYPES.items() if value == dtype)
         self._row_bytes = math.prod(shape[1:]) * numpy_dtype.itemsize
         if not resume:
+            Path(path).unlink(missing_ok=True)  # who has mapped the old file keeps it
             with Path(path).open("wb") as file:
                 header = {"descr": numpy_dtype.str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)

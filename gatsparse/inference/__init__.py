@@ -11,15 +11,14 @@ from typing import Any
 import torch
 from rich.progress import Progress
 from torch import Tensor
-from torch_geometric.nn.norm import BatchNorm, LayerNorm
 
 from gatsparse.adjacency import adjacency
 from gatsparse.data.features import RowFile
 from gatsparse.graph import CSRGraph
-from gatsparse.inference.blocks import destination_blocks, run_block
+from gatsparse.inference.blocks import ON_DISK, destination_blocks, run_block
 from gatsparse.inference.heads import heads_at_once, passes, run_heads
+from gatsparse.inference.model import check_model, output_channels
 from gatsparse.inference.stage import Folder, Memory, Rows, Source
-from gatsparse.nn.attention_conv import AttentionConv
 
 _SLACK = 40 * 10**6  # bytes for what does not grow with the graph
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -54,8 +53,9 @@ def infer(
         edge_index (Tensor or CSRGraph): As of :class:`gatsparse.GATConv`.
         max_memory (int or str, optional): What the call may add to the memory of the process, in
             bytes or such as ``"4GB"`` (:math:`10^9` bytes) or ``"4GiB"``: features between the
-            layers and the result unless there is a :obj:`folder`, and blocks. Model, :obj:`x`
-            and graph, which the caller holds already, do not count.
+            layers and the result unless there is a :obj:`folder`, and what a layer computes with.
+            Model, :obj:`x` and graph, whose structure is built first if it is not there, do not
+            count.
         folder (str or Path, optional): Where features between the layers are kept.
         progress (bool, optional): Show a progress bar.
 
@@ -63,22 +63,28 @@ def infer(
         Tensor: ``[N, out_channels]``; with a :obj:`folder` the memory map of a file there.
 
     Raises:
-        TypeError: If there is a layer that is not of gatsparse, or :obj:`x` is no dense tensor.
+        TypeError: If there is a layer that is not of gatsparse, or :obj:`x` is no dense tensor, or
+            with a :obj:`folder` of bfloat16.
         ValueError: If the model is in training mode, mixes nodes apart from its layers of
-            attention, or :obj:`max_memory` is too small; the message has the numbers.
+            attention, :obj:`edge_index` has edge features, or :obj:`max_memory` is too small; the
+            message has the numbers.
         OSError: If a file cannot be read or written.
     """
     budget = parse_bytes(max_memory)
-    _check_model(model)
+    check_model(model)
     source = _features(x)
     num_nodes = source.shape[0]
-    graph = adjacency(edge_index).graph((num_nodes, num_nodes))
+    form = adjacency(edge_index)
+    if form.values is not None and any(conv.lin_edge is not None for conv in model.convs):  # pyright: ignore
+        raise ValueError("edge_index: expected no edge features, got those of its values")
+    check_budget(model, source.shape, source.dtype, budget, on_disk=folder is not None)
+    graph = form.graph((num_nodes, num_nodes))
     stage = Memory() if folder is None else Folder(Path(folder), model, source, graph)
     source = stage.input(source)
     with torch.no_grad(), Progress(transient=True) if progress else nullcontext() as bar:
         for layer in range(stage.layers_done, model.num_layers):  # pyright: ignore
             stage.begin(layer)
-            resident = _resident(model, layer, source, stage.keeps)
+            resident = _resident(model, layer, source.shape, source.dtype, stage.keeps)
             some = heads_at_once(model, layer, source, budget, resident, stage.keeps)
             if some > 0:
                 visits = passes(model, layer, some)
@@ -116,21 +122,46 @@ def _run_blocks(
     budget: int,
     resident: int,
 ) -> Iterator[int]:
-    for block in destination_blocks(model, layer, source, graph, stage.rows_done, budget, resident):
+    start = stage.rows_done
+    for block in destination_blocks(
+        model, layer, source, graph, start, budget, resident, stage.keeps
+    ):
         rows = run_block(model, layer, source, block)
         stage.write(block.first, rows, source.shape[0])
         yield len(rows)
 
 
-def _resident(model: Any, layer: int, source: Source, keeps: bool) -> int:
+def check_budget(
+    model: Any, shape: torch.Size, dtype: torch.dtype, max_memory: int | str, *, on_disk: bool
+) -> None:
+    """Raises if a budget of :func:`infer` does not even hold what it keeps of a model's layers.
+
+    Args:
+        model (torch.nn.Module): As of :func:`infer`.
+        shape (torch.Size): ``[N, F]``, of the features.
+        dtype (torch.dtype): Of the features.
+        max_memory (int or str): As of :func:`infer`.
+        on_disk (bool): Whether features between the layers are kept in a folder.
+
+    Raises:
+        ValueError: If it does not; the message has the numbers.
+    """
+    budget = parse_bytes(max_memory)
+    for layer in range(model.num_layers):
+        needed = _resident(model, layer, shape, dtype, not on_disk)
+        if needed > budget:
+            raise ValueError(
+                f"max_memory: layer {layer + 1} needs {needed:,} bytes beside what it computes "
+                f"with, got {budget:,}" + ("" if on_disk else ON_DISK)
+            )
+
+
+def _resident(model: Any, layer: int, shape: torch.Size, dtype: torch.dtype, keeps: bool) -> int:
     """Bytes that a layer needs however it is cut: in memory, what comes in and what comes out."""
-    num_nodes, conv = source.shape[0], model.convs[layer]
-    resident = _SLACK
-    if keeps:
-        out = conv.out_channels * (conv.heads if conv.concat else 1)
-        widths = out + (source.shape[1] if layer > 0 else 0)
-        resident += num_nodes * widths * source.dtype.itemsize
-    return resident
+    if not keeps:
+        return _SLACK
+    comes_in = output_channels(model, layer - 1) if layer > 0 else 0
+    return _SLACK + shape[0] * (comes_in + output_channels(model, layer)) * dtype.itemsize
 
 
 def _features(x: Tensor | str | Path) -> Source:
@@ -143,31 +174,3 @@ def _features(x: Tensor | str | Path) -> Source:
     if len(source.shape) != 2 or source.shape[0] == 0:
         raise ValueError(f"x: expected shape [N, F] with N >= 1, got {list(source.shape)}")
     return source
-
-
-def _check_model(model: Any) -> None:
-    if not (hasattr(model, "inference_per_layer") and hasattr(model, "convs")):
-        raise TypeError(
-            f"model: expected gatsparse.GAT, PaperGAT or PyG's, got {type(model).__name__}"
-        )
-    if model.training:
-        raise ValueError("model: expected evaluation mode, got training mode: call model.eval()")
-    if getattr(model, "jk_mode", None) not in (None, "last"):
-        raise ValueError(f"model: expected jk None or 'last', got {model.jk_mode!r}")
-    for conv in model.convs:
-        if not isinstance(conv, AttentionConv):
-            raise TypeError(
-                f"model: expected layers of gatsparse, got {type(conv).__name__}: "
-                "see gatsparse.accelerate"
-            )
-        if conv.flow != "source_to_target":  # pyright: ignore[reportAttributeAccessIssue]
-            raise ValueError(f"model: expected flow 'source_to_target', got {conv}")
-    for norm in getattr(model, "norms", None) or []:
-        by_node = isinstance(norm, (BatchNorm, torch.nn.Identity)) or (
-            isinstance(norm, LayerNorm) and norm.mode == "node"
-        )
-        if not by_node:
-            raise ValueError(
-                "model: expected norms that take each node by itself (BatchNorm, LayerNorm with "
-                f"mode='node'), got {norm}"
-            )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.graph import CSR, CSRGraph
+from gatsparse.inference.model import output_channels
 from gatsparse.inference.stage import Source
 from gatsparse.ops.native import padded_heads
 
@@ -21,6 +22,7 @@ _native.LIBRARY.define(
     "Tensor(a!) local) -> Tensor[]"
 )
 
+ON_DISK = "; with a folder, features between the layers stay on disk"
 _FILL = 0.85  # of the budget for blocks: the allocator does not use all that it holds
 
 
@@ -40,11 +42,13 @@ def destination_blocks(
     first: int,
     budget: int,
     resident: int,
+    keeps: bool,
 ) -> Iterator[Block]:
     """The blocks of a layer from the node :obj:`first` on, as large as the budget allows.
 
     Args:
         resident (int): Bytes of the budget that are taken already.
+        keeps (bool): Whether features between the layers are among them.
 
     Raises:
         ValueError: If the budget is too small for the next node.
@@ -61,8 +65,8 @@ def destination_blocks(
             total = resident + math.ceil(needed / _FILL)
             raise ValueError(
                 f"max_memory: layer {layer + 1} needs {total:,} bytes for node {first} and its "
-                f"{col.numel():,} in-edges, of which {resident:,} beside them, got {budget:,}; "
-                "with a folder, features between the layers stay on disk"
+                f"{col.numel():,} in-edges, of which {resident:,} beside them, got {budget:,}"
+                + (ON_DISK if keeps else "")
             )
         perm = torch.arange(col.numel(), dtype=torch.int32)
         yield Block(first, CSRGraph(CSR(ptr, col, perm), nodes.numel()), nodes)
@@ -82,6 +86,13 @@ def _cost(model: Any, layer: int, source: Source) -> tuple[int, int, int]:
     size = source.dtype.itemsize
     width, terms = size * conv.heads * conv.out_channels, 4 * padded_heads(conv.heads)
     features = size * source.shape[1]
+    after = size * output_channels(model, layer)
+    # Other ways than the fused one build messages.
+    per_edge = 8 if conv.splits_by_head() else 8 + 3 * (width + terms)
     # Of a source: number, features, projection, its terms of the scores and their exponentials. Of
     # a destination: projection, the product with att_dst, output, activation and norm.
-    return 8 + features + width + 3 * terms, 16 + 5 * width + 6 * terms, 8
+    return (
+        8 + features + width + 3 * terms,
+        16 + 2 * width + 3 * max(width, after) + 6 * terms,
+        per_edge,
+    )

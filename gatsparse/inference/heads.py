@@ -7,7 +7,6 @@ row when all of them are there.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
+from gatsparse.inference.model import after_layer, output_channels
 from gatsparse.inference.stage import Folder, Memory, Source
 from gatsparse.nn.attention_conv import project
 from gatsparse.ops.native import padded_heads
@@ -60,15 +60,15 @@ def run_heads(
     visited.
     """
     conv, num_nodes = model.convs[layer], source.shape[0]
-    row_bytes = source.dtype.itemsize * max(source.shape[1], conv.heads * conv.out_channels)
-    step = max(1, _ROWS_BYTES // row_bytes)
+    widest = max(source.shape[1], conv.heads * conv.out_channels, output_channels(model, layer))
+    step = max(1, _ROWS_BYTES // (source.dtype.itemsize * widest))
     ranges = [(k, min(k + step, num_nodes)) for k in range(0, num_nodes, step)]
     while (done := sum(heads for heads, _ in stage.parts)) < conv.heads:
         heads = min(some, conv.heads - done)
         blocks = (source.read(*rows) for rows in ranges)
         stage.write_part(heads, conv.of_heads(done, done + heads).attend_all(blocks, graph))
         yield num_nodes
-    after = _after(model, layer)
+    after = after_layer(model, layer)
     for first, last in ranges:
         if last > stage.rows_done:
             rows = _joined(conv, [(n, part.read(first, last)) for n, part in stage.parts])
@@ -97,25 +97,3 @@ def _finished(conv: Any, out: Tensor, x: Tensor | None) -> Tensor:
     if x is not None:
         out = out + project(conv.res, x)
     return out if conv.bias is None else out + conv.bias
-
-
-class _HandsOn(torch.nn.Module):
-    """In place of a layer whose result is there already."""
-
-    def forward(self, x: Tensor, edge_index: Any) -> Tensor:  # noqa: ARG002
-        return x
-
-
-def _after(model: torch.nn.Module, layer: int) -> Any:
-    """A view of a model whose layer hands on what it gets: what comes after it is left."""
-    conv = model.convs[layer]  # pyright: ignore[reportIndexIssue]
-
-    def without(module: Any) -> Any:
-        if isinstance(module, torch.nn.ModuleList):
-            return torch.nn.ModuleList(map(without, module))
-        return _HandsOn() if module is conv else module
-
-    view = copy.copy(model)
-    modules = {name: without(module) for name, module in model.named_children()}
-    view.__dict__["_modules"] = modules
-    return view

@@ -81,6 +81,8 @@ class Folder:
     keeps = False
 
     def __init__(self, path: Path, model: torch.nn.Module, source: Source, graph: CSRGraph) -> None:
+        if source.dtype == torch.bfloat16:
+            raise TypeError("x: expected no bfloat16 with a folder, as .npy files have none")
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._fingerprint = _fingerprint(model, source, graph)
@@ -98,11 +100,13 @@ class Folder:
                 self._shape, self._dtype = tuple(state["shape"]), getattr(torch, state["dtype"])
         except (OSError, ValueError, KeyError):
             pass  # nothing was begun
+        if self.layers_done == self.rows_done == 0 and not self._heads_done:
+            # Files that are to come must never be taken for those of what was here before.
+            (path / "state.json").unlink(missing_ok=True)
+        self._tidy()
 
     def begin(self, layer: int) -> None:
         """Begins with a layer, or goes on with it."""
-        if layer > self.layers_done:
-            self.layers_done, self.rows_done, self._heads_done = layer, 0, []
         self._writer, self._synced = None, time.monotonic()
         if self.rows_done > 0:
             self._writer = RowWriter(self._file(layer), self._shape, self._dtype, resume=True)
@@ -145,14 +149,21 @@ class Folder:
         done = self.layers_done
         self.layers_done, self.rows_done, self._heads_done, self._writer = done + 1, 0, [], None
         self._save()
-        # What the next layer does not read goes.
-        for path in [*self.path.glob(f"layer-{done + 1}-heads-*.npy"), self._file(done - 1)]:
-            path.unlink(missing_ok=True)
+        self._tidy()
         return RowFile(self._file(done))
 
     def result(self, rows: Any) -> Tensor:  # noqa: ARG002
         """The output of the last layer as a tensor."""
         return open_features(self._file(self._num_layers - 1))
+
+    def _tidy(self) -> None:
+        """Removes the files that nothing reads any more."""
+        done = self.layers_done
+        needed = {self._file(done - 1), *map(self._part, self._heads_done)}
+        if self.rows_done > 0:
+            needed.add(self._file(done))
+        for path in set(self.path.glob("layer-*.npy")) - needed:
+            path.unlink()
 
     def _file(self, layer: int) -> Path:
         return self.path / f"layer-{layer + 1}.npy"
@@ -180,10 +191,11 @@ class Folder:
 def _fingerprint(model: torch.nn.Module, source: Source, graph: CSRGraph) -> str:
     """What the result depends on."""
     digest = blake2b(digest_size=16)
+    for name, module in model.named_modules():
+        digest.update(f"{name} {type(module).__qualname__} {_settings(module)}".encode())
     for key, value in model.state_dict().items():
-        digest.update(key.encode())
+        digest.update(f"{key} {value.dtype} {list(value.shape)}".encode())
         digest.update(_bytes(value))
-    digest.update(repr(model).encode())
     for tensor in (graph.rowptr, graph.col):
         digest.update(_bytes(tensor))
     if isinstance(source, RowFile):
@@ -191,8 +203,20 @@ def _fingerprint(model: torch.nn.Module, source: Source, graph: CSRGraph) -> str
         digest.update(f"{source.path.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
     else:
         digest.update(f"{source.dtype} {list(source.shape)}".encode())
-        digest.update(_bytes(source.x))
+        for rows in source.x.split(2**16):
+            digest.update(_bytes(rows))
     return digest.hexdigest()
+
+
+def _settings(module: torch.nn.Module) -> dict[str, str]:
+    """What a module computes with beside its parameters: numbers, words and functions."""
+    settings = {}
+    for key, value in sorted(vars(module).items()):
+        if value is None or isinstance(value, (bool, int, float, str)):
+            settings[key] = repr(value)
+        elif callable(value):
+            settings[key] = getattr(value, "__qualname__", type(value).__qualname__)
+    return settings
 
 
 def _bytes(tensor: Tensor) -> memoryview:

@@ -167,8 +167,9 @@ class AttentionConv:
         its parameters say, on our operators.
         """
         changed = any(is_changed(module) for module in (self, *self.children()))
+        plain = all(type(lin) in (Linear, torch.nn.Linear) for lin in self._lins())
         ours = "_pyg" in vars(type(self)) and self.backend in ("auto", "fused")
-        return ours and not changed and not self._unmet()
+        return ours and plain and not changed and not self._unmet()
 
     def of_heads(self: Any, first: int, last: int) -> Any:
         """The heads :obj:`first` to :obj:`last` - 1 of the layer, without residual and bias.

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gatsparse.data import NeighborLoader
-from gatsparse.inference import infer
+from gatsparse.inference import check_budget, infer
+from gatsparse.train.config import ConfigError
 
 if TYPE_CHECKING:
     from gatsparse.train.config import SamplingConfig
@@ -35,6 +36,10 @@ class Sampled:
     ) -> None:
         assert isinstance(data.x, Tensor)
         x = data.x if data.x.layout == torch.strided else data.x.to_dense()
+        try:  # before hours of work
+            check_budget(model, x.shape, x.dtype, config.max_memory, on_disk=False)
+        except ValueError as error:
+            raise ConfigError(f"sampling.{error}") from error
         self.model, self.optimizer, self.config = model, optimizer, config
         self.data = Data(x=x, y=data.y, edge_index=data.edge_index)
         self.loader = NeighborLoader(

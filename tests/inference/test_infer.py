@@ -140,7 +140,7 @@ def test_blocks_of_any_graph(num_nodes, num_edges, seed, more):
     largest = int(graph.rowptr.diff().max())
     limit = cost[0] * (largest + 1) + cost[1] + cost[2] * largest + more
     budget = math.ceil(limit / blocks._FILL)
-    found = list(blocks.destination_blocks(model, 0, rows, graph, 0, budget, -4 * num_nodes))
+    found = list(blocks.destination_blocks(model, 0, rows, graph, 0, budget, -4 * num_nodes, True))
     first = 0
     for block in found:
         assert block.first == first
@@ -262,6 +262,121 @@ def test_other_features_begin_anew(task, tmp_path):
     torch.testing.assert_close(
         infer(model, 2 * x, edge_index, folder=tmp_path), infer(model, 2 * x, edge_index)
     )
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [gatsparse.nn.PaperGAT(F, 8, 5, heads=4, negative_slope=slope) for slope in (0.2, 0.01)],
+        [gatsparse.GAT(F, 8, 2, 5, act=act) for act in ("relu", "elu")],
+        [gatsparse.GAT(F, 8, 2, 5, add_self_loops=loops) for loops in (True, False)],
+        [
+            gatsparse.GAT(F, 8, 2, 5, norm="layer", norm_kwargs={"mode": "node", "eps": e})
+            for e in (1e-5, 1e-1)
+        ],
+    ],
+    ids=["negative_slope", "act", "add_self_loops", "eps"],
+)
+def test_other_settings_begin_anew(task, tmp_path, others):
+    x, edge_index = task
+    one, other = (model.double().eval() for model in others)
+    other.load_state_dict(one.state_dict())
+    outs = [infer(model, x, edge_index, folder=tmp_path) for model in (one, other)]
+    assert (outs[0] - outs[1]).abs().max() > 1e-4  # the first is what it was, too
+    torch.testing.assert_close(outs[1], infer(other, x, edge_index))
+
+
+def test_what_another_call_began_is_never_taken_for_ones_own(task, tmp_path, monkeypatch):
+    x, edge_index = task
+    model = gatsparse.nn.PaperGAT(F, 8, 5, heads=4, num_layers=1).double().eval()
+    expected = infer(model, x, edge_index, folder=tmp_path).clone()
+    write = stage.Folder.write
+
+    def dies(*args):
+        write(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage.Folder, "write", dies)
+    with pytest.raises(KeyboardInterrupt):
+        infer(model, 2 * x, edge_index, folder=tmp_path)
+    monkeypatch.setattr(stage.Folder, "write", write)
+    assert torch.equal(infer(model, x, edge_index, folder=tmp_path), expected)
+
+
+def test_files_that_nothing_reads_are_removed(task, tmp_path):
+    x, edge_index = task
+    model = MODELS["PaperGAT"]().double().eval()
+    (tmp_path / "layer-1-heads-2.npy").touch()
+    (tmp_path / "notes.txt").touch()
+    infer(model, x, edge_index, folder=tmp_path)
+    (tmp_path / "layer-2.npy").touch()  # as after a kill between two steps
+    infer(model, x, edge_index, folder=tmp_path)
+    left = ["layer-3.npy", "notes.txt", "state.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
+
+
+def test_tied_layers(task):
+    x, edge_index = task
+    model = gatsparse.nn.PaperGAT(8, 8, 8, heads=1, num_layers=3).double().eval()
+    model.conv2 = model.conv1
+    with torch.no_grad():
+        expected = model(x[:, :8], edge_index)
+    torch.testing.assert_close(infer(model, x[:, :8], edge_index), expected)
+
+
+def test_projections_of_a_class_of_their_own_are_not_taken_apart(task):
+    class Normalized(torch_geometric.nn.Linear):
+        def forward(self, x):
+            return torch.nn.functional.normalize(super().forward(x), dim=-1)
+
+    x, edge_index = task
+    model = MODELS["GAT"]().double().eval()
+    model.convs[0].lin.__class__ = Normalized
+    with torch.no_grad():
+        torch.testing.assert_close(infer(model, x, edge_index), model(x, edge_index))
+
+
+def test_blocks_that_build_messages_are_smaller(task):
+    x, _ = task
+    model = gatsparse.GAT(F, 16, 2, 5, heads=2)
+    fused = blocks._cost(model, 0, stage.Rows(x))
+    model.convs[0].backend = "scatter"
+    assert blocks._cost(model, 0, stage.Rows(x))[2] > fused[2] + 8 * 16
+
+
+def test_a_wide_last_layer_counts(task):
+    x, edge_index = task
+    model = gatsparse.GAT(F, 16, 2, 100_000, jk="last").double().eval()
+    with pytest.raises(ValueError, match=r"max_memory: layer 2 needs .* with a folder"):
+        infer(model, x, edge_index, max_memory="300MB")
+
+
+def test_models_that_are_not_what_they_seem(task, tmp_path):
+    x, edge_index = task
+    model = MODELS["GAT"]().double().eval()
+
+    class Doubled(gatsparse.GAT):
+        def forward(self, *args, **kwargs):
+            return 2 * super().forward(*args, **kwargs)
+
+    with pytest.raises(ValueError, match="Doubled to override inference_per_layer"):
+        infer(Doubled(F, 16, 2, 5).eval(), x, edge_index)
+    with pytest.raises(TypeError, match=r"torch\.compile"):
+        infer(torch.compile(model), x, edge_index)
+    handle = model.register_forward_hook(lambda _m, _x, out: 2 * out)
+    with pytest.raises(ValueError, match="hooks"):
+        infer(model, x, edge_index)
+    handle.remove()
+    with pytest.raises(TypeError, match="bfloat16"):
+        infer(model.bfloat16(), x.bfloat16(), edge_index, folder=tmp_path)
+    norm = {"norm": "batch", "norm_kwargs": {"track_running_stats": False}}
+    with pytest.raises(ValueError, match="norms"):
+        infer(gatsparse.GAT(F, 16, 2, 5, **norm).eval(), x, edge_index)
+    weighted = torch.sparse_coo_tensor(
+        edge_index, torch.ones(E, 3), (N, N, 3), check_invariants=True
+    )
+    with pytest.raises(ValueError, match="edge features"):
+        infer(gatsparse.GAT(F, 16, 2, 5, edge_dim=3).eval(), x, weighted)
 
 
 def test_errors(task, tmp_path):

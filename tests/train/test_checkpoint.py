@@ -180,3 +180,10 @@ def test_roc_auc():
     assert train(config, load_task(config)).test_acc > 0.6
     with pytest.raises(ValueError, match="metric: expected 2 classes"):
         train(config_of(metric="roc_auc"), load_task(config_of()))
+
+
+def test_a_budget_that_inference_cannot_keep_is_refused_before_the_first_epoch():
+    config = config_of("sampled")
+    config = replace(config, sampling=replace(config.sampling, max_memory="1MB"))
+    with pytest.raises(ConfigError, match=r"sampling\.max_memory: layer 1 needs"):
+        train(config, load_task(config))
