@@ -22,7 +22,7 @@ def check_model(model: Any) -> None:
         ValueError: If the model is in training mode, is changed by hooks, or mixes nodes apart
             from its layers of attention.
     """
-    if isinstance(model, torch._dynamo.eval_frame.OptimizedModule):
+    if "_orig_mod" in getattr(model, "_modules", {}):
         raise TypeError("model: expected the model itself, got one of torch.compile")
     if not (hasattr(model, "inference_per_layer") and hasattr(model, "convs")):
         raise TypeError(
