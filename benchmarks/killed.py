@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     shutil.rmtree(options.out, ignore_errors=True)
     options.out.mkdir(parents=True)
-    random.seed(0)
+    generator = random.Random(0)
     equal = True
     train = ["-c", "from gatsparse.cli import main; raise SystemExit(main())", "train"]
     train += [options.config, "--progress", "false", "--run_dir"]
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         killed, whole = (options.out / f"{what}-{name}" for name in ("killed", "whole"))
         kills = 0
-        while kills < options.kills and _life(command, killed, random.uniform(0.0, longest)):
+        while kills < options.kills and _life(command, killed, generator.uniform(0.0, longest)):
             kills += 1
         for folder in (killed, whole)[kills < options.kills :]:  # it may have come to its end
             subprocess.run(_python([*command, str(folder)]), check=True, stdout=subprocess.DEVNULL)

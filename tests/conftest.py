@@ -1,3 +1,5 @@
+import random
+
 import hypothesis
 import pytest
 import torch
@@ -10,6 +12,9 @@ hypothesis.settings.load_profile("gatsparse")
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+    # PyG names the code of a Sequential by this generator, and takes that of an earlier one of the
+    # same name: two tests must not begin with the same state.
+    random.seed()
 
 
 @pytest.fixture
