@@ -34,11 +34,8 @@ def structure(config: LargeConfig, name: str) -> Numbers:
     data = _data(config, name)
     edge_index, num_nodes = data["edge_index"], data.num_nodes
     assert num_nodes is not None
-    edge_index = (
-        edge_index[:, torch.randperm(edge_index.size(1))]
-        if name in config.datasets
-        else (edge_index)
-    )
+    if name in config.datasets:  # their edges are sorted
+        edge_index = edge_index[:, torch.randperm(edge_index.size(1))]
 
     def by_argsort() -> tuple[Tensor, Tensor]:
         order = torch.argsort(edge_index[1], stable=True)

@@ -36,9 +36,10 @@ def infer(
 ) -> Tensor:
     r"""What a model gives for every node, exactly, with all in-edges of each.
 
-    One layer after another is computed for all nodes, a block of destinations at a time: the
-    features of their in-neighbours are gathered, and the layer runs on that bipartite graph. Blocks
-    are as large as :obj:`max_memory` allows.
+    One layer after another is computed for all nodes, with as many of its heads at a time as
+    :obj:`max_memory` allows. Where it does not allow one, or a layer does more than its class and
+    its parameters say, the layer runs on blocks of destinations, as large as may be, and the
+    features of their in-neighbours.
 
     With a :obj:`folder` all features between the layers are files there. A call that was
     interrupted, by a kill too, goes on where its files end when it is made again with the same
