@@ -12,6 +12,7 @@ PACKAGE = Path(gatsparse.__file__).parent
 #: From the bottom up; a part may import itself and what stands before it.
 LAYERS = [
     "_native",
+    "tracing",
     "files",
     "graph",
     "adjacency",
