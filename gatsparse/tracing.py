@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-_C = torch._C
-_KEY = torch._C.DispatchKey
+_C: Any = torch._C
+_KEY = _C.DispatchKey
 _PRE_DISPATCH = _KEY.PreDispatch
 
 #: Dispatch modes that record or imitate operators instead of running them.
@@ -14,8 +16,10 @@ _TRACERS = tuple(
     getattr(_C._TorchDispatchModeKey, name) for name in ("PROXY", "FUNCTIONAL", "FAKE")
 )
 
+_is_functional = torch._is_functional_tensor  # pyright: ignore[reportPrivateImportUsage]
 
-def _mask(*keys: torch._C.DispatchKey) -> int:
+
+def _mask(*keys: Any) -> int:
     """Bits of the dispatch keys in :meth:`DispatchKeySet.raw_repr`."""
     bits = 0
     for key in keys:
@@ -23,8 +27,8 @@ def _mask(*keys: torch._C.DispatchKey) -> int:
     return bits
 
 
-#: Dispatch keys of tensors without data of their own: wrapper subclasses (fake tensors, ``DTensor``,
-#: PyG's ``EdgeIndex``) and arguments of functions that ``torch.func`` transforms.
+#: Dispatch keys of tensors without data of their own: wrapper subclasses (fake tensors,
+#: ``DTensor``, PyG's ``EdgeIndex``) and arguments of functions that ``torch.func`` transforms.
 _WITHOUT_DATA = _mask(_KEY.Python, _KEY.FuncTorchBatched, _KEY.FuncTorchGradWrapper)
 
 
@@ -57,7 +61,7 @@ def is_traced(*tensors: Tensor | None) -> bool:
     for tensor in tensors:
         if tensor is None:
             continue
-        if tensor.is_meta or torch._is_functional_tensor(tensor):
+        if tensor.is_meta or _is_functional(tensor):
             return True
         usual = type(tensor) is Tensor and not transforms
         if not usual and _C._dispatch_keys(tensor).raw_repr() & _WITHOUT_DATA:
