@@ -36,6 +36,11 @@ def isas() -> list[str]:
     return _C.isas() if available() else []
 
 
+def fingerprint(address: int, num_bytes: int) -> int:
+    """64-bit hash of memory; only where :func:`available`."""
+    return _C.fingerprint(address, num_bytes)
+
+
 @contextmanager
 def use_isa(isa: str) -> Iterator[None]:
     """Runs the kernels built for one instruction set; for tests and benchmarks.

@@ -4,17 +4,18 @@ only where it is not sorted yet, and how attention is given back in it.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakIdKeyDictionary
 from torch_geometric import EdgeIndex
 from torch_geometric.index import index2ptr
 from torch_geometric.typing import SparseTensor  # pyright: ignore[reportAttributeAccessIssue]
 from torch_geometric.utils import is_torch_sparse_tensor
 
 from gatsparse.graph import CSRGraph, check_edge_index, check_range, recordable
+from gatsparse.graph_cache import GraphKey
+from gatsparse.tracing import is_traced, unwrapped
 
 #: ``(N_src, N_dst)``, None where nothing tells.
 Size = tuple[int | None, int | None]
@@ -27,6 +28,8 @@ def adjacency(edge_index: Any) -> Adjacency:
         TypeError: If it is none that PyG or we know.
         ValueError: If its shape is wrong.
     """
+    if isinstance(edge_index, Tensor):
+        edge_index = unwrapped(edge_index)
     if isinstance(edge_index, CSRGraph):
         form = _Structure
     elif isinstance(edge_index, EdgeIndex):
@@ -46,11 +49,12 @@ def adjacency(edge_index: Any) -> Adjacency:
 
 
 def as_graph(edge_index: Any, size: tuple[int, int]) -> CSRGraph:
-    r"""The structure of :obj:`edge_index`, from a weak cache where it was seen before.
+    r"""Returns the CSR graph of :obj:`edge_index`, which is built once and then kept.
 
-    A tensor is recognised by identity, version and memory, so changing it in place
-    rebuilds its structure. Changes that PyTorch does not see (through ``.data`` or
-    NumPy) do not; inference tensors count no versions and are not cached.
+    The graph is kept while the memory of the tensor is alive, and recognised by a hash of the
+    indices: it is built again after any change, also one that PyTorch does not see, such as through
+    NumPy or by another process. A :class:`gatsparse.CSRGraph` is handed through without a look at
+    its edges.
 
     Args:
         edge_index (Any): ``[2, E]`` of integers or one of PyG's other forms: ``EdgeIndex``,
@@ -66,20 +70,10 @@ def as_graph(edge_index: Any, size: tuple[int, int]) -> CSRGraph:
     return adjacency(edge_index).graph(size)
 
 
-def share_graph(matrix: Tensor, other: Tensor) -> None:
-    """Tells the cache that :obj:`other` has the very indices of :obj:`matrix`, both ``sparse_csr``:
-    what is built of the one serves the other.
-    """
-    recognised = _TorchSparse(matrix)._state()
-    if recognised is not None and not other.is_inference():
-        _cache[other] = _entry(*recognised)
-
-
 def remember(edge_index: Tensor, graph: CSRGraph) -> None:
-    """Tells the cache the structure of a plain :obj:`edge_index`, which is then not built."""
-    recognised = Adjacency(edge_index)._state()
-    if recognised is not None:
-        _entry(*recognised).graphs[graph.size] = graph
+    """Caches the graph of a plain :obj:`edge_index`, which is then not built."""
+    if not is_traced(edge_index):
+        Adjacency(edge_index)._key().keep(graph)
 
 
 class Adjacency:
@@ -110,15 +104,16 @@ class Adjacency:
 
     def graph(self, size: tuple[int, int]) -> CSRGraph:
         """See :func:`as_graph`."""
-        recognised = None if torch.compiler.is_compiling() else self._state()
-        if recognised is None:
+        if is_traced(*self._indices()):
             with recordable():
                 return self._build(size)
-        entry = _entry(*recognised)
-        if size not in entry.graphs:
+        key = self._key()
+        graph = key.find(size)
+        if graph is None:
             with recordable():
-                entry.graphs[size] = self._build(size)
-        return entry.graphs[size]
+                graph = self._build(size)
+            key.keep(graph)
+        return graph
 
     def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:
         """What PyG returns of an attention beside the output, for this form.
@@ -130,9 +125,12 @@ class Adjacency:
         """
         return (edge_index if loops else self.given), alpha
 
-    def _state(self) -> tuple[Any, tuple[Any, ...]] | None:
-        """What the cache knows this graph by, and what changes with it; None: not cached."""
-        return None if self.given.is_inference() else (self.given, _memory(self.given))
+    def _indices(self) -> tuple[Tensor, ...]:
+        """The tensors that determine the graph."""
+        return (self.given,)
+
+    def _key(self) -> GraphKey:
+        return GraphKey(type(self), *self._indices())
 
     def _build(self, size: tuple[int, int]) -> CSRGraph:
         return CSRGraph.from_edge_index(self.given, size=size)
@@ -176,10 +174,11 @@ class _EdgeIndex(Adjacency):
             return EdgeIndex(edge_index.contiguous(), sparse_size=size), alpha  # pyright: ignore
         return self.given, alpha
 
-    def _state(self) -> tuple[Any, tuple[Any, ...]] | None:
-        edges = self.given.as_tensor()
-        # In-place operations count on the one or on the other.
-        return None if edges.is_inference() else (self.given, (self.given._version, _memory(edges)))
+    def _indices(self) -> tuple[Tensor, ...]:
+        return (self.given.as_tensor(),)
+
+    def _key(self) -> GraphKey:
+        return GraphKey((type(self), self.given.sort_order), *self._indices())
 
     def _build(self, size: tuple[int, int]) -> CSRGraph:
         src, dst = edges = self.given.as_tensor()
@@ -250,21 +249,22 @@ class _TorchSparse(Adjacency):
             )
         return adj, alpha
 
-    def _state(self) -> tuple[Any, tuple[Any, ...]] | None:
-        if self.given.is_inference():
-            return None
-        return self.given, tuple(map(_memory, self._indices()))
-
     def _build(self, size: tuple[int, int]) -> CSRGraph:
-        row, col = self._indices()
+        row, col = self._rows_and_columns()
         if self.given.layout == torch.sparse_csr:
             return CSRGraph.from_csr(row, col, size[0])
         if self.given.layout == torch.sparse_csc:
             return CSRGraph.from_csc(col, row, size[1])
         return CSRGraph.from_edge_index(torch.stack([col, row]), size=size)
 
-    def _indices(self) -> tuple[Tensor, Tensor]:
-        """Those of rows and of columns, one of them compressed unless the layout is COO."""
+    def _indices(self) -> tuple[Tensor, ...]:
+        return self._rows_and_columns()
+
+    def _key(self) -> GraphKey:
+        return GraphKey((type(self), self.given.layout), *self._indices())
+
+    def _rows_and_columns(self) -> tuple[Tensor, Tensor]:
+        """Row and column indices, one of them compressed unless the layout is COO."""
         if self.given.layout == torch.sparse_csr:
             return self.given.crow_indices(), self.given.col_indices()
         if self.given.layout == torch.sparse_csc:
@@ -295,37 +295,13 @@ class _SparseTensor(Adjacency):
         sizes = self.given.sparse_sizes()
         return SparseTensor(row=row, col=col, value=alpha, sparse_sizes=sizes)
 
-    def _state(self) -> tuple[Any, tuple[Any, ...]] | None:
+    def _indices(self) -> tuple[Tensor, ...]:
         rowptr, col, _ = self.given.csr()
-        if col.is_inference():
-            return None
-        return self.given.storage, (_memory(rowptr), _memory(col))
+        return col, rowptr
 
     def _build(self, size: tuple[int, int]) -> CSRGraph:
         rowptr, col, _ = self.given.csr()
         return CSRGraph.from_csr(rowptr, col, size[0])
-
-
-class _Entry(NamedTuple):
-    """What was built of a graph while it was in one state."""
-
-    state: tuple[Any, ...]
-    graphs: dict[tuple[int, int], CSRGraph]
-
-
-_cache: WeakIdKeyDictionary = WeakIdKeyDictionary()
-
-
-def _entry(key: Any, state: tuple[Any, ...]) -> _Entry:
-    """What the cache has of a graph in this state; an empty entry if that is nothing."""
-    entry: _Entry | None = _cache.get(key)
-    if entry is None or entry.state != state:
-        entry = _cache[key] = _Entry(state, {})
-    return entry
-
-
-def _memory(tensor: Tensor) -> tuple[int | None, int]:
-    return None if tensor.is_inference() else tensor._version, tensor.data_ptr()
 
 
 def _rises(index: Tensor) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -84,12 +84,25 @@ class CSRGraph:
     :obj:`col`, :obj:`perm` and their transposes are int32 where the graph fits, else int64.
     """
 
+    # Without a __dict__: thousands of small graphs may be cached.
+    __slots__ = (
+        "__weakref__",
+        "_csr",
+        "_csr_t",
+        "_reordered",
+        "_repeated",
+        "_reversed",
+        "num_dst",
+        "num_edges",
+        "num_src",
+    )
+
     def __init__(self, csr: CSR, num_src: int) -> None:
         self._csr = csr
         self._csr_t: CSR | None = None
         self._reversed: CSRGraph | None = None
         self._repeated: tuple[int, CSRGraph] | None = None
-        self._reordered: dict[Order, Reordered] = {}
+        self._reordered: dict[Order, Reordered] | None = None
         self.num_src = num_src
         self.num_dst = csr.ptr.numel() - 1
         self.num_edges = csr.other.numel()
@@ -366,6 +379,8 @@ class CSRGraph:
             raise ValueError(f"method: expected one of {list(_ORDERS)}, got {method!r}")
         if self.num_src != self.num_dst:
             raise ValueError(f"graph: expected one node set to reorder, got size {self.size}")
+        if self._reordered is None:
+            self._reordered = {}
         if method not in self._reordered:
             with recordable():
                 order = _ORDERS[method](self)
@@ -387,11 +402,18 @@ class CSRGraph:
             moved._csr_t = CSR(*(t.to(device) for t in self._csr_t))
         return moved
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leaves out what is built at its first use; ``torch.load`` needs no unsafe globals."""
+        return CSRGraph, (self._csr, self.num_src)
+
     def __repr__(self) -> str:
         return (
             f"CSRGraph(num_src={self.num_src}, num_dst={self.num_dst}, "
             f"num_edges={self.num_edges}, device={str(self.device)!r})"
         )
+
+
+torch.serialization.add_safe_globals([CSR, CSRGraph])
 
 
 class Reordered(NamedTuple):

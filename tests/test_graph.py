@@ -1,6 +1,3 @@
-import gc
-import weakref
-
 import numpy as np
 import pytest
 import scipy.sparse
@@ -9,7 +6,7 @@ from hypothesis import given
 
 import gatsparse
 from gatsparse import CSRGraph, _native
-from gatsparse.adjacency import _cache, as_graph, remember
+from gatsparse.adjacency import as_graph
 from gatsparse.graph import _find_duplicate, _sort_by_row
 from gatsparse.testing import Graph, graph_zoo, relative_error
 from tests.strategies import graphs
@@ -232,97 +229,6 @@ def test_transpose_checks_the_structure():
             transpose([torch.tensor(bad), col, col], 2)
     with pytest.raises(RuntimeError, match="col: index out of range"):
         transpose([rowptr, col + 1, col], 2)
-
-
-def test_cache_knows_a_tensor_again():
-    edge_index = torch.randint(9, (2, 40))
-    graph = as_graph(edge_index, (9, 9))
-    assert as_graph(edge_index, (9, 9)) is graph
-    assert as_graph(edge_index, (10, 9)) is not graph
-    assert as_graph(edge_index, (9, 9)) is graph
-    assert as_graph(edge_index.clone(), (9, 9)) is not graph
-
-
-def test_cache_sees_changes():
-    edge_index = torch.tensor([[0, 1], [1, 0]])
-    first = as_graph(edge_index, (3, 3))
-    edge_index[0, 0] = 2
-    second = as_graph(edge_index, (3, 3))
-    assert second is not first
-    assert torch.equal(second.edge_index(), edge_index)
-    edge_index.data = torch.tensor([[2, 2], [1, 0]])
-    assert torch.equal(as_graph(edge_index, (3, 3)).edge_index(), edge_index)
-    edge_index[0, 0] = 5
-    with pytest.raises(IndexError, match="got 5"):
-        as_graph(edge_index, (3, 3))
-
-
-def test_cache_is_weak():
-    edge_index = torch.randint(9, (2, 40))
-    graph = weakref.ref(as_graph(edge_index, (9, 9)))
-    gc.collect()  # what other tests left
-    size = len(_cache)
-    del edge_index
-    gc.collect()
-    assert graph() is None
-    assert len(_cache) == size - 1
-
-
-def test_cache_is_told_a_structure(monkeypatch):
-    edge_index = torch.randint(9, (2, 40))
-    graph = CSRGraph.from_edge_index(edge_index, 9)
-    with monkeypatch.context() as patch:
-        patch.setattr(CSRGraph, "from_edge_index", None)
-        remember(edge_index, graph)
-        assert as_graph(edge_index, (9, 9)) is graph
-    assert as_graph(edge_index, (9, 10)).size == (9, 10)
-    assert as_graph(edge_index, (9, 9)) is graph
-    edge_index[0, 0] = (edge_index[0, 0] + 1) % 9
-    rebuilt = as_graph(edge_index, (9, 9))
-    assert rebuilt is not graph
-    assert torch.equal(rebuilt.edge_index(), edge_index)
-    remember(edge_index, rebuilt)
-    known = weakref.ref(rebuilt)
-    del rebuilt, edge_index
-    gc.collect()
-    assert known() is None
-
-
-def test_cache_is_not_told_of_inference_tensors():
-    graph = ZOO["random"].csr()
-    with torch.inference_mode():
-        edge_index = ZOO["random"].edge_index.clone()
-        remember(edge_index, graph)
-        assert as_graph(edge_index, (60, 60)) is not graph
-
-
-def test_inference_tensors_are_not_cached():
-    with torch.inference_mode():
-        edge_index = torch.tensor([[0, 1], [1, 0]])
-        first = as_graph(edge_index, (3, 3))
-        edge_index[0, 0] = 2
-        assert torch.equal(as_graph(edge_index, (3, 3)).edge_index(), edge_index)
-        assert first.num_edges == 2
-
-
-def test_a_structure_built_in_inference_mode_serves_in_training():
-    edge_index = torch.randint(9, (2, 40))
-    conv = gatsparse.GATConv(3, 2)
-    x = torch.randn(9, 3)
-    with torch.inference_mode():
-        conv(x, edge_index)
-        graph = CSRGraph.from_edge_index(edge_index, 9)
-        assert graph.csr_t.ptr.numel() == 10
-    conv(x, edge_index).sum().backward()
-    conv(x, graph).sum().backward()
-
-
-def test_cache_keeps_one_state_of_a_tensor():
-    edge_index = torch.zeros(2, 20, dtype=torch.int64)
-    for n in range(2, 9):
-        edge_index.random_(0, n)
-        as_graph(edge_index, (n, n))
-    assert list(_cache[edge_index].graphs) == [(8, 8)]
 
 
 # Other ways to a structure ########################################################

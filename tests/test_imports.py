@@ -15,6 +15,7 @@ LAYERS = [
     "tracing",
     "files",
     "graph",
+    "graph_cache",
     "adjacency",
     "testing",
     "ops",

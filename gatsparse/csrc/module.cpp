@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "csr.h"
+#include "fingerprint.h"
 
 namespace gatsparse {
 
@@ -106,10 +107,28 @@ PyObject* use_isa(PyObject*, PyObject* argument) {
   return nullptr;
 }
 
+// Not an operator: the dispatcher would take longer than the fingerprint of a small graph.
+PyObject* fingerprint_of(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
+  if (count != 2) {
+    PyErr_Format(PyExc_TypeError, "expected 2 arguments, got %zd", count);
+    return nullptr;
+  }
+  const void* data = PyLong_AsVoidPtr(arguments[0]);
+  const long long size = PyLong_AsLongLong(arguments[1]);
+  if (PyErr_Occurred()) return nullptr;
+  uint64_t hash = 0;
+  Py_BEGIN_ALLOW_THREADS;
+  hash = fingerprint(data, size);
+  Py_END_ALLOW_THREADS;
+  return PyLong_FromUnsignedLongLong(hash);
+}
+
 PyMethodDef methods[] = {
     {"isas", isas, METH_NOARGS,
      "The instruction sets that are built in and run here, best first."},
     {"use_isa", use_isa, METH_O, "Registers the kernels built for one instruction set."},
+    {"fingerprint", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(fingerprint_of)),
+     METH_FASTCALL, "The fingerprint of memory: its address and its number of bytes."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef module = {PyModuleDef_HEAD_INIT,

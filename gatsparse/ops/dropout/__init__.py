@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatsparse import _native
-from gatsparse.adjacency import share_graph
 from gatsparse.ops.native import differentiable, no_second_derivatives, past_autograd, unmet
 from gatsparse.ops.philox import draw_seed
 
@@ -143,8 +142,6 @@ def _check_p(p: float) -> None:
 
 def _with_values(x: Tensor, values: Tensor) -> Tensor:
     """Other values at the places of a ``sparse_csr`` matrix."""
-    other = torch.sparse_csr_tensor(
+    return torch.sparse_csr_tensor(
         x.crow_indices(), x.col_indices(), values, x.shape, check_invariants=False
     )
-    share_graph(x, other)
-    return other
