@@ -48,7 +48,7 @@ class GraphKey:
 
     def find(self, size: tuple[int, int]) -> CSRGraph | None:
         """Returns the graph of this size that was kept for this content, if there is one."""
-        entry = _cache.get(self._storage, {}).get(self._view)
+        entry = (_cache.get(self._storage) or {}).get(self._view)
         if entry is None or entry.content != self._content:
             return None
         return entry.graphs.get(size)

@@ -75,6 +75,8 @@ def unwrapped(tensor: Tensor) -> Tensor:
     Integers have no derivatives, so nothing is lost. Floating point tensors and batched ones
     (``vmap``) are returned as they are.
     """
+    if torch.compiler.is_compiling():
+        return tensor
     functorch = _C._functorch
     while functorch.is_gradtrackingtensor(tensor) and not tensor.is_floating_point():
         tensor = functorch.get_unwrapped(tensor)
