@@ -98,6 +98,11 @@ class Adjacency:
         """The edge features ``[E, ...]`` that PyG's layers take from the form itself."""
         return None
 
+    @property
+    def num_edges(self) -> int:
+        """Number of edges :math:`E`."""
+        return self._indices()[0].size(-1)
+
     def edges(self) -> Tensor:
         """``[2, E]``: sources and destinations, in the order of the form."""
         return self.given
@@ -143,6 +148,10 @@ class _Structure(Adjacency):
     @property
     def size(self) -> Size:
         return self.given.size
+
+    @property
+    def num_edges(self) -> int:
+        return self.given.num_edges
 
     def edges(self) -> Tensor:
         return self.given.edge_index()
@@ -213,6 +222,10 @@ class _TorchSparse(Adjacency):
         return self.given.size(1), self.given.size(0)
 
     @property
+    def num_edges(self) -> int:
+        return self.given._nnz()
+
+    @property
     def values(self) -> Tensor | None:
         given = self.given
         if given.layout != torch.sparse_coo or given.is_coalesced():
@@ -279,6 +292,10 @@ class _SparseTensor(Adjacency):
     @property
     def size(self) -> tuple[int, int]:
         return self.given.size(1), self.given.size(0)
+
+    @property
+    def num_edges(self) -> int:
+        return self.given.nnz()
 
     @property
     def values(self) -> Tensor | None:

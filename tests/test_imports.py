@@ -13,6 +13,7 @@ PACKAGE = Path(gatsparse.__file__).parent
 LAYERS = [
     "_native",
     "tracing",
+    "slow_path",
     "files",
     "graph",
     "graph_cache",

@@ -3,6 +3,7 @@
 from gatsparse.nn.accelerate import accelerate
 from gatsparse.nn.attention_weights import LayerAttention, attention_weights
 from gatsparse.nn.dense import GraphAttentionLayer, dense_adjacency
+from gatsparse.nn.explain_backend import BackendReport, LayerBackend, explain_backend
 from gatsparse.nn.gat_conv import GATConv
 from gatsparse.nn.gatv2_conv import GATv2Conv
 from gatsparse.nn.models import GAT, build_deep_gat
@@ -12,11 +13,13 @@ from gatsparse.ops import dropout, elu_dropout, sparse_linear
 
 __all__ = [
     "GAT",
+    "BackendReport",
     "DenseGAT",
     "GATConv",
     "GATv2Conv",
     "GraphAttentionLayer",
     "LayerAttention",
+    "LayerBackend",
     "PaperExactConv",
     "PaperExactGAT",
     "PaperGAT",
@@ -27,5 +30,6 @@ __all__ = [
     "dense_adjacency",
     "dropout",
     "elu_dropout",
+    "explain_backend",
     "sparse_linear",
 ]

@@ -1,11 +1,15 @@
-"""Exchanging PyG's layers for ours in a model that exists."""
+"""Exchanging PyG's GAT layers for those of gatsparse in an existing model."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+import logging
+import warnings
+from collections import Counter
+from typing import Any, TypeVar
 
 import torch
 import torch_geometric.nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch_geometric.utils._trim_to_layer import TrimToLayer as PyGTrimToLayer
 
 from gatsparse.nn.attention_conv import AttentionConv
@@ -14,22 +18,30 @@ from gatsparse.nn.gatv2_conv import GATv2Conv
 from gatsparse.nn.sampled_block import TrimToLayer
 from gatsparse.ops import backend as backends
 from gatsparse.ops.backend import Backend
+from gatsparse.slow_path import SlowPathWarning
 
 Model = TypeVar("Model", bound=torch.nn.Module)
+
+_logger = logging.getLogger("gatsparse")
 
 _OURS: dict[type[torch.nn.Module], type[torch.nn.Module]] = {
     torch_geometric.nn.GATConv: GATConv,
     torch_geometric.nn.GATv2Conv: GATv2Conv,
     PyGTrimToLayer: TrimToLayer,
 }
+_PYG_LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv)
 
 
 def accelerate(model: Model, backend: Backend = "auto") -> Model:
     r"""Makes every PyG GAT and GATv2 layer of a model one of ours, in place.
 
     Parameters, buffers, hooks and optimisers that hold them stay as they are; the model
-    computes the same function. Subclasses of PyG's layers that users wrote are left alone. So
-    that trimming to layers builds the structure of a batch once, ``TrimToLayer`` becomes ours.
+    computes the same function. Parametrised layers (:mod:`torch.nn.utils.parametrize`) are
+    exchanged, too. ``TrimToLayer`` is exchanged so that the graph of a sampled batch is built once.
+
+    Layers that cannot be exchanged are named in a warning with the reason: subclasses of PyG's
+    layers that users wrote, and scripted modules. What was exchanged is logged by the logger
+    ``"gatsparse"`` at level ``INFO``; :func:`gatsparse.explain_backend` shows what runs.
 
     Args:
         model (torch.nn.Module): Any module; may be a layer itself.
@@ -39,12 +51,65 @@ def accelerate(model: Model, backend: Backend = "auto") -> Model:
         torch.nn.Module: :obj:`model` itself.
 
     Raises:
+        TypeError: If :obj:`model` is no module.
         ValueError: If there is no such backend.
+
+    Example:
+        >>> import gatsparse, torch_geometric
+        >>> model = torch_geometric.nn.GAT(16, 8, num_layers=2, out_channels=4, heads=2)
+        >>> gatsparse.accelerate(model).convs[0]
+        GATConv(16, 4, heads=2, backend='auto')
     """
     backends.check(backend)
-    for module in model.modules():
-        if type(module) in _OURS:
-            module.__class__ = _OURS[type(module)]
-            if isinstance(module, AttentionConv):
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"model: expected a torch.nn.Module, got {type(model).__name__}")
+    exchanged: Counter[str] = Counter()
+    left_alone = []
+    found = False
+    for name, module in model.named_modules():
+        if reason := why_left_alone(module):
+            left_alone.append(f"{name or 'the model'} ({type(module).__name__}): {reason}")
+        if (ours := _ours(module)) is not None:
+            exchanged[type(module).__name__] += 1
+            module.__class__ = ours
+        if isinstance(module, AttentionConv):
+            found = True
+            if ours is not None or backend != "auto":
                 module.backend = backend
+    _logger.info("accelerate: exchanged %s", dict(exchanged) or "nothing")
+    if left_alone:
+        _warn("these layers keep PyG's forward pass: " + "; ".join(left_alone))
+    elif not found:
+        _warn("the model has no GATConv or GATv2Conv; nothing was exchanged")
     return model
+
+
+def why_left_alone(module: torch.nn.Module) -> str | None:
+    """Returns why :func:`accelerate` cannot exchange a layer of PyG; None if it can, or if the
+    module is no such layer.
+    """
+    if isinstance(module, AttentionConv) or _ours(module) is not None:
+        return None
+    if isinstance(module, torch.jit.ScriptModule):
+        scripted = getattr(module, "original_name", "") in ("GATConv", "GATv2Conv")
+        return "it is scripted: accelerate the model before torch.jit.script" if scripted else None
+    if isinstance(module, _PYG_LAYERS):
+        base = "GATConv" if isinstance(module, _PYG_LAYERS[0]) else "GATv2Conv"
+        return f"a subclass may compute something else: derive it from gatsparse.{base}"
+    return None
+
+
+def _ours(module: torch.nn.Module) -> type[Any] | None:
+    """The class that computes the same with the kernels."""
+    kind = type(module)
+    if kind in _OURS:
+        return _OURS[kind]
+    if is_parametrized(module) and kind.__bases__[0] in _OURS:
+        # register_parametrization gives each module a subclass of its own, with properties.
+        members = {k: v for k, v in vars(kind).items() if k not in ("__dict__", "__weakref__")}
+        return type(kind.__name__, (_OURS[kind.__bases__[0]],), members)
+    return None
+
+
+def _warn(message: str) -> None:
+    warnings.warn(f"gatsparse.accelerate: {message}", SlowPathWarning, stacklevel=3)

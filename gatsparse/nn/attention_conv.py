@@ -23,6 +23,7 @@ from gatsparse.ops import sparse_linear
 from gatsparse.ops.backend import Backend
 from gatsparse.ops.edgewise import edges
 from gatsparse.ops.philox import draw_seed
+from gatsparse.slow_path import report_choice
 
 #: Node features, or those of sources and of destinations.
 Features = Tensor | tuple[Tensor, Tensor | None]
@@ -111,8 +112,10 @@ class AttentionConv:
         """The forward pass; :obj:`size` as the keyword that PyG's layer takes, or nothing."""
         if _is_batch(x):
             return self._attend_batch(x, edge_index, edge_attr, return_attention_weights, **size)
-        if self._unmet():
+        if reasons := self._unmet():
             form = adjacency(edge_index)
+            requested = self.backend != "auto"
+            report_choice("PyG", reasons, form.num_edges, requested=requested)
             if not form.pyg_takes_it:
                 size = dict.fromkeys(size, in_flow(self, form.size))
                 edge_index, edge_attr = form.edges(), edge_attr_of(self, form, edge_attr)
@@ -156,6 +159,9 @@ class AttentionConv:
             pairs = pairs.flip(0) if backwards else pairs
             return out, form.attention(pairs, alpha, self.add_self_loops)
         return out
+
+    def __repr__(self: Any) -> str:
+        return f"{super().__repr__()[:-1]}, backend={self.backend!r})"
 
     @property
     def num_projections(self: Any) -> int:
@@ -321,7 +327,7 @@ class AttentionConv:
         elif _is_hooked(self.aggr_module):
             reasons.append("hooks on aggr_module are registered")
         if reasons:
-            backends.choose(self.backend, {"fused": reasons, "dense": reasons, "scatter": []})
+            backends.require(self.backend, {"fused": reasons, "dense": reasons, "scatter": []})
         return reasons
 
 

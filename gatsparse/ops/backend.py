@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from gatsparse.slow_path import report_choice
+
 #: How an operator is computed; ``"auto"`` takes the best that can serve.
 Backend = Literal["auto", "fused", "scatter", "dense"]
 
@@ -34,20 +36,33 @@ def check(backend: Backend) -> None:
         raise ValueError(f"backend: expected one of {get_args(Backend)}, got {backend!r}")
 
 
-def choose(backend: Backend, unmet: dict[str, list[str]]) -> str:
-    """The backend to use.
+def choose(backend: Backend, unmet: dict[str, list[str]], num_edges: int) -> str:
+    """Returns the backend to use, and reports the choice.
 
     Args:
-        backend (str): The caller's wish.
-        unmet (dict): For each backend, best first, what keeps it from serving.
+        backend (str): As the caller named it.
+        unmet (dict): For each backend, best first, what it requires and the call does not meet.
+        num_edges (int): Number of edges of the graph.
 
     Raises:
         ValueError: If there is no such backend, or the one that was named explicitly
             cannot serve: an explicit choice never falls back.
     """
+    requested = backend != "auto"
+    require(backend, unmet)
+    chosen = backend if requested else next(name for name in unmet if not unmet[name])
+    why = [f"backend={backend!r} was requested"] if requested else unmet["fused"]
+    report_choice(chosen, [] if chosen == "fused" else why, num_edges, requested=requested)
+    return chosen
+
+
+def require(backend: Backend, unmet: dict[str, list[str]]) -> None:
+    """Raises ValueError if a backend that was named explicitly does not meet its requirements.
+
+    Args:
+        backend (str): As the caller named it.
+        unmet (dict): For each backend, what it requires and the call does not meet.
+    """
     check(backend)
-    if backend == "auto":
-        return next(name for name, reasons in unmet.items() if not reasons)
-    if reasons := unmet[backend]:
+    if backend != "auto" and (reasons := unmet[backend]):
         raise ValueError(f"backend={backend!r} cannot serve this call: " + "; ".join(reasons))
-    return backend

@@ -5,6 +5,7 @@ import torch
 import torch_geometric.nn
 
 import gatsparse
+from gatsparse.slow_path import SlowPathWarning
 from gatsparse.testing import graph_zoo, relative_error
 
 EDGES, (NUM_NODES, _) = graph_zoo()["random"]
@@ -69,13 +70,53 @@ def test_copies_of_an_accelerated_model():
     assert torch.equal(copy.deepcopy(model)(x, EDGES), model(x, EDGES))
 
 
-def test_subclasses_of_users_are_left_alone():
+def test_layers_that_are_left_alone_are_named():
     class Mine(torch_geometric.nn.GATConv):
         pass
 
     model = torch.nn.ModuleList([Mine(6, 4), torch_geometric.nn.GCNConv(4, 2)])
-    gatsparse.accelerate(model)
+    with pytest.warns(SlowPathWarning, match=r"0 \(Mine\): .* derive it from gatsparse.GATConv"):
+        gatsparse.accelerate(model)
     assert type(model[0]) is Mine
+
+
+def test_nothing_to_exchange_warns():
+    with pytest.warns(SlowPathWarning, match="has no GATConv or GATv2Conv"):
+        gatsparse.accelerate(torch_geometric.nn.GCNConv(4, 2))
+    model = gatsparse.accelerate(torch_geometric.nn.GATConv(6, 4))
+    gatsparse.accelerate(model)  # again: nothing is left to exchange, which is no reason to warn
+
+
+def test_exchanged_layers_are_logged(caplog):
+    with caplog.at_level("INFO", logger="gatsparse"):
+        gatsparse.accelerate(torch_geometric.nn.GAT(6, 8, num_layers=3))
+    assert "'GATConv': 3" in caplog.text
+
+
+class Doubled(torch.nn.Module):
+    def forward(self, tensor):
+        return 2 * tensor
+
+
+@pytest.mark.parametrize("layer", ["GATConv", "GATv2Conv"])
+def test_parametrised_layers_are_exchanged(layer):
+    conv = getattr(torch_geometric.nn, layer)(6, 3, heads=2).double()
+    name = "att_src" if layer == "GATConv" else "att"
+    torch.nn.utils.parametrize.register_parametrization(conv, name, Doubled())
+    torch.nn.utils.parametrizations.weight_norm(conv.lin if layer == "GATConv" else conv.lin_l)
+    same_function(conv, torch.randn(NUM_NODES, 6, dtype=torch.float64), EDGES)
+    assert isinstance(conv, getattr(gatsparse, layer))
+    x = torch.randn(NUM_NODES, 6, dtype=torch.float64)
+    expected = conv(x, EDGES)
+    torch.nn.utils.parametrize.remove_parametrizations(conv, name)
+    assert type(conv) is getattr(gatsparse, layer)
+    assert torch.equal(conv(x, EDGES), expected)
+
+
+def test_backend_of_accelerated_layers_can_be_changed():
+    model = gatsparse.accelerate(torch_geometric.nn.GAT(6, 8, num_layers=2))
+    gatsparse.accelerate(model, backend="scatter")
+    assert {layer.backend for layer in layers(model)} == {"scatter"}
 
 
 def test_backend():

@@ -1,0 +1,131 @@
+"""What computes each attention layer of a model, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+import torch_geometric.nn
+from torch.utils.hooks import RemovableHandle
+
+from gatsparse import _native
+from gatsparse.nn.accelerate import why_left_alone
+from gatsparse.nn.attention_conv import AttentionConv
+from gatsparse.nn.paper_exact import PaperExactConv
+from gatsparse.slow_path import observed
+
+_LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv, PaperExactConv)
+
+
+class LayerBackend(NamedTuple):
+    """What computed one layer.
+
+    Args:
+        layer (str): Name of the module in the model; empty for the model itself.
+        kind (str): Name of its class.
+        backend (str): ``"fused"``, ``"scatter"``, ``"dense"``, ``"PyG"`` or ``"not called"``.
+        reasons (tuple of str): Why it was not ``"fused"``.
+    """
+
+    layer: str
+    kind: str
+    backend: str
+    reasons: tuple[str, ...]
+
+
+class BackendReport(Sequence[LayerBackend]):
+    """The layers of a model and what computed each; prints as a table."""
+
+    def __init__(self, rows: Sequence[LayerBackend]) -> None:
+        self._rows = tuple(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._rows[index]
+
+    def __str__(self) -> str:
+        isas = _native.isas()
+        instructions = f"kernels: {isas[0]}" if isas else f"kernels: missing, {_native.MISSING}"
+        if not self._rows:
+            return f"{instructions}\nno GAT or GATv2 layers"
+        cells = [("layer", "class", "backend", "why not fused")]
+        cells += [(r.layer or "(model)", r.kind, r.backend, "; ".join(r.reasons)) for r in self]
+        widths = [max(len(line[k]) for line in cells) for k in range(3)]
+        lines = [
+            "  ".join([*(cell.ljust(n) for cell, n in zip(line, widths, strict=False)), line[3]])
+            for line in cells
+        ]
+        return "\n".join([instructions, *map(str.rstrip, lines)])
+
+    __repr__ = __str__
+
+
+def explain_backend(
+    model: torch.nn.Module, x: Any, edge_index: Any, *args: Any, **kwargs: Any
+) -> BackendReport:
+    r"""Runs a model once and reports what computed each of its GAT and GATv2 layers.
+
+    The model runs in evaluation mode and without gradients; its mode, its buffers and the state of
+    torch's generator are the same afterwards.
+
+    Args:
+        model (torch.nn.Module): A model or a layer, of gatsparse or of PyG.
+        x (Any): Its first argument, such as features ``[N, F]``.
+        edge_index (Any): Its second argument.
+        *args, **kwargs (optional): Its other arguments.
+
+    Returns:
+        BackendReport: A sequence with a :class:`LayerBackend` for each layer, in the order of
+        :meth:`torch.nn.Module.named_modules`. It prints as a table.
+
+    Raises:
+        TypeError: If :obj:`model` is no module.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> conv = gatsparse.GATConv(3, 2)
+        >>> report = gatsparse.explain_backend(conv, torch.randn(4, 3), torch.zeros(2, 5).long())
+        >>> report[0].backend
+        'fused'
+    """
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"model: expected a torch.nn.Module, got {type(model).__name__}")
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, _LAYERS)}
+    chosen: dict[str, tuple[str, list[str]]] = {}
+    running: list[str] = []
+
+    def enter(name: str, layer: torch.nn.Module, _inputs: Any) -> None:
+        running.append(name)
+        if not isinstance(layer, (AttentionConv, PaperExactConv)):
+            chosen[name] = "PyG", [why_left_alone(layer) or "gatsparse.accelerate exchanges it"]
+
+    def leave(*_: Any) -> None:
+        running.pop()
+
+    def note(path: str, reasons: list[str]) -> None:
+        if running:
+            chosen[running[-1]] = path, reasons
+
+    handles: list[RemovableHandle] = []
+    modes = {module: module.training for module in model.modules()}
+    try:
+        for name, layer in layers.items():
+            handles.append(layer.register_forward_pre_hook(partial(enter, name)))
+            handles.append(layer.register_forward_hook(leave, always_call=True))
+        model.eval()
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), observed(note):
+            model(x, edge_index, *args, **kwargs)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, training in modes.items():
+            module.training = training
+    rows = []
+    for name, layer in layers.items():
+        backend, reasons = chosen.get(name, ("not called", []))
+        rows.append(LayerBackend(name, type(layer).__name__, backend, tuple(reasons)))
+    return BackendReport(rows)

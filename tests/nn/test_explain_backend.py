@@ -1,0 +1,130 @@
+import pytest
+import torch
+import torch_geometric.nn
+
+import gatsparse
+from gatsparse import _native, slow_path
+from gatsparse.nn.paper_exact import PaperExactGAT
+from gatsparse.slow_path import LARGE_GRAPH, SlowPathWarning
+
+X = torch.randn(9, 6)
+EDGES = torch.randint(9, (2, 40))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_warned(monkeypatch):
+    monkeypatch.setattr(slow_path, "_warned", set())
+
+
+def backends(report):
+    return {row.layer: row.backend for row in report}
+
+
+def test_report_of_a_model_names_each_layer():
+    model = torch_geometric.nn.GAT(6, 8, num_layers=4, out_channels=4, heads=2)
+    assert set(backends(gatsparse.explain_backend(model, X, EDGES)).values()) == {"PyG"}
+    gatsparse.accelerate(model)
+    model.convs[1].backend = "scatter"
+    model.convs[2].register_message_forward_hook(lambda *_: None)
+    report = gatsparse.explain_backend(model, X, EDGES)
+    assert [row.backend for row in report] == ["fused", "scatter", "PyG", "fused"]
+    assert report[1].reasons == ("backend='scatter' was requested",)
+    assert report[2].reasons == ("message-passing hooks are registered",)
+    lines = str(report).splitlines()
+    assert lines[0].startswith(f"kernels: {_native.isas()[0]}")
+    assert len(lines) == 6
+    assert "convs.2" in lines[4]
+
+
+def test_report_of_a_layer_and_of_layers_that_do_not_run():
+    conv = gatsparse.GATv2Conv(6, 2)
+    assert gatsparse.explain_backend(conv, X, EDGES)[0] == ("", "GATv2Conv", "fused", ())
+
+    class Unused(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.unused = conv, gatsparse.GATConv(6, 2)
+
+        def forward(self, x, edge_index):
+            return self.used(x, edge_index)
+
+    report = gatsparse.explain_backend(Unused(), X, EDGES)
+    assert backends(report) == {"used": "fused", "unused": "not called"}
+    empty = gatsparse.explain_backend(torch_geometric.nn.GCNConv(6, 2), X, EDGES)
+    assert len(empty) == 0
+    assert str(empty).endswith("no GAT or GATv2 layers")
+
+
+def test_report_of_the_exact_model_of_the_paper():
+    model = PaperExactGAT(6, 4, 3)
+    assert set(backends(gatsparse.explain_backend(model, X, EDGES)).values()) == {"fused"}
+
+
+def test_subclass_of_pyg_has_its_own_reason():
+    class Mine(torch_geometric.nn.GATConv):
+        pass
+
+    row = gatsparse.explain_backend(Mine(6, 2), X, EDGES)[0]
+    assert row.backend == "PyG"
+    assert "derive it from gatsparse.GATConv" in row.reasons[0]
+
+
+def test_explaining_leaves_model_and_generator_as_they_were():
+    model = gatsparse.GAT(6, 8, num_layers=2, dropout=0.5, norm="batch_norm").train()
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    generator = torch.get_rng_state()
+    gatsparse.explain_backend(model, X, EDGES)
+    assert all(module.training for module in model.modules())
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert not model.convs[0]._forward_hooks
+    assert not model.convs[0]._forward_pre_hooks
+    with pytest.raises(IndexError):
+        gatsparse.explain_backend(model, X, EDGES + 9)
+    assert not model.convs[0]._forward_hooks
+
+
+def test_what_is_no_model_raises():
+    with pytest.raises(TypeError, match=r"model: expected a torch\.nn\.Module, got str"):
+        gatsparse.explain_backend("GAT", X, EDGES)
+
+
+def large():
+    return torch.randint(9, (2, LARGE_GRAPH + 1))
+
+
+def test_large_graph_on_the_slow_path_warns_once_for_each_reason(recwarn):
+    conv, edges = gatsparse.GATConv(6, 2), large()
+    conv(X, edges)
+    handle = conv.register_message_forward_hook(lambda *_: None)
+    conv(X, EDGES)
+    assert not recwarn
+    for _ in range(2):
+        conv(X, edges)
+    assert len(recwarn) == 1
+    warning = recwarn.pop(SlowPathWarning)
+    assert "100,001 edges" in str(warning.message)
+    assert "message-passing hooks are registered" in str(warning.message)
+    handle.remove()
+    with pytest.warns(SlowPathWarning, match=r"torch\.func"):  # another reason
+        torch.func.vmap(lambda x: conv(x, edges))(X[None])
+
+
+def test_requested_backend_does_not_warn(recwarn):
+    gatsparse.GATConv(6, 2, backend="scatter")(X, large())
+    assert not recwarn
+
+
+def test_missing_kernels_warn_at_the_first_use(monkeypatch):
+    monkeypatch.setattr(_native, "MISSING", "the extension is missing")
+    conv = gatsparse.GATConv(6, 2)
+    with pytest.warns(SlowPathWarning, match="the extension is missing.*gatsparse info"):
+        conv(X, EDGES)
+    conv(X, EDGES)
+    assert "kernels: missing" in str(gatsparse.explain_backend(conv, X, EDGES))
+
+
+@pytest.mark.parametrize("layer", ["GATConv", "GATv2Conv"])
+def test_repr_shows_the_backend(layer):
+    conv = getattr(gatsparse, layer)(6, 5, heads=3, backend="scatter")
+    assert repr(conv) == f"{layer}(6, 5, heads=3, backend='scatter')"
