@@ -103,13 +103,18 @@ class Adjacency:
         """Number of edges :math:`E`."""
         return self._indices()[0].size(-1)
 
+    @property
+    def traced(self) -> bool:
+        """Whether the indices hold no data that may be read and kept: see :func:`is_traced`."""
+        return is_traced(*self._indices())
+
     def edges(self) -> Tensor:
         """``[2, E]``: sources and destinations, in the order of the form."""
         return self.given
 
     def graph(self, size: tuple[int, int]) -> CSRGraph:
         """See :func:`as_graph`."""
-        if is_traced(*self._indices()):
+        if self.traced:
             with recordable():
                 return self._build(size)
         key = self._key()
@@ -155,6 +160,9 @@ class _Structure(Adjacency):
 
     def edges(self) -> Tensor:
         return self.given.edge_index()
+
+    def _indices(self) -> tuple[Tensor, ...]:
+        return (self.given.rowptr,)
 
     def graph(self, size: tuple[int, int]) -> CSRGraph:
         if self.given.size != size:
