@@ -62,7 +62,7 @@ def test_sequential_of_pyg(layer, graph):
     theirs, ours = twins(layer, build)
     assert_same(theirs, ours, *arguments(graph))
     assert_same(copy.deepcopy(theirs), copy.deepcopy(ours), *arguments(graph))
-    assert repr(ours) == repr(theirs)
+    assert repr(ours).replace(", backend='fused'", "") == repr(theirs)
 
 
 @every_layer
