@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
@@ -14,19 +13,14 @@ from gatsparse.slow_path import report_choice
 Backend = Literal["auto", "fused", "scatter", "dense"]
 
 
-def transformed(*tensors: Tensor | None) -> bool:
-    """Whether forward-mode differentiation or a ``torch.func`` transform is at work.
+def has_tangent(*tensors: Tensor | None) -> bool:
+    """Whether forward-mode differentiation follows one of the tensors.
 
-    Kernels know nothing of either: a tangent would be lost without an error.
+    The kernels would lose the tangent without an error.
     """
-    if torch.compiler.is_compiling():
-        return False
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore
-    given = [tensor for tensor in tensors if tensor is not None]
-    if any(map(wrapped, given)):
-        return True
     return forward_ad._current_level >= 0 and any(
-        forward_ad.unpack_dual(tensor).tangent is not None for tensor in given
+        tensor is not None and forward_ad.unpack_dual(tensor).tangent is not None
+        for tensor in tensors
     )
 
 

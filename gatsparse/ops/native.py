@@ -10,12 +10,20 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
-from gatsparse.ops.backend import transformed
+from gatsparse.ops.backend import Backend, has_tangent
+from gatsparse.ops.edge_list import EdgeList
+from gatsparse.tracing import is_traced
 
 #: The last arguments of every operator: the structure and the options.
 STRUCTURE = (
     "Tensor[] csr, Tensor[] csr_t, bool add_self_loops, float negative_slope, "
     "float dropout, Tensor? seed"
+)
+
+
+_TRACED = (
+    "the call is traced or transformed (torch.func, make_fx, torch.jit.trace, fake or meta "
+    "tensors), which is supported by backend='scatter'"
 )
 
 
@@ -179,20 +187,46 @@ def no_second_derivatives(ctx: Any, *grads: Tensor) -> NoReturn:
     )
 
 
-def unmet(x: Tensor, *others: Tensor | None) -> list[str]:
-    """What keeps the kernels from serving these tensors; empty if nothing does.
+def unmet(
+    x: Tensor,
+    *others: Tensor | None,
+    graph: CSRGraph | EdgeList | None = None,
+    backend: Backend = "auto",
+) -> list[str]:
+    """Returns why the kernels cannot compute with these tensors; empty if they can.
 
     Args:
         x (Tensor): The features.
         *others (Tensor, optional): All else that a gradient may be asked for.
+        graph (CSRGraph or EdgeList, optional): The graph.
+        backend (str, optional): As the caller named it. Only ``"fused"`` puts operators of
+            gatsparse into what ``torch.export`` saves.
     """
     reasons = []
-    if transformed(x, *others):
-        reasons.append("forward-mode differentiation and torch.func need backend='scatter'")
+    if torch.compiler.is_compiling():
+        if torch.compiler.is_exporting():
+            reasons += _unmet_by_export(backend)
+    elif is_traced(x, *others):
+        reasons.append(_TRACED)
+    elif has_tangent(x, *others):
+        reasons.append("forward-mode differentiation is supported by backend='scatter'")
     if x.device.type != "cpu":
         reasons.append(f"x lies on {x.device.type!r}; there are kernels for 'cpu'")
     elif not _native.available():
         reasons.append(f"{_native.MISSING}; `gatsparse info` says how to get it")
     if x.dtype not in (torch.float32, torch.float64, torch.bfloat16):
         reasons.append(f"x is {x.dtype}; expected float32, float64 or bfloat16")
+    if isinstance(graph, EdgeList) and not reasons:
+        reasons.append(_TRACED)
     return reasons
+
+
+def _unmet_by_export(backend: Backend) -> list[str]:
+    if backend != "fused":
+        return [
+            "torch.export saves a program that runs without gatsparse; backend='fused' saves the "
+            "kernels' operators, which need `import gatsparse` where it is loaded"
+        ]
+    if torch.onnx.is_in_onnx_export():
+        return ["ONNX has no such operators"]
+    return []

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
+from gatsparse.ops.edge_list import EdgeList
 from gatsparse.ops.philox import draw_seed
 
 
@@ -51,13 +52,15 @@ class Options(NamedTuple):
         return cls(add_self_loops, negative_slope, dropout, seed)
 
 
-def check_graph(graph: CSRGraph) -> None:
+def check_graph(graph: CSRGraph | EdgeList) -> None:
     """Raises TypeError if :obj:`graph` is no structure."""
-    if not isinstance(graph, CSRGraph):
+    if not isinstance(graph, (CSRGraph, EdgeList)):
         raise TypeError(f"graph: expected a CSRGraph, got {type(graph).__name__}")
 
 
-def check_tensor(name: str, tensor: Tensor, graph: CSRGraph, shape: tuple[int | str, ...]) -> None:
+def check_tensor(
+    name: str, tensor: Tensor, graph: CSRGraph | EdgeList, shape: tuple[int | str, ...]
+) -> None:
     """Raises TypeError if :obj:`tensor` is none of floats, ValueError if it lies on another
     device than :obj:`graph`, or is not of :obj:`shape`, whose letters stand for any size >= 1.
     """
@@ -83,7 +86,7 @@ def check_tensor(name: str, tensor: Tensor, graph: CSRGraph, shape: tuple[int | 
 def check_edge_features(
     edge: Tensor | None,
     loop: Tensor | None,
-    graph: CSRGraph,
+    graph: CSRGraph | EdgeList,
     add_self_loops: bool,
     row: tuple[int, ...],
 ) -> None:
@@ -103,7 +106,7 @@ def check_edge_features(
 
 
 def check_bias(
-    bias: Tensor | None, graph: CSRGraph, heads: int, channels: int, concat: bool
+    bias: Tensor | None, graph: CSRGraph | EdgeList, heads: int, channels: int, concat: bool
 ) -> None:
     """Checks ``bias [H * C]``, or ``[C]`` for the mean over heads."""
     if bias is not None:

@@ -10,27 +10,31 @@ import torch
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
+from gatsparse.ops.edge_list import EdgeList
 from gatsparse.ops.edgewise import edges
 from gatsparse.ops.options import Options
 from gatsparse.ops.philox import edge_dropout
 
 
-def dense_attention(x: Tensor, score: Tensor, graph: CSRGraph, options: Options) -> Tensor:
+def dense_attention(
+    x: Tensor, score: Tensor, graph: CSRGraph | EdgeList, options: Options
+) -> Tensor:
     """``[N_dst, H, C]``, from the scores of all pairs, ``[N_dst, N_src, H]``.
 
     Of two edges between the same nodes each has a weight of its own: the dense
     attention of a pair is multiplied by how many of its edges there are, and by how
     many dropout keeps.
     """
-    edge_index, number = edges(graph, options.add_self_loops)
-    j, i = edge_index
-    kept = score.new_ones(number.numel(), score.size(2))
-    count = _per_pair(i, j, kept, graph)
-    if options.seed is None:
-        kept = count
-    else:
-        kept = edge_dropout(number, kept.size(1), options.dropout, options.seed, kept.dtype)
-        kept = _per_pair(i, j, kept, graph)
+    attended = edges(graph, options.add_self_loops)
+    j, i = attended.edge_index
+    heads = score.size(2)
+    once = score.new_ones(j.numel(), heads)
+    if attended.replaced is not None:
+        once = once.masked_fill(attended.replaced[:, None], 0)
+    kept = count = _per_pair(i, j, once, graph)
+    if options.seed is not None:
+        scale = edge_dropout(attended.number, heads, options.dropout, options.seed, once.dtype)
+        kept = _per_pair(i, j, once * scale, graph)
 
     score = score.masked_fill(count == 0, -torch.inf)
     # A destination without edges has no maximum to subtract, and no attention to give.
@@ -41,7 +45,7 @@ def dense_attention(x: Tensor, score: Tensor, graph: CSRGraph, options: Options)
     return torch.einsum("ijh,jhc->ihc", (alpha * kept).to(x.dtype), x)
 
 
-def _per_pair(i: Tensor, j: Tensor, value: Tensor, graph: CSRGraph) -> Tensor:
+def _per_pair(i: Tensor, j: Tensor, value: Tensor, graph: CSRGraph | EdgeList) -> Tensor:
     """The sum of ``value [E, H]`` over the edges of each pair, ``[N_dst, N_src, H]``."""
     total = value.new_zeros(graph.num_dst, graph.num_src, value.size(1))
     return total.index_put((i, j), value, accumulate=True)

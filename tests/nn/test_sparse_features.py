@@ -1,11 +1,17 @@
+import copy
+
 import pytest
 import torch
+import torch_geometric.nn
 
 import gatsparse
 from gatsparse.nn import PaperGAT
 from gatsparse.testing import relative_error
 
-pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Sparse .* tensor support is in beta"),
+    pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly disabled"),
+]
 
 N, F = 30, 12
 
@@ -92,7 +98,59 @@ def test_model_in_training():
     assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in model.parameters())
 
 
-def test_other_layouts_are_errors():
-    layer = gatsparse.GATConv(F, 4).double()
-    with pytest.raises(TypeError, match="x: expected dense or sparse_csr"):
-        layer(features().to_sparse_coo(), graph())
+def layouts():
+    """The same matrix in every layout that PyG's layers take."""
+    x = features()
+    index = x.nonzero().t()
+    index, values = torch.cat([index, index[:, :4]], dim=1), torch.cat([x[x != 0], torch.ones(4)])
+    order = torch.randperm(values.numel(), generator=torch.Generator().manual_seed(3))
+    unsorted = torch.sparse_coo_tensor(index[:, order], values[order], x.shape)
+    return {"coo": x.to_sparse_coo(), "csc": x.to_sparse_csc(), "unsorted coo": unsorted}
+
+
+@pytest.mark.parametrize("wants_grad", [False, True])
+@pytest.mark.parametrize("layout", ["coo", "csc", "unsorted coo"])
+@pytest.mark.parametrize("name", ["GATConv", "GATv2Conv"])
+def test_other_layouts_train_as_in_pyg(name, layout, wants_grad):
+    x = layouts()[layout]
+    theirs = getattr(torch_geometric.nn, name)(F, 4, heads=2, residual=True).double()
+    ours = gatsparse.accelerate(copy.deepcopy(theirs))
+    results = []
+    for layer in (theirs, ours):
+        given = x.clone().requires_grad_(wants_grad)
+        out = layer(given, graph())
+        out.square().sum().backward()
+        grads = [p.grad for p in layer.parameters()] + ([given.grad] if wants_grad else [])
+        results.append([out.detach(), *grads])
+    for expected, actual in zip(*results, strict=True):
+        assert actual.layout == torch.strided
+        assert relative_error(actual, expected) <= BUDGET
+
+
+@pytest.mark.parametrize("name", ["GATConv", "GATv2Conv"])
+def test_other_layouts_of_hooked_layers(name):
+    """PyG's own forward pass computes them."""
+    layer = getattr(gatsparse, name)(F, 4).double()
+    layer.register_message_forward_pre_hook(lambda _module, _inputs: None)
+    for x in layouts().values():
+        compare(layer, x.to_dense(), x, graph())
+
+
+@pytest.mark.parametrize("layout", ["coo", "csc", "unsorted coo"])
+def test_sparse_linear_of_other_layouts(layout):
+    x = layouts()[layout].requires_grad_()
+    weight = torch.randn(4, F, dtype=torch.float64)
+    out = gatsparse.nn.sparse_linear(x, weight)
+    dense = x.detach().to_dense().requires_grad_()
+    expected = dense @ weight.t()
+    assert relative_error(out, expected) <= BUDGET
+    out.square().sum().backward()
+    expected.square().sum().backward()
+    assert relative_error(x.grad, dense.grad) <= BUDGET
+
+
+def test_unsupported_layouts_raise():
+    layer, x = gatsparse.GATConv(F, 4).double(), features()
+    for wrong in (x.to_sparse_bsr((2, 2)), x.to_sparse_bsc((2, 2)), x.to_sparse(1)):
+        with pytest.raises(TypeError, match="x: expected a dense, sparse_csr, sparse_csc or"):
+            layer(wrong, graph())

@@ -142,7 +142,7 @@ def test_dropout_of_stored_values():
 def test_errors():
     x = features(6, 5)
     weight, bias = weights(4, 5)
-    with pytest.raises(ValueError, match="x: expected sparse_csr"):
+    with pytest.raises(ValueError, match="x: expected a sparse_csr, sparse_csc"):
         sparse_linear(x.to_dense(), weight)
     with pytest.raises(ValueError, match=r"weight: expected shape \[O, 5\]"):
         sparse_linear(x, weight.T)

@@ -85,7 +85,11 @@ def gat_attention(
     check_bias(bias, graph, x.size(1), x.size(2), concat)
     options = Options.checked(add_self_loops, negative_slope, dropout, seed)
     dense_unmet = [] if edge is None else ["edge: two edges of one pair have terms of their own"]
-    unmet_by = {"fused": unmet(*inputs, bias), "scatter": [], "dense": dense_unmet}
+    unmet_by = {
+        "fused": unmet(*inputs, bias, graph=graph, backend=backend),
+        "scatter": [],
+        "dense": dense_unmet,
+    }
     name = choose(backend, unmet_by, graph.num_edges)
     compute = {"fused": fused, "scatter": scatter, "dense": dense}[name].gat_attention
     inputs = inputs.widened()

@@ -6,13 +6,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
+from gatsparse.ops.edge_list import EdgeList
 from gatsparse.ops.gat.inputs import Inputs
 from gatsparse.ops.options import Options, combine_heads
 from gatsparse.ops.pairwise import dense_attention
 
 
 def gat_attention(
-    inputs: Inputs, bias: Tensor | None, concat: bool, graph: CSRGraph, options: Options
+    inputs: Inputs, bias: Tensor | None, concat: bool, graph: CSRGraph | EdgeList, options: Options
 ) -> Tensor:
     """See :func:`gatsparse.ops.gat_attention`."""
     alpha_src, alpha_dst = inputs.node_terms(graph)

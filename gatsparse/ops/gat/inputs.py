@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
+from gatsparse.ops.edge_list import EdgeList
 
 
 class Inputs(NamedTuple):
@@ -35,12 +36,12 @@ class Inputs(NamedTuple):
         others = [None if t is None else t.to(dtype) for t in self]
         return Inputs(self.x, others[1], others[2], self.x_dst, others[4], others[5])  # pyright: ignore
 
-    def node_terms(self, graph: CSRGraph) -> tuple[Tensor, Tensor]:
+    def node_terms(self, graph: CSRGraph | EdgeList) -> tuple[Tensor, Tensor]:
         """``alpha_src [N_src, H]`` and ``alpha_dst [N_dst, H]``."""
         alpha_src = (self.x.to(self.score_dtype) * self.att_src).sum(-1)
         return alpha_src, self.dst_terms(graph)
 
-    def dst_terms(self, graph: CSRGraph) -> Tensor:
+    def dst_terms(self, graph: CSRGraph | EdgeList) -> Tensor:
         """``alpha_dst [N_dst, H]``."""
         if self.att_dst is None:
             return self.x.new_zeros(graph.num_dst, self.x.size(1), dtype=self.score_dtype)

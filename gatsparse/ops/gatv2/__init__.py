@@ -71,7 +71,11 @@ def gatv2_attention(
     check_bias(bias, graph, x_src.size(1), x_src.size(2), concat)
     options = Options.checked(add_self_loops, negative_slope, dropout, seed)
     dense_unmet = [] if edge is None else ["edge: two edges of one pair have features of their own"]
-    unmet_by = {"fused": unmet(*inputs, bias), "scatter": [], "dense": dense_unmet}
+    unmet_by = {
+        "fused": unmet(*inputs, bias, graph=graph, backend=backend),
+        "scatter": [],
+        "dense": dense_unmet,
+    }
     name = choose(backend, unmet_by, graph.num_edges)
     compute = {"fused": fused, "scatter": scatter, "dense": dense}[name].gatv2_attention
     inputs = inputs._replace(att=att.to(inputs.score_dtype))

@@ -6,27 +6,36 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
-from gatsparse.ops.edgewise import attention_weights, edge_rows, edges, weighted_sum
+from gatsparse.ops.edge_list import EdgeList
+from gatsparse.ops.edgewise import Edges, attention_weights, edge_rows, edges, weighted_sum
 from gatsparse.ops.gatv2.inputs import Inputs
 from gatsparse.ops.options import Options, combine_heads
 
 
 def gatv2_attention_weights(
-    inputs: Inputs, graph: CSRGraph, options: Options
+    inputs: Inputs, graph: CSRGraph | EdgeList, options: Options
 ) -> tuple[Tensor, Tensor]:
     """See :func:`gatsparse.ops.gatv2_attention_weights`."""
-    edge_index, number = edges(graph, options.add_self_loops)
-    j, i = edge_index
-    z = inputs.x_src.to(inputs.score_dtype)[j] + inputs.x_dst[i]
-    if inputs.edge is not None:
-        z = z + edge_rows(inputs.edge, inputs.loop, number)
-    score = (F.leaky_relu(z, options.negative_slope) * inputs.att).sum(-1)
-    return edge_index, attention_weights(score, i, number, graph, options)
+    attended, alpha = _attention(inputs, graph, options)
+    return attended.without_replaced(alpha)
 
 
 def gatv2_attention(
-    inputs: Inputs, bias: Tensor | None, concat: bool, graph: CSRGraph, options: Options
+    inputs: Inputs, bias: Tensor | None, concat: bool, graph: CSRGraph | EdgeList, options: Options
 ) -> Tensor:
     """See :func:`gatsparse.ops.gatv2_attention`."""
-    edge_index, alpha = gatv2_attention_weights(inputs, graph, options)
-    return combine_heads(weighted_sum(inputs.x_src, edge_index, alpha, graph), bias, concat)
+    attended, alpha = _attention(inputs, graph, options)
+    return combine_heads(weighted_sum(inputs.x_src, attended, alpha, graph), bias, concat)
+
+
+def _attention(
+    inputs: Inputs, graph: CSRGraph | EdgeList, options: Options
+) -> tuple[Edges, Tensor]:
+    attended = edges(graph, options.add_self_loops)
+    j, i = attended.edge_index
+    x_src = inputs.x_src.to(inputs.score_dtype)
+    z = x_src.index_select(0, j) + inputs.x_dst.index_select(0, i)
+    if inputs.edge is not None:
+        z = z + edge_rows(inputs.edge, inputs.loop)
+    score = (F.leaky_relu(z, options.negative_slope) * inputs.att).sum(-1)
+    return attended, attention_weights(score, attended, graph, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gatsparse import _native
@@ -99,22 +100,26 @@ def sparse_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
     zeros count as if they were not stored.
 
     Args:
-        x (Tensor): ``sparse_csr`` ``[N, F]`` of float32, float64 or bfloat16, its columns
-            sorted or not; an entry that is stored twice counts twice.
+        x (Tensor): ``sparse_csr``, ``sparse_csc`` or ``sparse_coo`` ``[N, F]`` of float32, float64
+            or bfloat16, sorted or not; an entry that is stored twice counts twice.
         weight (Tensor): ``[O, F]``, of the dtype of :obj:`x`.
         bias (Tensor, optional): ``[O]``.
 
     Returns:
-        Tensor: Dense ``[N, O]``. There are gradients of the values of :obj:`x`, of
-        :obj:`weight` and of :obj:`bias`.
+        Tensor: Dense ``[N, O]``. There are gradients of :obj:`weight`, of :obj:`bias` and of
+        :obj:`x`: of its values if it is ``sparse_csr``, else dense ones.
 
     Raises:
         TypeError: If an argument is no tensor, or they differ in dtype.
-        ValueError: If :obj:`x` is no ``sparse_csr`` matrix, or shapes contradict each other.
+        ValueError: If :obj:`x` is no such matrix, or shapes contradict each other.
     """
     _check(x, weight, bias)
+    if x.layout != torch.sparse_csr and wants_grad(x):
+        return F.linear(x, weight, bias)
     graph = as_graph(x, (x.size(1), x.size(0)))
-    values = x.values()
+    values = x._values() if x.layout == torch.sparse_coo and not x.is_coalesced() else x.values()
+    if x.layout != torch.sparse_csr:
+        values = values.index_select(0, graph.perm)
     if unmet(weight, values, bias):
         rows = values[:, None] * weight.t()[graph.col.long()]
         out = rows.new_zeros(graph.num_dst, weight.size(0)).index_add(0, graph.csr.row(), rows)
@@ -131,8 +136,12 @@ def _check(x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
         if not tensor.is_floating_point() or tensor.dtype != x.dtype:
             expected = "a floating point tensor" if name == "x" else f"{x.dtype}, as x"
             raise TypeError(f"{name}: expected {expected}, got {tensor.dtype}")
-    if x.layout != torch.sparse_csr or x.dim() != 2:
-        raise ValueError(f"x: expected sparse_csr [N, F], got {x.layout} {list(x.shape)}")
+    sparse = x.layout in (torch.sparse_csr, torch.sparse_csc, torch.sparse_coo)
+    if not sparse or x.dim() != 2 or (x.is_sparse and x.dense_dim() > 0):
+        raise ValueError(
+            "x: expected a sparse_csr, sparse_csc or sparse_coo matrix [N, F], "
+            f"got {x.layout} {list(x.shape)}"
+        )
     if weight.dim() != 2 or weight.size(1) != x.size(1):
         raise ValueError(f"weight: expected shape [O, {x.size(1)}], got {list(weight.shape)}")
     if bias is not None and bias.shape != weight.shape[:1]:
