@@ -16,7 +16,9 @@ from torch_geometric.sampler.base import SubgraphType
 from torch_geometric.typing import EdgeType
 
 from gatsparse.adjacency import remember
-from gatsparse.data.sampler import GraphData, NeighborSampler, SampledHeteroNodes, SampledNodes
+from gatsparse.data.sampled import SampledHeteroNodes, SampledNodes
+from gatsparse.data.sampler import NeighborSampler
+from gatsparse.data.sampler_graphs import GraphData
 from gatsparse.graph import CSRGraph
 
 
