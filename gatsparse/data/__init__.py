@@ -1,7 +1,13 @@
 """Data sets by name, their splits, graphs from files and of a model, and mini-batches of them."""
 
 from gatsparse.data.datasets import NAMES, find, load
-from gatsparse.data.edge_list import EdgeListError, read_edge_list, read_graph
+from gatsparse.data.edge_list import (
+    EdgeListError,
+    RelabeledEdges,
+    RelabeledGraph,
+    read_edge_list,
+    read_graph,
+)
 from gatsparse.data.errors import DatasetCorruptError, DatasetNotFoundError
 from gatsparse.data.features import open_features
 from gatsparse.data.loader import LinkNeighborLoader, NeighborLoader
@@ -21,6 +27,8 @@ __all__ = [
     "LinkNeighborLoader",
     "NeighborLoader",
     "NeighborSampler",
+    "RelabeledEdges",
+    "RelabeledGraph",
     "find",
     "load",
     "load_ogb",

@@ -7,14 +7,14 @@ import mmap
 import os
 import weakref
 from pathlib import Path
-from tokenize import TokenError
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gatsparse import _native
+from gatsparse.data.npy import NpyArray, read_header
+from gatsparse.data.places import expand
 
 _native.LIBRARY.define(
     "read_rows(int descriptor, int offset, int row_bytes, Tensor index, Tensor(a!) out) -> ()"
@@ -24,14 +24,6 @@ _DTYPES = {
     np.dtype(name): getattr(torch, name)
     for name in ("float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64")
 }
-
-
-class _Array(NamedTuple):
-    """An array in a file: where its numbers begin, and what they are."""
-
-    offset: int
-    shape: tuple[int, ...]
-    dtype: np.dtype
 
 
 def open_features(path: str | Path) -> Tensor:
@@ -52,8 +44,8 @@ def open_features(path: str | Path) -> Tensor:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no such array, or shorter than it says.
     """
-    path = Path(path)
-    offset, shape, dtype = _read_header(path)
+    path = expand(path)
+    offset, shape, _, dtype, _ = _read_array(path)
     count = math.prod(shape)
     if count == 0:
         return torch.empty(shape, dtype=_DTYPES[dtype])
@@ -77,8 +69,8 @@ class RowFile:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._offset, shape, dtype = _read_header(self.path)
+        self.path = expand(path)
+        self._offset, shape, _, dtype, _ = _read_array(self.path)
         self.shape, self.dtype = torch.Size(shape), _DTYPES[dtype]
         self._row_bytes = math.prod(shape[1:]) * dtype.itemsize
         self._descriptor = os.open(self.path, os.O_RDONLY)
@@ -140,13 +132,14 @@ class RowWriter:
     ) -> None:
         numpy_dtype = next(key for key, value in _DTYPES.items() if value == dtype)
         self._row_bytes = math.prod(shape[1:]) * numpy_dtype.itemsize
+        path = expand(path)
         if not resume:
-            Path(path).unlink(missing_ok=True)  # who has mapped the old file keeps it
-            with Path(path).open("wb") as file:
+            path.unlink(missing_ok=True)  # who has mapped the old file keeps it
+            with path.open("wb") as file:
                 header = {"descr": numpy_dtype.str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
                 file.truncate(file.tell() + shape[0] * self._row_bytes)
-        self._offset = _read_header(Path(path)).offset
+        self._offset = _read_array(path).offset
         self._descriptor = os.open(path, os.O_RDWR)
         self._close = weakref.finalize(self, os.close, self._descriptor)
 
@@ -171,34 +164,31 @@ class RowWriter:
         self._close()
 
 
-def _read_header(path: Path) -> _Array:
-    with path.open("rb") as file:
-        try:
-            version = np.lib.format.read_magic(file)
-            read_header = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            shape, fortran_order, dtype = read_header(file)
-        except (ValueError, KeyError, EOFError, TypeError, SyntaxError, TokenError) as error:
-            raise ValueError(f"{path}: expected an .npy file, got none ({error})") from error
-        offset = file.tell()
+def _read_array(path: Path) -> NpyArray:
+    """Reads the header of an array ``[N, ...]`` of numbers in C order.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file does not contain such an array, or not all of it.
+    """
+    array = read_header(path)
+    shape, dtype = array.shape, array.dtype
     if dtype not in _DTYPES or not dtype.isnative:
         raise ValueError(
             f"{path}: expected an array of {', '.join(map(str, _DTYPES))}, got {dtype}"
         )
-    if not all(type(size) is int and 0 <= size < 2**63 for size in shape):
-        raise ValueError(f"{path}: expected sizes 0 .. 2**63 - 1, got {list(shape)}")
-    if len(shape) == 0 or (fortran_order and len(shape) > 1):
-        order = "Fortran" if fortran_order else "C"
+    if len(shape) == 0:
+        raise ValueError(f"{path}: expected an array [N, ...] in C order, got []")
+    if array.fortran_order and len(shape) > 1:
         raise ValueError(
-            f"{path}: expected an array [N, ...] in C order, got {list(shape)} in {order} order"
+            f"{path}: expected an array [N, ...] in C order, got {list(shape)} in Fortran order, "
+            "as pandas makes it: save np.ascontiguousarray(array)"
         )
-    needed, size = offset + math.prod(shape) * dtype.itemsize, path.stat().st_size
-    if size < needed:
+    if array.size < array.end:
         raise ValueError(
-            f"{path}: expected {needed} bytes for shape {list(shape)} of {dtype}, got {size}"
+            f"{path}: expected {array.end} bytes for shape {list(shape)} of {dtype}, "
+            f"got {array.size}"
         )
-    if math.prod(size for size in shape if size > 0) >= 2**63:  # as of an empty array, too
+    if math.prod(size for size in shape if size > 0) >= 2**63:  # of an empty array, too
         raise ValueError(f"{path}: expected fewer than 2**63 numbers, got shape {list(shape)}")
-    return _Array(offset, shape, dtype)
+    return array

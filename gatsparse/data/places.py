@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 30.0
 
 
+def expand(path: str | os.PathLike[str]) -> Path:
+    """Path with a leading ``~`` or ``~user`` replaced by the home folder, if there is one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # no such user
+        return Path(path)
+
+
 def roots(root: str | Path | None) -> list[Path]:
     """The folders to look in, in their order; the last is the user's cache.
 
@@ -22,7 +31,7 @@ def roots(root: str | Path | None) -> list[Path]:
         root (str or Path, optional): A folder to look in first.
     """
     folders = [Path("data"), Path("..", "shared", "data"), user_cache_path("gatsparse")]
-    return folders if root is None else [Path(root).expanduser(), *folders]
+    return folders if root is None else [expand(root), *folders]
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def test_equals_what_numpy_loads(path, dtype, shape):
         np.testing.assert_array_equal(x.numpy(), np.load(path))
 
 
-@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 def test_versions(path, version):
     with path.open("wb") as file:
         npy.write_array(file, array((4, 3)), version=version)
@@ -123,10 +123,25 @@ def test_no_npy_file(path, content):
     refuses(path, "expected an .npy file, got none")
 
 
-def test_a_version_that_there_is_not_yet(path):
+def test_unknown_version_is_refused(path):
     np.save(path, array((4, 3)))
-    path.write_bytes(b"\x93NUMPY\x03\x00" + path.read_bytes()[8:])
-    refuses(path, r"expected an .npy file, got none \(\(3, 0\)\)")
+    path.write_bytes(b"\x93NUMPY\x04\x00" + path.read_bytes()[8:])
+    refuses(path, r"expected an .npy file, got none \(unknown version \(4, 0\)\)")
+
+
+def test_header_of_python_2_is_read(path):
+    np.save(path, array((4, 3)))
+    path.write_bytes(path.read_bytes().replace(b"(4, 3), }  ", b"(4L, 3L), }"))
+    np.testing.assert_array_equal(open_features(path).numpy(), array((4, 3)))
+
+
+def test_home_folder_in_paths(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.save(tmp_path / "x.npy", array((4, 3)))
+    np.testing.assert_array_equal(open_features("~/x.npy").numpy(), array((4, 3)))
+    assert RowFile("~/x.npy").path == tmp_path / "x.npy"
+    with pytest.raises(FileNotFoundError, match=r"~nobody-there/x\.npy"):
+        open_features("~nobody-there/x.npy")
 
 
 @pytest.mark.parametrize("missing", [1, 12, 48])
@@ -144,7 +159,7 @@ def test_fortran_order(path, shape):
 
 def test_a_number(path):
     np.save(path, np.float32(3))
-    refuses(path, r"expected an array \[N, ...\] in C order, got \[\] in C order")
+    refuses(path, r"expected an array \[N, ...\] in C order, got \[\]")
 
 
 @pytest.mark.parametrize(

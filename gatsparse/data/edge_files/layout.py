@@ -1,0 +1,193 @@
+"""How lines of text are divided into fields, and which fields are edges."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from gatsparse.data.edge_files.columns import find_columns, find_pair, recognize_columns
+from gatsparse.data.edge_files.lines import (
+    is_skipped,
+    line_problem,
+    single_spaces,
+    without_skipped,
+)
+from gatsparse.data.edge_files.reader import ENDS, INT64_MAX, excerpt
+
+_BLANKS = b" "  # any number of spaces and tabs
+_DELIMITERS = (b",", b";", b"|", b"\t", _BLANKS)
+
+_INTEGER = re.compile(rb"-?[0-9]+|0[xX][0-9a-fA-F]{1,16}")
+_NAME = re.compile(rb"""\s*["']?[A-Za-z_\x80-\xff]""")
+_COMMENT = re.compile(rb"[ \t]*(?:#+|%+|//+)")
+_SINGLE_QUOTES = re.compile(rb"(?<![^ \t\n,;|])'(-?[0-9]+)'(?![^ \t\r\n,;|])")
+_UINT64_MAX = 2**64 - 1
+
+
+class Layout(NamedTuple):
+    """Layout of the lines of a file.
+
+    Attributes:
+        delimiter (bytes): What separates fields; a space stands for any number of spaces and tabs.
+        width (int): Number of fields.
+        chosen (tuple): Positions of the source and the destination.
+        named (bool): Whether the first line is a line of names.
+        first_delimiter (bytes): What probably separates fields, if there is only one blank.
+    """
+
+    delimiter: bytes
+    width: int
+    chosen: tuple[int, int] = (0, 1)
+    named: bool = False
+    first_delimiter: bytes = b""
+
+    @property
+    def loose(self) -> bool:
+        """Whether fields are separated by any number of blanks."""
+        return self.delimiter == _BLANKS
+
+    def split(self, line: bytes) -> list[bytes]:
+        """Fields of a line, without blanks and quotes around them."""
+        return _split(self._cut(line), self.delimiter)
+
+    def needs_cleaning(self, text: bytes) -> bool:
+        """Whether lines must be cleaned even if they can be parsed as they are."""
+        if b'"' in text or (self.loose and self.width > 2):
+            return True
+        if 0 in self.chosen:  # then a comment is not a number where one must be
+            return False
+        return any(mark in text for mark in (b"#", b"%", b"//"))
+
+    def clean(self, text: bytes) -> bytes:
+        """The same edges, one per line, as strictly written as can be."""
+        text = without_skipped(text)
+        if self._has_attributes and b"{" in text:
+            text = b"\n".join(map(self._cut, text.split(b"\n")))
+        if b"'" in text:
+            text = _SINGLE_QUOTES.sub(rb"\1", text)
+        return single_spaces(text) if self.loose else text
+
+    def problem(self, line: bytes, wide: bool) -> str:
+        """Why a line cannot be an edge; empty if it can, or if it is to be skipped."""
+        if line_problem(line) or is_skipped(line):
+            return line_problem(line)
+        if b'"' in line and line.count(b'"') % 2 > 0:
+            return f"expected quotes that are closed, got {excerpt(line)}"
+        fields = self.split(line)
+        if len(fields) != self.width:
+            return f"expected {self.width} fields, got {len(fields)} in {excerpt(line)}"
+        for end, column in zip(ENDS, self.chosen, strict=True):
+            field = fields[column]
+            if not _INTEGER.fullmatch(field):
+                return f"{end}: expected an integer, got {excerpt(field)} in {excerpt(line)}"
+            limit = _UINT64_MAX if wide else INT64_MAX
+            digits = field.lstrip(b"-0")
+            hexadecimal = digits[:1] in (b"x", b"X")
+            if not hexadecimal and (len(digits) > 20 or int(digits or b"0") > limit):
+                return f"{end}: expected 0 .. {limit}, got {excerpt(field)}"
+        return ""
+
+    @property
+    def _has_attributes(self) -> bool:
+        """Whether braces after two fields enclose attributes, as networkx writes them."""
+        return self.width == 2 and not self.named
+
+    def _cut(self, line: bytes) -> bytes:
+        """Line without attributes in braces."""
+        return _before_braces(line, line.find(b"{")) if self._has_attributes else line
+
+
+def matrix_layout(width: int) -> Layout:
+    """Layout of the entries of a Matrix Market file."""
+    return Layout(_BLANKS, width)
+
+
+def read_layout(line: bytes, comment: bytes, columns: tuple[str, str] | None, tabs: bool) -> Layout:
+    """Layout of a file.
+
+    Args:
+        line (bytes): The first line that is not a comment.
+        comment (bytes): The last comment before it, which may hold the names of columns.
+        columns (tuple, optional): The names of the columns of sources and destinations.
+        tabs (bool): Whether a tab always separates fields.
+
+    Raises:
+        ValueError: If the columns cannot be told.
+    """
+    layout = _layout_of_edge(line, tabs)
+    if layout is None:
+        layout = _layout_of_names(line, tabs)
+    names = _names(_split(line, layout.delimiter)) if layout.named else []
+    if not layout.named:
+        names = _names(_split(_COMMENT.sub(b"", comment, count=1), layout.delimiter))
+        names = names if len(names) == layout.width else []
+    if columns is not None:
+        known = names or _names(_split(line, layout.delimiter))
+        chosen = find_columns(columns, known)
+    elif layout.named:
+        chosen = recognize_columns(names, range(len(names)))
+    else:
+        chosen = find_pair(names) or (0, 1)
+    return layout._replace(chosen=chosen)
+
+
+def _layout_of_edge(line: bytes, tabs: bool) -> Layout | None:
+    """Layout of a line whose first two fields are integers; None if they are not."""
+    start = line.find(b"{")
+    for delimiter in _DELIMITERS:
+        fields = _split(_before_braces(line, start), delimiter)
+        if len(fields) > 2:
+            fields = _split(line, delimiter)
+        if len(fields) > 1 and all(_INTEGER.fullmatch(field) for field in fields[:2]):
+            return _layout(delimiter, line, fields, tabs)
+    return None
+
+
+def _layout_of_names(line: bytes, tabs: bool) -> Layout:
+    """Layout of a line that may be one of names."""
+    candidates = (b"\t", *_DELIMITERS) if tabs else _DELIMITERS
+    delimiter = next((d for d in candidates if d in line.strip(b" \t\r\n")), _BLANKS)
+    fields = _split(line, delimiter)
+    named = all(not field or _NAME.match(field) for field in fields) and any(fields)
+    layout = _layout(delimiter, line, fields, tabs)
+    return layout._replace(named=named) if named else layout
+
+
+def _layout(delimiter: bytes, line: bytes, fields: list[bytes], tabs: bool) -> Layout:
+    if delimiter == b"\t" and not tabs and line.strip().count(b"\t") == 1:
+        delimiter, fields = _BLANKS, fields[:2]
+    first = b"\t" if b"\t" in line else b" "
+    return Layout(
+        delimiter,
+        max(2, len(fields)),
+        first_delimiter=first if delimiter == _BLANKS else delimiter,
+    )
+
+
+def _before_braces(line: bytes, start: int) -> bytes:
+    """Line without what follows a brace at :obj:`start`, if a field starts there."""
+    if start < 1 or line[start - 1 : start] not in _DELIMITERS:
+        return line
+    return line[:start].rstrip(b"".join(_DELIMITERS))
+
+
+def _split(line: bytes, delimiter: bytes) -> list[bytes]:
+    line = line.rstrip(b"\r\n")
+    if delimiter == _BLANKS:
+        line = single_spaces(line)
+    fields = _split_quoted(line, delimiter) if b'"' in line else line.split(delimiter)
+    return [_SINGLE_QUOTES.sub(rb"\1", field.strip(b" \t")) for field in fields]
+
+
+def _split_quoted(line: bytes, delimiter: bytes) -> list[bytes]:
+    fields: list[list[bytes]] = [[]]
+    for position, part in enumerate(line.split(b'"')):
+        inside = position % 2 > 0
+        first, *others = [part] if inside else part.split(delimiter)
+        fields[-1].append(first)
+        fields += [[other] for other in others]
+    return [b"".join(field) for field in fields]
+
+
+def _names(fields: list[bytes]) -> list[str]:
+    return [field.strip(b" \"'").decode(errors="replace") for field in fields]
