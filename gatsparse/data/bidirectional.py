@@ -21,22 +21,25 @@ def bidirectional(out: Any) -> Any:
     hetero = isinstance(out.node, dict)
     nodes = out.node if hetero else {"": out.node}
     counts = out.num_sampled_nodes if hetero else {"": out.num_sampled_nodes}
-    first = {key: first_occurrences(node, counts[key][0]) for key, node in nodes.items()}
-    if all(index is None for index in first.values()):
+    first = {
+        key: index
+        for key, node in nodes.items()
+        if (index := _first_occurrences(node, counts[key][0])) is not None
+    }
+    if not first:
         return out.to_bidirectional(keep_orig_edges=False)
+    merged = copy.copy(out)
     if not hetero:
-        merged = copy.copy(out)
         merged.row, merged.col = first[""][out.row], first[""][out.col]
         both = merged.to_bidirectional(keep_orig_edges=False)
         both.row, both.col, edge = _spread(both.row, both.col, first[""], one_type=True)
         both.edge = both.edge[edge]
         return both
-    merged = copy.copy(out)
-    merged.row = {key: _map(first[key[0]], row) for key, row in out.row.items()}
-    merged.col = {key: _map(first[key[2]], col) for key, col in out.col.items()}
+    merged.row = {key: _map(first.get(key[0]), row) for key, row in out.row.items()}
+    merged.col = {key: _map(first.get(key[2]), col) for key, col in out.col.items()}
     both = merged.to_bidirectional(keep_orig_edges=False)
     for key, row in both.row.items():
-        index = first[key[2]]
+        index = first.get(key[2])
         if row is merged.row[key]:  # PyG found no reverse type
             both.row[key], both.col[key] = out.row[key], out.col[key]
         elif index is not None:
@@ -47,7 +50,7 @@ def bidirectional(out: Any) -> Any:
     return both
 
 
-def first_occurrences(node: Tensor, num_seeds: int) -> Tensor | None:
+def _first_occurrences(node: Tensor, num_seeds: int) -> Tensor | None:
     """Returns for each local node the first one of the same id; None if no seed is repeated.
 
     Args:

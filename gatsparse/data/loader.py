@@ -1,4 +1,4 @@
-"""PyG's loaders on our sampler: batches whose structure the layers find ready."""
+"""PyG's loaders on our sampler: batches whose CSR graph is built already."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from hashlib import blake2b
 from typing import Any
 
 import torch
+import torch_geometric.loader
+from torch import Tensor
 from torch_geometric.data import Data, HeteroData
-from torch_geometric.loader import LinkLoader, NodeLoader
 from torch_geometric.sampler import NumNeighbors
 from torch_geometric.sampler.base import SubgraphType
 from torch_geometric.typing import EdgeType
@@ -23,8 +24,8 @@ from gatsparse.graph import CSRGraph
 
 
 class _Ready:
-    """What our loaders do beside PyG's: a seed for every batch, which depends on the epoch and on
-    what is in the batch, not on who makes it; its structure; then the caller's transform.
+    """Mixin of our loaders. Each batch has a seed, which depends on the epoch and the content of
+    the batch, not on the process that makes it; layers find its CSR graph in the cache.
     """
 
     _sampler: Any
@@ -45,7 +46,7 @@ class _Ready:
         return self._collate(index, self._seed_of(index))
 
     def _seed_of(self, index: Any) -> int | None:
-        """Another one each time that the same batch comes."""
+        """Seed of a batch; another one each time that the same batch occurs in an epoch."""
         if self._epoch is None:  # a call before any epoch, or a sampler that is not ours
             return None
         content = torch.as_tensor(index, dtype=torch.int64).numpy().tobytes()
@@ -84,10 +85,11 @@ def _sampler_of(
     subgraph_type: SubgraphType | str,
     seed: int | None,
 ) -> NeighborSampler:
-    """The sampler of a loader, by PyG's arguments.
+    """Returns the sampler of a loader from PyG's arguments.
 
     Raises:
-        ValueError: If one of them asks for what there is not.
+        TypeError: If PyG's loaders cannot cut :obj:`data`.
+        ValueError: If an option is not supported, or contradicts :obj:`neighbor_sampler`.
     """
     for name, default in (
         ("input_time", None),
@@ -99,45 +101,66 @@ def _sampler_of(
         ("directed", True),
     ):
         if (value := options.pop(name, default)) != default:
-            raise ValueError(f"{name}: expected {default!r}, which is all there is, got {value!r}")
+            hint = "; use subgraph_type='induced'" if name == "directed" else ""
+            raise ValueError(f"{name}: only {default!r} is supported, got {value!r}{hint}")
     if isinstance(data, CSRGraph):
         raise TypeError("data: expected Data, HeteroData or a pair of stores, got CSRGraph")
-    options.pop("is_sorted", None)  # sorting what is sorted is cheap
+    for store in data.edge_stores if isinstance(data, (Data, HeteroData)) else ():
+        if isinstance(store.get("adj_t"), Tensor):
+            raise TypeError(
+                "data: expected edge_index, or a SparseTensor as adj_t, got a torch.sparse adj_t, "
+                "of which PyG's loaders take no batches: set edge_index and remove adj_t"
+            )
+    options.pop("is_sorted", None)  # changes no batch: the graph is sorted in any case
     if neighbor_sampler is not None:
+        subgraph_type = SubgraphType(subgraph_type).value
+        for name, value, default in (
+            ("replace", replace, False),
+            ("subgraph_type", subgraph_type, "directional"),
+            ("seed", seed, None),
+        ):
+            if value != default:
+                raise ValueError(
+                    f"{name}: expected {default!r} with a neighbor_sampler, which has its own, "
+                    f"got {value!r}"
+                )
         return neighbor_sampler
     return NeighborSampler(data, num_neighbors, subgraph_type, replace, seed)
 
 
-class NeighborLoader(_Ready, NodeLoader):
+class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
     r"""Mini-batches of sampled neighbourhoods, with the arguments of
     :class:`torch_geometric.loader.NeighborLoader`, which needs pyg-lib or torch-sparse.
 
-    The edges of a batch stand by destination, and the layers of gatsparse find its structure
-    built; PyG's layers take the same batches. Features may be a memory map: see
-    :func:`gatsparse.data.open_features`.
+    The edges of a batch are sorted by destination, and its CSR graph is built already; PyG's
+    layers take the same batches. Features may be a memory map: see
+    :func:`gatsparse.data.open_features`. With ``num_neighbors=[-1]`` the loader serves
+    ``model.inference(loader)`` of PyG's models.
 
     Args:
         data (Data, HeteroData or tuple): As of PyG's loader.
         num_neighbors (list or dict): In-edges of each node in each hop, ``-1`` for all.
         input_nodes (optional): As of PyG's loader: the seeds.
-        replace (bool, optional): Whether an edge may be drawn again.
+        replace (bool, optional): Whether to sample with replacement.
         subgraph_type (str, optional): As of :class:`NeighborSampler`.
         transform (callable, optional): Called with every batch.
-        neighbor_sampler (NeighborSampler, optional): Takes the place of a new one.
-        seed (int, optional): Of the sampler. (default: it draws from torch's generator)
-        prefetch (int, optional): Batches that threads prepare while one is computed with, which
-            pays where features come from disk. Not beside ``num_workers``.
+        neighbor_sampler (NeighborSampler, optional): Used instead of a new one; its options
+            replace :obj:`num_neighbors`, as in PyG.
+        seed (int, optional): Seed of the sampler. (default: torch's generator)
+        prefetch (int, optional): Number of batches that threads prepare in advance, for features
+            on disk. Not together with ``num_workers``.
         **kwargs (optional): As of PyG's loader and :class:`torch.utils.data.DataLoader`, such as
             :obj:`batch_size`, :obj:`shuffle`, :obj:`num_workers`.
 
-    The batches of a seed are the same for any number of threads, of processes and any
-    :obj:`prefetch`; but the same seeds that come twice in an epoch draw alike in two processes.
-    Batches that worker processes filter come without their structure, which a layer then builds:
+    With a :obj:`seed` the batches are the same for any number of threads and processes and any
+    :obj:`prefetch`. A batch that occurs twice in an epoch is drawn alike in two processes. The CSR
+    graph of a batch is lost if worker processes filter it and is then built by the first layer;
     ``filter_per_worker=False`` keeps it.
 
     Raises:
-        ValueError: If an argument asks for what there is not (sampling by time or by weight,
-            disjoint samples), or :obj:`prefetch` is negative or beside ``num_workers``.
+        ValueError: If an option is not supported (temporal, weighted or disjoint sampling) or
+            given in addition to :obj:`neighbor_sampler`, or :obj:`prefetch` is negative or
+            together with ``num_workers``.
         ImportError, TypeError: As :class:`NeighborSampler`.
     """
 
@@ -172,7 +195,13 @@ class NeighborLoader(_Ready, NodeLoader):
         self._transform = transform
         self._transform_output = kwargs.pop("transform_sampler_output", None)
         self.prefetch = prefetch
-        super().__init__(data, self._sampler, input_nodes, **kwargs)  # pyright: ignore[reportArgumentType]
+        super().__init__(
+            data,  # pyright: ignore[reportArgumentType]
+            num_neighbors,  # pyright: ignore[reportArgumentType]
+            input_nodes,
+            neighbor_sampler=self._sampler,  # pyright: ignore[reportArgumentType]
+            **kwargs,
+        )
 
     def _batches(self) -> Iterator[Any]:
         return self._prefetched() if self.prefetch > 0 else super()._batches()
@@ -182,10 +211,10 @@ class NeighborLoader(_Ready, NodeLoader):
         return out if self.filter_per_worker else self.filter_fn(out)
 
     def _prefetched(self) -> Iterator[Any]:
-        # As the iterator of DataLoader, that the order of a shuffle is the same.
+        # As DataLoader's iterator does, so that a shuffle gives the same order.
         torch.empty((), dtype=torch.int64).random_(generator=self.generator)
         waiting: deque[Future[Any]] = deque()
-        batches: Any = self.batch_sampler
+        batches: Any = self._index_sampler
         threads = ThreadPoolExecutor(self.prefetch, thread_name_prefix="gatsparse-batches")
         try:
             for index in batches:
@@ -198,7 +227,7 @@ class NeighborLoader(_Ready, NodeLoader):
             threads.shutdown(cancel_futures=True)
 
 
-class LinkNeighborLoader(_Ready, LinkLoader):
+class LinkNeighborLoader(_Ready, torch_geometric.loader.LinkNeighborLoader):
     r"""Mini-batches of the neighbourhoods of edges, with the arguments of
     :class:`torch_geometric.loader.LinkNeighborLoader`.
 
@@ -211,7 +240,8 @@ class LinkNeighborLoader(_Ready, LinkLoader):
         **kwargs (optional): As of PyG's loader and :class:`torch.utils.data.DataLoader`.
 
     Raises:
-        ValueError: If an argument asks for what there is not.
+        ValueError: If an option is not supported, or given in addition to
+            :obj:`neighbor_sampler`.
         ImportError, TypeError: As :class:`NeighborSampler`.
     """
 
@@ -243,9 +273,10 @@ class LinkNeighborLoader(_Ready, LinkLoader):
         self._transform_output = kwargs.pop("transform_sampler_output", None)
         super().__init__(
             data,  # pyright: ignore[reportArgumentType]
-            self._sampler,
+            num_neighbors,  # pyright: ignore[reportArgumentType]
             edge_label_index,
             edge_label,
             neg_sampling=neg_sampling,
+            neighbor_sampler=self._sampler,  # pyright: ignore[reportArgumentType]
             **kwargs,
         )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch_geometric.nn
+from torch import Tensor
+from torch.utils.data import BatchSampler, SequentialSampler
+from torch_geometric.data import Data
+from torch_geometric.loader import NeighborLoader
 
 from gatsparse.nn.accelerate import accelerate
 from gatsparse.ops.backend import Backend
@@ -56,6 +60,72 @@ class GAT(torch_geometric.nn.GAT):
             **kwargs,
         )
         accelerate(self, backend)
+
+    def inference(self, loader: Any, *args: Any, **kwargs: Any) -> Tensor:
+        """Computes all layers for all nodes, one layer after another, as PyG's model does.
+
+        Args:
+            loader (NeighborLoader): Loader of PyG or :mod:`gatsparse.data` over all nodes in
+                their order, with ``num_neighbors=[-1]``.
+            *args, **kwargs (optional): As of PyG's model.
+
+        Raises:
+            TypeError: If :obj:`loader` is not a ``NeighborLoader``.
+            ValueError: If the model is in training mode or combines its layers by ``jk``, if the
+                loader skips or permutes nodes or samples several hops, or if the data has edge
+                features, which PyG's method leaves out: see :func:`gatsparse.infer`.
+        """
+        _check_inference(self, loader)
+        return super().inference(loader, *args, **kwargs)
+
+
+def _check_inference(model: Any, loader: Any) -> None:
+    """Raises if PyG's ``inference`` would fail or return other rows: see :class:`GAT`."""
+    if model.training:
+        raise ValueError("model: expected evaluation mode, got training mode: call model.eval()")
+    if model.jk_mode not in (None, "last"):
+        raise ValueError(
+            f"model: expected jk None or 'last', got {model.jk_mode!r}: call the model on the "
+            "whole graph instead"
+        )
+    if not isinstance(loader, NeighborLoader):
+        raise TypeError(
+            "loader: expected a NeighborLoader of PyG or gatsparse.data, got "
+            f"{type(loader).__name__}"
+        )
+    data, dataset = cast(Any, loader.data), cast(Any, loader.dataset)
+    if not isinstance(data, Data):
+        raise TypeError(f"loader: expected a loader of Data, got one of {type(data).__name__}")
+    hops = len(loader.node_sampler.num_neighbors)
+    if hops != 1:
+        raise ValueError(
+            f"loader: expected num_neighbors=[-1], one hop for each layer, got {hops} hops"
+        )
+    num_nodes = data.num_nodes
+    nodes = getattr(getattr(loader, "input_data", None), "node", None)
+    permuted = nodes is not None and not torch.equal(nodes, torch.arange(num_nodes))
+    if len(dataset) != num_nodes or permuted:
+        raise ValueError(
+            f"loader: expected all {num_nodes} nodes in their order, got input_nodes: leave "
+            "input_nodes out"
+        )
+    sampler = getattr(loader, "batch_sampler", None)
+    in_order = sampler is None or (
+        type(sampler) is BatchSampler
+        and type(sampler.sampler) is SequentialSampler
+        and not sampler.drop_last
+    )
+    if not in_order:
+        raise ValueError(
+            "loader: expected all nodes in their order, got shuffle, drop_last or a sampler: "
+            "leave them out"
+        )
+    takes_edge_attr = any(getattr(conv, "lin_edge", None) is not None for conv in model.convs)
+    if takes_edge_attr and data.get("edge_attr") is not None:
+        raise ValueError(
+            "loader: expected data without edge_attr, which PyG's inference leaves out: call "
+            "gatsparse.infer(model, x, edge_index, edge_attr)"
+        )
 
 
 def build_deep_gat(

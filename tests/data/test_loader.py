@@ -4,6 +4,7 @@ import copy
 import threading
 import time
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -195,6 +196,51 @@ def test_batches_of_several_types(loader, hetero):
     check_hetero(hetero, batch)
     assert batch["journal"].n_id.tolist() == [4, 1]
     assert batch["paper"].num_nodes == 0
+
+
+def test_batches_carry_every_attribute(data):
+    """As PyG's loader carries it, by node, by edge or as it is."""
+    by_node = {
+        "pos": torch.randn(N, 3),
+        "train_mask": torch.rand(N) < 0.5,
+        "numbers": np.arange(N),
+        "time": torch.arange(N),
+    }
+    by_edge = {"edge_weight": torch.rand(E), "edge_type": torch.randint(3, (E,))}
+    whole = {"name": "graph", "classes": [1, 2], "scale": 0.5, "table": torch.randn(2, 7)}
+    for key, value in {**by_node, **by_edge, **whole}.items():
+        data[key] = value
+    theirs = next(iter(pyg_neighbor_loader(data, [3, 2], batch_size=BATCH)))
+    batch = next(iter(NeighborLoader(data, [3, 2], batch_size=BATCH)))
+    assert list(batch.keys()) == list(theirs.keys())
+    check(data, batch)
+    for key, value in by_node.items():
+        assert np.array_equal(batch[key], value[batch.n_id])
+    for key, value in by_edge.items():
+        assert torch.equal(batch[key], value[batch.e_id])
+    assert {key: batch[key] for key in whole} == whole
+
+
+def test_hetero_batches_carry_every_attribute(hetero):
+    hetero["paper"].train_mask = torch.rand(40) < 0.5
+    hetero[CITES].edge_weight = torch.rand(150)
+    hetero.name = "graph"
+    hetero["author"].label_names = ["a", "b"]
+    options = {"input_nodes": "paper", "batch_size": BATCH}
+    theirs = next(iter(pyg_neighbor_loader(hetero, [3, 2], **options)))
+    batch = next(iter(NeighborLoader(hetero, [3, 2], **options)))
+    for store, expected in zip(batch.stores, theirs.stores, strict=True):
+        assert list(store.keys()) == list(expected.keys())
+    assert torch.equal(batch["paper"].train_mask, hetero["paper"].train_mask[batch["paper"].n_id])
+    assert torch.equal(batch[CITES].edge_weight, hetero[CITES].edge_weight[batch[CITES].e_id])
+    assert (batch.name, batch["author"].label_names) == ("graph", ["a", "b"])
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_batches_of_a_batch_sampler(data, prefetch):
+    batches = [[3, 5], [7], [3, 3, 9]]
+    loader = NeighborLoader(data, [-1], batch_sampler=batches, prefetch=prefetch)
+    assert [batch.input_id.tolist() for batch in loader] == batches
 
 
 @pytest.mark.parametrize("subgraph_type", ["induced", "bidirectional"])
@@ -803,7 +849,7 @@ def test_training_learns(prefetch):
     assert float((predicted == data.y)[data.test_mask].double().mean()) > 0.8
 
 
-# What they refuse #################################################################
+# Errors ###########################################################################
 
 NODE_OPTIONS = {
     "input_time": torch.zeros(N),
@@ -816,15 +862,15 @@ NODE_OPTIONS = {
 
 
 @pytest.mark.parametrize("name", NODE_OPTIONS)
-def test_what_there_is_not(name, data):
-    with pytest.raises(ValueError, match=f"^{name}: expected .*, which is all there is, got "):
+def test_unsupported_options_raise(name, data):
+    with pytest.raises(ValueError, match=f"^{name}: only .* is supported, got "):
         NeighborLoader(data, [2], **{name: NODE_OPTIONS[name]})
 
 
 @pytest.mark.parametrize("name", ["edge_label_time", *list(NODE_OPTIONS)[1:]])
-def test_what_there_is_not_of_edges(name, data):
+def test_unsupported_options_of_edge_loaders_raise(name, data):
     value = NODE_OPTIONS.get(name, torch.zeros(E))
-    with pytest.raises(ValueError, match=f"^{name}: expected .*, which is all there is, got "):
+    with pytest.raises(ValueError, match=f"^{name}: only .* is supported, got "):
         LinkNeighborLoader(data, [2], **{name: value})
 
 
@@ -866,3 +912,18 @@ def test_a_structure_alone_is_no_data_of_a_loader(data):
     graph = CSRGraph.from_edge_index(data.edge_index, N)
     with pytest.raises(TypeError, match=r"data: expected"):
         NeighborLoader(graph, [3], torch.arange(4))
+
+
+@pytest.mark.parametrize("options", [{"replace": True}, {"subgraph_type": "induced"}, {"seed": 1}])
+@pytest.mark.parametrize("loader", [NeighborLoader, LinkNeighborLoader])
+def test_options_in_addition_to_a_sampler_raise(loader, options, data):
+    (name,) = options
+    with pytest.raises(ValueError, match=f"^{name}: expected .* with a neighbor_sampler"):
+        loader(data, [2], neighbor_sampler=NeighborSampler(data, [2]), **options)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")
+def test_torch_sparse_adj_t_raises(data):
+    adj_t = torch.eye(N).to_sparse_csr()
+    with pytest.raises(TypeError, match=r"torch\.sparse adj_t.*set edge_index"):
+        NeighborLoader(Data(x=data.x, adj_t=adj_t), [2])

@@ -179,6 +179,51 @@ def test_inference(v2):
             assert relative_error(out, expected) <= 1e-10
 
 
+@every_version
+def test_inference_with_our_loader(v2):
+    theirs, ours = (model.eval() for model in models(6, 8, 3, 3, v2=v2, jk="last", norm="batch"))
+    accelerated = gatsparse.accelerate(copy.deepcopy(theirs))
+    data = Data(features(NUM_NODES, 6), EDGES)
+    loader = gatsparse.data.NeighborLoader(data, [-1], batch_size=16)
+    expected = theirs(data.x, EDGES)
+    for model in (theirs, ours, accelerated):
+        for cache in (False, True):
+            assert relative_error(model.inference(loader, cache=cache), expected) <= 1e-10
+
+
+def test_inference_says_what_to_do():
+    def loader(num_neighbors=(-1,), **options):
+        return gatsparse.data.NeighborLoader(data, list(num_neighbors), batch_size=16, **options)
+
+    data = Data(torch.randn(NUM_NODES, 6), EDGES)
+    model = gatsparse.GAT(6, 8, 2)
+    with pytest.raises(ValueError, match=r"call model\.eval\(\)"):
+        model.inference(loader())
+    model.eval()
+    with pytest.raises(ValueError, match="jk None or 'last', got 'cat'"):
+        gatsparse.GAT(6, 8, 2, jk="cat").eval().inference(loader())
+    with pytest.raises(TypeError, match="loader: expected a NeighborLoader"):
+        model.inference([data])
+    with pytest.raises(ValueError, match=r"num_neighbors=\[-1\]"):
+        model.inference(loader([-1, -1]))
+    for nodes in (torch.arange(4), torch.arange(NUM_NODES).flip(0)):
+        with pytest.raises(ValueError, match="leave input_nodes out"):
+            model.inference(loader(input_nodes=nodes))
+    for options in ({"shuffle": True}, {"drop_last": True}, {"sampler": [2, 1]}):
+        with pytest.raises(ValueError, match="expected all nodes in their order"):
+            model.inference(loader(**options))
+    data.edge_attr = torch.randn(EDGES.size(1), 3)
+    assert model.inference(loader()).shape == (NUM_NODES, 8)  # without edge_dim it has no use
+    with pytest.raises(ValueError, match=r"gatsparse\.infer\("):
+        gatsparse.GAT(6, 8, 2, edge_dim=3).eval().inference(loader())
+
+
+@every_version
+def test_edge_dim_without_features_is_as_in_pyg(v2):
+    theirs, ours = models(6, 8, 2, v2=v2, edge_dim=3, heads=2)
+    assert_same(theirs, ours, features(NUM_NODES, 6), EDGES)
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="backend: expected one of"):
         gatsparse.GAT(6, 8, 2, backend="best")
