@@ -20,8 +20,8 @@ def bidirectional(out: Any) -> Any:
     """
     hetero = isinstance(out.node, dict)
     nodes = out.node if hetero else {"": out.node}
-    counts = out.num_sampled_nodes if hetero else {"": out.num_sampled_nodes}
-    first = {
+    counts: Any = out.num_sampled_nodes if hetero else {"": out.num_sampled_nodes}
+    first: dict[str, Any] = {
         key: index
         for key, node in nodes.items()
         if (index := _first_occurrences(node, counts[key][0])) is not None
