@@ -206,6 +206,7 @@ def read_graph(
             :obj:`duplicates` is ``"error"``, naming both places; or if neither :obj:`num_nodes`
             nor :obj:`relabel` is given and the largest index is so large that almost all nodes
             would be without an edge.
+        MemoryError: If a graph of so many nodes does not fit in memory.
         OSError, TypeError, ValueError, ImportError: As of :func:`read_edge_list`.
     """
     if duplicates not in ("error", "keep"):
@@ -214,7 +215,7 @@ def read_graph(
     num_nodes, node_ids = edges.num_nodes, edges.node_ids
     if num_nodes is None:
         _check_density(edges, files)
-    graph = CSRGraph.from_edge_index(edges.edge_index, num_nodes)
+    graph = _build(edges.edge_index, num_nodes)
     base = edges.base
     del edges  # the search needs memory, too
     pair = graph.find_duplicate() if duplicates == "error" else None
@@ -324,6 +325,18 @@ def _check_density(edges: _Edges, files: ReadFiles) -> None:
             f"only {num_edges} edges: pass relabel=True to number the nodes that have an edge, or "
             f"num_nodes={highest + 1} (or more) if the others exist, too"
         )
+
+
+def _build(edge_index: Tensor, num_nodes: int | None) -> CSRGraph:
+    try:
+        return CSRGraph.from_edge_index(edge_index, num_nodes)
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise MemoryError(
+            f"a graph of {num_nodes} nodes and {edge_index.size(1)} edges does not fit in memory; "
+            "relabel=True leaves out the nodes without edges"
+        ) from error
 
 
 def _check_integer(name: str, value: int, least: int, most: int) -> int:

@@ -71,13 +71,15 @@ def find_pair(names: Sequence[str]) -> tuple[int, int] | None:
     return pairs[0] if pairs else None
 
 
-def recognize_columns(names: Sequence[str], integers: Sequence[int]) -> tuple[int, int]:
+def recognize_columns(
+    names: Sequence[str], integers: Sequence[int] | None = None
+) -> tuple[int, int]:
     """Positions of the columns of sources and destinations: those whose names say so, or the only
     two columns of integers, unless a name says that they are something else.
 
     Args:
         names (list): The names of all columns.
-        integers (list): The positions of the columns that may hold nodes.
+        integers (list, optional): The positions of the columns of integers. (default: all)
 
     Raises:
         ValueError: If it cannot be told. The message lists the columns.
@@ -85,12 +87,18 @@ def recognize_columns(names: Sequence[str], integers: Sequence[int]) -> tuple[in
     pair = find_pair(names)
     if pair is not None:
         return pair
-    found = [index for index in integers if not _PANDAS_INDEX.fullmatch(names[index])]
+    candidates = range(len(names)) if integers is None else integers
+    found = [index for index in candidates if not _PANDAS_INDEX.fullmatch(names[index])]
     if len(found) != 2 or any(_normal(name) in _ENDS for name in names):
         raise _ambiguous(names)
-    if any(_OTHER.fullmatch(_normal(names[index])) for index in found):
+    if any(_OTHER.fullmatch(name) for index in found for name in _forms(names[index])):
         raise _ambiguous(names)
     return found[0], found[1]
+
+
+def _forms(name: str) -> tuple[str, str]:
+    """Name in lower case without separators, and the same without ``node`` and ``id``."""
+    return re.sub(r"[\W_]+", "", name).lower(), _normal(name)
 
 
 def _normal(name: str) -> str:

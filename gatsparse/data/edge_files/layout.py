@@ -99,7 +99,7 @@ class Layout(NamedTuple):
 
 def matrix_layout(width: int) -> Layout:
     """Layout of the entries of a Matrix Market file."""
-    return Layout(_BLANKS, width)
+    return Layout(_BLANKS, width, first_delimiter=b" ")
 
 
 def read_layout(line: bytes, comment: bytes, columns: tuple[str, str] | None, tabs: bool) -> Layout:
@@ -114,21 +114,18 @@ def read_layout(line: bytes, comment: bytes, columns: tuple[str, str] | None, ta
     Raises:
         ValueError: If the columns cannot be told.
     """
-    layout = _layout_of_edge(line, tabs)
-    if layout is None:
-        layout = _layout_of_names(line, tabs)
-    names = _names(_split(line, layout.delimiter)) if layout.named else []
-    if not layout.named:
-        names = _names(_split(_COMMENT.sub(b"", comment, count=1), layout.delimiter))
-        names = names if len(names) == layout.width else []
-    if columns is not None:
-        known = names or _names(_split(line, layout.delimiter))
-        chosen = find_columns(columns, known)
-    elif layout.named:
-        chosen = recognize_columns(names, range(len(names)))
-    else:
-        chosen = find_pair(names) or (0, 1)
-    return layout._replace(chosen=chosen)
+    layout = _layout_of_edge(line, tabs) or _layout_of_names(line, tabs)
+    fields = _names(_split(line, layout.delimiter))
+    above = _names(_split(_COMMENT.sub(b"", comment, count=1), layout.delimiter))
+    if layout.named:
+        chosen = find_columns(columns, fields) if columns else recognize_columns(fields)
+        return layout._replace(chosen=chosen)
+    if len(above) == layout.width:
+        chosen = find_columns(columns, above) if columns else find_pair(above) or (0, 1)
+        return layout._replace(chosen=chosen)
+    if columns is None:
+        return layout
+    return layout._replace(chosen=find_columns(columns, fields), named=True)
 
 
 def _layout_of_edge(line: bytes, tabs: bool) -> Layout | None:

@@ -144,8 +144,7 @@ class Text:
                 else:
                     tabs = _name(self.path).suffix.lower() == ".tsv"
                     layout = read_layout(line, comment, columns, tabs)
-                    named = layout.named or columns is not None
-                    return layout, stop if named else offset
+                    return layout, stop if layout.named else offset
             except ValueError as error:
                 raise EdgeListError(f"{self.path}: line {number}: {error}") from error
             offset = stop

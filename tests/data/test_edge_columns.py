@@ -1,0 +1,185 @@
+"""Which columns of a table are sources and destinations."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatsparse.data.edge_files.columns import find_pair, recognize_columns
+from gatsparse.data.edge_list import EdgeListError, read_edge_list
+
+pa = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+SUFFIXES = [".parquet", ".csv", ".txt"]
+PAIRS = [
+    ("src", "dst"),
+    ("src", "dest"),
+    ("src", "destination"),
+    ("source", "target"),
+    ("source", "destination"),
+    ("from", "to"),
+    ("u", "v"),
+    ("s", "t"),
+    ("row", "col"),
+    ("row", "column"),
+    ("head", "tail"),
+    ("sender", "receiver"),
+    ("CITING", "CITED"),
+    ("node1", "node2"),
+    ("node_0", "node_1"),
+    ("id_1", "id_2"),
+]
+STYLES = ["{}", "{}_id", "{}ID", "{}_node", "node_{}", "{}NodeId", "{}-idx"]
+OTHERS = [
+    "edge_id",
+    "eid",
+    "id",
+    "timestamp",
+    "time",
+    "weight",
+    "label",
+    "year",
+    "edge_weight",
+    "ts",
+]
+#: Two unknown names, which are taken in their order.
+UNKNOWN = [("a", "b"), ("b", "a"), ("user", "item"), ("0", "1"), ("x", "y"), ("node", "neighbor")]
+
+VALUES = {"source": [1, 2, 3], "destination": [4, 5, 6], "other": [7, 8, 9]}
+
+
+def write(path: Path, columns: list[tuple[str, str]]) -> Path:
+    """A table with a column for each name and key of VALUES."""
+    names = [name for name, _ in columns]
+    values = [VALUES[key] for _, key in columns]
+    if path.suffix == ".parquet":
+        parquet.write_table(pa.table(list(map(pa.array, values)), names=names), path)
+        return path
+    delimiter = {".csv": ",", ".tsv": "\t", ".txt": " "}[path.suffix]
+    rows = [names, *zip(*values, strict=True)]
+    path.write_text("".join(delimiter.join(map(str, row)) + "\n" for row in rows))
+    return path
+
+
+def read(path: Path, **options) -> list[list[int]]:
+    return read_edge_list(path, **options).tolist()
+
+
+RIGHT = [VALUES["source"], VALUES["destination"]]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_usual_names_in_any_order(pair: tuple[str, str], style: str):
+    for case in (str, str.upper, str.title):
+        source, destination = (case(style.format(name)) for name in pair)
+        for order in permutations([source, destination, "edge_id", "weight"]):
+            expected = order.index(source), order.index(destination)
+            assert recognize_columns(order) == expected
+            assert find_pair(order) == expected
+        assert recognize_columns([source, destination]) == (0, 1)
+        assert recognize_columns([destination, source]) == (1, 0)
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_other_columns_of_integers_are_not_nodes(other: str):
+    for order in permutations(["src", "dst", other, f"{other}2"]):
+        assert recognize_columns(order) == (order.index("src"), order.index("dst"))
+    for order in permutations(["a", other]):
+        with pytest.raises(ValueError, match=f"'{other}'.*columns="):
+            recognize_columns(order)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_columns_of_files(tmp_path: Path, suffix: str):
+    columns = [("edge_id", "other"), ("To", "destination"), ("FROM", "source"), ("ts", "other")]
+    assert read(write(tmp_path / f"e{suffix}", columns)) == RIGHT
+    path = write(tmp_path / f"e{suffix}", columns[:2])
+    with pytest.raises(EdgeListError, match=r"'edge_id', 'To': name them with columns="):
+        read(path)
+    assert read(path, columns=("edge_id", "To")) == [VALUES["other"], VALUES["destination"]]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("names", UNKNOWN)
+def test_two_columns_of_other_names_are_taken_in_order(tmp_path: Path, suffix: str, names):
+    if names == ("0", "1"):
+        suffix = ".parquet"  # in text, a line of two integers is an edge
+    path = write(tmp_path / f"e{suffix}", list(zip(names, ("source", "destination"), strict=True)))
+    assert read(path) == RIGHT
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a", "b", "c"),
+        ("src", "b"),
+        ("a", "dst"),
+        ("target", "node"),
+        ("src", "dst", "target"),
+        ("src", "dst", "u", "v"),
+        ("src", "SRC", "dst"),
+        ("source", "to"),
+        ("row", "target"),
+        ("node_0", "node_1", "node_2"),
+    ],
+)
+def test_ambiguous_columns_are_refused(tmp_path: Path, suffix: str, names):
+    keys = ("source", "destination", "other", "other")
+    path = write(tmp_path / f"e{suffix}", list(zip(names, keys, strict=False)))
+    with pytest.raises(EdgeListError, match=r"columns=\(source, destination\)") as error:
+        read(path)
+    assert ", ".join(map(repr, names)) in str(error.value)
+    assert read(path, columns=names[:2]) == RIGHT
+
+
+def test_index_of_pandas_is_not_a_node(tmp_path: Path):
+    columns = [("__index_level_0__", "other"), ("a", "source"), ("b", "destination")]
+    assert read(write(tmp_path / "e.parquet", columns)) == RIGHT
+    path = write(tmp_path / "e.csv", [("", "other"), ("src", "source"), ("dst", "destination")])
+    assert read(path) == RIGHT
+
+
+def test_named_columns_must_be_integers(tmp_path: Path):
+    table = pa.table({"src": ["a"], "dst": ["b"], "x": [1], "y": [2]})
+    parquet.write_table(table, tmp_path / "e.parquet")
+    with pytest.raises(EdgeListError, match="column 'src': expected integers, got string"):
+        read(tmp_path / "e.parquet")
+
+
+def test_names_in_a_comment(tmp_path: Path):
+    path = tmp_path / "e.txt"
+    for comment in ("# edge_id dst src", "#edge_id\tdst\tsrc", "% edge_id  dst src ", "// id v u"):
+        path.write_text(f"# 3 edges\n{comment}\n7 4 1\n8 5 2\n9 6 3\n")
+        assert read(path) == RIGHT
+    path.write_text("# a b c\n7 1 4\n8 2 5\n9 3 6\n")
+    assert read(path, columns=("b", "c")) == RIGHT
+    path.write_text("# FromNodeId\tToNodeId\n1\t4\n2\t5\n3\t6\n")
+    assert read(path) == RIGHT
+
+
+def test_columns_with_integers_as_names(tmp_path: Path):
+    """pandas names columns so that have no name."""
+    path = tmp_path / "e.csv"
+    path.write_text("0,1,2\n1,4,7\n2,5,8\n3,6,9\n")
+    assert read(path, columns=("0", "1")) == RIGHT
+
+
+@given(names=st.lists(st.text(max_size=30), min_size=2, max_size=4))
+def test_any_names_are_recognized_or_refused(names: list[str]):
+    try:
+        first, second = recognize_columns(names)
+    except ValueError:
+        return
+    assert len(names) == 2 or find_pair(names) == (first, second)
+
+
+def test_long_names(tmp_path: Path):
+    path = write(tmp_path / "e.csv", [("id" * 10**5, "source"), ("node" * 10**5, "destination")])
+    assert read(path) == RIGHT
