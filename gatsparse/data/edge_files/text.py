@@ -95,12 +95,10 @@ class Text:
                 return text, raw.tell() / size
 
             offset = self._start
-            following = pool.submit(read)
-            while True:
-                text, done = following.result()
-                if not text:
-                    break
-                following = pool.submit(read)  # while this block is parsed
+            text, done = read()
+            while text:
+                # A short block is the last one; of others, the next is read meanwhile.
+                following = pool.submit(read) if len(text) >= self._block_bytes else None
                 self._marks.append((num_edges, offset))
                 table = self._parse(text, offset)
                 num_lines += table.num_rows
@@ -111,6 +109,7 @@ class Text:
                         src, dst = mirror((src, dst))
                     num_edges += len(src)
                     yield Block((src, dst), done)
+                text, done = (b"", done) if following is None else following.result()
         if self._matrix is not None and num_lines != self._matrix.num_entries:
             raise EdgeListError(
                 f"{self.path}: expected {self._matrix.num_entries} entries, as the line of sizes "
