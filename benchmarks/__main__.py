@@ -12,10 +12,13 @@ from benchmarks.config import parse
 from benchmarks.plot import plot
 from benchmarks.report import report
 from benchmarks.run import run
+from benchmarks.summary import Summary
+from benchmarks.text import describe
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command and returns its exit status.
+    """Runs a command and returns its exit status: 1 if a measurement that the configuration asks
+    for failed or was not made.
 
     Args:
         arguments (list, optional): Of the command line.
@@ -42,13 +45,19 @@ def main(arguments: list[str] | None = None) -> int:
             console.print(f"Markdown: {report(options.folder, console)}", soft_wrap=True)
         if options.command in ("run", "plot"):
             console.print("Plots:", *plot(options.folder), soft_wrap=True)
+        summary = Summary.load(options.folder)
+        failed, unfinished = summary.failed(), summary.unfinished()
     except KeyboardInterrupt:
         console.print("Stopped. The finished rows are kept: the same command goes on from there.")
         return 130
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
+    for row in failed:
+        print(f"failed: {describe(row)}", file=sys.stderr)
+    if unfinished:
+        print(f"not made yet: {len(unfinished)} measurements", file=sys.stderr)
+    return int(bool(failed or unfinished))
 
 
 if __name__ == "__main__":

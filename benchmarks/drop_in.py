@@ -11,11 +11,14 @@ import copy
 import dataclasses
 import json
 import logging
+import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -29,106 +32,16 @@ from torch_geometric.datasets import KarateClub
 
 import gatsparse
 from benchmarks import zoo
+from benchmarks.drop_in_rows import TOLERANCE, CompiledRow, Job, LayerRow, ModelRow, Row
 from benchmarks.measure import environment
 from benchmarks.text import machine, markdown_table, print_table
 from benchmarks.turns import alternate
 from gatsparse.nn import PaperGAT
 
 HEADS, CHANNELS = 8, 8
-TOLERANCE = 1e-10  # in float64
 LAYERS = ("GATConv", "GATv2Conv")
 
 Inputs = Iterator[tuple[Tensor, ...]]  # of call after call
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """A line of a table, and the numbers behind it."""
-
-    def cells(self) -> list[str]:
-        """The line."""
-        raise NotImplementedError
-
-    def notes(self) -> list[str]:
-        """What else there is to say, in lines below the table."""
-        return []
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerRow(Row):
-    """A layer on a small graph; median seconds of a call by contender."""
-
-    layer: str
-    graph: str
-    edge_index: str
-    work: str
-    seconds: dict[str, float]
-    error: float
-
-    def cells(self) -> list[str]:
-        """The line, in microseconds."""
-        what = [self.layer, self.graph, self.edge_index, self.work]
-        return [*what, *_times(self.seconds, 1e6), f"{self.error:.0e}"]
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelRow(Row):
-    """A model and its accelerated copy; median seconds of a training step by contender."""
-
-    model: str
-    graph: str
-    layers: int
-    seconds: dict[str, float]
-    error: float
-
-    def cells(self) -> list[str]:
-        """The line, in milliseconds."""
-        what = [self.model, self.graph, str(self.layers)]
-        return [*what, *_times(self.seconds, 1e3), f"{self.error:.0e}"]
-
-
-@dataclasses.dataclass(frozen=True)
-class CompiledRow(Row):
-    """What ``torch.compile`` made of a model, on graphs of many sizes."""
-
-    model: str
-    dynamic: bool | None
-    fullgraph: bool
-    batches: int
-    graphs: int
-    recompilations: list[str]
-    graph_breaks: int
-    seconds: float
-    error: float
-    problem: str
-
-    def cells(self) -> list[str]:
-        """The line."""
-        return [
-            self.model,
-            str(self.dynamic),
-            str(self.fullgraph),
-            str(self.batches),
-            str(self.graphs),
-            str(len(self.recompilations)),
-            str(self.graph_breaks),
-            f"{self.seconds:.1f}",
-            "failed" if self.problem else f"{self.error:.0e}",
-        ]
-
-    def notes(self) -> list[str]:
-        """What the compiler says of the one graph that was asked for."""
-        what = f"{self.model}, dynamic={self.dynamic}, fullgraph={self.fullgraph}"
-        if self.problem:
-            return [f"{what} failed: {self.problem}"]
-        reasons = self.recompilations if self.fullgraph else []
-        return [f"{what} was compiled again: {reason}" for reason in reasons]
-
-
-def _times(seconds: dict[str, float], scale: float) -> list[str]:
-    """Two cells for the times, one for their ratio."""
-    pyg, ours = (scale * seconds[name] for name in ("PyG", "gatsparse"))
-    return [*(f"{t:,.0f}" if t >= 100 else f"{t:.3g}" for t in (pyg, ours)), f"{pyg / ours:.2f}x"]
 
 
 def accelerated(name: str, model: torch.nn.Module, inputs: Inputs) -> tuple[torch.nn.Module, float]:
@@ -163,7 +76,7 @@ def error(found: list[Tensor], expected: list[Tensor]) -> float:
     return output.maximum(gradient).item()
 
 
-def small_graphs(options: argparse.Namespace) -> Iterator[LayerRow]:
+def small_graphs(options: argparse.Namespace) -> Iterator[Job]:
     """Layers on graphs so small that the overhead of a call counts."""
     karate = KarateClub()[0]
     batch = zoo.molecules(options.graphs, 32, 8)
@@ -178,23 +91,38 @@ def small_graphs(options: argparse.Namespace) -> Iterator[LayerRow]:
             pyg = getattr(torch_geometric.nn, name)(x.size(1), CHANNELS, HEADS)
             copies = ((x, edge_index.clone()) for _ in repeat(None))
             for kind, inputs in (("same", repeat((x, edge_index))), ("new", copies)):
-                ours, difference = accelerated(f"{name}, {graph}", pyg, inputs)
-                layers = {"PyG": pyg, "gatsparse": ours}
-                for work, function in (("forward", _forward), ("forward + backward", _step)):
-                    contenders = {key: function(m, inputs) for key, m in layers.items()}
-                    seconds = alternate(contenders, options.rounds, calls)
-                    yield LayerRow(name, graph, kind, work, seconds, difference)
+                args = (name, graph, kind, pyg, inputs, options.rounds, calls)
+                yield Job(f"{name}, {graph}, {kind} edge_index", partial(_layer_rows, *args))
 
 
-def models(options: argparse.Namespace) -> Iterator[ModelRow]:
+def _layer_rows(
+    name: str,
+    graph: str,
+    kind: str,
+    pyg: torch.nn.Module,
+    inputs: Inputs,
+    rounds: int,
+    calls: int,
+) -> Iterator[LayerRow]:
+    ours, difference = accelerated(f"{name}, {graph}", pyg, inputs)
+    layers = {"PyG": pyg, "gatsparse": ours}
+    for work, function in (("forward", _forward), ("forward + backward", _step)):
+        contenders = {key: function(m, inputs) for key, m in layers.items()}
+        yield LayerRow(name, graph, kind, work, alternate(contenders, rounds, calls), difference)
+
+
+def models(options: argparse.Namespace) -> Iterator[Job]:
     """Models as they are, and accelerated."""
     for name, case in zoo.models(options.nodes, options.edges, options.graphs // 2).items():
-        inputs = repeat(case.inputs)
-        ours, difference = accelerated(name, case.model, inputs)
-        contenders = {"PyG": _step(case.model, inputs), "gatsparse": _step(ours, inputs)}
-        seconds = alternate(contenders, options.rounds)
-        layers = sum(type(m) in (gatsparse.GATConv, gatsparse.GATv2Conv) for m in ours.modules())
-        yield ModelRow(name, case.graph, layers, seconds, difference)
+        yield Job(name, partial(_model_rows, name, case, options.rounds))
+
+
+def _model_rows(name: str, case: zoo.Case, rounds: int) -> Iterator[ModelRow]:
+    inputs = repeat(case.inputs)
+    ours, difference = accelerated(name, case.model, inputs)
+    contenders = {"PyG": _step(case.model, inputs), "gatsparse": _step(ours, inputs)}
+    layers = sum(type(m) in (gatsparse.GATConv, gatsparse.GATv2Conv) for m in ours.modules())
+    yield ModelRow(name, case.graph, layers, alternate(contenders, rounds), difference)
 
 
 def _forward(model: torch.nn.Module, inputs: Inputs) -> Callable[[], object]:
@@ -220,20 +148,27 @@ def _elu(x: Tensor, _p: float, _training: bool) -> Tensor:
     return F.elu(x)
 
 
-def compiled(options: argparse.Namespace) -> Iterator[CompiledRow]:
+def compiled(options: argparse.Namespace) -> Iterator[Job]:
     """Two-layer models under ``torch.compile``, for one graph each or, where that fails, with
     graph breaks.
     """
     for name in LAYERS:
         for key, library in (("PyG", torch_geometric.nn), ("gatsparse", gatsparse)):
             layer = getattr(library, name)
-            model = PaperGAT(32, 8, 7, dropout=0.0, conv=layer, elu_dropout_fn=_elu).double()
             for dynamic in (None, True):
-                for fullgraph in (True, False):
-                    row = _compiled(f"{key} {name}", model, dynamic, fullgraph, options)
-                    yield row
-                    if not row.problem:
-                        break
+                args = (f"{key} {name}", layer, dynamic, options)
+                yield Job(f"{args[0]}, dynamic={dynamic}", partial(_compiled_rows, *args))
+
+
+def _compiled_rows(
+    name: str, layer: Any, dynamic: bool | None, options: argparse.Namespace
+) -> Iterator[CompiledRow]:
+    model = PaperGAT(32, 8, 7, dropout=0.0, conv=layer, elu_dropout_fn=_elu).double()
+    for fullgraph in (True, False):
+        row = _compiled(name, model, dynamic, fullgraph, options)
+        yield row
+        if not row.problem:
+            break
 
 
 @fresh_cache()  # so that runs before this one change nothing
@@ -291,7 +226,7 @@ class Section(NamedTuple):
     """A part of the report."""
 
     title: str
-    measure: Callable[[argparse.Namespace], Iterator[Row]]
+    measure: Callable[[argparse.Namespace], Iterator[Job]]
     header: tuple[str, ...]
     legend: str
 
@@ -340,8 +275,28 @@ SECTIONS = {
 }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measures all sections.
+def measured(section: Section, options: argparse.Namespace) -> tuple[list[Row], list[str]]:
+    """The rows of a section, and what failed; one failure does not end the other measurements."""
+    rows: list[Row] = []
+    failures: list[str] = []
+    jobs = section.measure(options)
+    while True:
+        name = section.title
+        try:
+            job = next(jobs, None)
+            if job is None:
+                return rows, failures + [row.failure() for row in rows if row.failure()]
+            name = job.name
+            for row in job.rows():
+                rows.append(row)  # noqa: PERF402  what came before an error is kept
+        except Exception as error:  # each one becomes a line of the report
+            traceback.print_exc()
+            failures.append(f"{name}: {type(error).__name__}: {error}".splitlines()[0])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measures all sections, and writes the files after each; returns the exit status: 1 if a
+    measurement failed.
 
     Args:
         arguments (list, optional): Of the command line.
@@ -361,20 +316,25 @@ def main(arguments: list[str] | None = None) -> None:
     sizes = {name: value for name, value in vars(options).items() if name != "out"}
     result: dict[str, object] = {"environment": measured_on, "options": sizes}
     markdown = ["# Drop-in", "", *machine(measured_on), f"- rounds: {options.rounds}", ""]
+    failed = False
     for key, section in SECTIONS.items():
-        rows = list(section.measure(options))
+        rows, failures = measured(section, options)
+        failed = failed or bool(failures)
         lines = [row.cells() for row in rows]
         notes = [section.legend, *(note for row in rows for note in row.notes())]
+        notes += [f"failed: {failure}" for failure in failures]
         print_table(console, section.title, section.header, lines, notes, box.MARKDOWN)
         markdown += [f"## {section.title}", "", *markdown_table(section.header, lines), ""]
         markdown += [*(f"- {note}" for note in notes), ""]
         result[key] = [dataclasses.asdict(row) for row in rows]
-    if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "report.md").write_text("\n".join(markdown))
-        (options.out / "drop_in.json").write_text(json.dumps(result, indent=2))
+        result[f"{key} failures"] = failures
+        if options.out is not None:
+            options.out.mkdir(parents=True, exist_ok=True)
+            (options.out / "report.md").write_text("\n".join(markdown))
+            (options.out / "drop_in.json").write_text(json.dumps(result, indent=2))
+    return int(failed)
 
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)  # the compiler's: what fails there is a row here
-    main()
+    sys.exit(main())

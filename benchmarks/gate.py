@@ -114,12 +114,14 @@ def check(contender: Contender, data: Data, reference: Reference) -> Values:
 
 
 def failures(values: Values) -> list[str]:
-    """What is over its budget, in words; NaN is."""
+    """Errors that are over their budget, NaN, or not measured, in words."""
     found = []
     for name in ("output", "gradient"):
         error = getattr(values, f"{name}_error")
         budget = getattr(values, f"{name}_budget")
-        if not error <= budget:
+        if error is None or budget is None:
+            found.append(f"{name} error not measured")
+        elif not error <= budget:
             found.append(f"{name} error {error:.2g}, budget {budget:.2g}")
     return found
 

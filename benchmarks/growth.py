@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,12 +29,14 @@ class Curve:
         layer, shape (str): As in :class:`benchmarks.plan.Case`.
         contender (str): Whose layer.
         points (list): Number of edges, and what was measured; fewest edges first.
+        missing (list): Graphs on which the layer was to be measured and has no values.
     """
 
     layer: str
     shape: str
     contender: str
     points: list[tuple[int, Values]]
+    missing: Sequence[str] = ()
 
     def exponent(self, least: int = LEAST_EDGES) -> float | None:
         """The ``b`` of ``time ~ edges ** b``, by least squares of the logarithms from
@@ -47,10 +50,11 @@ class Curve:
 
 
 def curves(summary: Summary, measurement: TimedLayer) -> list[Curve]:
-    """What was measured on three or more synthetic graphs."""
+    """Layers that are measured on three or more synthetic graphs."""
     points: dict[tuple[str, str, str], dict[str, tuple[int, Values]]] = {}
     asked: dict[tuple[str, str, str], set[str]] = {}
-    for graph, size in summary.graphs().items():
+    sizes = summary.graphs()
+    for graph in plan.graphs(summary.config):
         if graph not in summary.config.graphs:
             continue
         for task in plan.layer_tasks(summary.config, graph):
@@ -60,11 +64,16 @@ def curves(summary: Summary, measurement: TimedLayer) -> list[Curve]:
             line = (case.layer, case.shape, task.contender)
             asked.setdefault(line, set()).add(graph)
             values = summary.times(task.dataset, task.contender, measurement)
-            if values is not None:
-                assert size.num_edges is not None
-                points.setdefault(line, {})[graph] = (size.num_edges, values)
+            if values is not None and graph in sizes:
+                num_edges = sizes[graph].num_edges
+                assert num_edges is not None
+                points.setdefault(line, {})[graph] = (num_edges, values)
     return [
-        Curve(*line, sorted(found.values(), key=lambda point: point[0]))
-        for line, found in points.items()
-        if len(asked[line]) >= _LEAST_GRAPHS
+        Curve(
+            *line,
+            sorted(points.get(line, {}).values(), key=lambda point: point[0]),
+            sorted(graphs - points.get(line, {}).keys()),
+        )
+        for line, graphs in asked.items()
+        if len(graphs) >= _LEAST_GRAPHS
     ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
 import random
 import shutil
 import subprocess
@@ -19,11 +20,12 @@ from gatsparse.data import open_features
 from gatsparse.inference import infer
 from gatsparse.nn import PaperGAT
 from gatsparse.train import TrainConfig, parse_config
-from gatsparse.train.fitting import load_task
+from gatsparse.train import load_task
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns its exit status.
+    """Runs the command; returns its exit status: 1 if a result differs, a file that was left
+    cannot be read, a process fails, or none was killed at work.
 
     Args:
         arguments (list, optional): Of the command line.
@@ -38,10 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.infer is not None:
         _infer(parse_config(options.config), options.infer)
         return 0
-    shutil.rmtree(options.out, ignore_errors=True)
-    options.out.mkdir(parents=True)
     generator = random.Random(0)
-    equal = True
+    status = 0
     train = ["-c", "from gatsparse.cli import main; raise SystemExit(main())", "train"]
     train += [options.config, "--progress", "false", "--run_dir"]
     infer = ["-m", "benchmarks.killed", "--config", options.config, "--infer"]
@@ -50,19 +50,41 @@ def main(arguments: list[str] | None = None) -> int:
         ("inference", infer, options.seconds / 4, _equal_outputs),
     ):
         killed, whole = (options.out / f"{what}-{name}" for name in ("killed", "whole"))
+        for folder in (killed, whole):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
         kills = 0
-        while kills < options.kills and _life(command, killed, generator.uniform(0.0, longest)):
-            kills += 1
-        for folder in (killed, whole)[kills < options.kills :]:  # it may have come to its end
-            subprocess.run(_python([*command, str(folder)]), check=True, stdout=subprocess.DEVNULL)
-        same = compare(killed, whole)
-        equal &= same
+        try:
+            while kills < options.kills and _life(command, killed, generator.uniform(0.0, longest)):
+                kills += 1
+            for folder in (killed, whole)[kills < options.kills :]:  # it may have come to its end
+                _run([*command, str(folder)])
+            same = compare(killed, whole)
+        except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+            print(f"{what}: FAILED after {kills} kills: {error}", flush=True)
+            status = 1
+            continue
         print(
             f"{what}: killed {kills} times at work, every file left could be read; the result is "
             f"{'equal' if same else 'DIFFERENT'}, bit for bit",
             flush=True,
         )
-    return 0 if equal else 1
+        if kills == 0:
+            print(f"{what}: FAILED, it ended before it was killed; give it shorter --seconds")
+        if kills == 0 or not same:
+            status = 1
+    return status
+
+
+def _run(command: list[str]) -> None:
+    """Runs a command of Python to its end.
+
+    Raises:
+        RuntimeError: If it fails.
+    """
+    code = subprocess.run(_python(command), check=False, stdout=subprocess.DEVNULL).returncode
+    if code != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with exit code {code}")
 
 
 def _python(command: list[str]) -> list[str]:
@@ -79,7 +101,9 @@ def _life(command: list[str], folder: Path, seconds: float) -> bool:
         if "run folder" in line or line == "begins\n":
             break
     else:
-        raise RuntimeError("the process ended before it began")
+        raise RuntimeError(
+            f"{' '.join(command)} ended with exit code {process.wait()} at its start"
+        )
     time.sleep(seconds)
     at_work = process.poll() is None
     process.kill()

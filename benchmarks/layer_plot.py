@@ -18,19 +18,20 @@ from benchmarks.text import median
 _MEASUREMENTS: tuple[TimedLayer, ...] = ("forward", "forward+backward")
 
 
-def layer_charts(summary: Summary) -> dict[str, Figure]:
+def layer_charts(summary: Summary) -> dict[str, Figure | None]:
     """Speed-up by shape, and growth where there are graphs of growing size.
 
     Args:
         summary (Summary): Of a run.
 
     Returns:
-        dict: Figures by the names of their files, without the ending.
+        dict: Figures by the names of their files, without the ending; None of a figure for which
+        nothing was measured.
     """
-    charts: dict[str, Figure] = {}
+    charts: dict[str, Figure | None] = {}
     for measurement in _MEASUREMENTS:
         name = measurement.replace("+", "-")
-        if summary.graphs():
+        if summary.config.layers:
             charts[f"{name}-speed-up"] = _speed_ups(summary, measurement)
         found = curves(summary, measurement)
         if found:
@@ -39,15 +40,19 @@ def layer_charts(summary: Summary) -> dict[str, Figure]:
     return charts
 
 
-def _speed_ups(summary: Summary, measurement: TimedLayer) -> Figure:
+def _speed_ups(summary: Summary, measurement: TimedLayer) -> Figure | None:
     graphs = list(summary.graphs())
     layers = list(dict.fromkeys(name for sweep in summary.config.layers for name in sweep.layers))
+    if not graphs:
+        return None
     first, *others = plan.layer_contenders(summary.config)
+    drawn = 0
     figure = Figure(figsize=(5.5 * len(layers), 4.0 * len(graphs)), layout="constrained")
     grid = figure.subplots(len(graphs), len(layers), squeeze=False)
     for graph, row in zip(graphs, grid, strict=True):
         tasks = plan.layer_tasks(summary.config, graph)
-        cases = [Case.of(task) for task in tasks if task.measurement == measurement]
+        tasks = [task for task in tasks if task.measurement == measurement]
+        cases = [Case.of(task) for task in tasks]
         for layer, axis in zip(layers, row, strict=True):
             found = list(dict.fromkeys(case for case in cases if case.layer == layer))
             shapes = [case.shape for case in found]
@@ -59,26 +64,46 @@ def _speed_ups(summary: Summary, measurement: TimedLayer) -> Figure:
                 ratios = [_ratio(summary, case, name, first, measurement) for case in found]
                 width = 0.8 / len(others)
                 places = [x + (k + 0.5) * width - 0.4 for x in range(len(shapes))]
-                bars = axis.bar(places, ratios, width, label=name, color=f"C{k + 1}")
-                axis.bar_label(bars, ["" if r == 0 else f"{r:.3g}" for r in ratios], fontsize=7)
+                heights = [ratio or 0.0 for ratio in ratios]
+                bars = axis.bar(places, heights, width, label=name, color=f"C{k + 1}")
+                axis.bar_label(bars, [f"{r:.3g}" if r else "" for r in ratios], fontsize=7)
+                drawn += sum(ratio is not None for ratio in ratios)
+                for place, case, ratio in zip(places, found, ratios, strict=True):
+                    if ratio is None and (str(case), name) in {task[:2] for task in tasks}:
+                        reason = _reason(summary, case, name, first, measurement)
+                        axis.text(place, 1.0, f" {reason}", rotation=90, fontsize=7, ha="center")
             axis.spines[["top", "right"]].set_visible(False)
-    if others:
-        grid[0][0].legend()
+    if drawn == 0:
+        return None
+    grid[0][0].legend()
     return figure
 
 
 def _ratio(
     summary: Summary, case: Case, contender: str, first: str, measurement: TimedLayer
-) -> float:
-    """How many times faster the first contender is; 0 where one was not measured."""
+) -> float | None:
+    """How many times faster the first contender is; None where one was not measured."""
     values = summary.times(str(case), contender, measurement)
     base = summary.times(str(case), first, measurement)
-    return median(values) / median(base) if values and base else 0.0
+    return median(values) / median(base) if values and base else None
+
+
+def _reason(
+    summary: Summary, case: Case, contender: str, first: str, measurement: TimedLayer
+) -> str:
+    """Why there is no ratio."""
+    for name in (contender, first):
+        problem = summary.problem(str(case), name, measurement)
+        if problem is not None:
+            return problem.status if name == contender else f"{first}: {problem.status}"
+    return "not measured"
 
 
 def _growth(
     summary: Summary, found: list[Curve], label: str, quantity: Callable[[Values], float]
-) -> Figure:
+) -> Figure | None:
+    if not any(curve.points for curve in found):
+        return None
     panels = list(dict.fromkeys((curve.layer, curve.shape) for curve in found))
     names = plan.layer_contenders(summary.config)
     figure = Figure(figsize=(5.5 * len(panels), 4.5), layout="constrained")
@@ -96,6 +121,7 @@ def _growth(
 def _line(axis: Axes, curve: Curve, color: int, quantity: Callable[[Values], float]) -> None:
     exponent = curve.exponent() if quantity is _milliseconds else None
     label = curve.contender + ("" if exponent is None else f", exponent {exponent:.2f}")
+    label += f"; without {', '.join(curve.missing)}" if curve.missing else ""
     edges = [count for count, _ in curve.points]
     values = [quantity(value) for _, value in curve.points]
     axis.plot(edges, values, "o-", color=f"C{color}", label=label)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from rich import box
@@ -112,8 +114,9 @@ def _both(conv: GATConv, x: Tensor, graph: CSRGraph) -> Callable[[], object]:
     return run
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measures a power-law graph and a graph of communities.
+def main(arguments: list[str] | None = None) -> int:
+    """Measures a power-law graph and a graph of communities; returns the exit status: 1 if a
+    graph failed, which does not end the measurement of the other.
 
     Args:
         arguments (list, optional): Of the command line.
@@ -125,18 +128,33 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--inside", type=float, default=0.95, help="share of edges within them")
     parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args(arguments)
+    for name, least in (("nodes", 1), ("edges", 1), ("size", 1), ("rounds", 1)):
+        if getattr(options, name) < least:
+            parser.error(f"{name}: expected >= {least}, got {getattr(options, name)}")
+    if not 0 <= options.inside <= 1:
+        parser.error(f"inside: expected 0 .. 1, got {options.inside}")
     torch.manual_seed(0)
     CSRGraph.from_edge_index(torch.tensor([[0], [0]])).reorder()  # imports what it needs
     nodes, edges = options.nodes, options.edges
-    for name, edge_index in (
-        ("power law", power_law(nodes, edges)),
-        (
-            f"communities of {options.size}, {options.inside:.0%} of edges inside",
-            communities(nodes, edges, options.size, options.inside),
+    graphs = {
+        "power law": partial(power_law, nodes, edges),
+        f"communities of {options.size}, {options.inside:.0%} of edges inside": partial(
+            communities, nodes, edges, options.size, options.inside
         ),
-    ):
-        measure(name, edge_index, nodes, options.rounds, Console(width=110))
+    }
+    measured = [_succeeds(name, draw, nodes, options.rounds) for name, draw in graphs.items()]
+    return int(not all(measured))
+
+
+def _succeeds(name: str, draw: Callable[[], Tensor], num_nodes: int, rounds: int) -> bool:
+    """Draws and measures a graph; prints the reason if that fails."""
+    try:
+        measure(name, draw(), num_nodes, rounds, Console(width=110))
+    except Exception as error:  # the other graph is measured all the same
+        print(f"failed: {name}: {type(error).__name__}: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -62,6 +62,13 @@ def report(folder: Path, console: Console) -> Path:
     """
     summary = Summary.load(folder)
     markdown = ["# Benchmark", "", *machine(summary.environment), ""]
+    failed, unfinished = len(summary.failed()), len(summary.unfinished())
+    if failed or unfinished:
+        markdown += [
+            f"**Incomplete. Failed measurements: {failed}, see the notes; not made yet: "
+            f"{unfinished}.**",
+            "",
+        ]
     header = _header(summary)
     for dataset in summary.datasets():
         lines = [_line(summary, dataset, name) for name in summary.config.contenders]
@@ -77,10 +84,10 @@ def report(folder: Path, console: Console) -> Path:
     if summary.config.layers:
         markdown += layer_sections(summary, console)
         write_csv(summary, folder / "layers.csv")
-    absent = [describe(row) for row in summary.missing()]
+    absent = [describe(row) for row in summary.without_section()]
     for text in absent:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-    markdown += [*absent, ""] if absent else []
+    markdown += [*(f"- {text}" for text in absent), ""] if absent else []
     path = folder / "report.md"
     path.write_text("\n".join(markdown))
     return path
@@ -117,7 +124,9 @@ def _line(summary: Summary, dataset: str, contender: str) -> list[str]:
         problem = summary.problem(dataset, contender, measurement)
         if problem is None:
             return text or "-"
-        return problem.status if problem.measurement == measurement else "-"
+        if problem.measurement == measurement:
+            return problem.status
+        return f"{problem.measurement} {problem.status}" if measurement == "gate" else "-"
 
     return [
         contender,

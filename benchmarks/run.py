@@ -155,7 +155,7 @@ class _Session:
     def _record(self, task: Task, outcome: Outcome) -> None:
         status, detail = outcome.status, outcome.detail
         if task.measurement in ("gate", "layer gate") and status == "ok":
-            failures = gate.failures(outcome.value)
+            failures = gate.failures(outcome.value or Values())
             status, detail = ("wrong", "; ".join(failures)) if failures else ("ok", "")
         row = Row(
             *plan.key(task, self.config, self.environment),

@@ -65,26 +65,63 @@ class Summary:
         Raises:
             ValueError: If it is none.
         """
-        environment = folder / "environment.json"
-        if not environment.exists():
-            raise ValueError(f"{folder}: expected the folder of a run, found no {environment.name}")
+        rows = read(folder / "results.jsonl")
+        path = folder / "environment.json"
+        if not path.exists() and not rows:
+            raise ValueError(f"{folder}: expected the folder of a run, found no {path.name}")
         config = configs.parse(folder / "config.yaml")
-        return cls(config, json.loads(environment.read_text()), read(folder / "results.jsonl"))
+        if not path.exists():  # published results: those of the last row
+            return cls(config, list(rows.values())[-1].environment, rows)
+        try:
+            return cls(config, json.loads(path.read_text()), rows)
+        except ValueError as error:
+            raise ValueError(f"{path}: expected JSON, {error}; delete the file") from error
 
     def row(self, task: Task) -> Row | None:
         """The row of a measurement, if it was made."""
         return self.rows.get(plan.key(task, self.config, self.environment))
 
-    def missing(self) -> list[Row]:
-        """The rows of the data sets that could not be had."""
-        sources = [plan.reference(name) for name in self.config.datasets]
-        sources += [plan.graph(name) for name in plan.graphs(self.config)]
-        rows = [self.row(source) for source in sources]
-        return [row for row in rows if row is not None and row.status == "unavailable"]
+    def failed(self) -> list[Row]:
+        """Rows that say why measurements of the configuration have no values, once each.
+
+        A data set that is unavailable does not count if the configuration has a fallback.
+        """
+        causes: dict[Key, Row] = {}
+        for task in self._tasks():
+            row = self.row(task) or self.problem(*task[:3])
+            if row is not None and row.status != "ok":
+                causes[row.key] = row
+        return list(causes.values())
+
+    def unfinished(self) -> list[Task]:
+        """Measurements of the configuration that can still be made: the run was interrupted."""
+        return [
+            task
+            for task in self._tasks()
+            if self.row(task) is None and self.problem(*task[:3]) is None
+        ]
+
+    def _tasks(self) -> list[Task]:
+        names = self.datasets()
+        if self.config.fallback is None:
+            names = list(dict.fromkeys([*names, *self.config.datasets]))
+        tasks = [task for name in names for task in plan.tasks(self.config, name)]
+        for name in plan.graphs(self.config):
+            tasks += [plan.graph(name), *plan.layer_tasks(self.config, name)]
+        return tasks
+
+    def without_section(self) -> list[Row]:
+        """Rows of the data sets and graphs that could not be loaded or drawn, of which the
+        report has no section.
+        """
+        rows = [self.row(plan.reference(name)) for name in self.config.datasets]
+        missing = [row for row in rows if row is not None and row.status == "unavailable"]
+        graphs = [self.row(plan.graph(name)) for name in plan.graphs(self.config)]
+        return missing + [row for row in graphs if row is not None and row.status != "ok"]
 
     def datasets(self) -> list[str]:
         """The data sets that were measured on."""
-        missing = {row.dataset for row in self.missing() if row.measurement == "reference"}
+        missing = {row.dataset for row in self.without_section() if row.measurement == "reference"}
         return plan.datasets(self.config, lambda name: name not in missing)
 
     def graphs(self) -> dict[str, Values]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from rich.box import HEAVY_HEAD, Box
@@ -25,7 +26,8 @@ def describe(row: Row) -> str:
         case "gate" | "layer gate":
             return f"{what}: passed, {gate(values)}"
         case "accuracy":
-            return f"{what}: {100 * (values.accuracy or 0):.1f} % in {values.seconds:.0f} s"
+            assert values.accuracy is not None
+            return f"{what}: {100 * values.accuracy:.1f} % in {values.seconds:.0f} s"
         case "recipe":
             reached = "" if values.accuracy is None else f", {100 * values.accuracy:.1f} %"
             return f"{what}: {values.epochs} epochs in {values.seconds:.1f} s{reached}"
@@ -89,14 +91,16 @@ def fraction(values: Values) -> str:
 
 
 def gate(values: Values) -> str:
-    """The larger error, of output or gradients, as a share of its budget."""
-    assert values.output_error is not None
-    assert values.output_budget is not None
-    assert values.gradient_error is not None
-    assert values.gradient_budget is not None
-    output = values.output_error / values.output_budget
-    gradient = values.gradient_error / values.gradient_budget
-    return f"{max(output, gradient):.2f} of budget"
+    """The larger error, of output or gradients, as a share of its budget; ``"-"`` of a gate that
+    ended without values.
+    """
+    shares = []
+    for name in ("output", "gradient"):
+        error, budget = getattr(values, f"{name}_error"), getattr(values, f"{name}_budget")
+        if error is None or budget is None:
+            return "-"
+        shares.append(error / budget if budget else math.inf)
+    return f"{max(shares):.2f} of budget"
 
 
 def timed(values: Values) -> str:

@@ -16,12 +16,12 @@ from rich.console import Console
 from benchmarks.claims.findings import Findings
 from benchmarks.claims.plot import plot
 from benchmarks.claims.report import outcome, write_report
-from benchmarks.claims.training import Row, Task, read, train
+from benchmarks.claims.training import Failure, Row, Task, read, train
 from benchmarks.measure import environment
-from gatsparse.data import NAMES, DatasetNotFoundError
+from gatsparse.data import NAMES
 
 
-def run(tasks: list[Task], processes: int) -> Iterator[Row]:
+def run(tasks: list[Task], processes: int) -> Iterator[Row | Failure]:
     """Trains side by side, each training with one thread.
 
     Args:
@@ -29,20 +29,26 @@ def run(tasks: list[Task], processes: int) -> Iterator[Row]:
         processes (int): How many at a time.
 
     Yields:
-        Row: Of each training as it ends.
+        Row or Failure: Of each training as it ends; a failure does not end the others.
     """
     pool = ProcessPoolExecutor(
         min(processes, len(tasks) or 1), get_context("spawn"), torch.set_num_threads, (1,)
     )
     try:
-        for future in as_completed([pool.submit(train, task) for task in tasks]):
-            yield future.result()
+        futures = {pool.submit(train, task): task for task in tasks}
+        for future in as_completed(futures):
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            else:
+                yield Failure(futures[future], f"{type(error).__name__}: {error}")
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Trains what is not in the folder yet, then reports; returns the exit status.
+    """Trains what is not in the folder yet, then reports; returns the exit status: 1 if a
+    training failed. The report is about the seeds of which all trainings of a data set succeeded.
 
     Args:
         arguments (list, optional): Of the command line.
@@ -58,34 +64,49 @@ def main(arguments: list[str] | None = None) -> int:
         findings = Findings(datasets, noise, seeds, options.epochs, rows)
         tasks = findings.tasks()
         missing = [task for task in tasks if task not in rows]
+        reasons: dict[str, list[Task]] = {}
         with path.open("a") as file:
             for row in run(missing, options.processes):
+                if isinstance(row, Failure):
+                    if row.reason not in reasons:
+                        print(f"failed: {_name(row.task)}: {row.reason}", file=sys.stderr)
+                    reasons.setdefault(row.reason, []).append(row.task)
+                    continue
                 file.write(row.to_json() + "\n")
                 file.flush()
                 os.fsync(file.fileno())
                 rows[row.task] = row
                 done = sum(task in rows for task in tasks)
                 console.print(f"{done}/{len(tasks)} {_describe(row)}", markup=False)
+        findings.write_csv(options.out / "claims.csv")
+        failures = [
+            f"{len(failed)} trainings, of which the first is {_name(failed[0])}: {reason}"
+            for reason, failed in reasons.items()
+        ]
+        _report(findings.complete(), failures, options.out, console)
     except KeyboardInterrupt:
         console.print("Stopped. The finished rows are kept: the same command goes on from there.")
         return 130
-    except (ValueError, DatasetNotFoundError) as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    chart = "claims.png"
-    findings.write_csv(options.out / "claims.csv")
-    plot(findings, options.out / chart)
-    report = options.out / "report.md"
-    write_report(findings, environment(1), chart, report)
+    return int(bool(reasons))
+
+
+def _report(findings: Findings, failures: list[str], folder: Path, console: Console) -> None:
+    chart, report = "claims.png", folder / "report.md"
+    plot(findings, folder / chart)
+    write_report(findings, environment(1), chart, report, failures)
     console.print(*outcome(findings), sep="\n", markup=False)
     console.print(f"Report: {report}")
-    return 0
 
 
 def _describe(row: Row) -> str:
-    task = row.task
-    what = f"{task.dataset} {task.model}, {task.noise} % noise, seed {task.seed}"
-    return f"{what}: {100 * row.test_acc:.1f} % in {row.seconds:.1f} s"
+    return f"{_name(row.task)}: {100 * row.test_acc:.1f} % in {row.seconds:.1f} s"
+
+
+def _name(task: Task) -> str:
+    return f"{task.dataset} {task.model}, {task.noise} % noise, seed {task.seed}"
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.claims.asymmetry import Asymmetry
@@ -15,7 +15,7 @@ from benchmarks.claims.training import Row, Share, Task
 
 @dataclass(frozen=True)
 class Findings:
-    """A row for every seed of every data set, model and amount of noise.
+    """Rows of the seeds of every data set, model and amount of noise.
 
     Args:
         datasets (list of str): Names of the data sets.
@@ -52,9 +52,31 @@ class Findings:
             for model in MODELS
         ]
 
+    def complete(self) -> Findings:
+        """The same, of the data sets with two seeds or more of which every training succeeded.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        datasets = [name for name in self.datasets if len(self.complete_seeds(name)) > 1]
+        if not datasets:
+            raise ValueError(
+                "datasets: expected two seeds or more of which all trainings succeeded, got none; "
+                "the rows are kept, and the same command trains the others"
+            )
+        return replace(self, datasets=datasets)
+
+    def complete_seeds(self, dataset: str) -> list[int]:
+        """Seeds of which every training on a data set succeeded."""
+        failed = {
+            task.seed for task in self.tasks() if task.dataset == dataset and task not in self.rows
+        }
+        return [seed for seed in self.seeds if seed not in failed]
+
     def of(self, dataset: str, model: str, noise: int) -> list[Row]:
-        """The rows of all seeds."""
-        return [self.rows[Task(dataset, model, noise, s, self.epochs)] for s in self.seeds]
+        """The rows of all complete seeds."""
+        seeds = self.complete_seeds(dataset)
+        return [self.rows[Task(dataset, model, noise, seed, self.epochs)] for seed in seeds]
 
     def accuracy(self, dataset: str, model: str, noise: int) -> Estimate:
         """The test accuracy in %."""
@@ -91,8 +113,8 @@ class Findings:
         return estimate([of(row.asymmetries[layer][weight]) for row in rows])
 
     def write_csv(self, path: Path) -> None:
-        """Writes a line for every training."""
-        lines = [_flat(self.rows[task]) for task in self.tasks()]
+        """Writes a line for every training that succeeded."""
+        lines = [_flat(self.rows[task]) for task in self.tasks() if task in self.rows]
         names = list(dict.fromkeys(name for line in lines for name in line))
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.claims.asymmetry import THRESHOLD, WEIGHTS, Asymmetry
@@ -30,7 +30,11 @@ _QUANTITIES = {
 
 
 def write_report(
-    findings: Findings, environment: Mapping[str, str | int], chart: str, path: Path
+    findings: Findings,
+    environment: Mapping[str, str | int],
+    chart: str,
+    path: Path,
+    failures: Sequence[str] = (),
 ) -> None:
     """Writes the report in Markdown.
 
@@ -39,9 +43,12 @@ def write_report(
         environment (dict): As :func:`benchmarks.measure.environment`.
         chart (str): File name of the chart.
         path (Path): Where to.
+        failures (list of str): Trainings that failed, and why.
     """
+    incomplete = ["**Incomplete: some trainings failed.**", "", *(f"- {f}" for f in failures), ""]
     sections = [
         ["# Two claims made for graph attention", "", *machine(environment), *_recipe(findings)],
+        incomplete if failures else [],
         ["## What comes out", "", *outcome(findings)],
         ["## Resistance to noisy neighbours", "", f"![Noise]({chart})", ""],
         *(_accuracies(findings, dataset) for dataset in findings.datasets),
@@ -141,9 +148,16 @@ def _points(difference: Estimate, positive: str, negative: str) -> str:
     return f"{-difference.mean:.1f} points {negative} ({interval})"
 
 
+def _seeds(findings: Findings) -> str:
+    counts = {name: len(findings.complete_seeds(name)) for name in findings.datasets}
+    if len(set(counts.values())) == 1:
+        return f"{counts[findings.datasets[0]]} seeds"
+    return ", ".join(f"{count} seeds of {name}" for name, count in counts.items())
+
+
 def _recipe(findings: Findings) -> list[str]:
     return [
-        f"- {len(findings.seeds)} seeds; {findings.epochs} epochs of Adam, learning rate 0.005, "
+        f"- {_seeds(findings)}; {findings.epochs} epochs of Adam, learning rate 0.005, "
         "L2 penalty 5e-4, dropout 0.6, of which the model of the best validation accuracy counts",
         "- noise: random edges between nodes that are not linked, in both directions, drawn for "
         "every seed; their number in % of the edges",

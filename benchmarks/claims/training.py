@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -89,6 +90,18 @@ class Row:
         return cls(**raw)
 
 
+class Failure(NamedTuple):
+    """A training that has no row.
+
+    Args:
+        task (Task): What was to be trained.
+        reason (str): Why it failed.
+    """
+
+    task: Task
+    reason: str
+
+
 def read(path: Path) -> dict[Task, Row]:
     """The rows of a file; a last line without its end was torn by a kill, and is cut off.
 
@@ -106,6 +119,7 @@ def train(task: Task) -> Row:
 
     Raises:
         DatasetNotFoundError, TrainingDivergedError: As :mod:`gatsparse.train`.
+        ValueError: If a number of the row is not finite.
     """
     model = MODELS[task.model]
     config = TrainConfig(
@@ -135,6 +149,10 @@ def train(task: Task) -> Row:
                 shares.append(Share(*(weight_share(dst, w, is_noise) for w in weights)))
             else:
                 found.append(asymmetries(attention, scores))
+    numbers = [number for share in shares for number in share]
+    numbers += [number for layer in found for values in layer.values() for number in values]
+    if not all(map(math.isfinite, [result.val_acc, result.test_acc, *numbers])):
+        raise ValueError(f"{task}: expected finite accuracies, shares and asymmetries")
     return Row(
         task, result.val_acc, result.test_acc, result.best_epoch, result.seconds, shares, found
     )

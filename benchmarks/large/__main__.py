@@ -16,8 +16,11 @@ from benchmarks.config import parse_as, save
 from benchmarks.isolate import Call, Outcome, isolated
 from benchmarks.large import measurements
 from benchmarks.large.config import LargeConfig
-from benchmarks.large.report import report
+from benchmarks.large.report import read, report
 from benchmarks.measure import environment
+
+#: Largest error of exact inference relative to the largest output, in float32.
+_LARGEST_DIFFERENCE = 1e-4
 
 
 class Row(NamedTuple):
@@ -53,14 +56,19 @@ def plan(config: LargeConfig) -> list[Row]:
     return rows
 
 
-def run(config: LargeConfig) -> Path:
-    """Measures what is not there yet, and writes the report; returns its path."""
+def run(config: LargeConfig) -> tuple[Path, list[str]]:
+    """Measures what is not there yet, and writes the report.
+
+    Returns:
+        tuple: Path of the report, and the measurements of the configuration that failed, with
+        the reason.
+    """
     folder = Path(config.out)
     folder.mkdir(parents=True, exist_ok=True)
     save(config, folder / "config.yaml")
     machine = environment(config.threads) | {"measured by": _settings(config)}
     path = folder / "rows.jsonl"
-    done = _finished(path, machine)
+    done = {_key(line) for line in read(path) if line["machine"] == machine}
     waiting = [row for row in plan(config) if (row.graph, row.what, row.who) not in done]
     limits = config.memory_limit, config.time_limit
     calls = [Call(row.function, (), *limits, folder / "last.log") for row in waiting]
@@ -69,7 +77,13 @@ def run(config: LargeConfig) -> Path:
         with path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         print(*list(line.values())[:-1], flush=True)
-    return report(folder)
+    last = {_key(line): line for line in read(path) if line["machine"] == machine}
+    failed = [
+        f"{row.graph} {row.what} {row.who}: {line['status']}: {line['detail']}"
+        for row in plan(config)
+        if (line := last[row.graph, row.what, row.who])["status"] != "ok"
+    ]
+    return report(folder), failed
 
 
 def _settings(config: LargeConfig) -> str:
@@ -81,25 +95,27 @@ def _settings(config: LargeConfig) -> str:
 
 
 def _line(row: Row, outcome: Outcome, machine: dict[str, Any]) -> dict[str, Any]:
+    status, detail = outcome.status, outcome.detail
+    difference = (outcome.value or {}).get("difference", 0.0)
+    if status == "ok" and not difference <= _LARGEST_DIFFERENCE:
+        status, detail = "wrong", f"difference from the whole graph {difference:.1e}"
     return {
         "graph": row.graph,
         "what": row.what,
         "who": row.who,
-        "status": outcome.status,
-        "detail": outcome.detail,
+        "status": status,
+        "detail": detail,
         "numbers": outcome.value or {},
         "machine": machine,
     }
 
 
-def _finished(path: Path, machine: dict[str, Any]) -> set[tuple[str, str, str]]:
-    """The rows of a file that are of this machine, code and configuration."""
-    lines = map(json.loads, path.read_text().splitlines()) if path.exists() else []
-    return {(r["graph"], r["what"], r["who"]) for r in lines if r["machine"] == machine}
+def _key(line: dict[str, Any]) -> tuple[str, str, str]:
+    return line["graph"], line["what"], line["who"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns its exit status.
+    """Runs the command; returns its exit status: 1 if a measurement of the configuration failed.
 
     Args:
         arguments (list, optional): Of the command line.
@@ -108,12 +124,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("config", help="YAML file; `--key value` after it overrides a key")
     options, overrides = parser.parse_known_args(arguments)
     try:
-        config = parse_as(LargeConfig, options.config, *overrides)
-    except ValueError as error:
+        path, failed = run(parse_as(LargeConfig, options.config, *overrides))
+    except KeyboardInterrupt:
+        print("Stopped. The finished rows are kept: the same command goes on from there.")
+        return 130
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"report: {run(config)}")
-    return 0
+    print(f"report: {path}")
+    for text in failed:
+        print(f"failed: {text}", file=sys.stderr)
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

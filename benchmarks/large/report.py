@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results import parsed
 from benchmarks.text import machine, markdown_table
 
 _HEADER = ["graph", "measurement", "who", "time", "memory", "more"]
@@ -16,8 +18,13 @@ def report(folder: Path) -> Path:
 
     Args:
         folder (Path): With ``rows.jsonl``.
+
+    Raises:
+        ValueError: If there are no rows.
     """
-    rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+    rows = read(folder / "rows.jsonl")
+    if not rows:
+        raise ValueError(f"{folder}: expected rows in rows.jsonl, found none")
     last = {(row["graph"], row["what"], row["who"]): row for row in rows}
     graphs = list(dict.fromkeys(row["graph"] for row in rows))
     ordered = sorted(last.values(), key=lambda row: graphs.index(row["graph"]))
@@ -34,6 +41,28 @@ def report(folder: Path) -> Path:
     path = folder / "report.md"
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Rows of a file; a last line without its end was torn by a kill, and is cut off.
+
+    Raises:
+        ValueError: If another line is not a row.
+    """
+    rows = list(parsed(path, _row))
+    if path.exists():
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+    return rows
+
+
+def _row(line: str) -> dict[str, Any]:
+    row = json.loads(line)
+    if (
+        not isinstance(row, dict)
+        or not {"graph", "what", "who", "status", "detail", "numbers", "machine"} <= row.keys()
+    ):
+        raise ValueError("not a row")
+    return row
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

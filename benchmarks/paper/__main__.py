@@ -14,7 +14,7 @@ from benchmarks.paper.protocols import DATASETS
 from benchmarks.paper.report import report
 from benchmarks.paper.runs import Workplace
 from gatsparse.data import DatasetCorruptError, DatasetNotFoundError
-from gatsparse.train import TrainConfig, TrainingDivergedError
+from gatsparse.train import TrainConfig
 
 # Of a command: what it trains, its help, on which data sets, with how many seeds unless told.
 _TRAININGS = {
@@ -36,22 +36,22 @@ def main(arguments: list[str] | None = None) -> int:
     if not console.is_terminal:
         console = Console(width=200)
     try:
-        missing = False
+        failures: list[str] = []
         if options.command in _TRAININGS:
             make, _, _, seeds = _TRAININGS[options.command]
             configs = make(_with_seeds(workplace, options.seeds or seeds), options.datasets)
-            missing = not _train(configs)
-            files = report(workplace, DATASETS, console)
+            failures = _train(configs)
+            files = report(workplace, DATASETS, console, failures=failures)
         else:
             files = report(workplace, options.datasets, console, options.seeds)
         console.print("Files:", *files, soft_wrap=True)
     except KeyboardInterrupt:
         console.print("Stopped. The finished seeds are kept: the same command goes on from there.")
         return 130
-    except (ValueError, TrainingDivergedError) as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return int(missing)
+    return int(bool(failures))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,18 +84,27 @@ def _with_seeds(workplace: Workplace, count: int | None) -> Workplace:
     return Workplace(workplace.out, (*workplace.overrides, "--seeds", str(count)))
 
 
-def _train(configs: Iterable[TrainConfig]) -> bool:
-    """Trains what is missing; returns whether all data sets are there."""
+def _train(configs: Iterable[TrainConfig]) -> list[str]:
+    """Trains what is missing; returns what could not be trained, and why. A failure does not end
+    the trainings of the other configurations.
+    """
     absent: set[str] = set()
+    failures: list[str] = []
     for config in configs:
         if config.dataset in absent:
             continue
+        name = f"{config.run_dir.name}, {config.model.kind}"
         try:
             runs.complete(config)
         except (DatasetNotFoundError, DatasetCorruptError) as error:
-            print(f"error: {error}", file=sys.stderr)
             absent.add(config.dataset)
-    return not absent
+            failures.append(f"{config.dataset}: {error}")
+        except Exception as error:  # each one becomes a line of the report
+            failures.append(f"{name}: {type(error).__name__}: {error}")
+        else:
+            continue
+        print(f"error: {failures[-1]}", file=sys.stderr)
+    return failures
 
 
 if __name__ == "__main__":

@@ -16,7 +16,11 @@ from benchmarks.text import machine, markdown_table, print_table
 
 
 def report(
-    workplace: Workplace, datasets: Sequence[str], console: Console, count: int | None = None
+    workplace: Workplace,
+    datasets: Sequence[str],
+    console: Console,
+    count: int | None = None,
+    failures: Sequence[str] = (),
 ) -> list[Path]:
     """Prints the tables of all runs that there are, and writes ``report.md`` and
     ``accuracies.png`` beside them.
@@ -26,12 +30,13 @@ def report(
         datasets (list of str): Of which data sets.
         console (Console): Where to print.
         count (int, optional): Of how many seeds.
+        failures (list of str): Trainings that failed, and why.
 
     Returns:
         list of Path: The files.
 
     Raises:
-        ValueError: If there is no run.
+        ValueError: If there is no run, or a run folder is damaged.
     """
     notes, tests = _comparison(workplace, datasets, count)
     sections = (
@@ -52,6 +57,9 @@ def report(
         ),
     )
     markdown = ["# The GAT paper, reproduced", "", *machine(environment(None)), ""]
+    if failures:
+        markdown += ["**Incomplete: some trainings failed.**", ""]
+        markdown += [*(f"- {failure}" for failure in failures), ""]
     for title, header, lines, legend, notes in sections:
         if lines or notes:
             print_table(console, title, header, lines, notes, box.MARKDOWN)

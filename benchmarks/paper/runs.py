@@ -109,14 +109,30 @@ def complete(config: TrainConfig) -> None:
     """Trains the seeds of a configuration, unless a run has them all.
 
     An unfinished run is continued. A finished one counts, whatever code it was made with.
+
+    Raises:
+        ValueError: If a run folder is damaged.
+        RuntimeError: If seeds are missing after the training.
     """
-    run = find(config)
-    if run is None or not set(config.all_seeds) <= set(run.seeds):
+    if _missing(config):
         train(config)
+        missing = _missing(config)
+        if missing:
+            raise RuntimeError(f"seeds: expected all of them in {config.run_dir}, lacks {missing}")
+
+
+def _missing(config: TrainConfig) -> list[int]:
+    """Seeds of a configuration that no single run has."""
+    run = find(config)
+    return sorted(set(config.all_seeds) - set(run.seeds if run is not None else ()))
 
 
 def find(config: TrainConfig) -> Run | None:
-    """The run of a configuration that has most seeds, the newest of several."""
+    """The run of a configuration that has most seeds, the newest of several.
+
+    Raises:
+        ValueError: If a run folder is damaged.
+    """
     paths = config.run_dir.glob(f"{config.dataset}-{config.model.kind}-*/summary.json")
     newest = sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)
     found = [_read(path) for path in newest if _is_of(path.with_name("config.yaml"), config)]
@@ -136,6 +152,16 @@ def _essence(config: TrainConfig) -> TrainConfig:
 
 
 def _read(path: Path) -> Run:
+    try:
+        return _parsed(path)
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path.parent}: expected a run folder with summary.json and environment.json, got "
+            f"{type(error).__name__}: {error}; move the folder away and train again"
+        ) from error
+
+
+def _parsed(path: Path) -> Run:
     summary = json.loads(path.read_text())
     environment = json.loads(path.with_name("environment.json").read_text())
     rules = {name: rule["test_acc"] for name, rule in summary["rules"].items()}

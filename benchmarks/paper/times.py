@@ -44,7 +44,9 @@ def lines(
         for suffix, name in TIMED.items():
             ours = find(workplace.protocol(dataset, suffix))
             theirs = find(workplace.protocol_by_pyg(dataset, suffix))
-            if ours is not None and theirs is not None and (ours := ours.first(count)).seeds:
+            if ours is None or theirs is None or not theirs.seeds:
+                continue
+            if (ours := ours.first(count)).seeds:
                 yield [dataset, name, *_figures(ours, theirs)]
 
 

@@ -26,7 +26,7 @@ from benchmarks.claims.findings import Findings
 from benchmarks.claims.models import ATTENTIVE, MODELS, MeanConv
 from benchmarks.claims.noise import equal_weights, noise_edges, weight_share
 from benchmarks.claims.report import outcome, resistance, symmetry
-from benchmarks.claims.training import Row, Share, Task, read, train
+from benchmarks.claims.training import Failure, Row, Share, Task, read, train
 from gatsparse.train import ModelConfig
 
 
@@ -227,9 +227,12 @@ def test_estimate_of_equal_values():
         estimate([1.0])
 
 
-def made_up(accuracies, shares=(0.4, 0.5), score=0.01):
+ACCURACIES = dict.fromkeys(MODELS, (0.8, 0.6))
+
+
+def made_up(accuracies, shares=(0.4, 0.5), score=0.01, seeds=3):
     """Findings of three seeds; accuracies without and with noise by model."""
-    findings = Findings(["digits"], [0, 100], range(3), 1, {})
+    findings = Findings(["digits"], [0, 100], range(seeds), 1, {})
     for task in findings.tasks():
         accuracy = accuracies[task.model][task.noise > 0] + 0.001 * task.seed
         row = Row(task, accuracy, accuracy, 1, 0.1)
@@ -344,6 +347,29 @@ def test_main(tmp_path, capsys, in_process):
     assert [line.partition('"seconds"')[0] for line in again] == values
 
 
+def test_a_training_that_fails_keeps_the_others(tmp_path, capsys, monkeypatch):
+    def run(tasks, processes):  # noqa: ARG001
+        for task in tasks:
+            if task.seed == 1 and task.model == "GCN":
+                yield Failure(task, "MemoryError: no more")
+            else:
+                yield made_up(ACCURACIES, seeds=3).rows[task]
+
+    monkeypatch.setattr(claims, "run", run)
+    arguments = ["--datasets=digits", "--epochs=1", "--noise", "0", "100", "--out", str(tmp_path)]
+    assert claims.main([*arguments, "--seeds=3"]) == 1
+    assert "failed: digits GCN, 0 % noise, seed 1: MemoryError: no more" in capsys.readouterr().err
+    report = (tmp_path / "report.md").read_text()
+    assert "- 2 trainings, of which the first is digits GCN, 0 % noise, seed 1: Memory" in report
+    assert "- 2 seeds; 1 epochs" in report
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 3 * 2 * len(MODELS) - 2
+    with (tmp_path / "claims.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 3 * 2 * len(MODELS) - 2
+
+    assert claims.main([*arguments, "--seeds=2"]) == 1  # one complete seed alone
+    assert "expected two seeds or more" in capsys.readouterr().err
+
+
 def test_main_stops_at_what_is_wrong(tmp_path, capsys, monkeypatch):
     for wrong in (["--seeds=1"], ["--epochs=0"], ["--processes=0"], ["--noise", "50"]):
         with pytest.raises(SystemExit):
@@ -366,6 +392,9 @@ def test_processes():
     rows = {row.task: row for row in claims.run(tasks, 2)}
     assert set(rows) == set(tasks)
     assert list(claims.run([], 2)) == []
+    (failure,) = claims.run([Task("nowhere", "GAT", 0, 0, 1)], 1)
+    assert failure.task.dataset == "nowhere"
+    assert "nowhere" in failure.reason
 
 
 def test_the_command():

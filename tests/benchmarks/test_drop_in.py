@@ -28,7 +28,7 @@ def tables(report):
 
 
 def test_main(tmp_path, capsys):
-    drop_in.main([*TINY, "--out", str(tmp_path)])
+    assert drop_in.main([*TINY, "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     report = (tmp_path / "report.md").read_text()
     result = json.loads((tmp_path / "drop_in.json").read_text())
@@ -73,7 +73,8 @@ def test_what_cannot_be_one_graph_is_compiled_with_breaks(monkeypatch):
     monkeypatch.setattr(drop_in, "LAYERS", ("GATConv",))
     monkeypatch.setattr(drop_in, "PaperGAT", lambda *_, **__: Breaks())
     options = argparse.Namespace(batches=2, compiler="aot_eager")
-    rows = list(drop_in.compiled(options))
+    rows, failures = drop_in.measured(drop_in.SECTIONS["compiled"], options)
+    assert failures == []
     assert [row.fullgraph for row in rows] == [True, False] * 4
     for failed, broken in zip(rows[::2], rows[1::2], strict=True):
         assert failed.batches == 0
@@ -82,6 +83,35 @@ def test_what_cannot_be_one_graph_is_compiled_with_breaks(monkeypatch):
         assert broken.batches == 2
         assert broken.graph_breaks == 1
         assert broken.error <= drop_in.TOLERANCE
+
+
+def test_a_failure_keeps_what_was_measured(monkeypatch, tmp_path, capsys):
+    def jobs(_options):
+        yield drop_in.Job("good", lambda: [row("good")])
+        yield drop_in.Job("bad", lambda: [][0])
+        yield drop_in.Job("late", lambda: [row("late")])
+
+    def broken(_options):
+        yield drop_in.Job("first", lambda: [row("first")])
+        raise MemoryError("no more")
+
+    def row(name):
+        return drop_in.ModelRow(name, "graph", 1, {"PyG": 2.0, "gatsparse": 1.0}, 0.0)
+
+    header = drop_in.SECTIONS["models"].header
+    sections = {
+        "jobs": drop_in.Section("Jobs", jobs, header, "jobs"),
+        "broken": drop_in.Section("Broken", broken, header, "broken"),
+    }
+    monkeypatch.setattr(drop_in, "SECTIONS", sections)
+    assert drop_in.main([*TINY, "--out", str(tmp_path)]) == 1
+    result = json.loads((tmp_path / "drop_in.json").read_text())
+    assert [line["model"] for line in result["jobs"]] == ["good", "late"]
+    assert [line["model"] for line in result["broken"]] == ["first"]
+    report = (tmp_path / "report.md").read_text()
+    assert "- failed: bad: IndexError: list index out of range" in report
+    assert "- failed: Broken: MemoryError: no more" in report
+    assert "MemoryError" in capsys.readouterr().err
 
 
 def test_another_function_is_not_timed():

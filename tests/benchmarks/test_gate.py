@@ -5,6 +5,7 @@ from torch_geometric.data import Data
 
 from benchmarks import gate
 from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.results import Values
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +92,7 @@ def test_file(tmp_path, data, reference):
     assert [file.name for file in tmp_path.iterdir()] == ["cora.pt"]
     values = gate.check(CONTENDERS["pyg"], data, loaded)
     assert values == gate.check(CONTENDERS["pyg"], data, reference)
+
+
+def test_a_gate_without_values_fails():
+    assert gate.failures(Values()) == ["output error not measured", "gradient error not measured"]

@@ -30,3 +30,25 @@ def test_a_difference_is_found(tmp_path):
     one, other, same = (tmp_path / name for name in ("one", "other", "same"))
     assert killed._equal_outputs(one, same)
     assert not killed._equal_outputs(one, other)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("ended with exit code 1"), OSError("torn file")])
+def test_failures_are_told_and_foreign_files_are_kept(tmp_path, monkeypatch, capsys, error):
+    def failing(*_):
+        raise error
+
+    monkeypatch.setattr(killed, "_life", failing)
+    (tmp_path / "mine.txt").write_text("kept")
+    assert killed.main(["--config", "none.yaml", "--out", str(tmp_path)]) == 1
+    printed = capsys.readouterr().out
+    assert printed.count(f"FAILED after 0 kills: {error}") == 2
+    assert (tmp_path / "mine.txt").exists()
+
+
+def test_a_run_that_was_never_killed_shows_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(killed, "_life", lambda *_: False)
+    monkeypatch.setattr(killed, "_run", lambda *_: None)
+    for name in ("_equal_runs", "_equal_outputs"):
+        monkeypatch.setattr(killed, name, lambda *_: True)
+    assert killed.main(["--config", "none.yaml", "--out", str(tmp_path)]) == 1
+    assert "give it shorter --seconds" in capsys.readouterr().out

@@ -5,24 +5,28 @@ from pathlib import Path
 import pytest
 
 from benchmarks.config import PowerLaw, parse_as
-from benchmarks.isolate import UnavailableError
+from benchmarks.isolate import Outcome, UnavailableError
 from benchmarks.large import __main__ as large
 from benchmarks.large import measurements
 from benchmarks.large.config import LargeConfig
+from benchmarks.large.report import report
 from gatsparse.data import DatasetNotFoundError
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="peaks of a process are read from /proc")
 
 
 @linux
-def test_run(tmp_path):
+def test_run(tmp_path, capsys):
     config = tmp_path / "config.yaml"
     config.write_text(
         f"out: {tmp_path / 'out'}\n"
         "graphs: {small: {num_nodes: 3000, num_edges: 30000}}\n"
         "seeds: 2048\nsteps: 2\nbudgets: [1GB, 100MB, 1MB]\ntime_limit: 120\n"
     )
-    assert large.main([str(config)]) == 0
+    assert large.main([str(config)]) == 1  # one budget is too small
+    assert (
+        "failed: small inference within 1MB, on disk gatsparse: crashed" in capsys.readouterr().err
+    )
     report = (tmp_path / "out" / "report.md").read_text()
     rows = {tuple(line.split(" | ")[:3]): line for line in report.splitlines() if "| small" in line}
     assert len(rows) == 10
@@ -41,7 +45,9 @@ def test_run(tmp_path):
         assert " s |" in rows["| small", what, "pyg"]
 
     before = len((tmp_path / "out" / "rows.jsonl").read_text().splitlines())
-    assert large.main([str(config)]) == 0  # all of it is there
+    with (tmp_path / "out" / "rows.jsonl").open("a") as file:
+        file.write('{"graph": "sm')  # torn by a kill
+    assert large.main([str(config)]) == 1  # all of it is there
     assert len((tmp_path / "out" / "rows.jsonl").read_text().splitlines()) == before
     lines = (tmp_path / "out" / "rows.jsonl").read_text().splitlines()
     for row in map(json.loads, lines):
@@ -85,3 +91,21 @@ def test_errors(tmp_path, capsys):
         path.write_text(text)
         assert large.main([str(path)]) == 1
         assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("difference", [1e-3, float("nan")])
+def test_an_inexact_inference_is_wrong(difference):
+    row = large.Row("small", "inference", "gatsparse", dict)
+    line = large._line(row, Outcome("ok", value={"seconds": 1.0, "difference": difference}), {})
+    assert line["status"] == "wrong"
+    assert "difference from the whole graph" in line["detail"]
+    assert line["numbers"]["seconds"] == 1.0
+
+
+def test_rows_that_are_none_are_named(tmp_path):
+    (tmp_path / "rows.jsonl").write_text("[]\n")
+    with pytest.raises(ValueError, match=r"rows.jsonl:1: expected a row"):
+        report(tmp_path)
+    (tmp_path / "rows.jsonl").write_text("")
+    with pytest.raises(ValueError, match="found none"):
+        report(tmp_path)

@@ -14,8 +14,15 @@ from benchmarks.paper.protocols import DATASETS, PROTOCOLS, SUFFIXES, TIMED, pap
 from benchmarks.paper.runs import Workplace, complete, find
 from benchmarks.paper.samples import Comparison, Estimate
 from gatsparse.data import DatasetNotFoundError
-from gatsparse.train import ModelConfig, OptimConfig, TrainConfig, parse_config, train
-from gatsparse.train.config import config_yaml
+from gatsparse.train import (
+    ModelConfig,
+    OptimConfig,
+    TrainConfig,
+    TrainingDivergedError,
+    parse_config,
+    train,
+)
+from gatsparse.train.config_file import config_yaml
 
 
 @pytest.fixture
@@ -156,6 +163,42 @@ def test_a_data_set_that_is_nowhere_is_left_out(tmp_path, capsys):
     assert command_line.main(arguments) == 1
     assert capsys.readouterr().err.count("pubmed is nowhere") == 1
     assert {line["data set"] for line in table(tmp_path, "Accuracy")} == {"cora", ""}
+
+
+def test_a_training_that_fails_does_not_end_the_others(tmp_path, trained, monkeypatch, capsys):
+    train_fake = runs.train
+
+    def failing(config):
+        if config.run_dir.name == "cora-pyg":
+            raise TrainingDivergedError("the loss is nan")
+        if config.run_dir.name == "cora-random":
+            return  # without its seeds
+        train_fake(config)
+
+    monkeypatch.setattr(runs, "train", failing)
+    arguments = ["run", "--out", str(tmp_path), "--datasets", "cora", "--seeds", "2"]
+    assert command_line.main(arguments) == 1
+    assert len(trained) == len(SUFFIXES) - 2
+    text = (tmp_path / "report.md").read_text()
+    assert "- cora-pyg, gatsparse: TrainingDivergedError: the loss is nan" in text
+    assert "lacks [0, 1]" in text
+    assert "the loss is nan" in capsys.readouterr().err
+    assert table(tmp_path, "Accuracy")
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize(
+    ("name", "content"), [("environment.json", "{"), ("summary.json", "{}"), ("summary.json", "[]")]
+)
+def test_a_damaged_run_folder_is_named(tmp_path, capsys, name, content):
+    arguments = ["--out", str(tmp_path), "--datasets", "cora"]
+    assert command_line.main(["run", *arguments, "--seeds", "2"]) == 0
+    path = next((tmp_path / "cora").glob(f"*/{name}"))
+    path.write_text(content)
+    assert command_line.main(["report", *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path.parent}: expected a run folder")
+    assert error.count("\n") == 1
 
 
 def test_compare(tmp_path, trained):

@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from benchmarks import reorder
 from benchmarks.reorder import communities, main, power_law
 
 
@@ -15,7 +17,25 @@ def test_graphs():
 
 
 def test_main_prints_gain_and_cost(capsys):
-    main(["--nodes", "200", "--edges", "1000", "--rounds", "1"])
+    assert main(["--nodes", "200", "--edges", "1000", "--rounds", "1"]) == 0
     text = capsys.readouterr().out
     assert text.count("Cost, once: rcm") == 2
     assert text.count("4x64") == text.count("8x8") == 8
+
+
+def test_a_failure_does_not_end_the_other_graph(monkeypatch, capsys):
+    def failing(*_):
+        raise RuntimeError("no graph")
+
+    monkeypatch.setattr(reorder, "power_law", failing)
+    assert main(["--nodes", "50", "--edges", "100", "--rounds", "1"]) == 1
+    found = capsys.readouterr()
+    assert "failed: power law: RuntimeError: no graph" in found.err
+    assert "communities" in found.out
+
+
+@pytest.mark.parametrize("wrong", [["--rounds", "0"], ["--nodes", "-1"], ["--inside", "2"]])
+def test_wrong_options(wrong, capsys):
+    with pytest.raises(SystemExit):
+        main(wrong)
+    assert f"{wrong[0][2:]}: expected" in capsys.readouterr().err

@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from benchmarks import __main__ as command_line
@@ -18,6 +19,7 @@ from benchmarks.results import Row, Values, open_store
 from benchmarks.summary import Summary, save_settings
 from tests.benchmarks import fakes
 
+LAYERS = ("GAT", "GATv2")
 PNG = b"\x89PNG"
 
 
@@ -38,6 +40,7 @@ def config(tmp_path):
 
 def make(config, machine, changes=None):
     """A run's folder; :obj:`changes` tells what else than ok a task is, None for no row."""
+    valued = ("ok", "wrong")  # a measurement that did not end has no values
     save_settings(Path(config.out), config, machine)
     with open_store(Path(config.out, "results.jsonl")) as store:
         tasks = [task for name in config.datasets for task in plan.tasks(config, name)]
@@ -47,7 +50,8 @@ def make(config, machine, changes=None):
             status = (changes or {}).get(task[:3], "ok")
             if status is not None:
                 key = plan.key(task, config, machine)
-                row = Row(*key, status=status, values=fakes.values(task), environment=machine)
+                row = Row(*key, status=status, environment=machine)
+                row = replace(row, values=fakes.values(task) if status in valued else Values())
                 store.append(row if status == "ok" else replace(row, detail="why [it] is"))
     return Path(config.out)
 
@@ -123,7 +127,8 @@ def test_trouble(config, machine):
     assert lines["pyg"]["inference (ms)"] != "-"
     assert lines["dense-concat"]["inference (ms)"] == "out of memory"
     assert lines["dense-concat"]["relative"] == "-"
-    assert all(set(list(line.values())[1:]) == {"-"} for line in table(folder, "citeseer").values())
+    for line in table(folder, "citeseer").values():
+        assert list(line.values())[1:] == ["reference crashed", *["-"] * 5]
     for note in (
         "cora gatsparse gate: wrong: why [it] is",
         "citeseer pyg reference: crashed: why [it] is",
@@ -132,13 +137,90 @@ def test_trouble(config, machine):
         assert (folder / "report.md").read_text().count(f"- {note}") == 1
 
 
+@pytest.mark.parametrize("status", ["crashed", "unavailable", "out of memory", "out of time"])
+def test_gates_without_values_end_no_report(config, layers, machine, status):
+    changes = {(name, "scatter", "gate"): status for name in config.datasets}
+    folder = make(config, machine, changes)
+    report(folder, Console(quiet=True))
+    assert list(table(folder, "cora")["scatter"].values())[1:] == [status, *["-"] * 5]
+    folder = make(layers, machine, {(name, "scatter", "layer gate"): status for name in LAYERS})
+    report(folder, Console(quiet=True))
+    assert cells(folder, "E1000:", "GAT 8x8", "scatter") == [status, *["-"] * 6]
+
+
+@pytest.mark.parametrize("measurement", ["reference", "gate", "step", "accuracy"])
+@pytest.mark.parametrize("status", ["crashed", "unavailable", None])
+def test_the_exit_status_tells_of_failures(config, machine, capsys, measurement, status):
+    folder = make(config, machine, {("cora", "pyg", measurement): status})
+    assert command_line.main(["report", str(folder)]) == 1
+    printed = capsys.readouterr().err
+    if status is None:
+        assert "not made yet" in printed
+    else:
+        assert f"failed: cora pyg {measurement}" in printed
+        assert "why [it] is" in printed
+
+
+@pytest.mark.parametrize(
+    "task",
+    [("E1000", "pyg", "graph"), ("GAT", "pyg", "layer gate"), ("E1000 GAT 8x8", "pyg", "forward")],
+)
+def test_the_exit_status_tells_of_failures_of_layers(layers, machine, capsys, task):
+    folder = make(layers, machine, {task: "crashed"})
+    assert command_line.main(["report", str(folder)]) == 1
+    assert f"failed: {' '.join(task)}" in capsys.readouterr().err
+    assert f"- {' '.join(task)}" in (folder / "report.md").read_text()
+
+
+def test_a_data_set_that_the_fallback_replaces_is_no_failure(config, machine):
+    config = replace(config, datasets=("cora", "citeseer"), fallback="cora")
+    folder = make(config, machine, {("citeseer", "pyg", "reference"): "unavailable"})
+    assert command_line.main(["report", str(folder)]) == 0
+
+
+def test_charts_without_values_are_not_drawn(config, machine):
+    folder = make(config, machine)
+    assert len(plot(folder)) == 3
+    changes = {(name, "pyg", "reference"): "crashed" for name in config.datasets}
+    assert plot(make(config, machine, changes)) == []
+    assert list(folder.glob("*.png")) == []
+
+
+def test_charts_of_layers_without_values_are_not_drawn(layers, machine):
+    changes = {(name, "pyg", "graph"): "crashed" for name in fakes.GRAPHS}
+    assert plot(make(layers, machine, changes)) == []
+
+
+def test_published_rows_are_read_without_the_environment_file(config, machine):
+    folder = make(config, machine)
+    (folder / "environment.json").unlink()
+    assert Summary.load(folder).failed() == []
+    assert plot(folder)
+    (folder / "environment.json").write_text("{")
+    with pytest.raises(ValueError, match=r"environment.json: expected JSON"):
+        Summary.load(folder)
+
+
+def test_numbers_are_dots_on_whole_decades(config, machine, monkeypatch):
+    folder = make(config, machine)
+    figures = {}
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, path, **_: figures.update({path.stem: self})
+    )
+    plot(folder)
+    axis = figures["step-time"].axes[0]
+    assert axis.get_xlim() == (1.0, 100.0)
+    assert not axis.patches
+    assert [text.get_text() for text in axis.texts] == ["2 (1x)", "4 (2x)", "6 (3x)", "8 (4x)"]
+
+
 def test_missing_data_set(config, machine):
     changes = {("citeseer", "pyg", "reference"): "unavailable"}
     folder = make(config, machine, changes)
     console = Console(record=True, width=160)
     text = report(folder, console).read_text()
     assert "## citeseer" not in text
-    assert "citeseer pyg reference: unavailable" in text
+    assert "- citeseer pyg reference: unavailable" in text
     assert "citeseer pyg reference: unavailable" in console.export_text()
 
 
@@ -240,6 +322,7 @@ def test_trouble_with_layers(layers, machine):
     text = (folder / "report.md").read_text()
     assert text.count("- GAT scatter layer gate: wrong: why [it] is") == 1
     assert "## E100000:" not in text
+    assert "- E100000 pyg graph: crashed: why [it] is" in text
     assert "E1000 GAT 8x8 pyg forward+backward 0: out of memory" in console.export_text()
 
 
@@ -278,17 +361,23 @@ def test_plots_of_layers(layers, machine):
     assert all(path.read_bytes().startswith(PNG) for path in paths)
 
 
+def axes_of(figures, title):
+    return next(axis for axis in figures["forward-speed-up"].axes if axis.get_title() == title)
+
+
 def test_speed_ups_and_growth_are_drawn(layers, machine):
     changes = {("E1000 GAT 8x8", "pyg", "forward"): "out of memory"}
     figures = layer_charts(Summary.load(make(layers, machine, changes)))
-    axes = {axis.get_title(): axis for axis in figures["forward-speed-up"].axes}
-    heights = [bar.get_height() for bar in axes["GAT on E1000, forward"].patches]
+    patches = axes_of(figures, "GAT on E1000, forward").patches
+    heights = [bar.get_height() for bar in patches]
     assert heights == pytest.approx([2.0, 0.0, 0.0, 3.0])  # scatter, then pyg, by shape
     (axis, *_) = figures["forward-growth-time"].axes
     assert axis.get_legend_handles_labels()[1] == [
         "gatsparse, exponent 1.50",
-        "pyg, exponent 1.50",
+        "pyg, exponent 1.50; without E1000",
     ]
+    texts = [text.get_text().strip() for text in axes_of(figures, "GAT on E1000, forward").texts]
+    assert texts.count("out of memory") == 1
     assert [len(line.get_xdata()) for line in axis.lines] == [4, 3]
 
 

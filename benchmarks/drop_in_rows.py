@@ -1,0 +1,122 @@
+"""Lines of the tables of :mod:`benchmarks.drop_in`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+TOLERANCE = 1e-10  # largest error in float64
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table, and the numbers behind it."""
+
+    def cells(self) -> list[str]:
+        """The line."""
+        raise NotImplementedError
+
+    def notes(self) -> list[str]:
+        """Lines below the table."""
+        return []
+
+    def failure(self) -> str:
+        """Why the line is not a result; empty if it is one."""
+        return ""
+
+
+class Job(NamedTuple):
+    """Lines of a table that fail together.
+
+    Args:
+        name (str): What is measured.
+        rows (callable): Measures it.
+    """
+
+    name: str
+    rows: Callable[[], Iterable[Row]]
+
+
+@dataclass(frozen=True)
+class LayerRow(Row):
+    """A layer on a small graph; median seconds of a call by contender."""
+
+    layer: str
+    graph: str
+    edge_index: str
+    work: str
+    seconds: dict[str, float]
+    error: float
+
+    def cells(self) -> list[str]:
+        """The line, in microseconds."""
+        what = [self.layer, self.graph, self.edge_index, self.work]
+        return [*what, *_times(self.seconds, 1e6), f"{self.error:.0e}"]
+
+
+@dataclass(frozen=True)
+class ModelRow(Row):
+    """A model and its accelerated copy; median seconds of a training step by contender."""
+
+    model: str
+    graph: str
+    layers: int
+    seconds: dict[str, float]
+    error: float
+
+    def cells(self) -> list[str]:
+        """The line, in milliseconds."""
+        what = [self.model, self.graph, str(self.layers)]
+        return [*what, *_times(self.seconds, 1e3), f"{self.error:.0e}"]
+
+
+@dataclass(frozen=True)
+class CompiledRow(Row):
+    """What ``torch.compile`` made of a model, on graphs of many sizes."""
+
+    model: str
+    dynamic: bool | None
+    fullgraph: bool
+    batches: int
+    graphs: int
+    recompilations: list[str]
+    graph_breaks: int
+    seconds: float
+    error: float
+    problem: str
+
+    def cells(self) -> list[str]:
+        """The line."""
+        return [
+            self.model,
+            str(self.dynamic),
+            str(self.fullgraph),
+            str(self.batches),
+            str(self.graphs),
+            str(len(self.recompilations)),
+            str(self.graph_breaks),
+            f"{self.seconds:.1f}",
+            "failed" if self.problem else f"{self.error:.0e}",
+        ]
+
+    def notes(self) -> list[str]:
+        """What the compiler says of the one graph that was asked for."""
+        what = f"{self.model}, dynamic={self.dynamic}, fullgraph={self.fullgraph}"
+        if self.problem:
+            return [f"{what} failed: {self.problem}"]
+        reasons = self.recompilations if self.fullgraph else []
+        return [f"{what} was compiled again: {reason}" for reason in reasons]
+
+    def failure(self) -> str:
+        """A model that cannot be compiled even with graph breaks, or computes something else."""
+        if self.problem:
+            return "" if self.fullgraph else self.notes()[0]
+        wrong = not self.error <= TOLERANCE
+        return f"{self.model}, dynamic={self.dynamic}: error {self.error:.1e}" if wrong else ""
+
+
+def _times(seconds: dict[str, float], scale: float) -> list[str]:
+    """Two cells for the times, one for their ratio."""
+    pyg, ours = (scale * seconds[name] for name in ("PyG", "gatsparse"))
+    return [*(f"{t:,.0f}" if t >= 100 else f"{t:.3g}" for t in (pyg, ours)), f"{pyg / ours:.2f}x"]
