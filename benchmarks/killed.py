@@ -19,7 +19,7 @@ import torch
 from gatsparse.data import open_features
 from gatsparse.inference import infer
 from gatsparse.nn import PaperGAT
-from gatsparse.train import TrainConfig, parse_config
+from gatsparse.train import TrainConfig, load_task, parse_config
 from gatsparse.train import load_task
 
 
