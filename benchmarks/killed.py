@@ -20,7 +20,6 @@ from gatsparse.data import open_features
 from gatsparse.inference import infer
 from gatsparse.nn import PaperGAT
 from gatsparse.train import TrainConfig, load_task, parse_config
-from gatsparse.train import load_task
 
 
 def main(arguments: list[str] | None = None) -> int:
