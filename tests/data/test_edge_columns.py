@@ -28,6 +28,8 @@ PAIRS = [
     ("row", "col"),
     ("row", "column"),
     ("head", "tail"),
+    ("start", "end"),
+    ("subject", "object"),
     ("sender", "receiver"),
     ("CITING", "CITED"),
     ("node1", "node2"),
@@ -143,6 +145,18 @@ def test_index_of_pandas_is_not_a_node(tmp_path: Path):
     columns = [("__index_level_0__", "other"), ("a", "source"), ("b", "destination")]
     assert read(write(tmp_path / "e.parquet", columns)) == RIGHT
     path = write(tmp_path / "e.csv", [("", "other"), ("src", "source"), ("dst", "destination")])
+    assert read(path) == RIGHT
+    for index in ("", "Unnamed: 0"):
+        path = write(tmp_path / "e.csv", [(index, "other"), ("a", "source")])
+        with pytest.raises(EdgeListError, match=r"columns=\(source, destination\)"):
+            read(path)
+
+
+def test_names_of_graph_databases(tmp_path: Path):
+    path = tmp_path / "e.csv"
+    path.write_text(":END_ID,:START_ID,:TYPE\n4,1,KNOWS\n5,2,KNOWS\n6,3,KNOWS\n")
+    assert read(path) == RIGHT
+    path.write_text("~id,~from,~to,~label\ne1,1,4,a\ne2,2,5,a\ne3,3,6,a\n")
     assert read(path) == RIGHT
 
 

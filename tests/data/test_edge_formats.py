@@ -105,6 +105,21 @@ def test_quoted_text_with_separators(tmp_path: Path):
     assert_read(path)
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t", " "])
+def test_blanks_beside_quotes(tmp_path: Path, delimiter: str):
+    names = delimiter.join(["src", '"name"', "dst", "z"])
+    pattern = delimiter.join(["{}", ' "a, b" ', ' "{}"', ' "d"']) + "\n"
+    if delimiter == " ":
+        pattern = pattern.replace("a, b", "ab")
+    assert_read(write(tmp_path / "e.csv", f"{names}\n{lines(pattern)}"))
+    assert_read(write(tmp_path / "e.csv", f' "1"{delimiter} "2" \n'), [[1], [2]])
+
+
+def test_empty_fields_at_the_end(tmp_path: Path):
+    assert_read(write(tmp_path / "e.txt", '0\t1\t\n5\t4\t"a, b"\n2\t2\tc\n3\t0\t\n'))
+    assert_read(write(tmp_path / "e.txt", '0\t1\t"a"\t\n5\t4\t\t\n2\t2\tc\td\n3\t0\t\t\n'))
+
+
 def test_lines_never_end_within_quotes(tmp_path: Path):
     """Otherwise the lines up to the next quote would be lost."""
     text = 'src,dst,name\n0,1,"a\n5,4,b\n2,2,"c"\n3,0,d\n'
@@ -317,6 +332,11 @@ def test_sparse_ids_are_refused_by_graphs(tmp_path: Path, suffix: str):
         graph, node_ids = read_graph(path, relabel=True)
         assert node_ids.tolist() == [0, 1, 3, 7, largest]
         assert graph.edge_index().tolist() == [[0, 3, 2], [1, 4, 2]]
+    path = write_table(tmp_path / f"e{suffix}", np.array([[0, 7, 3], [1, -12345, 3]]))
+    fails(path, "got -12345 (relabel=True numbers any ids)", read_graph)
+    path = write_table(tmp_path / f"e{suffix}", np.array([[0, 7, 3], [1, 2**64 - 1, 3]], np.uint64))
+    fails(path, str(2**64 - 1), read_graph)
+    fails(path, "(relabel=True numbers any ids)", read_graph)
     path = write_table(tmp_path / f"e{suffix}", np.array([[0, 7, 3], [1, 12345, 3]]))
     assert read_graph(path, num_nodes=12346).size == (12346, 12346)
     fails(path, "is 12345, but there are only 3 edges", read_graph, base=0)

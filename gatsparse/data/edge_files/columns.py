@@ -20,6 +20,8 @@ _PARTNERS = {
     "s": ("t",),
     "row": ("col", "column"),
     "head": ("tail",),
+    "start": ("end",),
+    "subject": ("object",),
     "sender": ("receiver",),
     "citing": ("cited",),
     "node 0": ("node 1",),
@@ -30,7 +32,7 @@ _ENDS = {*_PARTNERS, *(name for partners in _PARTNERS.values() for name in partn
 _CORE = re.compile(r"(?P<before>(?:node|vertex|id)*)(?P<core>.+?)(?:nodes?|vertex|ids?|idx|index)*")
 #: Names of columns that are not nodes. They never stand for an end of an edge unless asked for.
 _OTHER = re.compile(
-    r"(edge|time|weight|date|label).*|.*(time|timestamp|weight|date)"
+    r"|(edge|time|weight|date|label|unnamed).*|.*(time|timestamp|weight|date)"
     r"|e?id|index|idx|w|wt|ts|year|month|day|hour|class|split|type|kind|sign"
     r"|rel|relation|predicate|count|cnt|num|number|no|value|val|score|rating|rank|line|degree"
 )

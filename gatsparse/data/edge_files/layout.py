@@ -18,9 +18,10 @@ _BLANKS = b" "  # any number of spaces and tabs
 _DELIMITERS = (b",", b";", b"|", b"\t", _BLANKS)
 
 _INTEGER = re.compile(rb"-?[0-9]+|0[xX][0-9a-fA-F]{1,16}")
-_NAME = re.compile(rb"""\s*["']?[A-Za-z_\x80-\xff]""")
+_NAME = re.compile(rb"""\s*["']?[A-Za-z_:~\x80-\xff]""")
 _COMMENT = re.compile(rb"[ \t]*(?:#+|%+|//+)")
 _SINGLE_QUOTES = re.compile(rb"(?<![^ \t\n,;|])'(-?[0-9]+)'(?![^ \t\r\n,;|])")
+_BLANKS_BY_QUOTES = re.compile(rb"""(?:(?<=[,;|\t\n])|\A) +(?=")|(?<=") +(?=[,;|\t\r\n])""")
 _UINT64_MAX = 2**64 - 1
 
 
@@ -65,6 +66,8 @@ class Layout(NamedTuple):
             text = b"\n".join(map(self._cut, text.split(b"\n")))
         if b"'" in text:
             text = _SINGLE_QUOTES.sub(rb"\1", text)
+        if b'"' in text:  # for pyarrow, only the first byte of a field can open quotes
+            text = _BLANKS_BY_QUOTES.sub(b"", text)
         return single_spaces(text) if self.loose else text
 
     def problem(self, line: bytes, wide: bool) -> str:
@@ -84,7 +87,8 @@ class Layout(NamedTuple):
             digits = field.lstrip(b"-0")
             hexadecimal = digits[:1] in (b"x", b"X")
             if not hexadecimal and (len(digits) > 20 or int(digits or b"0") > limit):
-                return f"{end}: expected 0 .. {limit}, got {excerpt(field)}"
+                cure = "" if wide else " (relabel=True numbers any ids)"
+                return f"{end}: expected 0 .. {limit}, got {excerpt(field)}{cure}"
         return ""
 
     @property
@@ -151,7 +155,7 @@ def _layout_of_names(line: bytes, tabs: bool) -> Layout:
 
 
 def _layout(delimiter: bytes, line: bytes, fields: list[bytes], tabs: bool) -> Layout:
-    if delimiter == b"\t" and not tabs and line.strip().count(b"\t") == 1:
+    if delimiter == b"\t" and not tabs and line.strip(b" \r\n").count(b"\t") == 1:
         delimiter, fields = _BLANKS, fields[:2]
     first = b"\t" if b"\t" in line else b" "
     return Layout(

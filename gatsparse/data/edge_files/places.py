@@ -60,7 +60,11 @@ def check_range(ends: Ends, first: int, base: int, num_nodes: int | None, files:
         value = int(ends[end][position])
         nodes = "" if num_nodes is None else f" (num_nodes={num_nodes})"
         starts = f" (ids start at {base})" if base > 0 else ""
-        cure = " (if ids start at 1, pass base=1)" if base == 0 and value == num_nodes else ""
+        cure = ""
+        if base == 0 and value == num_nodes:
+            cure = " (if ids start at 1, pass base=1)"
+        elif num_nodes is None and value != base - 1:
+            cure = " (relabel=True numbers any ids)"
         raise EdgeListError(
             f"{files.place(first + position, end)}: {ENDS[end]}: "
             f"expected {base} .. {bound - 1}{nodes}{starts}, got {value}{cure}"
