@@ -15,7 +15,7 @@ from torch_geometric.utils import is_torch_sparse_tensor
 
 from gatsparse.graph import CSRGraph, check_edge_index, check_range, recordable
 from gatsparse.graph_cache import GraphKey
-from gatsparse.tracing import is_traced, unwrapped
+from gatsparse.tracing import is_traced
 
 #: ``(N_src, N_dst)``, None where nothing tells.
 Size = tuple[int | None, int | None]
@@ -28,8 +28,6 @@ def adjacency(edge_index: Any) -> Adjacency:
         TypeError: If it is none that PyG or we know.
         ValueError: If its shape is wrong.
     """
-    if isinstance(edge_index, Tensor):
-        edge_index = unwrapped(edge_index)
     if isinstance(edge_index, CSRGraph):
         form = _Structure
     elif isinstance(edge_index, EdgeIndex):

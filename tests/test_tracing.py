@@ -8,7 +8,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils.flop_counter import FlopCounterMode
 from torch_geometric import EdgeIndex
 
-from gatsparse.tracing import is_traced, unwrapped
+from gatsparse.tracing import is_traced
 
 X = torch.tensor([[0, 1], [1, 0]])
 
@@ -51,6 +51,10 @@ TRACERS = {
     "make_fx, grad": lambda f: make_fx(torch.func.grad(lambda y: (f(X) * y).sum()))(X * 1.0),
     "aot_function": lambda f: aot_function(f, fw_compiler=nop)(X),
     "FakeTensorMode": fake,
+    "vmap": lambda f: torch.func.vmap(f)(X),
+    "functionalize": lambda f: torch.func.functionalize(f)(X),
+    "jvp": lambda f: torch.func.jvp(lambda y: f(X) * y, (X * 1.0,), (X * 1.0,)),
+    "grad": lambda f: torch.func.grad(lambda y, x: (f(x) * y).sum())(X * 1.0, X),
     "torch.export": lambda f: torch.export.export(Module(f), (X,), strict=False),
     "torch.jit.trace": lambda f: torch.jit.trace(lambda x: f(x), X, check_trace=False),
 }
@@ -64,36 +68,6 @@ def test_everything_is_traced_under_a_tracer(tracer):
     assert record.seen
     assert all(seen == (True, True) for seen in record.seen)
     assert not is_traced(X)
-
-
-@pytest.mark.parametrize(
-    "transform",
-    [
-        torch.func.vmap,
-        torch.func.functionalize,
-        lambda f: torch.func.vmap(torch.func.functionalize(f)),
-        lambda f: lambda x: torch.func.jvp(lambda y: f(x) * y, (x * 1.0,), (x * 1.0,)),
-        lambda f: lambda x: torch.func.grad(lambda y, x: (f(x) * y).sum())(x * 1.0, x),
-    ],
-)
-def test_arguments_of_transforms_are_traced(transform):
-    record = Recorder()
-    transform(record)(X)
-    assert {outside for _, outside in record.seen} == {False}
-
-
-def test_integer_arguments_are_unwrapped():
-    def loss(x, index):
-        assert is_traced(index)
-        inside = unwrapped(index)
-        assert not is_traced(inside)
-        assert inside.data_ptr() == X.data_ptr()
-        assert unwrapped(x) is x
-        return (x * index).sum()
-
-    torch.func.grad(loss)(X * 1.0, X)
-    torch.func.grad(torch.func.grad(loss))(torch.tensor(1.0), X)
-    torch.func.vmap(lambda index: index if is_traced(unwrapped(index)) else None)(X)
 
 
 def test_tensors_without_data_are_traced():

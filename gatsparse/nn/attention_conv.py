@@ -282,16 +282,14 @@ class AttentionConv:
     ) -> CSRGraph | EdgeList:
         """The graph that the operator takes, with edges in the direction of :obj:`form`.
 
-        A CSR graph is sorted from the values of its indices. So it is built only of indices that
-        hold data, or if the kernels' operators are put into a compiled graph with the one that
-        sorts.
+        A CSR graph is sorted by the values of its indices. So it is built only of indices that
+        hold data, or if ``torch.compile`` records the kernels together with the sorting.
         """
         size = in_flow(self, num_nodes)
         if not form.traced:
             return form.graph(size)
-        reasons = unmet(x, *others, backend=self.backend)
-        backends.require(self.backend, {"fused": reasons, "dense": [], "scatter": []})
-        if self.backend in ("auto", "fused") and not reasons:
+        sorts = torch.compiler.is_compiling() and self.backend in ("auto", "fused")
+        if sorts and not unmet(x, *others, backend=self.backend):
             return form.graph(size)
         return EdgeList(form.edges(), size)
 

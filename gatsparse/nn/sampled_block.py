@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 from torch_geometric.utils._trim_to_layer import TrimToLayer as PyGTrimToLayer
 
 from gatsparse.adjacency import as_graph, remember
 from gatsparse.graph import CSR, CSRGraph
+from gatsparse.tracing import is_traced
 
 
 def sampled_block(
@@ -65,7 +65,7 @@ class TrimToLayer(PyGTrimToLayer):
             layer, num_sampled_nodes_per_hop, num_sampled_edges_per_hop, x, edge_index, edge_attr
         )
         plain = type(edge_index) is Tensor and isinstance(x, Tensor)
-        if plain and edges_left is not edge_index and not torch.compiler.is_compiling():
+        if plain and edges_left is not edge_index and not is_traced(edge_index):
             graph = as_graph(edge_index, (x.size(0), x.size(0)))
             part = _first_part(graph, x_left.size(0), x_left.size(0), edges_left.size(1))
             if part is not None:

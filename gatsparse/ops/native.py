@@ -12,7 +12,7 @@ from gatsparse import _native
 from gatsparse.graph import CSRGraph
 from gatsparse.ops.backend import Backend, has_tangent
 from gatsparse.ops.edge_list import EdgeList
-from gatsparse.tracing import is_traced
+from gatsparse.tracing import is_traced, is_transformed
 
 #: The last arguments of every operator: the structure and the options.
 STRUCTURE = (
@@ -21,9 +21,16 @@ STRUCTURE = (
 )
 
 
+#: The dtypes of features that the kernels read and write.
+_STORED = (torch.float32, torch.float64, torch.bfloat16)
+
 _TRACED = (
     "the call is traced or transformed (torch.func, make_fx, torch.jit.trace, fake or meta "
     "tensors), which is supported by backend='scatter'"
+)
+_EXPORTED = (
+    "torch.export and ONNX save a program that runs without gatsparse; with backend='fused' "
+    "torch.export saves the kernels' operators, which need `import gatsparse` to be loaded"
 )
 
 
@@ -192,6 +199,7 @@ def unmet(
     *others: Tensor | None,
     graph: CSRGraph | EdgeList | None = None,
     backend: Backend = "auto",
+    float16: bool = False,
 ) -> list[str]:
     """Returns why the kernels cannot compute with these tensors; empty if they can.
 
@@ -201,11 +209,14 @@ def unmet(
         graph (CSRGraph or EdgeList, optional): The graph.
         backend (str, optional): As the caller named it. Only ``"fused"`` puts operators of
             gatsparse into what ``torch.export`` saves.
+        float16 (bool, optional): Whether the operator computes float16 features in float32.
     """
     reasons = []
     if torch.compiler.is_compiling():
-        if torch.compiler.is_exporting():
-            reasons += _unmet_by_export(backend)
+        if is_transformed():
+            reasons.append(_TRACED)
+        if torch.compiler.is_exporting() and backend != "fused":
+            reasons.append(_EXPORTED)
     elif is_traced(x, *others):
         reasons.append(_TRACED)
     elif has_tangent(x, *others):
@@ -214,19 +225,8 @@ def unmet(
         reasons.append(f"x lies on {x.device.type!r}; there are kernels for 'cpu'")
     elif not _native.available():
         reasons.append(f"{_native.MISSING}; `gatsparse info` says how to get it")
-    if x.dtype not in (torch.float32, torch.float64, torch.bfloat16):
+    if not (x.dtype in _STORED or (float16 and x.dtype == torch.float16)):
         reasons.append(f"x is {x.dtype}; expected float32, float64 or bfloat16")
     if isinstance(graph, EdgeList) and not reasons:
         reasons.append(_TRACED)
     return reasons
-
-
-def _unmet_by_export(backend: Backend) -> list[str]:
-    if backend != "fused":
-        return [
-            "torch.export saves a program that runs without gatsparse; backend='fused' saves the "
-            "kernels' operators, which need `import gatsparse` where it is loaded"
-        ]
-    if torch.onnx.is_in_onnx_export():
-        return ["ONNX has no such operators"]
-    return []
