@@ -1,5 +1,6 @@
 """A layer of exact inference on blocks of destinations, with the features of their in-neighbours:
-for layers that cannot be taken head by head, and budgets too small for a head of all nodes.
+for layers that cannot be split by head, layers with edge features, and budgets too small for one
+head of all nodes.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.graph import CSR, CSRGraph
-from gatsparse.inference.model import output_channels
-from gatsparse.inference.stage import Source
+from gatsparse.inference.model import output_channels, with_edge_features
+from gatsparse.inference.sources import Source, gather_into, row_bytes
+from gatsparse.nn import GATv2Conv
 from gatsparse.ops.native import padded_heads
 
 _native.LIBRARY.define(
@@ -27,11 +29,19 @@ _FILL = 0.85  # of the budget for blocks: the allocator does not use all that it
 
 
 class Block(NamedTuple):
-    """Destinations from ``first`` on, and the nodes whose features they need."""
+    """Consecutive destinations with their in-edges.
+
+    Attributes:
+        first (int): The first destination.
+        graph (CSRGraph): The in-edges, between local nodes; destinations come first.
+        nodes (Tensor): int64 ``[S]``, the nodes.
+        edges (Tensor): ``[E]``, the positions of the in-edges in the caller's edges.
+    """
 
     first: int
     graph: CSRGraph
     nodes: Tensor
+    edges: Tensor
 
 
 def destination_blocks(
@@ -43,17 +53,19 @@ def destination_blocks(
     budget: int,
     resident: int,
     keeps: bool,
+    edges: Source | None = None,
 ) -> Iterator[Block]:
-    """The blocks of a layer from the node :obj:`first` on, as large as the budget allows.
+    """Blocks of a layer from the node :obj:`first` on, as large as the budget allows.
 
     Args:
         resident (int): Bytes of the budget that are taken already.
         keeps (bool): Whether features between the layers are among them.
+        edges (Source, optional): Edge features.
 
     Raises:
         ValueError: If the budget is too small for the next node.
     """
-    cost = _cost(model, layer, source)
+    cost = _cost(model, layer, source, edges)
     resident += 4 * graph.num_src  # of `local`
     limit = int(_FILL * (budget - resident))
     local = torch.full((graph.num_src,), -1, dtype=torch.int32)
@@ -69,30 +81,71 @@ def destination_blocks(
                 + (ON_DISK if keeps else "")
             )
         perm = torch.arange(col.numel(), dtype=torch.int32)
-        yield Block(first, CSRGraph(CSR(ptr, col, perm), nodes.numel()), nodes)
+        begin, end = (int(graph.rowptr[row]) for row in (first, first + num_dst))
+        yield Block(
+            first, CSRGraph(CSR(ptr, col, perm), nodes.numel()), nodes, graph.perm[begin:end]
+        )
         first += num_dst
 
 
-def run_block(model: Any, layer: int, source: Source, block: Block) -> Tensor:
-    """The layer's rows of a block's destinations."""
+class EdgeRows:
+    """Edge features of one block after another, in memory that is allocated once: blocks of ever
+    new sizes would fragment it.
+
+    Args:
+        edges (Source): Edge features of the graph.
+        num_rows (int): Number of edges of the largest block.
+    """
+
+    def __init__(self, edges: Source, num_rows: int) -> None:
+        self._edges = edges
+        self._rows = torch.empty(num_rows, *edges.shape[1:], dtype=edges.dtype)
+
+    def of(self, block: Block) -> Tensor:
+        """Features ``[E, D]`` or ``[E]`` of a block, until those of the next are read."""
+        return gather_into(self._rows[: block.edges.numel()], self._edges, block.edges)
+
+
+def edge_rows(
+    model: Any, layer: int, source: Source, graph: CSRGraph, budget: int, edges: Source
+) -> EdgeRows:
+    """Edge features for the blocks of a layer within a budget."""
+    per_edge = _cost(model, layer, source, edges)[2]
+    return EdgeRows(edges, min(graph.num_edges, budget // per_edge))
+
+
+def run_block(
+    model: Any, layer: int, source: Source, block: Block, edges: EdgeRows | None = None
+) -> Tensor:
+    """Computes the layer's rows of a block's destinations."""
     num_dst = block.graph.num_dst
+    if edges is not None:
+        model = with_edge_features(model, layer, edges.of(block))
     x = source.gather(block.nodes)
     return model.inference_per_layer(layer, (x, x[:num_dst]), block.graph, num_dst)
 
 
-def _cost(model: Any, layer: int, source: Source) -> tuple[int, int, int]:
+def _cost(
+    model: Any, layer: int, source: Source, edges: Source | None = None
+) -> tuple[int, int, int]:
     """Bytes of a block per source, per destination and per edge."""
     conv = model.convs[layer]
     size = source.dtype.itemsize
     width, terms = size * conv.heads * conv.out_channels, 4 * padded_heads(conv.heads)
-    features = size * source.shape[1]
     after = size * output_channels(model, layer)
-    # Other ways than the fused one build messages.
+    # Other backends than the fused one build messages.
     per_edge = 8 if conv.splits_by_head() else 8 + 3 * (width + terms)
+    per_loop = 0
+    if edges is not None:
+        features = row_bytes(edges)
+        # GATv2 projects the features to all channels, GAT to one term of each head.
+        projected = width if isinstance(conv, GATv2Conv) else size * conv.heads
+        per_edge += 80 + features + 2 * projected  # positions, ends, features and their terms
+        per_loop = 2 * features + 2 * projected if conv.add_self_loops else 0
     # Of a source: number, features, projection, its terms of the scores and their exponentials. Of
     # a destination: projection, the product with att_dst, output, activation and norm.
     return (
-        8 + features + width + 3 * terms,
-        16 + 2 * width + 3 * max(width, after) + 6 * terms,
+        8 + row_bytes(source) + width + 3 * terms,
+        16 + 2 * width + 3 * max(width, after) + 6 * terms + per_loop,
         per_edge,
     )

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
-from gatsparse.inference.model import after_layer, output_channels
-from gatsparse.inference.stage import Folder, Memory, Source
+from gatsparse.inference.model import after_layer, is_plain, output_channels
+from gatsparse.inference.sources import Source
+from gatsparse.inference.stage import Folder, Memory
 from gatsparse.nn.attention_conv import project
 from gatsparse.ops.native import padded_heads
 
@@ -26,15 +27,15 @@ _ROWS_BYTES = 4 * 10**6  # of the features that are read at a time
 def heads_at_once(
     model: Any, layer: int, source: Source, budget: int, resident: int, keeps: bool
 ) -> int:
-    """How many heads of a layer the budget allows at a time; 0 if it allows none, or the layer does
-    more than its class and its parameters say.
+    """Number of heads of a layer that the budget allows at a time; 0 if it allows none, or if the
+    layer or the model alters what its class computes.
 
     Args:
         resident (int): Bytes of the budget that are taken already.
         keeps (bool): Whether the budget has to hold the heads that are done.
     """
     conv = model.convs[layer]
-    if source.dtype not in _DTYPES or not conv.splits_by_head():
+    if source.dtype not in _DTYPES or not is_plain(model) or not conv.splits_by_head():
         return 0
     num_nodes, heads, C = source.shape[0], conv.heads, conv.out_channels
     size = source.dtype.itemsize

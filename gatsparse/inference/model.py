@@ -1,4 +1,4 @@
-"""What exact inference asks of a model: layers one by one, and nodes that do not mix elsewhere."""
+"""Requirements of exact inference on a model, and views of a model around one layer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gatsparse.nn.attention_conv import AttentionConv, is_changed
 
 
 def check_model(model: Any) -> None:
-    """Raises if :func:`gatsparse.infer` would not give what the model gives.
+    """Raises if :func:`gatsparse.infer` would not return what the model returns.
 
     Raises:
-        TypeError: If there is a layer that is not of gatsparse.
-        ValueError: If the model is in training mode, is changed by hooks, or mixes nodes apart
-            from its layers of attention.
+        TypeError: If a layer is not from gatsparse.
+        ValueError: If the model or a part of it is in training mode, has no parameters yet, is
+            changed by hooks, or mixes nodes outside of its attention layers.
     """
     if "_orig_mod" in getattr(model, "_modules", {}):
         raise TypeError("model: expected the model itself, got one of torch.compile")
@@ -41,6 +41,15 @@ def check_model(model: Any) -> None:
         raise ValueError("model: expected no hooks on it, and no forward of its own")
     if model.training:
         raise ValueError("model: expected evaluation mode, got training mode: call model.eval()")
+    if training := [name for name, module in model.named_modules() if module.training]:
+        raise ValueError(
+            f"model: expected evaluation mode, got {training} in training mode: call model.eval()"
+        )
+    if any(map(torch.nn.parameter.is_lazy, model.parameters())):
+        raise ValueError(
+            "model: expected sizes of all parameters, got in_channels=-1 before the first call: "
+            "call the model once"
+        )
     if getattr(model, "jk_mode", None) not in (None, "last"):
         raise ValueError(f"model: expected jk None or 'last', got {model.jk_mode!r}")
     for conv in model.convs:
@@ -65,35 +74,68 @@ def check_model(model: Any) -> None:
 
 
 def conv_channels(model: Any, layer: int) -> int:
-    """The width of what a layer's attention gives."""
+    """Number of output channels of a layer's attention."""
     conv = model.convs[layer]
     return conv.out_channels * (conv.heads if conv.concat else 1)
 
 
 def output_channels(model: Any, layer: int) -> int:
-    """The width of what is kept of a layer."""
+    """Number of channels that are kept of a layer."""
     last = layer == model.num_layers - 1 and isinstance(
         getattr(model, "lin", None), torch.nn.Module
     )
     return model.lin.out_features if last else conv_channels(model, layer)
 
 
-class _HandsOn(torch.nn.Module):
-    """In place of a layer whose result is there already."""
+def model_dtype(model: Any) -> torch.dtype:
+    """The dtype in which a model computes: that of its first layer."""
+    return next(model.convs[0].parameters()).dtype
+
+
+def is_plain(model: Any) -> bool:
+    """Whether a layer is applied to the features themselves: the model's
+    ``inference_per_layer``, which could do more, is PyG's or ours.
+    """
+    known = (PaperGAT.inference_per_layer, BasicGNN.inference_per_layer)
+    return type(model).inference_per_layer in known
+
+
+class _Identity(torch.nn.Module):
+    """Replaces a layer whose output is the input already."""
 
     def forward(self, x: Tensor, edge_index: Any) -> Tensor:  # noqa: ARG002
         return x
 
 
-def after_layer(model: torch.nn.Module, layer: int) -> Any:
-    """A view of a model whose layer hands on what it gets: what comes after it is left."""
-    conv = model.convs[layer]  # pyright: ignore[reportIndexIssue]
+class _WithEdgeFeatures(torch.nn.Module):
+    """Replaces a layer that takes edge features in addition to the graph."""
 
-    def without(module: Any) -> Any:
+    def __init__(self, conv: torch.nn.Module, edge_attr: Tensor) -> None:
+        super().__init__()
+        self.conv, self.edge_attr = conv, edge_attr
+
+    def forward(self, x: Any, edge_index: Any) -> Tensor:
+        return self.conv(x, edge_index, edge_attr=self.edge_attr)
+
+
+def after_layer(model: Any, layer: int) -> Any:
+    """Returns a view of a model that applies only what follows a layer."""
+    return _replaced(model, layer, _Identity())
+
+
+def with_edge_features(model: Any, layer: int, edge_attr: Tensor) -> Any:
+    """Returns a view of a model that passes edge features to a layer."""
+    return _replaced(model, layer, _WithEdgeFeatures(model.convs[layer], edge_attr))
+
+
+def _replaced(model: Any, layer: int, other: torch.nn.Module) -> Any:
+    conv = model.convs[layer]
+
+    def replaced(module: Any) -> Any:
         if isinstance(module, torch.nn.ModuleList):
-            return torch.nn.ModuleList(map(without, module))
-        return _HandsOn() if module is conv else module
+            return torch.nn.ModuleList(map(replaced, module))
+        return other if module is conv else module
 
     view = copy.copy(model)
-    view.__dict__["_modules"] = {key: without(module) for key, module in model._modules.items()}
+    view.__dict__["_modules"] = {key: replaced(module) for key, module in model._modules.items()}
     return view

@@ -1,12 +1,11 @@
-"""Where exact inference keeps features between the layers: in memory, or in a folder from which
-it goes on after an interruption.
+"""Storage of features between the layers of exact inference: memory, or a folder from which an
+interrupted call continues.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +15,10 @@ from torch import Tensor
 from gatsparse.data.features import RowFile, RowWriter, open_features
 from gatsparse.files import write_atomically
 from gatsparse.graph import CSRGraph
+from gatsparse.inference.fingerprint import fingerprint
+from gatsparse.inference.sources import Rows, Source
 
 _SYNC_SECONDS = 5.0
-
-
-class Rows:
-    """Features in memory."""
-
-    def __init__(self, x: Tensor) -> None:
-        self.x, self.shape, self.dtype = x, x.shape, x.dtype
-
-    def gather(self, index: Tensor) -> Tensor:
-        """The rows :obj:`index`."""
-        return self.x.index_select(0, index)
-
-    def read(self, first: int, last: int) -> Tensor:
-        """The rows :obj:`first` to :obj:`last` - 1."""
-        return self.x[first:last]
-
-
-#: Features ``[N, F]``, wherever they are.
-Source = Rows | RowFile
 
 
 class Memory:
@@ -76,16 +58,23 @@ class Memory:
 
 
 class Folder:
-    """Features between the layers, one file each, and how far they go."""
+    """Features between the layers, one file each, and the progress in ``state.json``."""
 
     keeps = False
 
-    def __init__(self, path: Path, model: torch.nn.Module, source: Source, graph: CSRGraph) -> None:
+    def __init__(
+        self,
+        path: Path,
+        model: torch.nn.Module,
+        source: Source,
+        graph: CSRGraph,
+        edges: Source | None = None,
+    ) -> None:
         if source.dtype == torch.bfloat16:
             raise TypeError("x: expected no bfloat16 with a folder, as .npy files have none")
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._fingerprint = _fingerprint(model, source, graph)
+        self._fingerprint = fingerprint(model, source, graph, edges)
         self._num_layers = int(model.num_layers)  # pyright: ignore[reportArgumentType]
         self.layers_done = self.rows_done = 0
         self._heads_done: list[int] = []  # the first heads of a layer are in one file, ...
@@ -186,38 +175,3 @@ class Folder:
             self.path / "state.json", lambda file: file.write(json.dumps(state).encode())
         )
         self._synced = time.monotonic()
-
-
-def _fingerprint(model: torch.nn.Module, source: Source, graph: CSRGraph) -> str:
-    """What the result depends on."""
-    digest = blake2b(digest_size=16)
-    for name, module in model.named_modules():
-        digest.update(f"{name} {type(module).__qualname__} {_settings(module)}".encode())
-    for key, value in model.state_dict().items():
-        digest.update(f"{key} {value.dtype} {list(value.shape)}".encode())
-        digest.update(_bytes(value))
-    for tensor in (graph.rowptr, graph.col):
-        digest.update(_bytes(tensor))
-    if isinstance(source, RowFile):
-        state = source.path.stat()
-        digest.update(f"{source.path.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
-    else:
-        digest.update(f"{source.dtype} {list(source.shape)}".encode())
-        for rows in source.x.split(2**16):
-            digest.update(_bytes(rows))
-    return digest.hexdigest()
-
-
-def _settings(module: torch.nn.Module) -> dict[str, str]:
-    """What a module computes with beside its parameters: numbers, words and functions."""
-    settings = {}
-    for key, value in sorted(vars(module).items()):
-        if value is None or isinstance(value, (bool, int, float, str)):
-            settings[key] = repr(value)
-        elif callable(value):
-            settings[key] = getattr(value, "__qualname__", type(value).__qualname__)
-    return settings
-
-
-def _bytes(tensor: Tensor) -> memoryview:
-    return tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data

@@ -96,12 +96,12 @@ def _check_inference(model: Any, loader: Any) -> None:
     data, dataset = cast(Any, loader.data), cast(Any, loader.dataset)
     if not isinstance(data, Data):
         raise TypeError(f"loader: expected a loader of Data, got one of {type(data).__name__}")
-    hops = len(loader.node_sampler.num_neighbors)
+    hops = len(cast(Any, loader.node_sampler).num_neighbors)
     if hops != 1:
         raise ValueError(
             f"loader: expected num_neighbors=[-1], one hop for each layer, got {hops} hops"
         )
-    num_nodes = data.num_nodes
+    num_nodes = data.num_nodes or 0
     nodes = getattr(getattr(loader, "input_data", None), "node", None)
     permuted = nodes is not None and not torch.equal(nodes, torch.arange(num_nodes))
     if len(dataset) != num_nodes or permuted:

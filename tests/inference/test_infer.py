@@ -1,4 +1,4 @@
-"""Exact inference equals the whole model, in any budget, however often it is interrupted."""
+"""Exact inference equals the whole model, within any budget and after any interruption."""
 
 import json
 import math
@@ -372,11 +372,29 @@ def test_models_that_are_not_what_they_seem(task, tmp_path):
     norm = {"norm": "batch", "norm_kwargs": {"track_running_stats": False}}
     with pytest.raises(ValueError, match="norms"):
         infer(gatsparse.GAT(F, 16, 2, 5, **norm).eval(), x, edge_index)
-    weighted = torch.sparse_coo_tensor(
-        edge_index, torch.ones(E, 3), (N, N, 3), check_invariants=True
-    )
-    with pytest.raises(ValueError, match="edge features"):
-        infer(gatsparse.GAT(F, 16, 2, 5, edge_dim=3).eval(), x, weighted)
+    model = MODELS["GAT"]().eval()
+    model.dropout.train()
+    with pytest.raises(ValueError, match=r"\['dropout'\] in training mode"):
+        infer(model, x, edge_index)
+    with pytest.raises(ValueError, match="call the model once"):
+        infer(gatsparse.GAT(-1, 16, 2, 5).eval(), x, edge_index)
+
+
+def test_a_model_with_layers_of_its_own_meaning(task):
+    """A model that overrides both methods is not split by head, which would leave its part out."""
+
+    class Scaled(gatsparse.GAT):
+        def forward(self, x, edge_index, **options):
+            return super().forward(2 * x, edge_index, **options)
+
+        def inference_per_layer(self, layer, x, edge_index, batch_size):
+            x = tuple(2 * t for t in x) if layer == 0 else x
+            return super().inference_per_layer(layer, x, edge_index, batch_size)
+
+    x, edge_index = task
+    model = Scaled(F, 16, 2, 5, heads=2).double().eval()
+    with torch.no_grad():
+        torch.testing.assert_close(infer(model, x, edge_index), model(x, edge_index))
 
 
 def test_errors(task, tmp_path):
@@ -402,6 +420,10 @@ def test_errors(task, tmp_path):
         infer(model, x.to_sparse(), edge_index)
     with pytest.raises(ValueError, match="shape"):
         infer(model, x[0], edge_index)
+    with pytest.raises(TypeError, match="x: expected a tensor or the path"):
+        infer(model, x.numpy(), edge_index)
+    with pytest.raises(TypeError, match=r"x: expected floating-point numbers, got torch\.int64"):
+        infer(model, x.long(), edge_index)
     with pytest.raises(FileNotFoundError):
         infer(model, tmp_path / "none.npy", edge_index)
 
