@@ -21,6 +21,8 @@ _INTEGER = re.compile(rb"-?[0-9]+|0[xX][0-9a-fA-F]{1,16}")
 _NAME = re.compile(rb"""\s*["']?[A-Za-z_:~\x80-\xff]""")
 _COMMENT = re.compile(rb"[ \t]*(?:#+|%+|//+)")
 _SINGLE_QUOTES = re.compile(rb"(?<![^ \t\n,;|])'(-?[0-9]+)'(?![^ \t\r\n,;|])")
+_QUOTED = re.compile(rb''' *"((?:[^"]|"")*)"''')
+_ODD_QUOTES = re.compile(rb"""^[^"\n]*"(?:[^"\n]*"[^"\n]*")*[^"\n]*$""", re.MULTILINE)
 _BLANKS_BY_QUOTES = re.compile(rb"""(?:(?<=[,;|\t\n])|\A) +(?=")|(?<=") +(?=[,;|\t\r\n])""")
 _UINT64_MAX = 2**64 - 1
 
@@ -70,11 +72,15 @@ class Layout(NamedTuple):
             text = _BLANKS_BY_QUOTES.sub(b"", text)
         return single_spaces(text) if self.loose else text
 
+    def is_open(self, text: bytes) -> bool:
+        """Whether a line ends within quotes."""
+        return b'"' in text and _ODD_QUOTES.search(text) is not None
+
     def problem(self, line: bytes, wide: bool) -> str:
         """Why a line cannot be an edge; empty if it can, or if it is to be skipped."""
         if line_problem(line) or is_skipped(line):
             return line_problem(line)
-        if b'"' in line and line.count(b'"') % 2 > 0:
+        if self.is_open(self._cut(line)):
             return f"expected quotes that are closed, got {excerpt(line)}"
         fields = self.split(line)
         if len(fields) != self.width:
@@ -167,9 +173,8 @@ def _layout(delimiter: bytes, line: bytes, fields: list[bytes], tabs: bool) -> L
 
 def _before_braces(line: bytes, start: int) -> bytes:
     """Line without what follows a brace at :obj:`start`, if a field starts there."""
-    if start < 1 or line[start - 1 : start] not in _DELIMITERS:
-        return line
-    return line[:start].rstrip(b"".join(_DELIMITERS))
+    before = line[: max(start, 0)].rstrip(b"".join(_DELIMITERS))
+    return before if before and len(before) < start else line
 
 
 def _split(line: bytes, delimiter: bytes) -> list[bytes]:
@@ -181,13 +186,18 @@ def _split(line: bytes, delimiter: bytes) -> list[bytes]:
 
 
 def _split_quoted(line: bytes, delimiter: bytes) -> list[bytes]:
-    fields: list[list[bytes]] = [[]]
-    for position, part in enumerate(line.split(b'"')):
-        inside = position % 2 > 0
-        first, *others = [part] if inside else part.split(delimiter)
-        fields[-1].append(first)
-        fields += [[other] for other in others]
-    return [b"".join(field) for field in fields]
+    """Fields of which those that start with a quote may contain delimiters."""
+    fields = []
+    position = 0
+    while position <= len(line):
+        match = _QUOTED.match(line, position)
+        start = position if match is None else match.end()
+        stop = line.find(delimiter, start)
+        stop = len(line) if stop < 0 else stop
+        inside = b"" if match is None else match[1]
+        fields.append(inside + line[start:stop])
+        position = stop + 1
+    return fields
 
 
 def _names(fields: list[bytes]) -> list[str]:

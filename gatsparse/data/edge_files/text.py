@@ -158,10 +158,11 @@ class Text:
         """A pyarrow table of sources and destinations."""
         from pyarrow import ArrowInvalid, int64, uint64
 
-        # A line that pyarrow would divide, or that is too long and was cut off.
+        # A line that pyarrow would divide or begin later, or that is too long and was cut off.
         returns = text.count(b"\r")
         divided = returns > 0 and returns != text.count(b"\r\n")
-        if divided or line_problem(text[text.rfind(b"\n") + 1 :]):
+        last = text[text.rfind(b"\n") + 1 :]
+        if divided or text.startswith(BOM_UTF8) or line_problem(last):
             raise self._fault(text, offset, "malformed line")
         if not self._clean and not self._layout.needs_cleaning(text):
             try:
@@ -169,6 +170,8 @@ class Text:
             except ArrowInvalid:
                 self._clean = True
         cleaned = self._layout.clean(text)
+        if self._layout.is_open(cleaned):  # pyarrow would skip to the next quote
+            raise self._fault(text, offset, "quotes that are not closed")
         try:
             return self._table(cleaned, int64(), self._layout.delimiter)
         except ArrowInvalid as error:
@@ -180,26 +183,21 @@ class Text:
             raise self._fault(text, offset, error) from error
 
     def _table(self, text: bytes, dtype: Any, delimiter: bytes) -> Any:
-        from pyarrow import ArrowInvalid, BufferReader, csv
+        from pyarrow import BufferReader, csv
 
         chosen = [str(column) for column in self._layout.chosen]
-        quoted = b'"' in text
-        table = csv.read_csv(
+        quote = '"' if b'"' in text else False
+        return csv.read_csv(
             BufferReader(text or b"\n"),  # pyarrow refuses what is empty
             read_options=csv.ReadOptions(
                 column_names=[str(column) for column in range(self._layout.width)],
                 block_size=2 * LONGEST_LINE,
             ),
-            parse_options=csv.ParseOptions(
-                delimiter=delimiter.decode(), quote_char='"' if quoted else False
-            ),
+            parse_options=csv.ParseOptions(delimiter=delimiter.decode(), quote_char=quote),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(chosen, dtype), include_columns=chosen, null_values=[]
             ),
         )
-        if quoted and table.num_rows != text.count(b"\n") + (text[-1:] != b"\n"):
-            raise ArrowInvalid("a line ends within quotes")
-        return table
 
     def _fault(self, text: bytes, offset: int, reason: object) -> EdgeListError:
         """Error that says what is wrong with the first line of a block that cannot be parsed."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from itertools import permutations
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from gatsparse.data.edge_files.columns import find_pair, recognize_columns
 from gatsparse.data.edge_list import EdgeListError, read_edge_list
-
-pa = pytest.importorskip("pyarrow")
-parquet = pytest.importorskip("pyarrow.parquet")
 
 SUFFIXES = [".parquet", ".csv", ".txt"]
 PAIRS = [
