@@ -17,6 +17,9 @@ from gatsparse.graph import CSRGraph, check_edge_index, check_range, recordable
 from gatsparse.graph_cache import GraphKey
 from gatsparse.tracing import is_traced
 
+#: Integers that PyG's layers widen.
+_NARROW = (torch.int8, torch.uint8, torch.int16)
+
 #: ``(N_src, N_dst)``, None where nothing tells.
 Size = tuple[int | None, int | None]
 
@@ -41,6 +44,8 @@ def adjacency(edge_index: Any) -> Adjacency:
             )
         form = _TorchSparse
     else:
+        if isinstance(edge_index, Tensor) and edge_index.dtype in _NARROW:
+            edge_index = edge_index.long()
         check_edge_index(edge_index)
         form = Adjacency
     return form(edge_index)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gatsparse import _native
+from gatsparse.tracing import is_traced, is_transformed
 
 Order = Literal["rcm", "degree"]
 
@@ -234,10 +235,13 @@ class CSRGraph:
     @property
     def csr_t(self) -> CSR:
         """The out-edges of every source; built at the first use."""
-        if self._csr_t is None:
-            with recordable():
-                self._csr_t = _transpose(self._csr, self.num_src)
-        return self._csr_t
+        if self._csr_t is not None:
+            return self._csr_t
+        with recordable():
+            csr_t = _transpose(self._csr, self.num_src)
+        if _outlives_the_call(csr_t.ptr):
+            self._csr_t = csr_t
+        return csr_t
 
     @property
     def rowptr(self) -> Tensor:
@@ -301,12 +305,15 @@ class CSRGraph:
 
     def reverse(self) -> CSRGraph:
         """The same edges in the same order, each leading the other way; built at the first use."""
-        if self._reversed is None:
-            edge_index, dtype = self.edge_index().flip(0), self.col.dtype
-            self._reversed = CSRGraph.from_edge_index(
-                edge_index, size=(self.num_dst, self.num_src), index_dtype=dtype
-            )
-        return self._reversed
+        if self._reversed is not None:
+            return self._reversed
+        edge_index, dtype = self.edge_index().flip(0), self.col.dtype
+        reverse = CSRGraph.from_edge_index(
+            edge_index, size=(self.num_dst, self.num_src), index_dtype=dtype
+        )
+        if _outlives_the_call(reverse.rowptr):
+            self._reversed = reverse
+        return reverse
 
     def repeat(self, count: int) -> CSRGraph:
         r"""Copies of this graph side by side, without edges between them.
@@ -324,7 +331,7 @@ class CSRGraph:
         count = _check_size("count", count)
         if count == 1:
             return self
-        if torch.compiler.is_compiling():
+        if is_traced(self.rowptr):
             return self._copies(count)
         if self._repeated is None or count > self._repeated[0]:
             with recordable():
@@ -381,17 +388,18 @@ class CSRGraph:
             raise ValueError(f"graph: expected one node set to reorder, got size {self.size}")
         if self._reordered is None:
             self._reordered = {}
-        if method not in self._reordered:
-            with recordable():
-                order = _ORDERS[method](self)
-                rank = torch.empty_like(order)
-                rank[order] = torch.arange(order.numel(), device=order.device)
-                edge_index = rank[self.edge_index()]
-                graph = CSRGraph.from_edge_index(
-                    edge_index, size=self.size, index_dtype=self.col.dtype
-                )
-            self._reordered[method] = Reordered(graph, order, rank)
-        return self._reordered[method]
+        if method in self._reordered:
+            return self._reordered[method]
+        with recordable():
+            order = _ORDERS[method](self)
+            rank = torch.empty_like(order)
+            rank[order] = torch.arange(order.numel(), device=order.device)
+            edge_index = rank[self.edge_index()]
+            graph = CSRGraph.from_edge_index(edge_index, size=self.size, index_dtype=self.col.dtype)
+        reordered = Reordered(graph, order, rank)
+        if _outlives_the_call(rank):
+            self._reordered[method] = reordered
+        return reordered
 
     def to(self, device: torch.device | str) -> CSRGraph:
         """The same graph on another device; itself where it lies there already."""
@@ -541,7 +549,8 @@ def check_edge_index(edge_index: Tensor) -> None:
 
 
 def _check_size(name: str, size: int) -> int:
-    if torch.compiler.is_compiling():  # nor on this; what is not a size fails there, too
+    # Sizes that a tracer follows must stay symbols; what is not a size fails there, too.
+    if torch.compiler.is_compiling() or isinstance(size, torch.SymInt):
         return size
     if not isinstance(size, int):
         try:
@@ -551,6 +560,13 @@ def _check_size(name: str, size: int) -> int:
     if not 0 <= size <= _INT64_MAX:
         raise ValueError(f"{name}: expected 0 .. 2**63 - 1, got {size}")
     return size
+
+
+def _outlives_the_call(built: Tensor) -> bool:
+    """Whether what was built of a graph may be kept with it: no fake tensor, and none that belongs
+    to a transform of ``torch.func``.
+    """
+    return type(built) is Tensor and not is_transformed()
 
 
 def recordable() -> AbstractContextManager[object]:

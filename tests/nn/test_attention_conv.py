@@ -528,3 +528,30 @@ def test_bad_call(layer, x, edge_index, edge_attr, error, message):
 def test_bad_constructor(layer, kwargs, message):
     with pytest.raises((TypeError, ValueError), match=message):
         OURS[layer](**{"in_channels": 6, "out_channels": 5, **kwargs})
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int16, torch.int32])
+@pytest.mark.parametrize("layer", OURS)
+def test_narrow_integers(layer, dtype):
+    """PyG widens them by adding self-loops; ours take them without, too."""
+    for loops in (True, False):
+        theirs, ours = pair(layer, 6, 5, heads=3, add_self_loops=loops)
+        edge_index = torch.randint(20, (2, 50))
+        x = torch.randn(20, 6, dtype=torch.float64)
+        given = edge_index if not loops else edge_index.to(dtype)
+        assert relative_error(ours(x, edge_index.to(dtype)), theirs(x, given)) <= 1e-10
+    for wrong in (torch.bool, torch.float32):
+        with pytest.raises(TypeError, match="edge_index: expected int64 or int32"):
+            ours(x, edge_index.to(wrong))
+
+
+@pytest.mark.parametrize("layer", OURS)
+def test_tensors_that_were_seen_can_be_swapped(layer):
+    theirs, ours = pair(layer, 6, 5, heads=3)
+    x, edges = torch.randn(20, 6, dtype=torch.float64), [torch.randint(20, (2, 50)) for _ in "ab"]
+    given = [e.clone() for e in edges]
+    for edge_index in given:
+        ours(x, edge_index)
+    torch.utils.swap_tensors(*given)
+    for edge_index, expected in zip(given, reversed(edges), strict=True):
+        assert relative_error(ours(x, edge_index), theirs(x, expected)) <= 1e-10

@@ -227,18 +227,61 @@ def test_fake_tensors(layer, option):
     assert torch.equal(ours(*example), expected)
 
 
-@every_layer
-def test_a_csr_graph_outlives_a_tracer(layer):
-    _, ours = pair(layer, 6, 5, heads=2)
-    x, edge_index = arguments({})
-    expected = torch.func.grad(lambda x: ours(x, edge_index).square().sum())(x)
-    graph = CSRGraph.from_edge_index(edge_index, NODES)
+class OnOneGraph(torch.nn.Module):
+    """A layer that holds its graph."""
+
+    def __init__(self, conv, graph):
+        super().__init__()
+        self.conv, self.graph = conv, graph
+
+    def forward(self, x):
+        return self.conv(x, self.graph)
+
+
+def fake_call(model, x):
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-        fake = mode.from_tensor(x).requires_grad_()
-        ours(fake, graph).sum().backward()
-    real = x.clone().requires_grad_()
-    ours(real, graph).square().sum().backward()
-    assert relative_error(real.grad, expected) <= 1e-10
+        model(mode.from_tensor(x)).sum().backward()
+
+
+def exported(model, x):
+    torch.export.export(model, (x,), strict=False)
+
+
+def transformed(model, x):
+    torch.func.grad(lambda x: torch.func.grad(lambda x: model(x).sum())(x).sum())(x)
+
+
+@pytest.mark.parametrize(
+    ("call", "backend"),
+    [(fake_call, "auto"), (exported, "auto"), (exported, "fused"), (transformed, "auto")],
+)
+@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
+@every_layer
+def test_a_csr_graph_is_the_same_after_a_tracer(layer, flow, call, backend):
+    """What is built of it at its first use is not kept if a tracer asked for it."""
+    theirs, ours = pair(layer, 6, 5, heads=2, flow=flow, backend=backend)
+    x, edge_index = arguments({})
+    model = OnOneGraph(ours, CSRGraph.from_edge_index(edge_index, NODES))
+    call(model, x)
+    grads = []
+    for function in (model, lambda x: theirs(x, edge_index)):
+        leaf = x.clone().requires_grad_()
+        function(leaf).square().sum().backward()
+        grads.append(leaf.grad)
+    assert relative_error(*grads) <= 1e-10
+
+
+@pytest.mark.parametrize("mode", ["real", "fake", "symbolic"])
+def test_a_csr_graph_made_inside(mode):
+    theirs, ours = pair("GATConv", 6, 5, heads=2)
+
+    def run(x, edge_index):
+        return ours(x, CSRGraph.from_edge_index(edge_index, x.size(0)))
+
+    options = {"tracing_mode": mode, "_allow_non_fake_inputs": True}
+    recorded = make_fx(run, **options)(*arguments({}))
+    other = arguments({}, 23, 77) if mode == "symbolic" else arguments({})
+    assert relative_error(recorded(*other), theirs(*other)) <= 1e-10
 
 
 # What is recorded ################################################################
