@@ -1,4 +1,4 @@
-"""The parts of a sampled batch that its layers compute with."""
+"""Parts of a sampled batch that each layer needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 from torch import Tensor
 from torch_geometric.utils._trim_to_layer import TrimToLayer as PyGTrimToLayer
 
-from gatsparse.adjacency import as_graph, remember
+from gatsparse.adjacency import adjacency, as_graph, remember
 from gatsparse.graph import CSR, CSRGraph
 from gatsparse.tracing import is_traced
 
@@ -16,8 +16,8 @@ from gatsparse.tracing import is_traced
 def sampled_block(
     layer: int, num_layers: int, edge_index: Any, num_sampled_nodes: list[int]
 ) -> CSRGraph:
-    """The edges that a layer needs of a sampled batch: from the nodes that are left for it, to
-    those that the layers after it read.
+    """Returns the edges of a sampled batch that a layer needs: those to the nodes that the layers
+    after it read.
 
     Args:
         layer (int): Its number, from 0.
@@ -30,12 +30,18 @@ def sampled_block(
         CSRGraph: Bipartite; its destinations are the first of its sources.
 
     Raises:
-        ValueError: If the numbers are not those of the batch.
+        ValueError: If the numbers are not those of the batch, or :obj:`edge_index` is a matrix of
+            edge features, which the block does not carry.
     """
     ends = list(accumulate(num_sampled_nodes))
     hops = len(ends) - 1
     if hops > num_layers:
         raise ValueError(f"num_sampled_nodes: expected at most {num_layers} hops, got {hops}")
+    if adjacency(edge_index).values is not None:
+        raise ValueError(
+            "edge_index: expected no edge features in a batch that is trimmed by hops, got a "
+            "matrix of them: leave num_sampled_nodes_per_hop out"
+        )
     graph = as_graph(edge_index, (ends[-1], ends[-1]))
     num_src, num_dst = (ends[min(hops, num_layers - k)] for k in (layer, layer + 1))
     if num_src == num_dst == graph.num_dst:
@@ -74,11 +80,11 @@ class TrimToLayer(PyGTrimToLayer):
 
 
 def _first_part(graph: CSRGraph, num_src: int, num_dst: int, num_edges: int) -> CSRGraph | None:
-    """The first edges of a graph between its first nodes; None if they do not come first by
-    destination, too.
+    """Returns the first edges of a graph as a graph of its first nodes; None if they are not the
+    in-edges of the first destinations, or come from other nodes.
     """
     ptr = graph.rowptr[: num_dst + 1].clamp(max=num_edges)
-    csr = CSR(ptr, graph.col[:num_edges], graph.perm[:num_edges])
-    if num_edges > 0 and int(csr.perm.max()) >= num_edges:
+    col, perm = graph.col[:num_edges], graph.perm[:num_edges]
+    if num_edges > 0 and (int(perm.max()) >= num_edges or int(col.max()) >= num_src):
         return None
-    return CSRGraph(csr, num_src)
+    return CSRGraph(CSR(ptr, col, perm), num_src)
