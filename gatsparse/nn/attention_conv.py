@@ -7,7 +7,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable
-from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from torch_geometric.nn import Linear, MessagePassing
 from gatsparse.adjacency import Adjacency, Size, adjacency
 from gatsparse.graph import CSRGraph
 from gatsparse.nn.edge_features import edge_attr_of, edge_features
+from gatsparse.nn.layer_checks import check_layer
 from gatsparse.nn.overrides import GENERATED, is_changed, overrides, reasons_for_pyg
 from gatsparse.nn.projection import LAYOUTS, Features, for_pyg, project
 from gatsparse.nn.static_graphs import batch_shape, is_batch, repeat_edge_attr, split_attention
@@ -63,15 +63,7 @@ class AttentionConv:
         backend: Backend = "auto",
         **kwargs: Any,
     ) -> None:
-        for name, value in (("out_channels", out_channels), ("heads", heads)):
-            if not isinstance(value, Integral):
-                raise TypeError(f"{name}: expected an integer, got {value!r}")
-            if value < 1:
-                raise ValueError(f"{name}: expected >= 1, got {value}")
-        if not isinstance(dropout, Real):
-            raise TypeError(f"dropout: expected a number, got {dropout!r}")
-        if not 0.0 <= dropout <= 1.0:
-            raise ValueError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
+        check_layer(in_channels, out_channels, heads, negative_slope, dropout, *args, **kwargs)
         backends.check(backend)
         super().__init__(
             in_channels,  # pyright: ignore[reportCallIssue]
@@ -99,19 +91,8 @@ class AttentionConv:
             return self._attend_batch(x, edge_index, edge_attr, return_attention_weights, **size)
         if reasons := self._unmet():
             form = adjacency(edge_index)
-            requested = self.backend != "auto"
-            report_choice("PyG", reasons, form.num_edges, requested=requested)
-            if not form.pyg_takes_it:
-                size = dict.fromkeys(size, in_flow(self, form.size))
-                edge_index, edge_attr = form.edges(), edge_attr_of(self, form, edge_attr)
-            return self._pyg.forward(
-                self,
-                for_pyg(x),
-                edge_index,
-                edge_attr,
-                return_attention_weights=return_attention_weights,
-                **size,
-            )
+            report_choice("PyG", reasons, form.num_edges, requested=self.backend != "auto")
+            return self._attend_by_pyg(x, form, edge_attr, return_attention_weights, **size)
 
         _check_x(x, self._lins())
         form = adjacency(edge_index)
@@ -145,6 +126,32 @@ class AttentionConv:
             pairs = pairs.flip(0) if backwards else pairs
             return out, form.attention(pairs, alpha, self.add_self_loops)
         return out
+
+    def _attend_by_pyg(
+        self: Any,
+        x: Features,
+        form: Adjacency,
+        edge_attr: Tensor | None,
+        return_attention_weights: bool | None,
+        **size: Any,
+    ) -> Any:
+        """PyG's own forward pass, on int64 ``[2, E]`` whatever the format: on int32, uncoalesced
+        and inference tensors some of its paths fail or are wrong.
+        """
+        if None not in form.size:
+            size = dict.fromkeys(size, in_flow(self, form.size))
+        result = self._pyg.forward(
+            self,
+            for_pyg(x),
+            form.edges().long(),
+            edge_attr_of(self, form, edge_attr),
+            return_attention_weights=return_attention_weights,
+            **size,
+        )
+        if not return_attention_weights:
+            return result
+        out, (pairs, alpha) = result
+        return out, form.attention(pairs, alpha, self.add_self_loops)
 
     def __repr__(self: Any) -> str:
         return f"{super().__repr__()[:-1]}, backend={self.backend!r})"
@@ -333,6 +340,9 @@ def _check_x(x: Features, lins: tuple[Linear, Linear]) -> None:
             raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
         if not tensor.is_floating_point():
             raise TypeError(f"{name}: expected a floating point tensor, got {tensor.dtype}")
+        weight = getattr(lin, "weight", None)
+        if isinstance(weight, Tensor) and weight.device != tensor.device:
+            raise ValueError(f"{name}: expected on {weight.device}, got {tensor.device}")
         if tensor.layout not in LAYOUTS or (tensor.is_sparse and tensor.dense_dim() > 0):
             raise TypeError(
                 f"{name}: expected a dense, sparse_csr, sparse_csc or sparse_coo matrix, "
