@@ -80,13 +80,7 @@ def remember(edge_index: Tensor, graph: CSRGraph) -> None:
 
 
 class Adjacency:
-    """A graph as it was passed; here a plain ``edge_index [2, E]``.
-
-    Attributes:
-        pyg_takes_it (bool): Whether PyG's layers take this form, too.
-    """
-
-    pyg_takes_it = True
+    """A graph as it was passed; here a plain ``edge_index [2, E]``."""
 
     def __init__(self, given: Any) -> None:
         self.given = given
@@ -151,7 +145,6 @@ class Adjacency:
 
 class _Structure(Adjacency):
     given: CSRGraph
-    pyg_takes_it = False
 
     @property
     def size(self) -> Size:
@@ -223,10 +216,6 @@ class _EdgeIndex(Adjacency):
 
 class _TorchSparse(Adjacency):
     """``torch.sparse`` CSR, CSC or COO ``[N_dst, N_src]``; edges in the order of its values."""
-
-    @property
-    def pyg_takes_it(self) -> bool:
-        return self.given.layout != torch.sparse_csc
 
     @property
     def size(self) -> tuple[int, int]:
