@@ -11,6 +11,7 @@ PACKAGE = Path(gatsparse.__file__).parent
 
 #: From the bottom up; a part may import itself and what stands before it.
 LAYERS = [
+    "checks",
     "_native",
     "tracing",
     "slow_path",

@@ -1,0 +1,88 @@
+"""Checks of arguments that raise before anything is computed, with the argument's name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+
+#: Largest size of a layer or a model, and number of its layers.
+LARGEST = 2**31 - 1
+
+
+def check_integer(name: str, value: Any, least: int = 1, most: int = LARGEST) -> None:
+    """Checks an integer.
+
+    Args:
+        name (str): Name of the argument.
+        value (int): Its value; a bool is none.
+        least, most (int, optional): Range, both included.
+
+    Raises:
+        TypeError: If :obj:`value` is not an integer.
+        ValueError: If it is out of range.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"{name}: expected an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name}: expected >= {least}, got {value}")
+    if value > most:
+        raise ValueError(f"{name}: expected <= {most}, got {value}")
+
+
+def check_number(name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> None:
+    """Checks a finite number, also while torch.compile traces.
+
+    Args:
+        name (str): Name of the argument.
+        value (float): Its value.
+        least, most (float, optional): Range, both included.
+
+    Raises:
+        TypeError: If :obj:`value` is not a real number.
+        ValueError: If it is NaN, infinite or out of range.
+    """
+    if not isinstance(value, (int, float, torch.SymFloat)) and not isinstance(value, Real):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    if least <= value <= most and -math.inf < value < math.inf:
+        return
+    if math.isinf(least) and math.isinf(most):
+        raise ValueError(f"{name}: expected a finite number, got {value}")
+    bounds = f">= {least:g}" if math.isinf(most) else f"{least:g} <= {name} <= {most:g}"
+    raise ValueError(f"{name}: expected {bounds}, got {value}")
+
+
+def check_share(name: str, value: Any) -> None:
+    """Checks a probability or a share, 0 .. 1; raises as :func:`check_number`."""
+    check_number(name, value, 0.0, 1.0)
+
+
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    """Checks that a value is one of some strings.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    known = list(choices)
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name}: expected one of {known}, got {value!r}")
+
+
+def check_instance(name: str, value: Any, cls: type | tuple[type, ...], expected: str) -> None:
+    """Checks the class of an argument.
+
+    Args:
+        name (str): Name of the argument.
+        value (object): Its value.
+        cls (type or tuple): What it must be an instance of.
+        expected (str): The class in words.
+
+    Raises:
+        TypeError: If it is of another class.
+    """
+    if not isinstance(value, cls):
+        got = value.__name__ if isinstance(value, type) else type(value).__name__
+        raise TypeError(f"{name}: expected {expected}, got {got}")
