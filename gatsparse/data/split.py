@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+
+from gatsparse.data.labels import node_labels
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -17,29 +19,43 @@ def random_split(
 ) -> Data:
     r"""Draws the same number of training and of validation nodes from every class.
 
-    All other nodes are test nodes. With the default numbers it is the split of Shchur et
-    al., `Pitfalls of Graph Neural Network Evaluation <https://arxiv.org/abs/1811.05868>`_
-    (2018), who split the largest connected component.
+    All other labelled nodes are test nodes; unlabelled nodes are in no mask. With the default
+    numbers it is the split of Shchur et al., `Pitfalls of Graph Neural Network Evaluation
+    <https://arxiv.org/abs/1811.05868>`_ (2018), who split the largest connected component.
 
     Args:
-        data (torch_geometric.data.Data): With labels :obj:`y` ``[N]``.
-        seed (int): What the split depends on; torch's own generator is not touched.
+        data (torch_geometric.data.Data): With labels :obj:`y` ``[N]`` or ``[N, 1]``; -1, -100 and
+            NaN mean unlabelled.
+        seed (int): Seed of the split; torch's own generator is not touched.
         num_train_per_class (int, optional): Training nodes of each class. (default: ``20``)
         num_val_per_class (int, optional): Validation nodes of each class. (default: ``30``)
 
     Returns:
-        torch_geometric.data.Data: The same, but for boolean :obj:`train_mask`,
+        torch_geometric.data.Data: A shallow copy with boolean :obj:`train_mask`,
         :obj:`val_mask` and :obj:`test_mask` ``[N]``; :obj:`data` itself is not changed.
 
     Raises:
-        ValueError: If a class has too few nodes, or none is left for the test.
+        TypeError: If :obj:`y` is no tensor, or a number no integer.
+        ValueError: If :obj:`y` has several labels per node or values that are not classes, a class
+            has too few nodes, none is left for the test, or a number is out of range.
     """
-    y = data.y
-    assert isinstance(y, Tensor)
+    for name, count, least in (
+        ("num_train_per_class", num_train_per_class, 1),
+        ("num_val_per_class", num_val_per_class, 0),
+    ):
+        if not _is_integer(count):
+            raise TypeError(f"{name}: expected an int, got {type(count).__name__}")
+        if count < least:
+            raise ValueError(f"{name}: expected >= {least}, got {count}")
+    if not _is_integer(seed):
+        raise TypeError(f"seed: expected an int, got {type(seed).__name__}")
+    if not -(2**63) <= seed < 2**64:
+        raise ValueError(f"seed: expected a number of 64 bits, got {seed}")
+    y = node_labels(data)
     needed = num_train_per_class + num_val_per_class
     generator = torch.Generator().manual_seed(seed)
     train, val, test = (torch.zeros_like(y, dtype=torch.bool) for _ in range(3))
-    for label in y.unique().tolist():
+    for label in y[y >= 0].unique().tolist():
         nodes = (y == label).nonzero().view(-1)
         if len(nodes) < needed:
             raise ValueError(
@@ -47,7 +63,7 @@ def random_split(
                 f"({num_train_per_class} to train, {num_val_per_class} to validate), "
                 f"got {len(nodes)}"
             )
-        nodes = nodes[torch.randperm(len(nodes), generator=generator)]
+        nodes = nodes[torch.randperm(len(nodes), generator=generator).to(y.device)]
         train[nodes[:num_train_per_class]] = True
         val[nodes[num_train_per_class:needed]] = True
         test[nodes[needed:]] = True
@@ -56,3 +72,7 @@ def random_split(
     split = copy.copy(data)
     split.train_mask, split.val_mask, split.test_mask = train, val, test
     return split
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)

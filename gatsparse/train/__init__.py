@@ -1,32 +1,29 @@
 """Training of node classifiers, from typed configurations."""
 
 from gatsparse.train.config import (
-    ConfigError,
     ModelConfig,
     OptimConfig,
     SamplingConfig,
     SyntheticConfig,
     TrainConfig,
-    parse_config,
+)
+from gatsparse.train.config_file import parse_config
+from gatsparse.train.errors import (
+    ConfigError,
+    DamagedFileError,
+    ProcessDiedError,
+    TrainingDivergedError,
 )
 from gatsparse.train.experiment import train
-from gatsparse.train.fitting import (
-    Epoch,
-    FitResult,
-    RuleResult,
-    TrainingDivergedError,
-    build_model,
-    build_optimizer,
-    fit,
-    load_task,
-    task_of_seed,
-)
+from gatsparse.train.fitting import build_model, build_optimizer, fit
 from gatsparse.train.full_batch import model_structure
-from gatsparse.train.side_by_side import ProcessDiedError
+from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.stopping import EarlyStopping
+from gatsparse.train.task import load_task, task_of_seed
 
 __all__ = [
     "ConfigError",
+    "DamagedFileError",
     "EarlyStopping",
     "Epoch",
     "FitResult",

@@ -1,48 +1,102 @@
-"""A training that was interrupted, as far as it had come."""
+"""The state of a training that is not finished, in a file."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
 from gatsparse.files import write_atomically
+from gatsparse.train.errors import DamagedFileError
+
+# A checkpoint is this line, the SHA-256 digest of the rest, and what torch.save writes.
+_MAGIC = b"gatsparse checkpoint\n"
 
 
 class Checkpoint:
-    """A file of the last state of a training, which is complete at any moment.
+    """A file with the last state of a training, which is complete at any moment.
 
     Args:
         path (Path, optional): The file; without one nothing is kept.
         seconds (float, optional): The least time between two states that are saved.
+        training (str, optional): Identifies the training. A state of another one is refused.
     """
 
-    def __init__(self, path: Path | None = None, seconds: float = 0.0) -> None:
-        self.path, self.seconds = path, seconds
+    def __init__(self, path: Path | None = None, seconds: float = 0.0, training: str = "") -> None:
+        self.path, self.seconds, self.training = path, seconds, training
         self._saved = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """The state that was saved last, torch's generator set as it was then; None if none was."""
+        """Returns the state that was saved last, or None; sets torch's generator as it was then.
+
+        Raises:
+            DamagedFileError: If the file is truncated, damaged, no checkpoint or one of another
+                training.
+            OSError: If it cannot be read.
+        """
         if self.path is None or not self.path.exists():
             return None
-        state = torch.load(self.path, weights_only=True)
-        torch.set_rng_state(state["generator"])
+        content = self.path.read_bytes()
+        if not content.startswith(_MAGIC):
+            self._refuse("it is no checkpoint of gatsparse")
+        begin = len(_MAGIC) + sha256().digest_size
+        payload = content[begin:]
+        if content[len(_MAGIC) : begin] != sha256(payload).digest():
+            self._refuse("it is truncated or damaged")
+        with self.restoring():
+            state = torch.load(BytesIO(payload), weights_only=True)
+            if state.pop("training") != self.training:
+                self._refuse("it is of another training")
+            torch.set_rng_state(state.pop("generator"))
         return state
+
+    @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """Turns errors of a state that does not fit into a :class:`DamagedFileError`."""
+        try:
+            yield
+        except DamagedFileError:
+            raise
+        except Exception as error:  # a state can be wrong in any way
+            self._refuse(f"it does not fit this training ({error})")
 
     def is_due(self) -> bool:
         """Whether it is time to save."""
         return self.path is not None and time.monotonic() - self._saved >= self.seconds
 
     def save(self, state: dict[str, Any]) -> None:
-        """Saves a state and that of torch's generator."""
+        """Saves a state and that of torch's generator.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
         assert self.path is not None
-        state = {**state, "generator": torch.get_rng_state()}
-        write_atomically(self.path, lambda file: torch.save(state, file))
+        buffer = BytesIO()  # torch.save reports a full disk as a RuntimeError
+        generator = torch.get_rng_state()
+        torch.save({**state, "generator": generator, "training": self.training}, buffer)
+        payload = buffer.getbuffer()
+        header = _MAGIC + sha256(payload).digest()
+
+        def write(file: Any) -> None:
+            file.write(header)
+            file.write(payload)
+
+        write_atomically(self.path, write)
         self._saved = time.monotonic()
 
     def remove(self) -> None:
         """Removes the file of a training that is finished."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+    def _refuse(self, reason: str) -> NoReturn:
+        raise DamagedFileError(
+            f"{self.path}: cannot continue from this checkpoint, {reason}: "
+            "delete it, or start a new run with --resume false"
+        )

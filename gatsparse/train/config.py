@@ -1,28 +1,38 @@
-"""Typed configurations; unknown keys and values out of range are errors."""
+"""Typed configurations; values of another type or out of range are errors."""
 
 from __future__ import annotations
 
-from argparse import ArgumentError
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, get_args
-
-from jsonargparse import ArgumentParser
+from typing import Literal
 
 from gatsparse.data import NAMES, OGB_NAMES
+from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
 from gatsparse.nn.paper_gat import Kind
+from gatsparse.train.config_types import require, require_types
+from gatsparse.train.errors import ConfigError
 from gatsparse.train.stopping import StoppingRule
 
+_DATASETS = (*NAMES, *OGB_NAMES, "sbm")
+_MOST = 2**31 - 1  # of a size; a machine for more does not exist
 
-class ConfigError(ValueError):
-    """A configuration that cannot be run."""
+
+def _require_sizes(config: object, prefix: str, keys: Sequence[str], least: int = 1) -> None:
+    for key in keys:
+        value = getattr(config, key)
+        expected = f">= {least}" if value is None or value < least else f"<= {_MOST}"
+        require(value is None or least <= value <= _MOST, f"{prefix}{key}", expected, value)
 
 
-def _require(condition: bool, key: str, expected: str, value: object) -> None:
-    if not condition:
-        raise ConfigError(f"{key}: expected {expected}, got {value!r}")
+def _require_bytes(key: str, value: str) -> None:
+    try:
+        parse_bytes(value)
+    except (ValueError, OverflowError):
+        require(False, key, "bytes > 0, such as 4GB or 512MiB", value)
 
 
 @dataclass(frozen=True)
@@ -53,35 +63,25 @@ class ModelConfig:
     architecture: Literal["paper", "deep"] = "paper"
 
     def __post_init__(self) -> None:
-        _require(self.kind in get_args(Kind), "model.kind", f"one of {get_args(Kind)}", self.kind)
-        for key in ("hidden_channels", "heads", "out_heads", "num_layers"):
-            _require(getattr(self, key) >= 1, f"model.{key}", ">= 1", getattr(self, key))
-        _require(0 <= self.dropout < 1, "model.dropout", "0 <= dropout < 1", self.dropout)
-        _require(self.negative_slope >= 0, "model.negative_slope", ">= 0", self.negative_slope)
-        _require(
+        require_types(self, "model.")
+        _require_sizes(self, "model.", ("hidden_channels", "heads", "out_heads"))
+        layers = self.num_layers
+        require(1 <= layers <= 1000, "model.num_layers", "1 .. 1000", layers)
+        require(0 <= self.dropout < 1, "model.dropout", "0 <= dropout < 1", self.dropout)
+        slope = self.negative_slope
+        require(0 <= slope < math.inf, "model.negative_slope", ">= 0", slope)
+        require(
             not self.paper_exact or self.kind == "gatsparse",
             "model.paper_exact",
             f"false with model.kind: {self.kind}, as only gatsparse has that model",
             self.paper_exact,
         )
-        deep = self.architecture == "deep"
-        _require(
-            deep or self.architecture == "paper",
-            "model.architecture",
-            "paper or deep",
-            self.architecture,
-        )
-        if deep:
-            layers = self.kind != "dense" and not self.paper_exact
-            _require(layers, "model.architecture", "paper of dense and of exact layers", "deep")
-            _require(self.out_heads == 1, "model.out_heads", "1 of deep models", self.out_heads)
-        two = self.paper_exact or self.kind == "dense"
-        _require(
-            not two or self.num_layers == 2,
-            "model.num_layers",
-            "2 of dense and of exact layers",
-            self.num_layers,
-        )
+        if self.architecture == "deep":
+            possible = self.kind != "dense" and not self.paper_exact
+            require(possible, "model.architecture", "paper with dense or exact layers", "deep")
+            require(self.out_heads == 1, "model.out_heads", "1 in deep models", self.out_heads)
+        if self.paper_exact or self.kind == "dense":
+            require(layers == 2, "model.num_layers", "2 with dense or exact layers", layers)
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,15 @@ class SamplingConfig:
     max_memory: str = "4GB"
 
     def __post_init__(self) -> None:
-        _require(self.batch_size >= 1, "sampling.batch_size", ">= 1", self.batch_size)
-        _require(
-            all(count >= 1 or count == -1 for count in self.num_neighbors),
+        require_types(self, "sampling.")
+        _require_sizes(self, "sampling.", ("batch_size",))
+        require(
+            all(1 <= count <= _MOST or count == -1 for count in self.num_neighbors),
             "sampling.num_neighbors",
             "numbers >= 1, or -1 for all",
             self.num_neighbors,
         )
-        try:
-            parse_bytes(self.max_memory)
-        except ValueError as error:
-            raise ConfigError(f"sampling.{error}") from error
+        _require_bytes("sampling.max_memory", self.max_memory)
 
 
 @dataclass(frozen=True)
@@ -134,6 +132,20 @@ class SyntheticConfig:
     signal: float = 1.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        require_types(self, "synthetic.")
+        _require_sizes(self, "synthetic.", ("num_nodes", "num_classes", "num_features"))
+        require(0 <= self.num_edges < 2**48, "synthetic.num_edges", "0 .. 2**48", self.num_edges)
+        require(
+            self.num_classes <= self.num_nodes,
+            "synthetic.num_classes",
+            f"<= {self.num_nodes}, the number of nodes",
+            self.num_classes,
+        )
+        require(0 <= self.homophily <= 1, "synthetic.homophily", "0 .. 1", self.homophily)
+        require(math.isfinite(self.signal), "synthetic.signal", "a finite number", self.signal)
+        require(0 <= self.seed < 2**63, "synthetic.seed", "0 .. 2**63 - 1", self.seed)
+
 
 @dataclass(frozen=True)
 class OptimConfig:
@@ -148,8 +160,10 @@ class OptimConfig:
     weight_decay: float = 5e-4
 
     def __post_init__(self) -> None:
-        _require(self.lr > 0, "optim.lr", "> 0", self.lr)
-        _require(self.weight_decay >= 0, "optim.weight_decay", ">= 0", self.weight_decay)
+        require_types(self, "optim.")
+        require(0 < self.lr < math.inf, "optim.lr", "> 0", self.lr)
+        decay = self.weight_decay
+        require(0 <= decay < math.inf, "optim.weight_decay", ">= 0", decay)
 
 
 @dataclass(frozen=True)
@@ -216,46 +230,41 @@ class TrainConfig:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        known_data = (*NAMES, *OGB_NAMES, "sbm")
-        _require(
-            self.dataset in known_data, "dataset", f"one of {', '.join(known_data)}", self.dataset
-        )
-        _require(self.mode in ("full", "sampled"), "mode", "full or sampled", self.mode)
-        split = self.split
-        valid = split in ("random", "seed") if isinstance(split, str) else split >= 0
-        _require(valid, "split", ">= 0, random or seed", split)
-        _require(
-            self.metric in ("accuracy", "roc_auc"), "metric", "accuracy or roc_auc", self.metric
-        )
+        require_types(self)
+        object.__setattr__(self, "dataset", _dataset_name(self.dataset))
+        object.__setattr__(self, "run_dir", expand(self.run_dir))
+        if self.root is not None:
+            object.__setattr__(self, "root", expand(self.root))
+        if not isinstance(self.split, str):
+            _require_sizes(self, "", ("split",), least=0)
         if self.mode == "sampled":
-            sampled = self.model.kind == "gatsparse" and not self.model.paper_exact
-            _require(sampled, "mode", "full unless model.kind is gatsparse", self.mode)
-            _require(
+            possible = self.model.kind == "gatsparse" and not self.model.paper_exact
+            require(possible, "mode", "full unless model.kind is gatsparse", self.mode)
+            require(
                 len(self.sampling.num_neighbors) == self.model.num_layers,
                 "sampling.num_neighbors",
                 f"{self.model.num_layers} numbers, as model.num_layers",
                 self.sampling.num_neighbors,
             )
         if self.max_memory is not None:
-            try:
-                parse_bytes(self.max_memory)
-            except ValueError as error:
-                raise ConfigError(str(error)) from error
-        _require(
-            self.checkpoint_seconds >= 0, "checkpoint_seconds", ">= 0", self.checkpoint_seconds
-        )
-        _require(self.dtype in ("float32", "float64"), "dtype", "float32 or float64", self.dtype)
-        for key in ("epochs", "patience", "threads", "processes"):
-            value = getattr(self, key)
-            _require(value is None or value >= 1, key, ">= 1", value)
-        known = get_args(StoppingRule)
-        _require(
-            len(self.rules) == len(set(self.rules)) > 0 and set(self.rules) <= set(known),
+            _require_bytes("max_memory", self.max_memory)
+        seconds = self.checkpoint_seconds
+        require(seconds >= 0, "checkpoint_seconds", ">= 0", seconds)
+        _require_sizes(self, "", ("epochs", "patience", "threads", "processes"))
+        require(self.threads <= 1024, "threads", "<= 1024", self.threads)
+        require(
+            len(self.rules) == len(set(self.rules)) > 0,
             "stopping",
-            f"one of {known}, or a list of different ones",
+            "a rule, or a list of different ones",
             self.stopping,
         )
-        _require(
+        require(
+            not isinstance(self.seeds, int) or 1 <= self.seeds <= 100_000,
+            "seeds",
+            "a number in 1 .. 100000, or a list of seeds",
+            self.seeds,
+        )
+        require(
             len(self.all_seeds) == len(set(self.all_seeds)) > 0
             and all(0 <= seed < 2**32 for seed in self.all_seeds),
             "seeds",
@@ -288,42 +297,10 @@ class TrainConfig:
         )
 
 
-def parse_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """Reads a YAML file, then overrides what it says.
-
-    Args:
-        path (str or Path): The file.
-        overrides (list of str, optional): Such as ``["--epochs", "5", "--model.kind", "pyg"]``.
-
-    Raises:
-        ConfigError: If the file cannot be read, a key is unknown, or a value is of
-            another type or out of range.
-    """
-    parser = _parser()
-    try:
-        values = parser.parse_args(["--config", str(path), *overrides])
-        fields = dict(parser.instantiate(values))
-        del fields["config"]
-        return TrainConfig(**fields)
-    except ConfigError:
-        raise
-    except (ArgumentError, TypeError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-
-
-def config_yaml(config: TrainConfig) -> str:
-    """The configuration as YAML, which :func:`parse_config` reads back."""
-    parser = _parser()
-    return parser.dump(parser.parse_object(asdict(config)))
-
-
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="gatsparse train CONFIG",
-        description="Keys of a configuration; given here, they override the file.",
-        exit_on_error=False,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--config", action="config", help="Another file, on top of CONFIG.")
-    parser.add_class_arguments(TrainConfig, as_group=True)
-    return parser
+def _dataset_name(name: str) -> str:
+    names = {known.lower(): known for known in _DATASETS}
+    if name.lower() in names:
+        return names[name.lower()]
+    close = get_close_matches(name.lower(), names, n=1)
+    hint = f" (did you mean {names[close[0]]}?)" if close else ""
+    raise ConfigError(f"dataset: expected one of {', '.join(_DATASETS)}, got {name!r}{hint}")

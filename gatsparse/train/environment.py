@@ -1,4 +1,4 @@
-"""What, beside its configuration, the numbers of a run depend on."""
+"""What the numbers of a run depend on in addition to its configuration."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch_geometric.data import Data
 
 import gatsparse
 from gatsparse import _native
 
 
-def environment(threads: int) -> dict[str, str | int | None]:
-    """The versions, the code, the instruction sets and the threads.
+def environment(threads: int, data: Data) -> dict[str, str | int | None]:
+    """Returns the versions, the code, the instruction sets, the threads and the data.
 
     Args:
-        threads (int): Of a training.
+        threads (int): Threads of a training.
+        data (torch_geometric.data.Data): What is trained on.
     """
     return {
         "gatsparse": gatsparse.__version__,
@@ -31,11 +34,29 @@ def environment(threads: int) -> dict[str, str | int | None]:
         "torch_isa": torch.backends.cpu.get_cpu_capability(),
         "kernels_isa": next(iter(_native.isas()), None),
         "threads": threads,
+        "data": data_digest(data),
     }
 
 
+def data_digest(data: Data) -> str:
+    """Returns a digest of the tensors of :obj:`data`."""
+    digest = hashlib.sha256()
+    for key, value in sorted(data.to_dict().items()):
+        if isinstance(value, Tensor):
+            digest.update(f"{key} {value.dtype} {list(value.shape)}\n".encode())
+            for part in _parts(value):
+                digest.update(part.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _parts(tensor: Tensor) -> tuple[Tensor, ...]:
+    if tensor.is_sparse_csr:
+        return tensor.crow_indices(), tensor.col_indices(), tensor.values()
+    return (tensor,)
+
+
 def code_digest() -> str:
-    """A digest of the package's source and of its compiled kernels."""
+    """Returns a digest of the package's source and of its compiled kernels."""
     package = Path(gatsparse.__file__).parent
     files = sorted(package.rglob("*.py"))
     kernels = find_spec("gatsparse._C")

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
-import joblib
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch_geometric import seed_everything
 
+from gatsparse.train.backends import backend_report
 from gatsparse.train.checkpoint import Checkpoint
-from gatsparse.train.fitting import (
-    TrainingDivergedError,
-    build_model,
-    fit,
-    load_task,
-    task_of_seed,
-)
-from gatsparse.train.memory import check_memory
+from gatsparse.train.errors import TrainingDivergedError
+from gatsparse.train.fitting import build_model, fit
+from gatsparse.train.memory import check_memory, num_processes
+from gatsparse.train.progress import RunProgress, heartbeat, progress_bar
 from gatsparse.train.run_folder import open_run_folder
 from gatsparse.train.side_by_side import side_by_side
 from gatsparse.train.summary import headline, summarize
+from gatsparse.train.task import load_task, task_of_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from rich.progress import TaskID
+    from rich.progress import Progress, TaskID
     from torch_geometric.data import Data
 
     from gatsparse.train.config import TrainConfig
-    from gatsparse.train.fitting import Epoch, FitResult
+    from gatsparse.train.results import Epoch, FitResult
     from gatsparse.train.run_folder import RunFolder
 
 
@@ -40,48 +36,59 @@ def train(config: TrainConfig) -> list[FitResult]:
     """Trains once for every seed, and writes a :class:`RunFolder`.
 
     A seed gives the same result, bit for bit, whatever was trained before or is trained
-    beside it: alone, in any order, in any number of processes, after an interruption.
+    at the same time: alone, in any order, in any number of processes, after an interruption.
+
+    With :obj:`progress`, a terminal shows a bar; elsewhere a line with the epochs and the time
+    left is printed every few seconds.
 
     With several processes, a script that calls this must be importable: guard the call by
-    ``if __name__ == "__main__":``, as :mod:`multiprocessing` asks for.
+    ``if __name__ == "__main__":``, as :mod:`multiprocessing` requires.
 
     Returns:
         list of FitResult: In the order of the seeds.
 
     Raises:
-        ConfigError, DatasetNotFoundError, DatasetCorruptError: As :func:`load_task` and
-            :func:`check_memory`.
+        ConfigError, DatasetNotFoundError, DatasetCorruptError: As :func:`load_task`,
+            :func:`task_of_seed` and :func:`check_memory`.
         TrainingDivergedError: As :func:`fit`.
         ProcessDiedError: If the process of a seed is killed or crashes.
+        DamagedFileError: If a file of the run that is continued is damaged.
         OSError: If the run folder cannot be written.
     """
     data = load_task(config)
-    task_of_seed(data, config, config.all_seeds[0])  # whether there is one
+    task = task_of_seed(data, config, config.all_seeds[0])
     console = Console(highlight=False)
-    console.print(check_memory(config, data), soft_wrap=True)
-    with open_run_folder(config) as folder, _progress(config, console) as progress:
+    say = partial(console.print, soft_wrap=True, markup=False)
+    with open_run_folder(config, data) as folder:
         results = {
             seed: folder.load_result(seed) for seed in config.all_seeds if folder.is_finished(seed)
         }
         waiting = [seed for seed in config.all_seeds if seed not in results]
+        processes = num_processes(config, data, len(waiting))
+        say(check_memory(config, data, processes))
+        say(backend_report(config, task))
         if folder.continued:
             done = f"{len(results)} of {len(config.all_seeds)} seed(s)"
-            console.print(f"continuing run folder {folder.path} with {done}", soft_wrap=True)
+            say(f"continuing run folder {folder.path} with {done}")
         else:
-            console.print(f"run folder: {folder.path}", soft_wrap=True)
-        processes = _num_processes(config, len(waiting))
-        if processes > 1:
-            training = _train_side_by_side(waiting, config, folder, processes, progress)
-        else:
-            training = _train_in_turn(waiting, config, data, folder, progress)
-        with closing(training):
-            for seed in training:
-                results[seed] = folder.load_result(seed)
-                folder.save_summary(summarize(config, results))
-                console.print(_line(seed, results[seed]), soft_wrap=True)
+            say(f"run folder: {folder.path}")
+        terminal = console.is_terminal
+        bar = progress_bar(console, shown=config.progress and terminal)
+        line = RunProgress(folder, config, waiting).line
+        lines = config.progress and not terminal and waiting
+        with bar, heartbeat(line, say) if lines else nullcontext():
+            if processes > 1:
+                training = _train_side_by_side(waiting, config, folder, processes, bar)
+            else:
+                training = _train_in_turn(waiting, config, data, folder, bar)
+            with closing(training):
+                for seed in training:
+                    results[seed] = folder.load_result(seed)
+                    folder.save_summary(summarize(config, results))
+                    say(_line(seed, results[seed]))
         if not waiting:  # interrupted between the last seed and its summary
             folder.save_summary(summarize(config, results))
-    console.print(headline(summarize(config, results)), soft_wrap=True)
+    say(headline(summarize(config, results)))
     return [results[seed] for seed in config.all_seeds]
 
 
@@ -92,25 +99,27 @@ def _train_seed(
     folder: RunFolder,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> None:
-    """Trains one seed, and puts its files into the folder."""
-    epochs: list[Epoch] = []
-
-    def keep(epoch: Epoch) -> None:
-        epochs.append(epoch)
-        if on_epoch is not None:
-            on_epoch(epoch)
-
+    """Trains one seed, and writes its files into the folder."""
     data = task_of_seed(data, config, seed)
     seed_everything(seed)
-    checkpoint = Checkpoint(folder.checkpoint(seed), config.checkpoint_seconds)
-    try:
-        result = fit(
-            build_model(config.model, data), data, config, on_epoch=keep, checkpoint=checkpoint
-        )
-    except TrainingDivergedError as error:
-        raise TrainingDivergedError(f"seed {seed}, {error}") from error
-    finally:
-        folder.save_epochs(seed, epochs)
+    checkpoint = Checkpoint(
+        folder.checkpoint(seed),
+        config.checkpoint_seconds,
+        training=f"seed {seed} of {config.essence()}",
+    )
+    with folder.metrics(seed) as append:
+
+        def keep(epoch: Epoch) -> None:
+            append(epoch)
+            if on_epoch is not None:
+                on_epoch(epoch)
+
+        try:
+            result = fit(
+                build_model(config.model, data), data, config, on_epoch=keep, checkpoint=checkpoint
+            )
+        except TrainingDivergedError as error:
+            raise TrainingDivergedError(f"seed {seed}, {error}") from error
     folder.save_result(seed, result)
     checkpoint.remove()
 
@@ -151,25 +160,6 @@ def _train_side_by_side(
 
 def _prepare(config: TrainConfig, folder: RunFolder) -> Callable[[int], None]:
     return partial(_train_seed, config=config, data=load_task(config), folder=folder)
-
-
-def _num_processes(config: TrainConfig, num_seeds: int) -> int:
-    if config.processes is not None:
-        return min(config.processes, num_seeds)
-    return min(joblib.cpu_count(only_physical_cores=True) // config.threads, num_seeds)
-
-
-def _progress(config: TrainConfig, console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[state]}"),
-        console=console,
-        transient=True,
-        disable=not (config.progress and console.is_terminal),
-    )
 
 
 def _line(seed: int, result: FitResult) -> str:

@@ -4,210 +4,46 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
-from copy import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
-from torch_geometric.data import Data
-from torch_geometric.transforms import LargestConnectedComponents, NormalizeFeatures
-from torch_geometric.utils import to_undirected
 
-from gatsparse.data import OGB_NAMES, load, load_ogb, random_split, stochastic_block_model
+from gatsparse.checks import check_instance
+from gatsparse.data.labels import node_labels
 from gatsparse.nn import build_deep_gat, build_gat
 from gatsparse.train.checkpoint import Checkpoint
-from gatsparse.train.config import ConfigError
+from gatsparse.train.config import ModelConfig, OptimConfig, TrainConfig
+from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.full_batch import FullBatch
+from gatsparse.train.metrics import METRICS, class_loss
+from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.sampled import Sampled
 from gatsparse.train.stopping import EarlyStopping
+from gatsparse.train.task import MASKS, checked_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gatsparse.train.config import ModelConfig, OptimConfig, TrainConfig
-
-_MASKS = ("train_mask", "val_mask", "test_mask")
-
-
-class TrainingDivergedError(ArithmeticError):
-    """A loss that is not finite."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """The result of one epoch, counted from 1.
-
-    :obj:`train_loss` is that of the step, with dropout; the others are of the model
-    after the step, without dropout.
-    """
-
-    epoch: int
-    train_loss: float
-    val_loss: float
-    val_acc: float
-    test_acc: float
-
-
-@dataclass(frozen=True)
-class RuleResult:
-    """What one rule of early stopping makes of a training.
-
-    Attributes:
-        best_epoch (int): The epoch whose model the rule keeps, counted from 1.
-        epochs (int): Number of epochs after which it stops.
-        val_acc, val_loss, test_acc (float): Of the model that it keeps.
-    """
-
-    best_epoch: int
-    epochs: int
-    val_acc: float
-    val_loss: float
-    test_acc: float
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """A finished training.
-
-    Attributes:
-        rules (dict): The :class:`RuleResult` of each rule, by its name.
-        losses (list of float): Training loss of each epoch.
-        seconds (float): Wall-clock time of all epochs, evaluation included.
-        state_dict (dict): The model that the first rule keeps.
-    """
-
-    rules: dict[str, RuleResult]
-    losses: list[float]
-    seconds: float
-    state_dict: dict[str, Tensor]
-
-    @property
-    def epochs(self) -> int:
-        """Number of epochs run."""
-        return len(self.losses)
-
-    @property
-    def best_epoch(self) -> int:
-        """That of the first rule."""
-        return self._first.best_epoch
-
-    @property
-    def val_acc(self) -> float:
-        """That of the first rule."""
-        return self._first.val_acc
-
-    @property
-    def val_loss(self) -> float:
-        """That of the first rule."""
-        return self._first.val_loss
-
-    @property
-    def test_acc(self) -> float:
-        """That of the first rule."""
-        return self._first.test_acc
-
-    @property
-    def _first(self) -> RuleResult:
-        return next(iter(self.rules.values()))
-
-
-def load_task(config: TrainConfig) -> Data:
-    """Loads the data set, casts and normalises its features, and chooses its split.
-
-    Returns:
-        torch_geometric.data.Data: As of :func:`gatsparse.data.load`, with masks ``[N]``;
-        features of which few are not zero are ``sparse_csr`` for models of kind ``"gatsparse"``;
-        if :obj:`split` is ``"random"``, without masks, if it is ``"seed"``, with those of all
-        splits: see :func:`task_of_seed`.
-
-    Raises:
-        ConfigError: If the data set has no such split.
-        DatasetNotFoundError, DatasetCorruptError: As :func:`gatsparse.data.load`.
-        ImportError: As :func:`gatsparse.data.load_ogb`.
-    """
-    if config.dataset == "sbm":
-        data = stochastic_block_model(**asdict(config.synthetic))
-    elif config.dataset in OGB_NAMES:
-        data = load_ogb(config.dataset, config.root)
-    else:
-        data = load(config.dataset, config.root)
-    if config.undirected:
-        data.edge_index = to_undirected(data["edge_index"], num_nodes=data.num_nodes)
-    if config.largest_component:
-        data = LargestConnectedComponents()(data)
-    data.x = _features(data).to(getattr(torch, config.dtype))
-    if config.normalize_features:
-        data = NormalizeFeatures()(data)
-    if config.model.kind == "gatsparse" and config.mode == "full":
-        data.x = _sparse_if_it_pays(_features(data))
-    if config.split == "random":
-        for key in _MASKS:
-            del data[key]
-        return data
-    if config.split == "seed":  # chosen by task_of_seed
-        return data
-    num_splits = 1 if data.train_mask.dim() == 1 else data.train_mask.size(1)
-    if config.split >= num_splits:
-        raise ConfigError(
-            f"split: expected 0 <= split < {num_splits} of {config.dataset}, got {config.split}"
-        )
-    return _choose_split(data, config.split, num_splits)
-
-
-def _choose_split(data: Data, split: int, num_splits: int) -> Data:
-    for key in _MASKS:
-        data[key] = data[key].view(-1, num_splits)[:, split].contiguous()
-    return data
-
-
-def _sparse_if_it_pays(x: Tensor) -> Tensor:
-    """The features as ``sparse_csr`` where at most a tenth of them are not zero."""
-    if 10 * int(x.count_nonzero()) > x.numel():
-        return x
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
-        return x.to_sparse_csr()
-
-
-def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
-    """What one seed is trained on.
-
-    Args:
-        data (torch_geometric.data.Data): As of :func:`load_task`.
-        config (TrainConfig): If its :obj:`split` is ``"random"``, the split is drawn here; if
-            it is ``"seed"``, it is that of the seed's number.
-        seed (int): The seed.
-
-    Raises:
-        ConfigError: If a class has too few nodes for a random split, or there is no split of the
-            seed's number.
-    """
-    if config.split == "seed":
-        num_splits = data.train_mask.view(data.num_nodes, -1).size(1)
-        if seed >= num_splits:
-            raise ConfigError(
-                f"split: expected seeds below {num_splits}, the number of splits of "
-                f"{config.dataset}, got {seed}"
-            )
-        return _choose_split(copy(data), seed, num_splits)
-    if config.split != "random":
-        return data
-    try:
-        return random_split(data, seed)
-    except ValueError as error:
-        raise ConfigError(f"split: {config.dataset} has no random split: {error}") from error
+    from torch_geometric.data import Data
 
 
 def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
-    """The GAT for the features and classes of :obj:`data`, of its dtype.
+    """Returns the GAT for the features and classes of :obj:`data`, of its dtype.
 
     Initial weights come from torch's generator: seed it before.
+
+    Raises:
+        TypeError, ValueError: As :func:`~gatsparse.data.labels.node_labels`.
     """
-    x, y = _features(data), _labels(data)
+    check_instance("config", config, ModelConfig, "a ModelConfig")
+    y = node_labels(data)
+    x = data.x
+    if not isinstance(x, Tensor) or x.dim() != 2:
+        raise ValueError("data.x: expected features [N, F]")
+    if not bool((y >= 0).any()):
+        raise ValueError("data.y: expected a labelled node, got none")
     sizes = x.size(1), int(y.max()) + 1
     options = {
         "hidden_channels": config.hidden_channels,
@@ -223,7 +59,13 @@ def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
 
 
 def build_optimizer(config: OptimConfig, model: torch.nn.Module) -> torch.optim.Adam:
-    """Adam on all parameters of :obj:`model`, one pass over each per step."""
+    """Adam on all parameters of :obj:`model`, one pass over each per step.
+
+    Raises:
+        TypeError: If an argument is of a wrong type.
+    """
+    check_instance("config", config, OptimConfig, "an OptimConfig")
+    check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
     return torch.optim.Adam(
         model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
     )
@@ -240,36 +82,45 @@ def fit(
     """Trains by Adam on the cross entropy of the training nodes.
 
     Args:
-        model (torch.nn.Module): ``forward(x, structure)`` gives logits ``[N, classes]``;
-            it is trained in place, and ends as of the last epoch.
-        data (torch_geometric.data.Data): As of :func:`task_of_seed`.
-        config (TrainConfig): Of it :obj:`mode`, :obj:`model.kind`, :obj:`optim`,
-            :obj:`sampling`, :obj:`metric`, :obj:`epochs`, :obj:`patience` and :obj:`stopping`
-            count; it ends when every rule has stopped.
-        on_epoch (callable, optional): Called with the :class:`Epoch` after each, and for those
-            that a checkpoint has.
-        checkpoint (Checkpoint, optional): Where it goes on from, and saves how far it is.
+        model (torch.nn.Module): ``forward(x, edge_index)`` returns logits ``[N, classes]``, of
+            dense models ``forward(x, adj)``. Edge features, edge weights and :obj:`batch` of
+            :obj:`data` are passed by name, see :func:`~gatsparse.train.edge_inputs.edge_inputs`.
+            The model is trained in place and ends in the state after the last epoch.
+        data (torch_geometric.data.Data): With :obj:`x`, :obj:`edge_index`, labels :obj:`y`
+            ``[N]`` or ``[N, 1]`` and three masks ``[N]``, whose nodes must be labelled; as
+            :func:`task_of_seed` returns it.
+        config (TrainConfig): Only :obj:`mode`, :obj:`model.kind`, :obj:`optim`, :obj:`sampling`,
+            :obj:`metric`, :obj:`epochs`, :obj:`patience` and :obj:`stopping` are used. Training
+            ends when every rule has stopped.
+        on_epoch (callable, optional): Called with the :class:`Epoch` after each, and first for
+            those in the checkpoint.
+        checkpoint (Checkpoint, optional): The state to continue from, and where it is saved.
 
-    The result depends on the state of torch's generator alone: seed it before. What went on
-    from a checkpoint ends as what was never interrupted, bit for bit.
+    The result depends on the state of torch's generator alone: seed it before. A training that
+    continues from a checkpoint ends as if it had never been interrupted, bit for bit.
 
     Raises:
-        ValueError: If a mask is not of shape ``[N]``, or the metric is not of these classes.
+        TypeError, ValueError: If labels, masks, edge features or weights cannot be used, see
+            :func:`~gatsparse.train.task.checked_task` and
+            :func:`~gatsparse.train.edge_inputs.edge_inputs`, or the metric is not defined for
+            these classes.
         TrainingDivergedError: If the training or validation loss is not finite.
+        DamagedFileError: If the checkpoint cannot be continued.
+        OSError: If the checkpoint cannot be written.
     """
-    y = _labels(data)
-    for key in _MASKS:
-        if data[key].shape != y.shape:
-            raise ValueError(
-                f"data.{key}: expected shape {list(y.shape)}, got {list(data[key].shape)}"
-            )
-    score = _METRICS[config.metric]
+    check_instance("config", config, TrainConfig, "a TrainConfig")
+    check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
+    if on_epoch is not None and not callable(on_epoch):
+        raise TypeError(f"on_epoch: expected a callable, got {type(on_epoch).__name__}")
+    data = checked_task(data, config.metric)
+    y = data["y"]
+    score = METRICS[config.metric]
     optimizer = build_optimizer(config.optim, model)
     if config.mode == "sampled":
         work = Sampled(model, data, optimizer, config.sampling)
     else:
         work = FullBatch(model, data, optimizer, config.model.kind)
-    val, test = (data[key].nonzero().squeeze(1) for key in _MASKS[1:])
+    val, test = (data[key].nonzero().squeeze(1) for key in MASKS[1:])
     y_val, y_test = y[val], y[test]
 
     def evaluate(epoch: int, train_loss: float) -> Epoch:
@@ -278,7 +129,7 @@ def fit(
         return Epoch(
             epoch=epoch,
             train_loss=train_loss,
-            val_loss=F.cross_entropy(of_val, y_val).item(),
+            val_loss=class_loss(of_val, y_val).item(),
             val_acc=score(of_val, y_val),
             test_acc=score(logits[test], y_test),
         )
@@ -290,16 +141,17 @@ def fit(
     before = 0.0
     checkpoint = Checkpoint() if checkpoint is None else checkpoint
     if state := checkpoint.load():
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        for rule, of_rule in zip(rules, state["rules"], strict=True):
-            rule.load_state_dict(of_rule)
-        kept = {rule: Epoch(**values) for rule, values in state["kept"].items()}
-        state_dict, before = state["state_dict"], state["seconds"]
-        for values in state["epochs"]:
-            epochs.append(Epoch(**values))
+        with checkpoint.restoring():
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            for rule, of_rule in zip(rules, state["rules"], strict=True):
+                rule.load_state_dict(of_rule)
+            kept = {rule: Epoch(**values) for rule, values in state["kept"].items()}
+            state_dict, before = state["state_dict"], state["seconds"]
+            epochs = [Epoch(**values) for values in state["epochs"]]
+        for epoch in epochs:
             if on_epoch is not None:
-                on_epoch(epochs[-1])
+                on_epoch(epoch)
     start = time.perf_counter()
     while running := [rule for rule in rules if not rule.exhausted]:
         current = evaluate(len(epochs) + 1, work.epoch())
@@ -333,19 +185,6 @@ def fit(
     )
 
 
-def _accuracy(logits: Tensor, y: Tensor) -> float:
-    return (logits.argmax(dim=1) == y).double().mean().item()
-
-
-def _roc_auc(logits: Tensor, y: Tensor) -> float:
-    if logits.size(1) != 2:
-        raise ValueError(f"metric: expected 2 classes for roc_auc, got {logits.size(1)}")
-    return float(roc_auc_score(y.numpy(), (logits[:, 1] - logits[:, 0]).detach().numpy()))
-
-
-_METRICS = {"accuracy": _accuracy, "roc_auc": _roc_auc}
-
-
 def _rule_result(rule: EarlyStopping, kept: Epoch) -> RuleResult:
     return RuleResult(
         best_epoch=kept.epoch,
@@ -363,13 +202,3 @@ def _check_finite(epoch: Epoch) -> None:
                 f"epoch {epoch.epoch}: the {name} loss is {loss}; "
                 "try a smaller optim.lr, and check the features"
             )
-
-
-def _features(data: Data) -> Tensor:
-    assert data.x is not None
-    return data.x
-
-
-def _labels(data: Data) -> Tensor:
-    assert isinstance(data.y, Tensor)
-    return data.y

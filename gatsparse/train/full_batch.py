@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch_geometric.data import Data
 
+from gatsparse.checks import check_choice, check_instance
 from gatsparse.nn import dense_adjacency
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Data
-
-    from gatsparse.nn.paper_gat import Kind
+from gatsparse.nn.paper_gat import Kind
+from gatsparse.train.edge_inputs import edge_inputs
+from gatsparse.train.metrics import class_loss
 
 
 class FullBatch:
     """Steps and logits of a model on the whole graph.
 
     Args:
-        model (torch.nn.Module): ``forward(x, structure)`` gives logits ``[N, classes]``.
-        data (torch_geometric.data.Data): :obj:`x`, :obj:`y`, :obj:`edge_index`, :obj:`train_mask`.
-        optimizer (torch.optim.Optimizer): Of the model.
-        kind (str): Of the model.
+        model (torch.nn.Module): ``forward(x, structure)`` returns logits ``[N, classes]``.
+        data (torch_geometric.data.Data): Data of :func:`~gatsparse.train.task.checked_task`.
+        optimizer (torch.optim.Optimizer): Optimizer of the model.
+        kind (str): Kind of the model.
+
+    Raises:
+        ValueError: As :func:`~gatsparse.train.edge_inputs.edge_inputs`.
     """
 
     def __init__(
@@ -33,35 +35,44 @@ class FullBatch:
         assert isinstance(data.y, Tensor)
         self.model, self.optimizer, self.x = model, optimizer, data.x
         self.structure = model_structure(kind, data)
+        self.inputs = edge_inputs(model, data)
         self.train = data.train_mask.nonzero().squeeze(1)
         self.y_train = data.y[self.train]
 
     def epoch(self) -> float:
-        """One epoch; returns its training loss."""
+        """Trains one epoch; returns its training loss."""
         self.model.train()
         self.optimizer.zero_grad()
-        loss = F.cross_entropy(self.model(self.x, self.structure)[self.train], self.y_train)
+        logits = self.model(self.x, self.structure, **self.inputs)
+        loss = class_loss(logits[self.train], self.y_train)
         loss.backward()
         self.optimizer.step()
         return loss.item()
 
     @torch.no_grad()
     def logits(self) -> Tensor:
-        """Of all nodes, without dropout: ``[N, classes]``."""
+        """Logits of all nodes ``[N, classes]``, without dropout."""
         self.model.eval()
-        return self.model(self.x, self.structure)
+        return self.model(self.x, self.structure, **self.inputs)
 
 
 def model_structure(kind: Kind, data: Data) -> Tensor:
-    """What a model of this kind takes beside the features.
+    """Returns the graph in the format that a model of this kind takes.
 
     Returns:
         Tensor: For ``"dense"`` the adjacency matrix ``[N, N]`` with self-loops, else
         :obj:`edge_index` ``[2, E]``.
+
+    Raises:
+        TypeError: If :obj:`data` is of a wrong type.
+        ValueError: If there is no such kind, or no :obj:`edge_index`.
     """
+    check_choice("kind", kind, get_args(Kind))
+    check_instance("data", data, Data, "torch_geometric.data.Data")
     edge_index = data.edge_index
+    if edge_index is None:
+        raise ValueError("data.edge_index: expected one, got None")
     assert data.x is not None
-    assert edge_index is not None
     if kind == "dense":
         return dense_adjacency(edge_index, data.x.size(0), dtype=data.x.dtype)
     return edge_index

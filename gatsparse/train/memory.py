@@ -1,27 +1,48 @@
-"""What a training takes of memory, before it begins."""
+"""Memory that a training needs, estimated before it begins."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import joblib
 import psutil
+import torch
 from torch import Tensor
 
+from gatsparse.data.labels import node_labels
 from gatsparse.inference import parse_bytes
-from gatsparse.train.config import ConfigError
+from gatsparse.train.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
     from gatsparse.train.config import TrainConfig
 
+# Of a process that trains one seed, in addition to its data and its training.
+_PROCESS = 150_000_000
 
-def check_memory(config: TrainConfig, data: Data) -> str:
-    """Compares what a training takes with what there is.
+
+def num_processes(config: TrainConfig, data: Data, num_seeds: int) -> int:
+    """Number of processes that train seeds at the same time.
+
+    It is :obj:`processes`, if given; else one for each physical core that :obj:`threads` leave,
+    as far as memory allows. There are no more processes than seeds.
+    """
+    if config.processes is not None:
+        return min(config.processes, num_seeds)
+    cores = joblib.cpu_count(only_physical_cores=True) // config.threads
+    limit, _ = _limit(config)
+    return max(1, min(cores, limit // _of_processes(config, data, 1), num_seeds))
+
+
+def check_memory(config: TrainConfig, data: Data, processes: int = 1) -> str:
+    """Compares the memory that a run needs with the memory that it may use.
 
     Args:
-        config (TrainConfig): Of the training.
-        data (torch_geometric.data.Data): What it is trained on, already in memory.
+        config (TrainConfig): Configuration of the run.
+        data (torch_geometric.data.Data): Its data, already in memory.
+        processes (int, optional): Number of processes; if there are several, each has a copy of
+            the data.
 
     Returns:
         str: A line with the numbers.
@@ -29,32 +50,47 @@ def check_memory(config: TrainConfig, data: Data) -> str:
     Raises:
         ConfigError: If it does not fit; the message has the numbers.
     """
-    needed = estimate(config, data)
-    if config.max_memory is None:
-        limit, source = psutil.virtual_memory().available, "available"
+    limit, source = _limit(config)
+    if processes > 1:
+        needed = _of_processes(config, data, processes)
+        what = f"about {_size(needed)} for {processes} processes with a copy of the data each"
+        advice = "fewer processes, or mode: sampled" if config.mode == "full" else "fewer processes"
     else:
-        limit, source = parse_bytes(config.max_memory), "max_memory"
-    numbers = f"{_gigabytes(needed)} beside the data, {_gigabytes(limit)} {source}"
+        needed = estimate(config, data)
+        what = f"about {_size(needed)} in addition to the data"
+        advice = "mode: sampled" if config.mode == "full" else "a smaller batch_size"
     if needed > limit:
-        advice = "mode: sampled takes less" if config.mode == "full" else "a smaller batch_size"
-        raise ConfigError(f"memory: the training needs about {numbers}: {advice}")
-    return f"memory: about {numbers}"
+        raise ConfigError(f"memory: the run needs {what}, {_size(limit)} {source}: try {advice}")
+    return f"memory: {what}, {_size(limit)} {source}"
+
+
+def check_synthetic(config: TrainConfig) -> None:
+    """Raises :class:`ConfigError` if the graph of the data set sbm would not fit into memory."""
+    synthetic, size = config.synthetic, getattr(torch, config.dtype).itemsize
+    edges = 16 * synthetic.num_edges * (4 if config.undirected or config.largest_component else 1)
+    nodes = synthetic.num_nodes * (synthetic.num_features * (4 + 2 * size) + 40)
+    needed, (limit, source) = edges + nodes, _limit(config)
+    if needed > limit:
+        raise ConfigError(
+            f"synthetic: the graph needs about {_size(needed)}, {_size(limit)} {source}: "
+            "try fewer nodes, edges or features"
+        )
 
 
 def estimate(config: TrainConfig, data: Data) -> int:
-    """Bytes that a training of one seed adds to its data, rounded up rather than down.
+    """Bytes that the training of one seed adds to its data, rounded up rather than down.
 
-    Of a full batch: the structure in both directions; of every layer its input after dropout, the
-    projection, and two sums over the in-edges; twice the widest of these for gradients on
-    their way. Residuals, norms and activations of a deep model take as much again. Dense layers
-    keep ``[N, N]`` for each head, PyG's ``[E, H, C]``. Of sampled batches: the structure, the same
-    of a batch, and what exact inference may take.
+    Parameters count five times (gradients, the state of Adam and the best model). A full batch
+    adds the graph in both directions; for every layer its input after dropout, the projection and
+    two sums over the in-edges; and twice the widest of these for gradients. Residuals, norms and
+    activations of a deep model need as much again. Dense layers keep ``[N, N]`` for each head,
+    PyG's ``[E, H, C]``. Sampled batches add the graph, the same for a batch, and
+    :obj:`sampling.max_memory`.
     """
     assert isinstance(data.x, Tensor)
-    assert isinstance(data.y, Tensor)
     model, size = config.model, data.x.element_size()
     num_nodes, num_edges, num_features = data.x.size(0), data.num_edges, data.x.size(1)
-    hidden, classes = model.heads * model.hidden_channels, int(data.y.max()) + 1
+    hidden, classes = model.heads * model.hidden_channels, int(node_labels(data).max()) + 1
     deep = model.architecture == "deep"
     out_heads = model.heads if deep else model.out_heads
     widths = [hidden] * (model.num_layers - 1) + [classes * out_heads]
@@ -69,21 +105,46 @@ def estimate(config: TrainConfig, data: Data) -> int:
         )
         return size * count * kept
 
-    structure = 16 * num_edges + 16 * num_nodes
+    pairs = zip([num_features, *widths[:-1]], widths, strict=True)
+    parameters = 5 * size * (2 if deep else 1) * sum(rows * columns for rows, columns in pairs)
+    graph = 16 * num_edges + 16 * num_nodes
     if config.mode == "sampled":
         reached = total = config.sampling.batch_size
         for count in config.sampling.num_neighbors:
             reached = min(num_nodes, reached * (count if count > 0 else num_nodes))
             total = min(num_nodes, total + reached)
-        return structure // 2 + of_nodes(total) + parse_bytes(config.sampling.max_memory)
+        inference = parse_bytes(config.sampling.max_memory)
+        return parameters + graph // 2 + of_nodes(total) + inference
     extra = 0
     if model.kind == "dense":
         heads = model.heads + out_heads
         extra = 4 * heads * size * num_nodes**2
     elif model.kind in ("pyg", "scatter"):
         extra = 3 * size * (num_edges + num_nodes) * (sum(widths) + model.heads)
-    return structure + of_nodes(num_nodes) + extra
+    return parameters + graph + of_nodes(num_nodes) + extra
 
 
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"
+def _of_processes(config: TrainConfig, data: Data, count: int) -> int:
+    tensors = [value for value in data.to_dict().values() if isinstance(value, Tensor)]
+    return count * (_PROCESS + sum(map(_num_bytes, tensors)) + estimate(config, data))
+
+
+def _num_bytes(tensor: Tensor) -> int:
+    if tensor.is_sparse_csr:
+        parts = (tensor.crow_indices(), tensor.col_indices(), tensor.values())
+        return sum(part.nbytes for part in parts)
+    return tensor.nbytes
+
+
+def _limit(config: TrainConfig) -> tuple[int, str]:
+    if config.max_memory is None:
+        return psutil.virtual_memory().available, "available"
+    limit, total = parse_bytes(config.max_memory), psutil.virtual_memory().total
+    return (limit, "max_memory") if limit <= total else (total, "in this machine")
+
+
+def _size(count: int) -> str:
+    for factor, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} bytes"

@@ -8,22 +8,26 @@ import os
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from hashlib import sha256
+from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gatsparse.files import write_atomically
-from gatsparse.train.config import ConfigError, config_yaml, parse_config
+from gatsparse.files import named_errors, write_atomically
+from gatsparse.train.config_file import config_yaml, parse_config
 from gatsparse.train.environment import environment
-from gatsparse.train.fitting import FitResult, RuleResult
+from gatsparse.train.errors import ConfigError, DamagedFileError
+from gatsparse.train.results import Epoch, FitResult, RuleResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
+
+    from torch_geometric.data import Data
 
     from gatsparse.train.config import TrainConfig
-    from gatsparse.train.fitting import Epoch
 
 
 @dataclass(frozen=True)
@@ -31,17 +35,18 @@ class RunFolder:
     """A folder ``<run_dir>/<dataset>-<kind>-<time>``, see :func:`open_run_folder`.
 
     ====================== ==============================================================
-    ``config.yaml``        what ``gatsparse train`` takes to run the same again
-    ``environment.json``   versions, threads: what else the numbers depend on
-    ``seed-<seed>.jsonl``  a row per epoch
+    ``config.yaml``        configuration, for ``gatsparse train``
+    ``environment.json``   versions, threads, data: what else the numbers depend on
+    ``seed-<seed>.jsonl``  a row per epoch, appended as the epochs end
     ``seed-<seed>.pt``     the model kept: ``state_dict`` and its row, for ``torch.load``
-    ``checkpoint-<seed>``  how far the training of a seed is, until it is finished
-    ``seed-<seed>.json``   best epoch and accuracies by rule, seconds; written last
-    ``summary.json``       of the seeds finished so far
+    ``checkpoint-<seed>``  state of the training of a seed, until it is finished
+    ``seed-<seed>.json``   best epoch and scores by rule, seconds, digests; written last
+    ``summary.json``       summary of the seeds finished so far
     ====================== ==============================================================
 
-    A file gets its name when it is complete and on disk, so that an interrupted run leaves
-    only files that can be read.
+    Except for the rows, a file gets its name when it is complete and on disk, so that an
+    interrupted run leaves only files that can be read. The digests tell whether the files of a
+    finished seed are still those that were written.
 
     Args:
         path (Path): The folder.
@@ -51,55 +56,108 @@ class RunFolder:
     path: Path
     continued: bool = False
 
-    def save_epochs(self, seed: int, epochs: Sequence[Epoch]) -> None:
-        """Saves the rows of a seed."""
-        rows = "".join(json.dumps({"seed": seed, **asdict(epoch)}) + "\n" for epoch in epochs)
-        self._write_text(f"seed-{seed}.jsonl", rows)
+    @contextmanager
+    def metrics(self, seed: int) -> Iterator[Callable[[Epoch], None]]:
+        """Yields a function that appends the row of an epoch, on disk for other processes to read.
+
+        Rows of an earlier process are dropped: a training that continues appends them again.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        path = self._rows(seed)
+        with named_errors(path), path.open("w", encoding="utf-8") as file:
+
+            def append(epoch: Epoch) -> None:
+                with named_errors(path):
+                    file.write(json.dumps({"seed": seed, **asdict(epoch)}) + "\n")
+                    file.flush()
+
+            yield append
+            file.flush()
+            os.fsync(file.fileno())
+
+    def last_epoch(self, seed: int) -> Epoch | None:
+        """Returns the last epoch in the rows of a seed, or None if there is none yet."""
+        try:
+            with self._rows(seed).open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+                lines = file.read().split(b"\n")[:-1]  # the last may be half written
+            row = json.loads(lines[-1]) if lines else None
+            return row and Epoch(**{key: row[key] for key in row if key != "seed"})
+        except (OSError, ValueError, TypeError):
+            return None
 
     def save_result(self, seed: int, result: FitResult) -> None:
-        """Saves the model kept, then the result: with it the seed is finished."""
+        """Saves the model kept, then the result: with it the seed is finished.
+
+        Raises:
+            OSError: If a file cannot be written.
+        """
         rule, kept = next(iter(result.rules.items()))
         model = {"seed": seed, "rule": rule, **asdict(kept), "state_dict": result.state_dict}
-        self._write(f"seed-{seed}.pt", lambda file: torch.save(model, file))
+        buffer = BytesIO()  # torch.save reports a full disk as a RuntimeError
+        torch.save(model, buffer)
+        name = f"seed-{seed}.pt"
+        write_atomically(self.path / name, lambda file: file.write(buffer.getbuffer()))
         rules = {rule: asdict(of_rule) for rule, of_rule in result.rules.items()}
         content = {"seed": seed, "seconds": result.seconds, "rules": rules}
+        content["files"] = {path.name: _digest(path.read_bytes()) for path in self._files(seed)}
+        content["sha256"] = _digest(json.dumps(content).encode())
         self._write_json(f"seed-{seed}.json", content)
 
     def checkpoint(self, seed: int) -> Path:
-        """The file of the last state of a training that is not finished."""
+        """The file of the state of a training that is not finished."""
         return self.path / f"checkpoint-{seed}"
 
     def is_finished(self, seed: int) -> bool:
-        """Whether the result of a seed is there."""
-        return (self.path / f"seed-{seed}.json").exists()
+        """Whether the result of a seed exists."""
+        return self._result(seed).exists()
 
     def load_result(self, seed: int) -> FitResult:
-        """The result of a finished seed."""
-        result = json.loads((self.path / f"seed-{seed}.json").read_text())
-        rows = (self.path / f"seed-{seed}.jsonl").read_text().splitlines()
-        model = torch.load(self.path / f"seed-{seed}.pt", weights_only=True)
-        return FitResult(
-            rules={rule: RuleResult(**values) for rule, values in result["rules"].items()},
-            losses=[json.loads(row)["train_loss"] for row in rows],
-            seconds=result["seconds"],
-            state_dict=model["state_dict"],
-        )
+        """Returns the result of a finished seed.
+
+        Raises:
+            DamagedFileError: If one of its files is missing or is not what was written.
+            OSError: If one cannot be read.
+        """
+        path = self._result(seed)
+        try:
+            result = json.loads(path.read_bytes())
+            if result.pop("sha256") != _digest(json.dumps(result).encode()):
+                raise ValueError("its digest is another")
+            for path in self._files(seed):
+                if result["files"][path.name] != _digest(path.read_bytes()):
+                    raise ValueError("its digest is another")
+            path = self._result(seed)
+            rows, model = self._files(seed)
+            return FitResult(
+                rules={rule: RuleResult(**values) for rule, values in result["rules"].items()},
+                losses=[json.loads(row)["train_loss"] for row in rows.read_bytes().splitlines()],
+                seconds=result["seconds"],
+                state_dict=torch.load(model, weights_only=True)["state_dict"],
+            )
+        except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise DamagedFileError(
+                f"{path}: missing or damaged ({error}): delete {self._result(seed)} to train the "
+                "seed again, or start a new run with --resume false"
+            ) from error
 
     def save_summary(self, summary: dict[str, Any]) -> None:
         """Saves the summary; with that of all seeds, the run is finished."""
         self._write_json("summary.json", summary)
 
-    def begin(self, config: TrainConfig) -> None:
-        """Saves what the run is about."""
+    def begin(self, config: TrainConfig, current: dict[str, Any]) -> None:
+        """Saves the configuration and the environment."""
         self._write_text("config.yaml", config_yaml(config))
-        self._write_json("environment.json", environment(config.threads))
+        self._write_json("environment.json", current)
 
     def serves(self, config: TrainConfig, current: dict[str, Any]) -> bool:
         """Whether this is an unfinished run of this configuration and environment."""
         if _read_json(self.path / "environment.json") != current:
             return False
         summary = _read_json(self.path / "summary.json")
-        if summary is not None and summary["seeds"] == config.all_seeds:
+        if isinstance(summary, dict) and summary.get("seeds") == config.all_seeds:
             return False
         try:
             return parse_config(self.path / "config.yaml").essence() == config.essence()
@@ -111,38 +169,48 @@ class RunFolder:
         for path in self.path.glob(".*.tmp"):
             path.unlink(missing_ok=True)
 
+    def _rows(self, seed: int) -> Path:
+        return self.path / f"seed-{seed}.jsonl"
+
+    def _result(self, seed: int) -> Path:
+        return self.path / f"seed-{seed}.json"
+
+    def _files(self, seed: int) -> tuple[Path, Path]:
+        return self._rows(seed), self.path / f"seed-{seed}.pt"
+
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         self._write_text(name, json.dumps(content, indent=2) + "\n")
 
     def _write_text(self, name: str, text: str) -> None:
-        self._write(name, lambda file: file.write(text.encode()))
-
-    def _write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
-        write_atomically(self.path / name, write)
+        write_atomically(self.path / name, lambda file: file.write(text.encode()))
 
 
 @contextmanager
-def open_run_folder(config: TrainConfig) -> Iterator[RunFolder]:
-    """The newest unfinished folder of this configuration, else a new one; locked.
+def open_run_folder(config: TrainConfig, data: Data) -> Iterator[RunFolder]:
+    """Yields the newest unfinished folder of this configuration, else a new one; locked.
 
-    An unfinished run is continued if the values of all keys that its numbers depend on,
-    the code, the versions and the instruction sets are the same, unless another process
-    is at it. An earlier run is never touched otherwise.
+    An unfinished run is continued if the values of all keys that its numbers depend on, the data,
+    the code, the versions and the instruction sets are the same, unless another process works on
+    it. An earlier run is never touched otherwise; a folder whose files are damaged is another run.
+
+    Args:
+        config (TrainConfig): The configuration.
+        data (torch_geometric.data.Data): What is trained on.
 
     Raises:
         OSError: If the folder cannot be made.
     """
-    folder, lock = (config.resume and _unfinished(config)) or _new(config)
+    current = environment(config.threads, data)
+    folder, lock = (config.resume and _unfinished(config, current)) or _new(config, current)
     try:
         yield folder
     finally:
         os.close(lock)
 
 
-def _unfinished(config: TrainConfig) -> tuple[RunFolder, int] | None:
+def _unfinished(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder, int] | None:
     begun = config.run_dir.glob(f"{config.dataset}-{config.model.kind}-*/environment.json")
-    current = environment(config.threads)
-    for file in sorted(begun, key=lambda file: file.stat().st_mtime_ns, reverse=True):
+    for file in sorted(begun, key=_modified, reverse=True):
         folder = RunFolder(file.parent, continued=True)
         if not folder.serves(config, current) or (lock := _lock(folder.path)) is None:
             continue
@@ -153,17 +221,25 @@ def _unfinished(config: TrainConfig) -> tuple[RunFolder, int] | None:
     return None
 
 
-def _new(config: TrainConfig) -> tuple[RunFolder, int]:
+def _modified(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _new(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder, int]:
+    config.run_dir.mkdir(parents=True, exist_ok=True)
     stem = f"{config.dataset}-{config.model.kind}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in count(1):
         folder = RunFolder(config.run_dir / (stem if number == 1 else f"{stem}-{number}"))
         try:
-            folder.path.mkdir(parents=True)
+            folder.path.mkdir()
         except FileExistsError:
             continue
         lock = _lock(folder.path)
         assert lock is not None  # others look for a lock where there is an environment.json
-        folder.begin(config)
+        folder.begin(config, current)
         return folder, lock
     raise AssertionError("unreachable: count() does not end")
 
@@ -179,8 +255,13 @@ def _lock(path: Path) -> int | None:
     return descriptor
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def _read_json(path: Path) -> Any:
+    """Returns the content of a file, or None if it is missing, unreadable or damaged."""
     try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.data import Data
 
 from gatsparse.data import NeighborLoader
 from gatsparse.inference import check_budget, infer
-from gatsparse.train.config import ConfigError
+from gatsparse.train.edge_inputs import edge_inputs
+from gatsparse.train.errors import ConfigError
+from gatsparse.train.metrics import class_loss
 
 if TYPE_CHECKING:
     from gatsparse.train.config import SamplingConfig
@@ -22,9 +23,14 @@ class Sampled:
 
     Args:
         model (torch.nn.Module): A :class:`gatsparse.nn.PaperGAT` or a :class:`gatsparse.GAT`.
-        data (torch_geometric.data.Data): :obj:`x`, :obj:`y`, :obj:`edge_index`, :obj:`train_mask`.
-        optimizer (torch.optim.Optimizer): Of the model.
+        data (torch_geometric.data.Data): Data of :func:`~gatsparse.train.task.checked_task`.
+        optimizer (torch.optim.Optimizer): Optimizer of the model.
         config (SamplingConfig): Sizes of the batches.
+
+    Raises:
+        ConfigError: If exact inference does not fit into :obj:`sampling.max_memory`.
+        ValueError: As :func:`~gatsparse.train.edge_inputs.edge_inputs`, or if the model takes
+            edge weights or :obj:`batch`, which exact inference does not support.
     """
 
     def __init__(
@@ -40,8 +46,12 @@ class Sampled:
             check_budget(model, x.shape, x.dtype, config.max_memory, on_disk=False)
         except ValueError as error:
             raise ConfigError(f"sampling.{error}") from error
+        inputs = edge_inputs(model, data)
+        for key in ("edge_weight", "batch"):
+            if key in inputs:
+                raise ValueError(f"data.{key}: expected None with mode sampled, got a tensor")
         self.model, self.optimizer, self.config = model, optimizer, config
-        self.data = Data(x=x, y=data.y, edge_index=data.edge_index)
+        self.data = Data(x=x, y=data.y, edge_index=data.edge_index, **inputs)
         self.loader = NeighborLoader(
             self.data,
             config.num_neighbors,
@@ -51,19 +61,21 @@ class Sampled:
         )
 
     def epoch(self) -> float:
-        """One epoch; returns the mean of its training losses."""
+        """Trains one epoch; returns the mean of its training losses."""
         self.model.train()
         total, count = 0.0, 0
         for batch in self.loader:
             self.optimizer.zero_grad()
+            inputs = {key: batch[key] for key in ("edge_attr",) if key in batch}
             out = self.model(
                 batch.x,
                 batch.edge_index,
+                **inputs,
                 num_sampled_nodes_per_hop=batch.num_sampled_nodes,
                 num_sampled_edges_per_hop=batch.num_sampled_edges,
             )
             size = batch.batch_size
-            loss = F.cross_entropy(out[:size], batch.y[:size])
+            loss = class_loss(out[:size], batch.y[:size])
             loss.backward()
             self.optimizer.step()
             total += loss.item() * batch.batch_size
@@ -71,8 +83,9 @@ class Sampled:
         return total / count
 
     def logits(self) -> Tensor:
-        """Of all nodes, without dropout and of all in-edges: ``[N, classes]``."""
+        """Logits of all nodes ``[N, classes]``, without dropout and over all in-edges."""
         self.model.eval()
         x, edge_index = self.data.x, self.data.edge_index
         assert x is not None
-        return infer(self.model, x, edge_index, max_memory=self.config.max_memory)
+        edge_attr = self.data.edge_attr
+        return infer(self.model, x, edge_index, edge_attr, max_memory=self.config.max_memory)

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from gatsparse.train.errors import ProcessDiedError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from multiprocessing.connection import Connection
-
-
-class ProcessDiedError(RuntimeError):
-    """A process that ended without a result."""
 
 
 def side_by_side(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
+
+from gatsparse.checks import check_choice, check_integer
 
 #: The rules of :class:`EarlyStopping`.
 StoppingRule = Literal["val_acc", "val_loss", "paper", "pyg"]
@@ -47,9 +49,16 @@ class EarlyStopping:
         epoch (int): Number of epochs seen.
         best_epoch (int): The epoch whose model is kept, counted from 1; 0 before any.
         exhausted (bool): Whether it has stopped; it takes no epoch after that.
+
+    Raises:
+        TypeError: If a number is not an integer.
+        ValueError: If there is no such rule, or a number is below 1.
     """
 
     def __init__(self, rule: StoppingRule, patience: int, epochs: int) -> None:
+        check_choice("rule", rule, get_args(StoppingRule))
+        check_integer("patience", patience)
+        check_integer("epochs", epochs)
         self.rule: StoppingRule = rule
         self.patience = patience
         self.epochs = epochs

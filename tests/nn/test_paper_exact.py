@@ -10,7 +10,7 @@ from gatsparse.nn import PaperExactConv, PaperExactGAT, build_gat, paper_exact
 from gatsparse.ops import dropout, gat_attention, gat_attention_weights
 from gatsparse.testing import graph_zoo, relative_error
 from gatsparse.train import ConfigError, ModelConfig, TrainConfig, build_model, parse_config
-from gatsparse.train.config import config_yaml
+from gatsparse.train.config_file import config_yaml
 
 ZOO = {name: graph for name, graph in graph_zoo().items() if graph.size[0] == graph.size[1]}
 

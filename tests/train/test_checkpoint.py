@@ -153,7 +153,9 @@ def test_configuration():
 def test_memory_is_refused_with_numbers():
     config = config_of(max_memory="100kB")
     data = load_task(config)
-    with pytest.raises(ConfigError, match=r"memory: .* GB beside the data, 0\.0 GB max_memory"):
+    with pytest.raises(
+        ConfigError, match=r"memory: .* 145\.9 kB in addition .* 100\.0 kB max_memory"
+    ):
         check_memory(config, data)
     assert "available" in check_memory(config_of(), data)
 

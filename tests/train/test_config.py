@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gatsparse.train import ConfigError, ModelConfig, OptimConfig, TrainConfig, parse_config
-from gatsparse.train.config import config_yaml
+from gatsparse.train.config_file import config_yaml
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -27,7 +27,7 @@ from gatsparse.train.full_batch import model_structure
 
 @pytest.fixture
 def config(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
-    monkeypatch.setattr("gatsparse.train.fitting.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
     return TrainConfig(
         "digits",
         model=ModelConfig(hidden_channels=4, heads=2),
@@ -120,7 +120,7 @@ def test_random_split_of_each_seed(config: TrainConfig, monkeypatch: pytest.Monk
         masks.append(data.val_mask)
         return fit(model, data, *args, **options)
 
-    monkeypatch.setattr("gatsparse.train.fitting.load", load)
+    monkeypatch.setattr("gatsparse.train.task.load", load)
     monkeypatch.setattr("gatsparse.train.experiment.fit", watched)
     train(replace(config, split="random", epochs=1))
     data = load("digits")
@@ -150,7 +150,7 @@ def test_interrupted_run_can_be_read(config: TrainConfig, monkeypatch: pytest.Mo
             raise KeyboardInterrupt
         return cross_entropy(*args)
 
-    monkeypatch.setattr("gatsparse.train.fitting.F.cross_entropy", interrupted)
+    monkeypatch.setattr("torch.nn.functional.cross_entropy", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(config)
     (folder,) = folders(config)

@@ -183,7 +183,7 @@ def test_split_is_chosen(monkeypatch: pytest.MonkeyPatch, task: Data):
     masks = torch.stack([task.train_mask, task.val_mask, task.test_mask], dim=1)
     for shift, key in enumerate(("train_mask", "val_mask", "test_mask")):
         task[key] = masks.roll(shift, dims=1)
-    monkeypatch.setattr("gatsparse.train.fitting.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
     data = load_task(TrainConfig("tolokers", split=1))
     assert torch.equal(data.train_mask, masks[:, 1])
     assert torch.equal(data.val_mask, masks[:, 0])
@@ -206,7 +206,7 @@ def test_largest_component(monkeypatch: pytest.MonkeyPatch, task: Data):
     alone = torch.tensor([4, 40])
     linked = ~torch.isin(task["edge_index"], alone).any(dim=0)
     task.edge_index = task["edge_index"][:, linked]
-    monkeypatch.setattr("gatsparse.train.fitting.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
     assert load_task(TrainConfig("digits")).num_nodes == 60
     data = load_task(TrainConfig("digits", largest_component=True))
     assert (data.num_nodes, data.num_edges) == (58, task.num_edges)
@@ -225,7 +225,7 @@ def test_features_of_few_numbers_train_every_kind(
 ):
     sparse = task.clone()
     sparse.x = torch.cat([_features_of(task), torch.zeros(60, 40)], dim=1)
-    monkeypatch.setattr("gatsparse.train.fitting.load", lambda *_: sparse)
+    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: sparse)
     config = TrainConfig(dataset="digits", model=ModelConfig(kind=kind), epochs=3)
     data = load_task(config)
     layout = torch.sparse_csr if kind == "gatsparse" else torch.strided

@@ -19,11 +19,15 @@ import psutil
 import pytest
 from torch_geometric.data import Data
 
-from gatsparse.train import ModelConfig, ProcessDiedError, TrainConfig, train
-from gatsparse.train.run_folder import open_run_folder
+from gatsparse.train import ModelConfig, ProcessDiedError, TrainConfig, load_task, train
+from gatsparse.train import run_folder
 from gatsparse.train.side_by_side import _ctrl_c_deferred, side_by_side
 
 SECONDS = 60.0
+
+
+def open_run_folder(config: TrainConfig) -> Any:
+    return run_folder.open_run_folder(config, load_task(config))
 
 
 def config_of(folder: Path, **options: Any) -> TrainConfig:
@@ -167,7 +171,7 @@ def test_same_command_again(whole: Path, tmp_path: Path):
 @pytest.fixture
 def small(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
     """Two seeds that take no time, in this process."""
-    monkeypatch.setattr("gatsparse.train.fitting.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
     return config_of(tmp_path, epochs=3, seeds=[8, 5])
 
 
@@ -183,7 +187,8 @@ def test_every_file_may_be_the_last(
     (reference,) = folders(small)
     owner = os if moment == "fsync" else Path
     original = getattr(owner, moment)
-    written = 2 + 2 * (3 + 1)  # what the run is about; of each seed three files, and the summary
+    # Configuration and environment; of each seed model, result and summary, and its rows synced.
+    written = 2 + 2 * (3 + (moment == "fsync"))
     for survived in range(written):
         config = replace(small, run_dir=small.run_dir.with_name(f"{moment}-{survived}"))
         calls = iter(range(written))

@@ -1,0 +1,37 @@
+"""Which backend computes each layer of the model of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from gatsparse.data import NeighborLoader
+from gatsparse.nn import explain_backend
+from gatsparse.train.fitting import build_model
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+    from gatsparse.train.config import TrainConfig
+
+
+def backend_report(config: TrainConfig, data: Data) -> str:
+    """Runs the model of a configuration once, and returns a line about each of its layers.
+
+    Args:
+        config (TrainConfig): The configuration.
+        data (torch_geometric.data.Data): Data of :func:`~gatsparse.train.task_of_seed`; with mode
+            sampled only the first batch is used.
+    """
+    if config.model.kind == "dense":
+        return "layers: dense, computed by torch"
+    with torch.random.fork_rng(devices=[]):
+        model = build_model(config.model, data)
+        if config.mode == "sampled":
+            sampling = config.sampling
+            loader = NeighborLoader(
+                data, sampling.num_neighbors, data.train_mask, batch_size=sampling.batch_size
+            )
+            data = next(iter(loader))
+        return f"layers: {explain_backend(model, data.x, data.edge_index)}"

@@ -1,0 +1,163 @@
+"""Configurations as YAML files, and keys given on the command line."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentError
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+from jsonargparse import ArgumentParser
+from yaml import YAMLError
+
+from gatsparse.checks import check_instance
+from gatsparse.data.places import expand
+from gatsparse.train.config import TrainConfig
+from gatsparse.train.config_types import describe
+from gatsparse.train.errors import ConfigError
+
+_OPTIONS = ("config", "help", "print_config")
+_ERRORS = (ArgumentError, TypeError, ValueError, OSError, RecursionError, YAMLError)
+
+
+def parse_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Reads a YAML file, then overrides keys.
+
+    Args:
+        path (str or Path): The file.
+        overrides (list of str, optional): Such as ``["--epochs", "5", "--model.kind", "pyg"]``.
+
+    Raises:
+        TypeError: If :obj:`path` is not a path.
+        ConfigError: If the file cannot be read, a key is unknown or occurs twice, or a value is of
+            another type or out of range.
+    """
+    check_instance("path", path, (str, Path), "a path")
+    for argument in overrides:
+        if argument.startswith("--"):
+            _require_known(argument[2:].partition("=")[0], "--")
+    path, parser = expand(path), _parser()
+    for file in (path, *_other_files(overrides)):
+        with _errors_of(f"{file}: "):
+            _require_plain(file)
+    try:
+        values = parser.parse_args(["--config", str(path), *overrides])
+    except _ERRORS as error:
+        with _errors_of(""):  # an error of the overrides does not blame the file
+            parser.parse_args(["--dataset=digits", *overrides])
+        raise ConfigError(f"{path}: {_message(error)}") from error
+    with _errors_of(""):
+        for key, hint in _keys().items():
+            if is_dataclass(hint) and values[key] is None:
+                raise ConfigError(f"{key}: expected keys and values, got null")
+        fields = dict(parser.instantiate(values))
+        del fields["config"]
+        return TrainConfig(**fields)
+
+
+def config_yaml(config: TrainConfig) -> str:
+    """The configuration as YAML, which :func:`parse_config` reads back."""
+    parser = _parser()
+    return parser.dump(parser.parse_object(asdict(config)))
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="gatsparse train CONFIG",
+        description="Keys of a configuration; on the command line they override the file.",
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", action="config", help="Another file, on top of CONFIG.")
+    parser.add_class_arguments(TrainConfig, as_group=True)
+    return parser
+
+
+def _other_files(overrides: Sequence[str]) -> Iterator[Path]:
+    """Files that are given by ``--config`` on the command line."""
+    for argument, following in zip(overrides, (*overrides[1:], ""), strict=False):
+        name, _, value = argument.partition("=")
+        if name == "--config":
+            yield expand(value or following)
+
+
+@contextmanager
+def _errors_of(source: str) -> Iterator[None]:
+    """Turns errors of parsers into a :class:`ConfigError` of one line that names the source."""
+    try:
+        yield
+    except _ERRORS as error:
+        raise ConfigError(f"{source}{_message(error)}") from error
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return _value_error(str(error)) or " ".join(str(error).split())[:300]
+
+
+def _value_error(message: str) -> str | None:
+    """Words of the parser about a value of another type, as :class:`TrainConfig` says it."""
+    match = re.search(
+        r'Parser key "([\w.]+)":.*(?:Got value|Given value): (.*)', message, re.DOTALL
+    )
+    hint = _keys().get(match[1]) if match else None
+    if match is None or hint is None or is_dataclass(hint):
+        return None
+    return f"{match[1]}: expected {describe(hint)}, got {match[2].strip()[:80]}"
+
+
+@cache
+def _keys(config: Any = TrainConfig, prefix: str = "") -> dict[str, Any]:
+    """The keys of a configuration with their types, those of groups as ``group.key``."""
+    keys: dict[str, Any] = {}
+    for key, hint in get_type_hints(config).items():
+        keys[prefix + key] = hint
+        if is_dataclass(hint):
+            keys |= _keys(hint, f"{prefix}{key}.")
+    return keys
+
+
+def _require_known(key: str, dashes: str = "") -> None:
+    if key not in _keys() and not (dashes and key in _OPTIONS):
+        close = get_close_matches(key, _keys(), n=1)
+        hint = f"did you mean {dashes}{close[0]}?" if close else "--help lists the keys"
+        raise ConfigError(f"{dashes}{key}: no such key; {hint}")
+
+
+def _require_plain(path: Path) -> None:
+    """Raises unless a file is a YAML mapping of known keys, each once, without aliases.
+
+    Aliases let a file of a few lines expand to any size.
+    """
+    text = path.read_text(encoding="utf-8")
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1
+            raise ConfigError(f"line {line}: aliases (*{event.anchor}) are not supported")
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError("expected keys and values, such as dataset: cora")
+    _require_keys(root, "", set())
+
+
+def _require_keys(mapping: yaml.MappingNode, prefix: str, seen: set[str]) -> None:
+    for key_node, value in mapping.value:
+        with _errors_of(f"line {key_node.start_mark.line + 1}: "):
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ConfigError("expected a key, such as dataset")
+            key = f"{prefix}{key_node.value}"
+            _require_known(key)
+            if key in seen:
+                raise ConfigError(f"{key}: the key occurs twice")
+            seen.add(key)
+            if is_dataclass(_keys()[key]):
+                if not isinstance(value, yaml.MappingNode):
+                    raise ConfigError(f"{key}: expected keys and values")
+                _require_keys(value, f"{key}.", seen)

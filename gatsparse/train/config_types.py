@@ -1,0 +1,63 @@
+"""Checks that the fields of a configuration have the types of their annotations."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from gatsparse.train.errors import ConfigError
+
+
+def require(condition: bool, key: str, expected: str, value: object) -> None:
+    """Raises :class:`ConfigError` naming :obj:`key` unless :obj:`condition` holds."""
+    if not condition:
+        text = repr(value)
+        shown = text if len(text) <= 80 else f"{text[:77]}..."
+        raise ConfigError(f"{key}: expected {expected}, got {shown}")
+
+
+def require_types(config: Any, prefix: str = "") -> None:
+    """Raises :class:`ConfigError` naming the first field that is not of its annotated type.
+
+    Args:
+        config (dataclass): The configuration.
+        prefix (str, optional): Stands before the names of its fields, such as ``"model."``.
+    """
+    hints = get_type_hints(type(config))
+    for field in fields(config):
+        value, hint = getattr(config, field.name), hints[field.name]
+        require(_is_of(value, hint), f"{prefix}{field.name}", describe(hint), value)
+
+
+def describe(hint: Any) -> str:
+    """Returns an annotation in words, such as "int or list of int"."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(map(str, arguments))
+    if origin in (Union, UnionType):
+        return " or ".join(map(describe, arguments))
+    if origin is list:
+        item = describe(arguments[0])
+        return f"list of ({item})" if " " in item else f"list of {item}"
+    return {NoneType: "null", Path: "path"}.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _is_of(value: object, hint: Any) -> bool:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_is_of(value, argument) for argument in arguments)
+    if origin is Literal:
+        return any(type(value) is type(choice) and value == choice for choice in arguments)
+    if origin is list:
+        return isinstance(value, list) and all(_is_of(item, arguments[0]) for item in value)
+    if hint in (None, NoneType):
+        return value is None
+    if isinstance(value, bool):  # which Python takes for an int
+        return hint is bool
+    if hint is float:
+        return isinstance(value, (int, float))
+    if hint is Path:
+        return isinstance(value, (str, Path))
+    return isinstance(value, hint)

@@ -1,0 +1,61 @@
+"""Loss and scores of node classification."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+
+def class_loss(logits: Tensor, y: Tensor) -> Tensor:
+    """Returns the mean cross entropy of logits ``[N, classes]`` and classes ``[N]``.
+
+    Raises:
+        ValueError: If there are no logits for one of the classes.
+    """
+    most = int(y.max())
+    if logits.dim() != 2 or logits.size(1) <= most:
+        raise ValueError(
+            f"model: expected logits of at least {most + 1} classes, the largest label in data.y "
+            f"is {most}, got {list(logits.shape)}"
+        )
+    return F.cross_entropy(logits, y)
+
+
+def accuracy(logits: Tensor, y: Tensor) -> float:
+    """Returns the share of nodes whose largest logit is that of their class."""
+    return (logits.argmax(dim=1) == y).double().mean().item()
+
+
+def roc_auc(logits: Tensor, y: Tensor) -> float:
+    """Returns the area under the receiver operating characteristic of two classes.
+
+    Raises:
+        ValueError: If there are no logits ``[N, 2]``.
+    """
+    if logits.size(1) != 2:
+        raise ValueError(f"metric: expected 2 classes for roc_auc, got {logits.size(1)}")
+    return float(roc_auc_score(y.numpy(), (logits[:, 1] - logits[:, 0]).detach().numpy()))
+
+
+METRICS = {"accuracy": accuracy, "roc_auc": roc_auc}
+
+
+def require_scorable(metric: str, y: Tensor, key: str) -> None:
+    """Raises :class:`ValueError` if a metric of a split is not defined.
+
+    Args:
+        metric (str): One of :data:`METRICS`.
+        y (Tensor): Classes of the nodes of the split.
+        key (str): Name of its mask.
+    """
+    if metric != "roc_auc":
+        return
+    classes = y.unique().tolist()
+    if max(classes) > 1:
+        raise ValueError(f"metric: expected 2 classes for roc_auc, got class {max(classes)}")
+    if len(classes) < 2:
+        raise ValueError(
+            f"data.y: expected nodes of both classes in {key} for metric roc_auc, "
+            f"got class {classes[0]} alone"
+        )

@@ -1,0 +1,87 @@
+"""Results of a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The result of one epoch, counted from 1.
+
+    :obj:`train_loss` is the loss of the step, with dropout; the other numbers are of the model
+    after the step, without dropout.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    val_acc: float
+    test_acc: float
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """The result of a training under one rule of early stopping.
+
+    Attributes:
+        best_epoch (int): The epoch whose model the rule keeps, counted from 1.
+        epochs (int): Number of epochs after which it stops.
+        val_acc, val_loss, test_acc (float): Of the model that it keeps.
+    """
+
+    best_epoch: int
+    epochs: int
+    val_acc: float
+    val_loss: float
+    test_acc: float
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A finished training.
+
+    Attributes:
+        rules (dict): The :class:`RuleResult` of each rule, by its name.
+        losses (list of float): Training loss of each epoch.
+        seconds (float): Wall-clock time of all epochs, evaluation included.
+        state_dict (dict): The model that the first rule keeps.
+    """
+
+    rules: dict[str, RuleResult]
+    losses: list[float]
+    seconds: float
+    state_dict: dict[str, Tensor]
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs run."""
+        return len(self.losses)
+
+    @property
+    def best_epoch(self) -> int:
+        """Best epoch under the first rule."""
+        return self._first.best_epoch
+
+    @property
+    def val_acc(self) -> float:
+        """Validation score under the first rule."""
+        return self._first.val_acc
+
+    @property
+    def val_loss(self) -> float:
+        """Validation loss under the first rule."""
+        return self._first.val_loss
+
+    @property
+    def test_acc(self) -> float:
+        """Test score under the first rule."""
+        return self._first.test_acc
+
+    @property
+    def _first(self) -> RuleResult:
+        return next(iter(self.rules.values()))

@@ -1,0 +1,152 @@
+"""The data that a training of a configuration runs on."""
+
+from __future__ import annotations
+
+import warnings
+from copy import copy
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.transforms import LargestConnectedComponents, NormalizeFeatures
+from torch_geometric.utils import to_undirected
+
+from gatsparse.checks import check_instance, check_integer
+from gatsparse.data import OGB_NAMES, load, load_ogb, random_split, stochastic_block_model
+from gatsparse.data.labels import node_labels, node_mask
+from gatsparse.train.config import TrainConfig
+from gatsparse.train.errors import ConfigError
+from gatsparse.train.memory import check_synthetic
+from gatsparse.train.metrics import require_scorable
+
+MASKS = ("train_mask", "val_mask", "test_mask")
+
+
+def load_task(config: TrainConfig) -> Data:
+    """Loads the data set, casts and normalises its features, and chooses its split.
+
+    Returns:
+        torch_geometric.data.Data: Data of :func:`gatsparse.data.load`, with masks ``[N]``.
+        Features of which at most a tenth are not zero are ``sparse_csr`` for models of kind
+        ``"gatsparse"``. If :obj:`split` is ``"random"`` there are no masks, and if it is
+        ``"seed"`` those of all splits: see :func:`task_of_seed`.
+
+    Raises:
+        ConfigError: If the data set has no such split, has edge features, or would not fit into
+            memory.
+        DatasetNotFoundError, DatasetCorruptError: As :func:`gatsparse.data.load`.
+        ImportError: As :func:`gatsparse.data.load_ogb`.
+    """
+    check_instance("config", config, TrainConfig, "a TrainConfig")
+    if config.dataset == "sbm":
+        check_synthetic(config)
+        data = stochastic_block_model(**asdict(config.synthetic))
+    elif config.dataset in OGB_NAMES:
+        data = load_ogb(config.dataset, config.root)
+    else:
+        data = load(config.dataset, config.root)
+    for key in ("edge_attr", "edge_weight"):
+        if data.get(key) is not None:
+            raise ConfigError(
+                f"dataset: {config.dataset} has {key}, which the models of configurations do not "
+                "use: train a gatsparse.GAT(edge_dim=...) with gatsparse.train.fit"
+            )
+    if config.undirected:
+        data.edge_index = to_undirected(data["edge_index"], num_nodes=data.num_nodes)
+    if config.largest_component:
+        data = LargestConnectedComponents()(data)
+    data.x = data["x"].to(getattr(torch, config.dtype))
+    if config.normalize_features:
+        data = NormalizeFeatures()(data)
+    if config.model.kind == "gatsparse" and config.mode == "full":
+        data.x = _sparse_if_it_pays(data["x"])
+    if config.split == "random":
+        for key in MASKS:
+            del data[key]
+        return data
+    if config.split == "seed":  # chosen by task_of_seed
+        return data
+    num_splits = 1 if data.train_mask.dim() == 1 else data.train_mask.size(1)
+    if config.split >= num_splits:
+        raise ConfigError(
+            f"split: expected 0 <= split < {num_splits} of {config.dataset}, got {config.split}"
+        )
+    return _choose_split(data, config.split, num_splits)
+
+
+def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
+    """Returns the data of one seed, with its split.
+
+    Args:
+        data (torch_geometric.data.Data): Data of :func:`load_task`.
+        config (TrainConfig): If its :obj:`split` is ``"random"``, the split is drawn here; if
+            it is ``"seed"``, the seed is the number of the split.
+        seed (int): The seed.
+
+    Raises:
+        ConfigError: If a class has too few nodes for a random split, there is no split of the
+            seed's number, or a split cannot be trained, see :func:`checked_task`.
+    """
+    check_instance("data", data, Data, "torch_geometric.data.Data")
+    check_instance("config", config, TrainConfig, "a TrainConfig")
+    check_integer("seed", seed, 0, 2**64 - 1)
+    if config.split == "seed":
+        num_splits = data.train_mask.view(data.num_nodes, -1).size(1)
+        if seed >= num_splits:
+            raise ConfigError(
+                f"split: expected seeds below {num_splits}, the number of splits of "
+                f"{config.dataset}, got {seed}"
+            )
+        data = _choose_split(copy(data), seed, num_splits)
+    try:
+        if config.split == "random":
+            data = random_split(data, seed)
+    except ValueError as error:
+        raise ConfigError(f"split: {config.dataset} has no random split: {error}") from error
+    try:
+        checked_task(data, config.metric)
+    except ValueError as error:
+        raise ConfigError(f"dataset: {config.dataset} cannot be trained: {error}") from error
+    return data
+
+
+def checked_task(data: Data, metric: str = "accuracy") -> Data:
+    """Returns a shallow copy whose labels are int64 ``[N]`` and whose masks are bool ``[N]``.
+
+    Args:
+        data (torch_geometric.data.Data): With features, edges, labels and three masks.
+        metric (str, optional): The metric, which must be defined for the classes of each split.
+
+    Raises:
+        TypeError, ValueError: As :func:`~gatsparse.data.labels.node_labels`,
+            :func:`~gatsparse.data.labels.node_mask` and
+            :func:`~gatsparse.train.metrics.require_scorable`; if :obj:`x` or :obj:`edge_index` is
+            missing.
+    """
+    y = node_labels(data)
+    for key in ("x", "edge_index"):
+        if data.get(key) is None:
+            hint = ": set edge_index from adj_t" if key == "edge_index" and "adj_t" in data else ""
+            raise ValueError(f"data.{key}: expected one, got None{hint}")
+    task = copy(data)
+    for key in MASKS:
+        task[key] = node_mask(data, key, y)
+        require_scorable(metric, y[task[key]], key)
+    task.y = y
+    return task
+
+
+def _choose_split(data: Data, split: int, num_splits: int) -> Data:
+    for key in MASKS:
+        data[key] = data[key].view(-1, num_splits)[:, split].contiguous()
+    return data
+
+
+def _sparse_if_it_pays(x: Tensor) -> Tensor:
+    """The features as ``sparse_csr`` if at most a tenth of them are not zero."""
+    if 10 * int(x.count_nonzero()) > x.numel():
+        return x
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
+        return x.to_sparse_csr()
