@@ -161,7 +161,7 @@ def _layout_of_names(line: bytes, tabs: bool) -> Layout:
 
 
 def _layout(delimiter: bytes, line: bytes, fields: list[bytes], tabs: bool) -> Layout:
-    if delimiter == b"\t" and not tabs and line.strip(b" \r\n").count(b"\t") == 1:
+    if delimiter == b"\t" and not tabs and line.strip().count(b"\t") == 1:
         delimiter, fields = _BLANKS, fields[:2]
     first = b"\t" if b"\t" in line else b" "
     return Layout(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+_MAGIC = b"PAR1"
 _BUFFER = 2**20  # bytes; without one, pyarrow reads a column of a row group at once
 
 
@@ -28,6 +29,11 @@ class Parquet:
 
         self.path = path
         self._block_size = block_size
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:  # pyarrow looks at the last bytes alone
+                raise EdgeListError(
+                    f"{path}: truncated or corrupt Parquet: no {_MAGIC!r} at byte 0"
+                )
         with self._reading("footer"), self._file() as file:
             fields = list(file.schema_arrow)
             self._num_rows = file.metadata.num_rows

@@ -97,7 +97,11 @@ def test_parquet_truncated_anywhere(tmp_path: Path):
     content = path.read_bytes()
     for size in range(1, len(content), 13):
         path.write_bytes(content[:size])
-        fails(path, "footer: truncated or corrupt Parquet (")
+        fails(
+            path, "footer: truncated or corrupt Parquet (" if size > 3 else "truncated or corrupt"
+        )
+        path.write_bytes(content[size:])
+        fails(path, "truncated or corrupt Parquet: no b'PAR1' at byte 0")
 
 
 def test_parquet_with_a_damaged_row_group(tmp_path: Path):

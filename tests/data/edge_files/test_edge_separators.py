@@ -94,8 +94,8 @@ def test_blanks_beside_quotes(tmp_path: Path, delimiter: str):
 
 
 def test_empty_fields_at_the_end(tmp_path: Path):
-    reads(write(tmp_path / "e.txt", '0\t1\t\n5\t4\t"a, b"\n2\t2\tc\n3\t0\t\n'))
-    reads(write(tmp_path / "e.txt", '0\t1\t"a"\t\n5\t4\t\t\n2\t2\tc\td\n3\t0\t\t\n'))
+    reads(write(tmp_path / "e.tsv", '0\t1\t\n5\t4\t"a, b"\n2\t2\tc\n3\t0\t\n'))
+    reads(write(tmp_path / "e.tsv", '0\t1\t"a"\t\n5\t4\t\t\n2\t2\tc\td\n3\t0\t\t\n'))
 
 
 def test_lines_never_end_within_quotes(tmp_path: Path):
