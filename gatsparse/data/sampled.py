@@ -2,48 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 from torch import Tensor
 from torch_geometric.sampler import HeteroSamplerOutput, SamplerOutput
 from torch_geometric.typing import EdgeType
 
 from gatsparse.graph import CSRGraph
+from gatsparse.graph_cache import fingerprint
 
 
-@dataclass(frozen=True)
-class Built:
-    """A CSR graph and the edges from which it was built."""
+class Built(NamedTuple):
+    """A CSR graph, and a fingerprint of the edges from which it was built."""
 
     graph: CSRGraph
-    row: Tensor
-    col: Tensor
-    versions: tuple[int, ...] | None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles without version counters, which start anew in another process."""
-        if self.of(self.row, self.col):
-            return build, (self.graph, self.row, self.col)
-        return Built, (self.graph, self.row, self.col, (-1,))
+    content: tuple[Hashable, ...]
 
     def of(self, row: Tensor | None, col: Tensor | None) -> bool:
-        """Whether the graph is that of these edges: the same tensors, unmodified."""
-        return (
-            row is self.row and col is self.col and self.versions == _versions(self.row, self.col)
-        )
+        """Whether these are the edges of the graph."""
+        return row is not None and col is not None and self.content == _content(row, col)
 
 
 def build(graph: CSRGraph, row: Tensor, col: Tensor) -> Built:
     """Pairs a graph with its edges as they are now."""
-    return Built(graph, row, col, _versions(row, col))
+    return Built(graph, _content(row, col))
 
 
-def _versions(*tensors: Tensor) -> tuple[int, ...] | None:
-    """Version counters; None for inference tensors, which have none."""
-    if any(tensor.is_inference() for tensor in tensors):
-        return None
-    return tuple(tensor._version for tensor in tensors)
+def _content(row: Tensor, col: Tensor) -> tuple[Hashable, ...]:
+    return row.shape, fingerprint(row), fingerprint(col)
 
 
 @dataclass

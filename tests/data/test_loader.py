@@ -611,9 +611,14 @@ def test_a_transform_of_the_samplers_output(in_place, data):
         torch.testing.assert_close(layer(batch.x, batch.edge_index), expected)
 
 
-def test_a_transform_of_the_samplers_output_that_writes_into_it(data):
+@pytest.mark.parametrize("through_numpy", [False, True])
+def test_a_transform_of_the_samplers_output_that_writes_into_it(through_numpy, data):
     def transform(out):
-        out.row.copy_(out.row.flip(0))
+        row = out.row.flip(0)
+        if through_numpy:
+            out.row.numpy()[:] = row.numpy()
+        else:
+            out.row.copy_(row)
         return out
 
     layer = gatsparse.GATConv(6, 3).double()
