@@ -27,10 +27,9 @@ def check_integer(name: str, value: Any, least: int = 1, most: int = LARGEST) ->
     """
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise TypeError(f"{name}: expected an integer, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name}: expected >= {least}, got {value}")
-    if value > most:
-        raise ValueError(f"{name}: expected <= {most}, got {value}")
+    if not least <= int(value) <= most:
+        bound = f">= {least}" if int(value) < least else f"<= {most}"
+        raise ValueError(f"{name}: expected {bound}, got {value}")
 
 
 def check_number(name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> None:
@@ -45,9 +44,10 @@ def check_number(name: str, value: Any, least: float = -math.inf, most: float = 
         TypeError: If :obj:`value` is not a real number.
         ValueError: If it is NaN, infinite or out of range.
     """
+    number: Any = value  # not narrowed to Real, which has no order for type checkers
     if not isinstance(value, (int, float, torch.SymFloat)) and not isinstance(value, Real):
         raise TypeError(f"{name}: expected a number, got {value!r}")
-    if least <= value <= most and -math.inf < value < math.inf:
+    if least <= number <= most and -math.inf < number < math.inf:
         return
     if math.isinf(least) and math.isinf(most):
         raise ValueError(f"{name}: expected a finite number, got {value}")

@@ -109,7 +109,7 @@ def find(name: str, root: str | Path | None = None) -> Path | None:
 
 
 def _check_name(name: str) -> str:
-    if name.lower() not in NAMES:
+    if not isinstance(name, str) or name.lower() not in NAMES:
         raise ValueError(f"name: expected one of {', '.join(NAMES)}, got {name!r}")
     return name.lower()
 

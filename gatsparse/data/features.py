@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gatsparse import _native
+from gatsparse.checks import check_instance
 from gatsparse.data.npy import NpyArray, read_header
 from gatsparse.data.places import expand
 
@@ -41,9 +42,11 @@ def open_features(path: str | Path) -> Tensor:
         Tensor: ``[N, ...]``, of the file's dtype.
 
     Raises:
+        TypeError: If :obj:`path` is not a path.
         FileNotFoundError: If there is no such file.
         ValueError: If it is no such array, or shorter than it says.
     """
+    check_instance("path", path, (str, Path), "a path")
     path = expand(path)
     offset, shape, _, dtype, _ = _read_array(path)
     count = math.prod(shape)

@@ -17,6 +17,7 @@ from torch_geometric.sampler.base import SubgraphType
 from torch_geometric.typing import EdgeType
 
 from gatsparse.adjacency import remember
+from gatsparse.checks import check_integer
 from gatsparse.data.sampled import SampledHeteroNodes, SampledNodes
 from gatsparse.data.sampler import NeighborSampler
 from gatsparse.data.sampler_graphs import GraphData
@@ -128,6 +129,26 @@ def _sampler_of(
     return NeighborSampler(data, num_neighbors, subgraph_type, replace, seed)
 
 
+def _check_nodes(data: GraphData, input_nodes: Any) -> None:
+    """Raises if :obj:`input_nodes` of homogeneous data are neither indices nor a mask; PyG rounds
+    floats, and takes masks of any length.
+    """
+    if not isinstance(data, Data) or input_nodes is None:
+        return
+    try:
+        nodes = torch.as_tensor(input_nodes)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"input_nodes: expected indices or a mask, got {type(input_nodes).__name__}"
+        ) from error
+    if nodes.is_floating_point() or nodes.is_complex():
+        raise TypeError(f"input_nodes: expected indices or a mask, got {nodes.dtype}")
+    mask = nodes.dtype == torch.bool
+    if nodes.dim() != 1 or (mask and nodes.numel() != data.num_nodes):
+        expected = f"[{data.num_nodes}]" if mask else "[K]"
+        raise ValueError(f"input_nodes: expected shape {expected}, got {list(nodes.shape)}")
+
+
 class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
     r"""Mini-batches of sampled neighbourhoods, with the arguments of
     :class:`torch_geometric.loader.NeighborLoader`, which needs pyg-lib or torch-sparse.
@@ -178,10 +199,12 @@ class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
         prefetch: int = 0,
         **kwargs: Any,
     ) -> None:
-        if prefetch < 0 or (prefetch > 0 and kwargs.get("num_workers", 0) > 0):
+        check_integer("prefetch", prefetch, 0)
+        num_workers = kwargs.get("num_workers", 0)
+        if prefetch > 0 and num_workers > 0:
             raise ValueError(
-                f"prefetch: expected >= 0, and 0 beside num_workers, got {prefetch} "
-                f"beside num_workers={kwargs.get('num_workers', 0)}"
+                f"prefetch: expected 0 together with worker processes, got {prefetch} and "
+                f"num_workers={num_workers}"
             )
         self._sampler = _sampler_of(
             data,
@@ -192,6 +215,7 @@ class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
             subgraph_type=subgraph_type,
             seed=seed,
         )
+        _check_nodes(data, input_nodes)
         self._transform = transform
         self._transform_output = kwargs.pop("transform_sampler_output", None)
         self.prefetch = prefetch

@@ -197,7 +197,7 @@ def evaluator(name: str) -> Callable[[Tensor, Tensor], float]:
 
 def _check_name(name: str) -> str:
     known = {key.lower(): key for key in NAMES}
-    if name.lower() not in known:
+    if not isinstance(name, str) or name.lower() not in known:
         raise ValueError(f"name: expected one of {', '.join(NAMES)}, got {name!r}")
     return known[name.lower()]
 

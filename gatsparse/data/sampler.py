@@ -22,6 +22,7 @@ from torch_geometric.sampler.neighbor_sampler import edge_sample, node_sample
 from torch_geometric.typing import EdgeType
 
 from gatsparse import _native
+from gatsparse.checks import check_choice, check_integer
 from gatsparse.data.bidirectional import bidirectional
 from gatsparse.data.sampled import SampledHeteroNodes, SampledNodes
 from gatsparse.data.sampler_graphs import ONE_TYPE, GraphData, graphs_of
@@ -79,8 +80,12 @@ class NeighborSampler(BaseSampler):
         self._graphs, self._num_nodes = graphs_of(data)
         self.is_hetero = ONE_TYPE not in self._graphs
         self.num_neighbors = num_neighbors
+        if not isinstance(subgraph_type, SubgraphType):
+            check_choice("subgraph_type", subgraph_type, [each.value for each in SubgraphType])
         self.subgraph_type = SubgraphType(subgraph_type)
         self.replace = replace
+        if seed is not None:
+            check_integer("seed", seed, -(2**63), 2**63 - 1)
         self._generator = None if seed is None else torch.Generator().manual_seed(seed)
         self._thread = threading.local()
         self._lock = threading.Lock()

@@ -9,10 +9,12 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gatsparse import _native
+from gatsparse.checks import check_instance, check_integer, check_number, check_share
 from gatsparse.ops.philox import philox
 
 _BITS = 4  # bits of both ends that one random number decides
 _WORDS = 2**32
+_LARGEST = 2**48  # nodes or edges: beyond any memory
 
 _native.LIBRARY.define(
     "rmat_edges(Tensor order, int num_edges, int seed, int num_bits, Tensor[] tables, bool narrow)"
@@ -51,12 +53,16 @@ def rmat(
         Tensor: :obj:`edge_index` ``[2, E]``.
 
     Raises:
+        TypeError: If an argument is of a wrong type.
         ValueError: If :obj:`num_nodes` is below 1, :obj:`num_edges` or :obj:`seed` below 0,
             :obj:`probabilities` are not four numbers that sum to 1, none of them
             negative and the first one the largest, or the nodes do not fit :obj:`dtype`.
     """
     _check_sizes(num_nodes, num_edges, seed, dtype)
     # The largest first: at least a quarter of the edges then stays within any num_nodes.
+    check_instance("probabilities", probabilities, (tuple, list), "four numbers")
+    for probability in probabilities:
+        check_number("probabilities", probability)
     if (
         len(probabilities) != 4
         or not math.isclose(sum(probabilities), 1.0)
@@ -152,16 +158,17 @@ def stochastic_block_model(
         :obj:`val_mask` and :obj:`test_mask` (a quarter each) ``[N]``.
 
     Raises:
+        TypeError: If an argument is of a wrong type.
         ValueError: If a size is below 1 (:obj:`num_edges`, :obj:`seed` below 0), there are more
-            classes than nodes, or :obj:`homophily` is not in 0 .. 1.
+            classes than nodes, :obj:`homophily` is not in 0 .. 1, or :obj:`signal` not finite.
     """
     _check_sizes(num_nodes, num_edges, seed, torch.int64)
-    if not 1 <= num_classes <= num_nodes:
+    check_integer("num_classes", num_classes)
+    if num_classes > num_nodes:
         raise ValueError(f"num_classes: expected 1 .. num_nodes, got {num_classes}")
-    if num_features < 1:
-        raise ValueError(f"num_features: expected >= 1, got {num_features}")
-    if not 0.0 <= homophily <= 1.0:
-        raise ValueError(f"homophily: expected 0 .. 1, got {homophily}")
+    check_integer("num_features", num_features)
+    check_share("homophily", homophily)
+    check_number("signal", signal)
     generator = torch.Generator().manual_seed(seed)
     members = torch.randperm(num_nodes, generator=generator)
     ptr = torch.arange(num_classes + 1) * num_nodes // num_classes
@@ -217,12 +224,9 @@ def _below(high: Tensor, low: Tensor, n: Tensor) -> Tensor:
 
 
 def _check_sizes(num_nodes: int, num_edges: int, seed: int, dtype: torch.dtype) -> None:
-    if num_nodes < 1:
-        raise ValueError(f"num_nodes: expected >= 1, got {num_nodes}")
-    if num_edges < 0:
-        raise ValueError(f"num_edges: expected >= 0, got {num_edges}")
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed: expected 0 .. 2**63 - 1, got {seed}")
+    check_integer("num_nodes", num_nodes, most=_LARGEST)
+    check_integer("num_edges", num_edges, 0, _LARGEST)
+    check_integer("seed", seed, 0, 2**63 - 1)
     if dtype not in (torch.int32, torch.int64):
         raise ValueError(f"dtype: expected torch.int32 or int64, got {dtype}")
     if dtype == torch.int32 and num_nodes > torch.iinfo(torch.int32).max:

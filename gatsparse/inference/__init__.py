@@ -13,6 +13,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from gatsparse.adjacency import adjacency
+from gatsparse.checks import check_instance
 from gatsparse.graph import CSRGraph
 from gatsparse.inference.blocks import ON_DISK, destination_blocks, edge_rows, run_block
 from gatsparse.inference.heads import heads_at_once, passes, run_heads
@@ -83,7 +84,11 @@ def infer(
     check_model(model)
     dtype = model_dtype(model)
     source = node_source(x, dtype)
-    num_nodes = source.shape[0]
+    num_nodes, width = source.shape[0], getattr(model.convs[0], "in_channels", -1)  # pyright: ignore
+    if isinstance(width, int) and width not in (-1, source.shape[1]):
+        raise ValueError(f"x: expected shape [N, {width}], got {list(source.shape)}")
+    if folder is not None:
+        check_instance("folder", folder, (str, Path), "a path")
     form = adjacency(edge_index)
     edges = edge_source(model, edge_attr, form, dtype)
     check_budget(model, source.shape, source.dtype, budget, on_disk=folder is not None)

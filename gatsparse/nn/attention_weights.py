@@ -15,6 +15,7 @@ from torch_geometric.data import Data, HeteroData
 from torch_geometric.typing import EdgeType
 
 from gatsparse.adjacency import adjacency
+from gatsparse.checks import check_instance
 from gatsparse.nn.attention_conv import edge_attr_of, in_flow
 
 _LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv)
@@ -74,6 +75,7 @@ def attention_weights(
     """
     if not isinstance(data, (Data, HeteroData)):
         raise TypeError(f"data: expected Data or HeteroData, got {type(data).__name__}")
+    check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
     layers = {name: m for name, m in model.named_modules() if isinstance(m, _LAYERS)}
     if not layers:
         raise ValueError(f"model: expected GAT or GATv2 layers in it, got {type(model).__name__}")

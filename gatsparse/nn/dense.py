@@ -8,6 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gatsparse.checks import (
+    check_choice,
+    check_instance,
+    check_integer,
+    check_number,
+    check_share,
+)
+from gatsparse.graph import check_edge_index, check_range
+
 #: How the scores of all pairs are computed; the numbers are the same.
 Form = Literal["broadcast", "concat"]
 
@@ -31,7 +40,17 @@ def dense_adjacency(
 
     Returns:
         Tensor: ``[N, N]``; ``adj[i, j]`` is 1 if there is an edge :math:`j \to i`, else 0.
+
+    Raises:
+        TypeError: If an argument is of a wrong type or dtype.
+        ValueError: If :obj:`edge_index` is not of shape ``[2, E]``, or :obj:`num_nodes` is below 0
+            or so large that the matrix has more than :math:`2^{63}` bytes.
+        IndexError: If an index is out of range.
     """
+    check_edge_index(edge_index)
+    check_integer("num_nodes", num_nodes, least=0)
+    check_instance("dtype", dtype, torch.dtype, "a torch.dtype")
+    check_range("edge_index", edge_index.flatten(), num_nodes)
     adj = torch.zeros(num_nodes, num_nodes, dtype=dtype, device=edge_index.device)
     adj[edge_index[1], edge_index[0]] = 1
     return adj.fill_diagonal_(1) if add_self_loops else adj
@@ -67,6 +86,10 @@ class GraphAttentionLayer(torch.nn.Module):
         a (Tensor): ``[2F', 1]``: first the part of the destination :math:`i`
             (PyG's ``att_dst``), then that of the source :math:`j` (``att_src``).
 
+    Raises:
+        TypeError: If an argument is of a wrong type.
+        ValueError: If an argument is out of range.
+
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, equations 1 to 4.
     """
 
@@ -82,10 +105,11 @@ class GraphAttentionLayer(torch.nn.Module):
         bias: bool = False,
     ) -> None:
         super().__init__()
-        if not 0.0 <= dropout <= 1.0:
-            raise ValueError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
-        if form not in get_args(Form):
-            raise ValueError(f"form: expected one of {get_args(Form)}, got {form!r}")
+        check_integer("in_features", in_features)
+        check_integer("out_features", out_features)
+        check_share("dropout", dropout)
+        check_number("alpha", alpha)
+        check_choice("form", form, get_args(Form))
         self.in_features = in_features
         self.out_features = out_features
         self.dropout = dropout
@@ -116,8 +140,16 @@ class GraphAttentionLayer(torch.nn.Module):
             Tensor: ``[N, F']``.
 
         Raises:
-            ValueError: If the shapes are others.
+            TypeError: If :obj:`h` or :obj:`adj` is not a tensor, or :obj:`h` not one of the
+                weights' dtype.
+            ValueError: If the shapes are others, or a tensor is on another device.
         """
+        for name, tensor in (("h", h), ("adj", adj)):
+            check_instance(name, tensor, Tensor, "a tensor")
+            if tensor.device != self.W.device:
+                raise ValueError(f"{name}: expected on {self.W.device}, got {tensor.device}")
+        if not h.is_floating_point():
+            raise TypeError(f"h: expected a floating point tensor, got {h.dtype}")
         if h.dim() != 2 or h.size(1) != self.in_features:
             raise ValueError(f"h: expected shape [N, {self.in_features}], got {list(h.shape)}")
         if adj.shape != (h.size(0), h.size(0)):

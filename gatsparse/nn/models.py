@@ -12,7 +12,9 @@ from torch.utils.data import BatchSampler, SequentialSampler
 from torch_geometric.data import Data
 from torch_geometric.loader import NeighborLoader
 
+from gatsparse.checks import check_choice, check_integer
 from gatsparse.nn.accelerate import accelerate
+from gatsparse.nn.layer_checks import check_layer, check_model
 from gatsparse.ops.backend import Backend
 
 
@@ -38,7 +40,9 @@ class GAT(torch_geometric.nn.GAT):
             ``norm``, ``jk``, and those of the layers, such as ``heads`` and ``edge_dim``.
 
     Raises:
-        ValueError: As of PyG's model and :class:`gatsparse.GATConv`.
+        TypeError: If an argument is of a wrong type.
+        ValueError: If an argument is out of range; as of PyG's model and
+            :class:`gatsparse.GATConv`.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class GAT(torch_geometric.nn.GAT):
         backend: Backend = "auto",
         **kwargs: Any,
     ) -> None:
+        _check_sizes(in_channels, hidden_channels, num_layers, out_channels, *args, **kwargs)
         super().__init__(
             in_channels,  # pyright: ignore[reportArgumentType]
             hidden_channels,
@@ -77,6 +82,29 @@ class GAT(torch_geometric.nn.GAT):
         """
         _check_inference(self, loader)
         return super().inference(loader, *args, **kwargs)
+
+
+def _check_sizes(
+    in_channels: Any,
+    hidden_channels: Any,
+    num_layers: Any,
+    out_channels: Any,
+    dropout: Any = 0.0,
+    *_args: Any,
+    heads: Any = 1,
+    negative_slope: Any = 0.2,
+    jk: Any = None,
+    **kwargs: Any,
+) -> None:
+    """Raises if PyG's model would be built from nonsense, or fail without naming the argument."""
+    check_integer("hidden_channels", hidden_channels)
+    check_integer("num_layers", num_layers)
+    if out_channels is not None:
+        check_integer("out_channels", out_channels)
+    layer = {key: kwargs[key] for key in ("edge_dim", "fill_value") if key in kwargs}
+    check_layer(in_channels, hidden_channels, heads, negative_slope, dropout, **layer)
+    if jk is not None:
+        check_choice("jk", jk, ("last", "cat", "max", "lstm"))
 
 
 def _check_inference(model: Any, loader: Any) -> None:
@@ -153,15 +181,18 @@ def build_deep_gat(
         negative_slope (float, optional): Of the LeakyReLU of the scores.
 
     Raises:
-        ValueError: If there is no such kind.
+        TypeError: If an argument is of a wrong type.
+        ValueError: If there is no such kind, or a number is out of range.
     """
     models = {
         "gatsparse": GAT,
         "scatter": partial(GAT, backend="scatter"),
         "pyg": torch_geometric.nn.GAT,
     }
-    if kind not in models:
-        raise ValueError(f"kind: expected one of {[*models]}, got {kind!r}")
+    check_choice("kind", kind, models)
+    check_model(
+        in_channels, hidden_channels, out_channels, heads, 1, dropout, negative_slope, num_layers
+    )
     return models[kind](
         in_channels,
         heads * hidden_channels,

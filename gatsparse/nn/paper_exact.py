@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatsparse.adjacency import as_graph
+from gatsparse.checks import check_instance, check_integer, check_number, check_share
+from gatsparse.nn.layer_checks import check_model
 from gatsparse.ops import dropout as dropout_op
 from gatsparse.ops import gat_attention, sparse_linear
 
@@ -51,7 +53,9 @@ class PaperExactConv(torch.nn.Module):
         bias (Tensor): ``[H * C]``, that of the output.
 
     Raises:
-        ValueError: If a size is below 1, or :obj:`dropout` is not in 0 .. 1.
+        TypeError: If an argument is of a wrong type.
+        ValueError: If a size is below 1, :obj:`dropout` is not in 0 .. 1, or
+            :obj:`negative_slope` is not finite.
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, and the code published
     with it, https://github.com/PetarV-/GAT, ``sp_attn_head`` in ``utils/layers.py``.
@@ -67,12 +71,14 @@ class PaperExactConv(torch.nn.Module):
         negative_slope: float = 0.2,
     ) -> None:
         super().__init__()
-        sizes = {"in_channels": in_channels, "out_channels": out_channels, "heads": heads}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"{name}: expected >= 1, got {size}")
-        if not 0.0 <= dropout <= 1.0:
-            raise ValueError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
+        for name, size in (
+            ("in_channels", in_channels),
+            ("out_channels", out_channels),
+            ("heads", heads),
+        ):
+            check_integer(name, size)
+        check_share("dropout", dropout)
+        check_number("negative_slope", negative_slope)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.heads = heads
@@ -108,13 +114,18 @@ class PaperExactConv(torch.nn.Module):
             Tensor: ``[N, H * C]``, or ``[N, C]`` without :obj:`concat`.
 
         Raises:
-            TypeError: If :obj:`edge_index` is of a wrong type or dtype.
-            ValueError: If :obj:`x` is of another shape.
-            IndexError: If an index of :obj:`edge_index` names no node.
+            TypeError: If :obj:`x` or :obj:`edge_index` is of a wrong type or dtype.
+            ValueError: If :obj:`x` is of another shape or on another device.
+            IndexError: If an index of :obj:`edge_index` is out of range.
         """
+        check_instance("x", x, Tensor, "a tensor")
+        if not x.is_floating_point():
+            raise TypeError(f"x: expected a floating point tensor, got {x.dtype}")
         if x.dim() != 2 or x.size(1) != self.in_channels:
             raise ValueError(f"x: expected shape [N, {self.in_channels}], got {list(x.shape)}")
         H, C = self.heads, self.out_channels
+        if x.device != self.lin.weight.device:
+            raise ValueError(f"x: expected on {self.lin.weight.device}, got {x.device}")
         graph = as_graph(edge_index, (x.size(0), x.size(0)))
         z = self._projected(x)
         # The kernel takes its scores from the features it sums. They are to be of the features
@@ -181,6 +192,9 @@ class PaperExactGAT(torch.nn.Module):
         negative_slope: float = 0.2,
     ) -> None:
         super().__init__()
+        check_model(
+            in_channels, hidden_channels, out_channels, heads, out_heads, dropout, negative_slope
+        )
         options: dict[str, Any] = {"dropout": dropout, "negative_slope": negative_slope}
         self.conv1 = PaperExactConv(in_channels, hidden_channels, heads, **options)
         self.conv2 = PaperExactConv(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
 import torch_geometric.nn
 from torch import Tensor
 
+from gatsparse.checks import check_choice
 from gatsparse.nn.dense import Form, GraphAttentionLayer
 from gatsparse.nn.gat_conv import GATConv
+from gatsparse.nn.layer_checks import check_model
 from gatsparse.nn.paper_exact import PaperExactGAT
 from gatsparse.nn.sampled_block import sampled_block
 from gatsparse.ops import dropout as dropout_op
@@ -42,7 +44,9 @@ class PaperGAT(torch.nn.Module):
         num_layers (int, optional): Number of layers.
 
     Raises:
-        ValueError: If :obj:`num_layers` is below 1.
+        TypeError: If an argument is of a wrong type.
+        ValueError: If a size or :obj:`num_layers` is below 1, :obj:`dropout` is not in 0 .. 1, or
+            :obj:`negative_slope` is not finite.
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, section 3.3.
     """
@@ -62,8 +66,8 @@ class PaperGAT(torch.nn.Module):
         num_layers: int = 2,
     ) -> None:
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"num_layers: expected >= 1, got {num_layers}")
+        sizes = (in_channels, hidden_channels, out_channels, heads, out_heads)
+        check_model(*sizes, dropout, negative_slope, num_layers)
         options: dict[str, Any] = {"dropout": dropout, "negative_slope": negative_slope}
         self.num_layers = num_layers
         self.dropout = dropout
@@ -150,6 +154,8 @@ class DenseGAT(torch.nn.Module):
         form: Form = "broadcast",
     ) -> None:
         super().__init__()
+        sizes = (in_channels, hidden_channels, out_channels, heads, out_heads)
+        check_model(*sizes, dropout, negative_slope)
 
         def layers(count: int, inputs: int, outputs: int, concat: bool) -> torch.nn.ModuleList:
             return torch.nn.ModuleList(
@@ -231,6 +237,9 @@ def build_gat(
             of one that has it not.
     """
     sizes = (in_channels, hidden_channels, out_channels, heads, out_heads)
+    check_choice("kind", kind, ("gatsparse", "scatter", "pyg", "dense"))
+    check_choice("form", form, get_args(Form))
+    check_model(*sizes, dropout, negative_slope, num_layers)
     if num_layers != 2 and (paper_exact or kind == "dense"):
         raise ValueError(f"num_layers: expected 2 of dense and of exact layers, got {num_layers}")
     if paper_exact:
@@ -244,6 +253,4 @@ def build_gat(
         "scatter": (partial(GATConv, backend="scatter"), F.dropout, _elu_dropout_of_torch),
         "pyg": (torch_geometric.nn.GATConv, F.dropout, _elu_dropout_of_torch),
     }
-    if kind not in parts:
-        raise ValueError(f"kind: expected one of {[*parts, 'dense']}, got {kind!r}")
     return PaperGAT(*sizes, dropout, negative_slope, *parts[kind], num_layers=num_layers)

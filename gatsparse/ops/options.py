@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gatsparse.checks import check_number, check_share
 from gatsparse.graph import CSRGraph
 from gatsparse.ops.edge_list import EdgeList
 from gatsparse.ops.philox import draw_seed
@@ -35,11 +36,12 @@ class Options(NamedTuple):
         """The options of a call, with a seed drawn from torch's generator where one is needed.
 
         Raises:
-            TypeError: If :obj:`seed` is no int64 tensor.
-            ValueError: If :obj:`dropout` is not in 0 .. 1, or :obj:`seed` not of shape ``[]``.
+            TypeError: If a number is of another type, or :obj:`seed` is not an int64 tensor.
+            ValueError: If :obj:`negative_slope` is not finite, :obj:`dropout` is not in 0 .. 1,
+                or :obj:`seed` is not of shape ``[]``.
         """
-        if not 0.0 <= dropout <= 1.0:
-            raise ValueError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
+        check_number("negative_slope", negative_slope)
+        check_share("dropout", dropout)
         if dropout == 0.0:
             seed = None
         elif seed is None:

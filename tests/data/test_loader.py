@@ -894,9 +894,18 @@ def test_the_defaults_of_pyg_are_taken(data):
     check(data, next(iter(loader)))
 
 
-@pytest.mark.parametrize("options", [{"prefetch": -1}, {"prefetch": 1, "num_workers": 2}])
-def test_bad_prefetch(options, data):
-    with pytest.raises(ValueError, match=r"^prefetch: expected >= 0, and 0 beside num_workers"):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"prefetch": -1}, r"^prefetch: expected >= 0, got -1"),
+        (
+            {"prefetch": 1, "num_workers": 2},
+            r"^prefetch: expected 0 together with worker processes, got 1 and num_workers=2",
+        ),
+    ],
+)
+def test_bad_prefetch(options, message, data):
+    with pytest.raises(ValueError, match=message):
         NeighborLoader(data, [2], **options)
 
 

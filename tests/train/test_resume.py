@@ -19,8 +19,7 @@ import psutil
 import pytest
 from torch_geometric.data import Data
 
-from gatsparse.train import ModelConfig, ProcessDiedError, TrainConfig, load_task, train
-from gatsparse.train import run_folder
+from gatsparse.train import ModelConfig, ProcessDiedError, TrainConfig, load_task, run_folder, train
 from gatsparse.train.side_by_side import _ctrl_c_deferred, side_by_side
 
 SECONDS = 60.0

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatsparse import _native
+from gatsparse.checks import check_instance, check_share
 from gatsparse.ops.native import differentiable, no_second_derivatives, past_autograd, unmet
 from gatsparse.ops.philox import draw_seed
 
@@ -93,12 +94,10 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         Tensor: Of the shape, dtype and layout of :obj:`x`.
 
     Raises:
-        TypeError: If :obj:`x` is of another layout.
+        TypeError: If :obj:`x` is not a tensor of floats of these layouts, or :obj:`p` not a number.
         ValueError: If :obj:`p` is not in 0 .. 1.
     """
-    _check_p(p)
-    if x.layout not in (torch.strided, torch.sparse_csr):
-        raise TypeError(f"x: expected a dense or sparse_csr tensor, got {x.layout}")
+    _check(x, p, torch.strided, torch.sparse_csr)
     if not training or p == 0.0:
         return x
     if x.layout == torch.sparse_csr:
@@ -126,18 +125,26 @@ def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         Tensor: Of the shape and dtype of :obj:`x`.
 
     Raises:
+        TypeError: If :obj:`x` is not a dense tensor of floats, or :obj:`p` not a number.
         ValueError: If :obj:`p` is not in 0 .. 1.
     """
-    _check_p(p)
+    _check(x, p, torch.strided)
     p = p if training else 0.0
     if p == 1.0 or torch.jit.is_tracing() or unmet(x):  # pyright: ignore
         return F.dropout(F.elu(x), p)
     return _elu_dropout(x.contiguous(), p, None if p == 0.0 else draw_seed())
 
 
-def _check_p(p: float) -> None:
-    if not 0.0 <= p <= 1.0:
-        raise ValueError(f"p: expected 0 <= p <= 1, got {p}")
+def _check(x: Tensor, p: float, *layouts: torch.layout) -> None:
+    check_instance("x", x, Tensor, "a tensor")
+    if x.layout not in layouts:
+        names = " or ".join(
+            "dense" if layout == torch.strided else "sparse_csr" for layout in layouts
+        )
+        raise TypeError(f"x: expected a {names} tensor, got {x.layout}")
+    if not x.is_floating_point():
+        raise TypeError(f"x: expected a floating point tensor, got {x.dtype}")
+    check_share("p", p)
 
 
 def _with_values(x: Tensor, values: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ def gat_attention(
     A destination without edges gets 0.
 
     Args:
-        x (Tensor): float32, float64 or bfloat16 ``[N_src, H, C]``, the projected features.
+        x (Tensor): ``[N_src, H, C]``, the projected features, in any floating-point dtype.
         att_src (Tensor): ``[1, H, C]``, :math:`a_{src}`.
         att_dst (Tensor, optional): ``[1, H, C]``, :math:`a_{dst}`; None leaves its term out.
         graph (CSRGraph): Of size ``(N_src, N_dst)``.
@@ -86,7 +86,7 @@ def gat_attention(
     options = Options.checked(add_self_loops, negative_slope, dropout, seed)
     dense_unmet = [] if edge is None else ["edge: two edges of one pair have terms of their own"]
     unmet_by = {
-        "fused": unmet(*inputs, bias, graph=graph, backend=backend),
+        "fused": unmet(*inputs, bias, graph=graph, backend=backend, float16=True),
         "scatter": [],
         "dense": dense_unmet,
     }

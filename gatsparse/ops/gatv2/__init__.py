@@ -45,7 +45,7 @@ def gatv2_attention(
     each head. A destination without edges gets 0.
 
     Args:
-        x_src (Tensor): float32, float64 or bfloat16 ``[N_src, H, C]``, the projected sources.
+        x_src (Tensor): ``[N_src, H, C]``, the projected sources, in any floating-point dtype.
         x_dst (Tensor): ``[N_dst, H, C]``, the projected destinations, of the same dtype.
         att (Tensor): ``[1, H, C]``, :math:`a`.
         graph (CSRGraph): Of size ``(N_src, N_dst)``.
@@ -72,7 +72,7 @@ def gatv2_attention(
     options = Options.checked(add_self_loops, negative_slope, dropout, seed)
     dense_unmet = [] if edge is None else ["edge: two edges of one pair have features of their own"]
     unmet_by = {
-        "fused": unmet(*inputs, bias, graph=graph, backend=backend),
+        "fused": unmet(*inputs, bias, graph=graph, backend=backend, float16=True),
         "scatter": [],
         "dense": dense_unmet,
     }

@@ -136,6 +136,8 @@ def _check(x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
         if not tensor.is_floating_point() or tensor.dtype != x.dtype:
             expected = "a floating point tensor" if name == "x" else f"{x.dtype}, as x"
             raise TypeError(f"{name}: expected {expected}, got {tensor.dtype}")
+        if tensor.device != x.device:
+            raise ValueError(f"{name}: expected on {x.device}, as x, got {tensor.device}")
     sparse = x.layout in (torch.sparse_csr, torch.sparse_csc, torch.sparse_coo)
     if not sparse or x.dim() != 2 or (x.is_sparse and x.dense_dim() > 0):
         raise ValueError(

@@ -1,0 +1,171 @@
+"""Training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch_geometric.data import Data
+
+import gatsparse
+from gatsparse import train
+from tests.bad_calls.values import (
+    CHOICES,
+    COUNTS,
+    FINITE,
+    INF,
+    MODEL,
+    MODULES,
+    NAMES_OF_PATHS,
+    NAN,
+    NO_CONFIGS,
+    NO_DATA,
+    NO_PATHS,
+    NOT_NUMBERS,
+    SHARES,
+    SIZES,
+    C,
+    F,
+    Function,
+    but,
+    node_data,
+    without,
+)
+
+
+def functions() -> Iterator[Function]:
+    errors = (train.ConfigError,)
+    yield Function(
+        "ModelConfig",
+        train.ModelConfig,
+        dict,
+        {
+            **{key: MODEL[key] for key in MODEL if key not in ("in_channels", "out_channels")},
+            "kind": CHOICES,
+            "num_layers": SIZES,
+            "architecture": CHOICES,
+        },
+        errors=errors,
+    )
+    rates = [*NOT_NUMBERS, None, -0.1, NAN, INF, -INF]
+    yield Function(
+        "OptimConfig",
+        train.OptimConfig,
+        dict,
+        {"lr": [0, *rates], "weight_decay": rates},
+        errors=errors,
+    )
+    yield Function(
+        "SamplingConfig",
+        train.SamplingConfig,
+        dict,
+        {
+            "batch_size": SIZES,
+            "num_neighbors": [None, 3, "15", [1.5], ["2"], [-2], [NAN], [None], object()],
+            "max_memory": ["", "nope", "-1GB", "0", None, NAN, [], {}],
+        },
+        errors=errors,
+    )
+    yield Function(
+        "SyntheticConfig",
+        train.SyntheticConfig,
+        dict,
+        {
+            "num_nodes": SIZES,
+            "num_edges": [*COUNTS, None],
+            "num_classes": SIZES,
+            "num_features": SIZES,
+            "homophily": SHARES,
+            "signal": FINITE,
+            "seed": [*COUNTS, None],
+        },
+        errors=errors,
+    )
+    yield Function(
+        "TrainConfig",
+        train.TrainConfig,
+        lambda: {"dataset": "digits"},
+        {
+            "dataset": ["", "nope", None, 3, [], object()],
+            "mode": CHOICES,
+            "split": ["", "nope", None, -1, 1.5, NAN, [], object()],
+            "dtype": CHOICES,
+            "model": NO_CONFIGS,
+            "optim": NO_CONFIGS,
+            "sampling": NO_CONFIGS,
+            "synthetic": NO_CONFIGS,
+            "metric": CHOICES,
+            "epochs": SIZES,
+            "patience": SIZES,
+            "stopping": ["", "nope", None, 3, 1.5, [], ["nope"], [3], object()],
+            "seeds": ["3", None, 0, -1, 1.5, NAN, [], [-1], [1.5], ["0"], [0, 0], object()],
+            "threads": SIZES,
+            "processes": but(SIZES, None),
+            "checkpoint_seconds": [*NOT_NUMBERS, None, -1, NAN],
+            "max_memory": ["", "nope", "-1GB", "0", NAN, [], {}],
+        },
+        errors=errors,
+    )
+    yield Function(
+        "EarlyStopping",
+        train.EarlyStopping,
+        lambda: {"rule": "val_acc", "patience": 2, "epochs": 5},
+        {"rule": CHOICES, "patience": SIZES, "epochs": SIZES},
+    )
+    model, config = gatsparse.GAT(F, C, 2, 3), train.TrainConfig("digits", epochs=1)
+    yield Function(
+        "build_model",
+        train.build_model,
+        lambda: {"config": train.ModelConfig(), "data": node_data()},
+        {"config": NO_CONFIGS, "data": [*NO_DATA, Data(), without("x"), without("y")]},
+        {"data": ("x", "y")},
+        errors,
+    )
+    yield Function(
+        "build_optimizer",
+        train.build_optimizer,
+        lambda: {"config": train.OptimConfig(), "model": model},
+        {"config": NO_CONFIGS, "model": MODULES},
+        errors=errors,
+    )
+    yield Function(
+        "fit",
+        train.fit,
+        lambda: {"model": model, "data": node_data(), "config": config},
+        {
+            "model": MODULES,
+            "data": [
+                *NO_DATA,
+                Data(),
+                *map(without, ("x", "y", "edge_index", "train_mask", "val_mask")),
+            ],
+            "config": NO_CONFIGS,
+            "on_epoch": [3, "print", [], object()],
+        },
+        {"data": ("x", "y", "edge_index", "train_mask", "val_mask", "test_mask")},
+        errors,
+    )
+    for name in ("load_task", "train"):
+        yield Function(name, getattr(train, name), dict, {"config": NO_CONFIGS}, errors=errors)
+    yield Function(
+        "model_structure",
+        train.model_structure,
+        lambda: {"kind": "gatsparse", "data": node_data()},
+        {"kind": CHOICES, "data": [*NO_DATA, without("edge_index")]},
+        {"data": ("edge_index",)},
+        errors,
+    )
+    yield Function(
+        "parse_config",
+        train.parse_config,
+        lambda: {"path": "/none/such"},
+        {"path": NO_PATHS},
+        {"path": NAMES_OF_PATHS},
+        (OSError, *errors),
+    )
+    yield Function(
+        "task_of_seed",
+        train.task_of_seed,
+        lambda: {"data": node_data(), "config": config, "seed": 0},
+        {"data": NO_DATA, "config": NO_CONFIGS, "seed": [*COUNTS, None]},
+        errors=errors,
+    )
