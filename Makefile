@@ -22,7 +22,7 @@ bench: setup
 	$(BIN)/python -m benchmarks run configs/bench.yaml
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .
@@ -93,7 +93,8 @@ $(STAMP)/scatter: $(STAMP)/torch
 
 # Compiled again when its sources change; Python files are used in place.
 $(STAMP)/package: $(STAMP)/torch pyproject.toml gatsparse/csrc/CMakeLists.txt \
-                  $(wildcard gatsparse/csrc/*.cpp gatsparse/csrc/*.h gatsparse/ops/*/*.cpp)
+                  $(wildcard gatsparse/csrc/*.cpp gatsparse/csrc/*.h gatsparse/ops/*/*.cpp \
+                             gatsparse/ops/*/*.h)
 	$(call step,4/4 gatsparse$(comma) with its C++ kernels)
 	@$(PIP) install --no-build-isolation -e ".[bench,dev]" \
 	  $(call fail,gatsparse,pip printed the reason above)

@@ -9,6 +9,11 @@ hypothesis.settings.register_profile("gatsparse", deadline=None, print_blob=True
 hypothesis.settings.load_profile("gatsparse")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # of pytest-xdist: as many processes as cores
+        torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)

@@ -15,20 +15,24 @@ void register_sampling(StableLibrary& library);
 
 // Every kernel file is compiled once per instruction set, in a namespace of that
 // name. A new operator adds one line to `Isa::load`.
-#define GATSPARSE_DECLARE(isa)                 \
-  namespace isa {                              \
-  void register_gat(StableLibrary&);           \
-  void register_gatv2(StableLibrary&);         \
-  void register_neighbor_sum(StableLibrary&);  \
-  void register_dropout(StableLibrary&);       \
-  void register_sparse_linear(StableLibrary&); \
-  inline void load(StableLibrary& library) {   \
-    register_gat(library);                     \
-    register_gatv2(library);                   \
-    register_neighbor_sum(library);            \
-    register_dropout(library);                 \
-    register_sparse_linear(library);           \
-  }                                            \
+#define GATSPARSE_DECLARE(isa)                   \
+  namespace isa {                                \
+  void register_gat(StableLibrary&);             \
+  void register_gat_backward(StableLibrary&);    \
+  void register_gatv2(StableLibrary&);           \
+  void register_gatv2_backward(StableLibrary&);  \
+  void register_neighbor_sum(StableLibrary&);    \
+  void register_dropout(StableLibrary&);         \
+  void register_sparse_linear(StableLibrary&);   \
+  inline void load(StableLibrary& library) {     \
+    register_gat(library);                       \
+    register_gat_backward(library);              \
+    register_gatv2(library);                     \
+    register_gatv2_backward(library);            \
+    register_neighbor_sum(library);              \
+    register_dropout(library);                   \
+    register_sparse_linear(library);             \
+  }                                              \
   }
 
 GATSPARSE_DECLARE(baseline)

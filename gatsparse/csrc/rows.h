@@ -1,28 +1,32 @@
 // The rows of a CSR structure, cut into work for threads. The cut depends on the structure
-// alone: whoever does a piece of work, sums are taken in the same order.
+// alone, so sums are taken in the same order by any number of threads.
 #pragma once
 
 #include "csr.h"
 
 namespace gatsparse {
 
-// Calls f(k) for k in 0 .. n-1, in parallel; a thread that is done takes the next few, which lie
-// together in memory.
-template <class F>
-void parallel_each(int64_t n, const F& f) {
-  constexpr int64_t kTurns = 16;
-  const int64_t workers = std::min<int64_t>(n, torch::stable::get_num_threads());
-  if (workers <= 1) {
-    for (int64_t k = 0; k < n; ++k) f(k);
-    return;
-  }
-  const int64_t few = std::max<int64_t>(1, n / (kTurns * workers));
-  std::atomic<int64_t> next{0};
-  torch::stable::parallel_for(0, workers, 1, [&](int64_t, int64_t) {
-    for (int64_t begin; (begin = next.fetch_add(few, std::memory_order_relaxed)) < n;)
-      for (int64_t k = begin; k < std::min(begin + few, n); ++k) f(k);
-  });
-}
+// A reference to a function object, which must outlive it.
+template <class Signature>
+class FunctionRef;
+template <class Result, class... Arguments>
+class FunctionRef<Result(Arguments...)> {
+ public:
+  template <class F>
+  FunctionRef(const F& f)
+      : object_(&f), call_([](const void* object, Arguments... arguments) -> Result {
+          return (*static_cast<const F*>(object))(arguments...);
+        }) {}
+  Result operator()(Arguments... arguments) const { return call_(object_, arguments...); }
+
+ private:
+  const void* object_;
+  Result (*call_)(const void*, Arguments...);
+};
+
+// Calls f(k) for k in 0 .. n-1, in parallel; a thread that is done takes the next few, which are
+// adjacent in memory.
+void parallel_each(int64_t n, FunctionRef<void(int64_t)> f);
 
 class Rows {
  public:
@@ -45,10 +49,9 @@ class Rows {
   int64_t num_chunks() const { return num_chunks_; }
   int64_t ptr(int64_t row) const { return ptr_[row]; }
 
-  // Calls f(chunk, first, last) for every chunk of rows first .. last-1, in parallel. Row i
-  // stands at position ptr[i] + i of the work; a chunk owns the rows that start in it.
-  template <class F>
-  void for_each_chunk(const F& f) const {
+  // Calls f(chunk, first, last) for every chunk of rows first .. last-1, in parallel. Row i is
+  // at position ptr[i] + i of the work; a chunk owns the rows that start in it.
+  void for_each_chunk(FunctionRef<void(int64_t, int64_t, int64_t)> f) const {
     parallel_each(num_chunks_, [&](int64_t chunk) {
       const int64_t first = first_row(chunk * chunk_), last = first_row((chunk + 1) * chunk_);
       if (first < last) f(chunk, first, last);
@@ -82,60 +85,27 @@ class Rows {
   std::vector<Piece> pieces_;
 };
 
-// States of `size` numbers, each at the beginning of a cache line.
+// Entries of a row that are summed at a time: few enough to be summed without losing digits.
+constexpr int64_t kRun = 64;
+
+// What a kernel does with a row: it sums the row's entries in a state of `state_size` numbers.
 template <class A>
-class States {
+class RowKernel {
  public:
-  States(int64_t count, int64_t size)
-      : lines_per_state_((size + kLine - 1) / kLine), lines_(count * lines_per_state_) {}
-  A* operator[](int64_t k) { return lines_[k * lines_per_state_].number; }
+  virtual int64_t state_size() const = 0;
+  // state = the sums over the entries begin .. end-1 of a row, at most kRun of them.
+  virtual void sum(int64_t row, int64_t begin, int64_t end, A* state) const = 0;
+  // state += the sums over other entries of the row, which may be overwritten.
+  virtual void merge(A* state, A* part) const = 0;
+  // Writes the results of a row; `chunk` identifies the thread's piece of work.
+  virtual void finish(int64_t chunk, int64_t row, A* state) const = 0;
 
- private:
-  static constexpr int64_t kLine = 64 / sizeof(A);
-  struct alignas(64) Line { A number[kLine]; };
-
-  int64_t lines_per_state_;
-  std::vector<Line> lines_;
+ protected:
+  ~RowKernel() = default;
 };
 
-// Accumulates every row of `rows` in a state of `size` numbers, and finishes it:
-//   begin(row, state), one add(row, begin, end, state) for its entries, finish(chunk, row, state);
-// the states of the parts of a row are put together by merge(state, part's state): the pieces
-// of a hub, and runs of entries that are short enough to be summed in a row without losing
-// digits.
-template <class A, class Kernel>
-void accumulate_rows(const Rows& rows, int64_t size, const Kernel& kernel) {
-  constexpr int64_t kRun = 64;
-  const auto add = [&](int64_t row, int64_t begin, int64_t end, A* state, A* run) {
-    kernel.begin(row, state);
-    kernel.add(row, begin, std::min(begin + kRun, end), state);
-    for (int64_t first = begin + kRun; first < end; first += kRun) {
-      kernel.begin(row, run);
-      kernel.add(row, first, std::min(first + kRun, end), run);
-      kernel.merge(state, run);
-    }
-  };
-  const auto& pieces = rows.pieces();
-  States<A> piece_states(pieces.size(), size);
-  parallel_each(pieces.size(), [&](int64_t p) {
-    States<A> run(1, size);
-    add(pieces[p].row, pieces[p].begin, pieces[p].end, piece_states[p], run[0]);
-  });
-  rows.for_each_chunk([&](int64_t chunk, int64_t first, int64_t last) {
-    States<A> states(2, size);
-    A* state = states[0];
-    for (int64_t row = first; row < last; ++row) {
-      if (rows.is_hub(row)) {
-        const size_t p = rows.first_piece(row);
-        std::copy_n(piece_states[p], size, state);
-        for (size_t q = p + 1; q < pieces.size() && pieces[q].row == row; ++q)
-          kernel.merge(state, piece_states[q]);
-      } else {
-        add(row, rows.ptr(row), rows.ptr(row + 1), state, states[1]);
-      }
-      kernel.finish(chunk, row, state);
-    }
-  });
-}
+// Sums and finishes every row. The pieces of a hub are summed first, by any thread.
+template <class A>
+void accumulate_rows(const Rows& rows, const RowKernel<A>& kernel);
 
 }  // namespace gatsparse

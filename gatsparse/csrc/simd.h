@@ -23,6 +23,9 @@ using torch::headeronly::BFloat16;
 
 #define GATSPARSE_LAMBDA __attribute__((always_inline))
 
+// Code that many callers share: one copy of it.
+#define GATSPARSE_NOINLINE __attribute__((noinline))
+
 #if defined(__AVX512F__)
 constexpr int kVectorBytes = 64;
 #elif defined(__AVX2__)
@@ -52,12 +55,13 @@ constexpr int64_t whole_vectors(int64_t n) {
 }
 
 // f(0), ..., f(count - 1), each index a constant.
+template <class F, int... index>
+GATSPARSE_INLINE void unroll_over(const F& f, std::integer_sequence<int, index...>) {
+  (f(std::integral_constant<int, index>{}), ...);
+}
 template <int count, class F>
 GATSPARSE_INLINE void unroll(const F& f) {
-  if constexpr (count > 0) {
-    unroll<count - 1>(f);
-    f(std::integral_constant<int, count - 1>{});
-  }
+  unroll_over(f, std::make_integer_sequence<int, count>{});
 }
 
 // Lane l of a vector, which may be a single number.
@@ -102,22 +106,48 @@ GATSPARSE_INLINE Vec<A, N> load(const T* source) {
 template <class V, class T>
 GATSPARSE_INLINE void store(T* target, const V& value) {
   using A = decltype(lane(value, 0));
+  constexpr int N = sizeof(V) / sizeof(A);
   if constexpr (std::is_same_v<T, A>) {
     std::memcpy(target, &value, sizeof(value));
-  } else {
-    for (size_t l = 0; l < sizeof(value) / sizeof(A); ++l)
-      target[l] = static_cast<T>(lane(value, static_cast<int>(l)));
+  } else if constexpr (N == 1) {
+    *target = static_cast<T>(value);
+  } else {  // to bfloat16: ties to even, and every NaN to the same
+    const auto bits = bits_as<Vec<uint32_t, N>>(value);
+    const auto rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
+    const Vec<uint32_t, N> nan = 0x7FC0u - Vec<uint32_t, N>{};
+    const auto half = __builtin_convertvector(value == value ? rounded : nan, Vec<uint16_t, N>);
+    std::memcpy(target, &half, sizeof(half));
   }
 }
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// The bits of n lanes, then zeros.
+template <class Int>
+GATSPARSE_INLINE __m256i first_lanes(int n) {
+  constexpr int W = kLanes<Int>;
+  alignas(64) static constexpr Int mask[2 * W] = {-1, -1, -1, -1, W > 4 ? -1 : 0, W > 4 ? -1 : 0,
+                                                  W > 4 ? -1 : 0, W > 4 ? -1 : 0};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask + W - n));
+}
+#endif
 
 // Loads n < kLanes values, and zeros for the rest; touches nothing beyond them.
 template <class A, class T>
 GATSPARSE_INLINE Vec<A> load_partial(const T* source, int n) {
-#ifdef __AVX512F__
+#if defined(__AVX512F__)
   if constexpr (std::is_same_v<T, float>)
     return Vec<A>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), source));
   if constexpr (std::is_same_v<T, double>)
     return Vec<A>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), source));
+  if constexpr (sizeof(T) == 2) {
+    const auto half = _mm256_maskz_loadu_epi16(static_cast<__mmask16>((1u << n) - 1), source);
+    return load<A>(reinterpret_cast<const T*>(&half));
+  }
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>)
+    return Vec<A>(_mm256_maskload_ps(source, first_lanes<int32_t>(n)));
+  if constexpr (std::is_same_v<T, double>)
+    return Vec<A>(_mm256_maskload_pd(source, first_lanes<int64_t>(n)));
 #endif
   alignas(kVectorBytes) T values[kLanes<A>] = {};
   for (int l = 0; l < n; ++l) values[l] = source[l];
@@ -126,13 +156,34 @@ GATSPARSE_INLINE Vec<A> load_partial(const T* source, int n) {
 
 template <class A, class T>
 GATSPARSE_INLINE void store_partial(T* target, const Vec<A>& value, int n) {
-#ifdef __AVX512F__
+#if defined(__AVX512F__)
   if constexpr (std::is_same_v<T, float>)
     return _mm512_mask_storeu_ps(target, static_cast<__mmask16>((1u << n) - 1), value);
   if constexpr (std::is_same_v<T, double>)
     return _mm512_mask_storeu_pd(target, static_cast<__mmask8>((1u << n) - 1), value);
+  if constexpr (sizeof(T) == 2) {
+    __m256i half;
+    store(reinterpret_cast<T*>(&half), value);
+    return _mm256_mask_storeu_epi16(target, static_cast<__mmask16>((1u << n) - 1), half);
+  }
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>)
+    return _mm256_maskstore_ps(target, first_lanes<int32_t>(n), value);
+  if constexpr (std::is_same_v<T, double>)
+    return _mm256_maskstore_pd(target, first_lanes<int64_t>(n), value);
 #endif
-  for (int l = 0; l < n; ++l) target[l] = static_cast<T>(value[l]);
+  alignas(kVectorBytes) T values[kLanes<A>];
+  store(values, value);
+  for (int l = 0; l < n; ++l) target[l] = values[l];
+}
+
+// target[k] += source[k] for n numbers.
+template <class A, class T>
+inline void add_numbers(A* target, const T* source, int64_t n) {
+  constexpr int W = kLanes<A>;
+  int64_t k = 0;
+  for (; k + W <= n; k += W) store(target + k, load<A>(target + k) + load<A>(source + k));
+  for (; k < n; ++k) target[k] += static_cast<A>(source[k]);
 }
 
 template <class V, class F, int... lane>

@@ -1,6 +1,6 @@
 // Sums over the rows of a block of edges. A row [heads, C] is cut into tiles that fit the
 // registers; each function goes over the block once per tile. The numbers of an edge, one
-// per head, lie P apart: heads padded to a power of two.
+// per head, are P apart: heads padded to a power of two.
 #pragma once
 
 #include <algorithm>
@@ -98,32 +98,41 @@ struct Tile {
   }
 };
 
-// Calls f(tile) and returns true if a row of all heads fits one tile of P heads.
-template <class A, int P, class F>
-bool in_one_tile(int64_t heads, int64_t C, const F& f) {
-  constexpr int W = kLanes<A>;
-  if (heads != P) return false;
+// The lean build has fewer kinds of tiles: it compiles sooner and runs slower.
+#ifdef GATSPARSE_LEAN
+constexpr bool kLean = true;
+#else
+constexpr bool kLean = false;
+#endif
+
+// Whether rows that fit the registers may be whole: see attention.h.
+template <class A>
+constexpr bool kWholeRows = !kLean && std::is_same_v<A, float>;
+
+// Calls f(P, tile), and returns true, if a row of all heads fits one tile, of P heads.
+template <class A, class F>
+bool with_whole_row(int64_t heads, int64_t C, const F& f) {
   bool done = false;
-  const auto several_heads = [&](auto vectors, auto channels) {
-    constexpr int together = decltype(vectors)::value * W / decltype(channels)::value;
-    if constexpr (together == P && P <= W)
-      if (!done && C == channels) {
-        f(Tile<A, P, decltype(vectors)::value, false>{0, 0, true, W});
+  if constexpr (kWholeRows<A>) {
+    constexpr int W = kLanes<A>;
+    unroll<4>([&](auto k) {
+      constexpr int n = decltype(k)::value + 1;
+      if (done || heads != 1 || C <= (n - 1) * W || C > n * W) return;
+      f(std::integral_constant<int, 1>{},
+        Tile<A, 1, n, true>{0, 0, true, static_cast<int>((C - 1) % W + 1)});
+      done = true;
+    });
+    const auto several_heads = [&](auto vectors_, auto channels_) {
+      constexpr int vectors = decltype(vectors_)::value, channels = decltype(channels_)::value;
+      constexpr int P = vectors * W / channels;
+      if constexpr (P >= 4 && P <= W) {
+        if (done || heads != P || C != channels) return;
+        f(std::integral_constant<int, P>{}, Tile<A, P, vectors, false>{0, 0, true, W});
         done = true;
       }
-  };
-  const auto one_head = [&](auto vectors) {
-    constexpr int n = decltype(vectors)::value;
-    if (!done && C > (n - 1) * W && C <= n * W) {
-      f(Tile<A, 1, n, true>{0, 0, true, static_cast<int>((C - 1) % W + 1)});
-      done = true;
-    }
-  };
-  if constexpr (P == 1) {
-    unroll<4>([&](auto n) { one_head(std::integral_constant<int, n + 1>{}); });
-  } else {
+    };
     unroll<kVectorBytes == 64 ? 3 : 2>([&](auto k) {
-      const std::integral_constant<int, (4 << k)> vectors{};
+      const std::integral_constant<int, (4 << decltype(k)::value)> vectors{};
       several_heads(vectors, std::integral_constant<int, 8>{});
       several_heads(vectors, std::integral_constant<int, 16>{});
       several_heads(vectors, std::integral_constant<int, 32>{});
@@ -133,24 +142,22 @@ bool in_one_tile(int64_t heads, int64_t C, const F& f) {
   return done;
 }
 
-// Cuts [heads, C], of at most P heads, into tiles of at most four vectors.
-template <class A, int P, class F>
-GATSPARSE_INLINE void for_each_tile(int64_t heads, int64_t C, const F& f) {
+// Whether rows fit the registers.
+template <class A>
+bool fits_registers(int64_t heads, int64_t C) {
+  return with_whole_row<A>(heads, C, [](auto, const auto&) {});
+}
+
+// Cuts head h into tiles of at most four vectors.
+template <class A, class F>
+GATSPARSE_INLINE void for_each_tile_of_head(int64_t h, int64_t C, const F& f) {
   constexpr int W = kLanes<A>;
-  int64_t h = 0;
-  const auto several_heads = [&](auto channels) {
-    constexpr int together = 4 * W / decltype(channels)::value;
-    if constexpr (together > 1 && together <= P)
-      if (C == channels)
-        for (; h + together <= heads; h += together)
-          f(Tile<A, together, 4, false>{h, h * C, true, W});
-  };
-  several_heads(std::integral_constant<int, 8>{});
-  several_heads(std::integral_constant<int, 16>{});
-  several_heads(std::integral_constant<int, 32>{});
-  for (; h < heads; ++h) {
-    int64_t c = 0;
-    for (; c + 4 * W <= C; c += 4 * W) f(Tile<A, 1, 4, false>{h, h * C + c, c == 0, W});
+  int64_t c = 0;
+  for (; c + 4 * W <= C; c += 4 * W) f(Tile<A, 1, 4, false>{h, h * C + c, c == 0, W});
+  if constexpr (kLean) {
+    for (; c + W <= C; c += W) f(Tile<A, 1, 1, false>{h, h * C + c, c == 0, W});
+    if (c < C) f(Tile<A, 1, 1, true>{h, h * C + c, c == 0, static_cast<int>(C - c)});
+  } else {
     const int rest = static_cast<int>(C - c), tail = (rest - 1) % W + 1;
     if (rest > 3 * W) f(Tile<A, 1, 4, true>{h, h * C + c, c == 0, tail});
     else if (rest > 2 * W) f(Tile<A, 1, 3, true>{h, h * C + c, c == 0, tail});
@@ -159,52 +166,80 @@ GATSPARSE_INLINE void for_each_tile(int64_t heads, int64_t C, const F& f) {
   }
 }
 
+// Cuts [heads, C] into tiles of at most four vectors.
+template <class A, class F>
+GATSPARSE_INLINE void for_each_tile(int64_t heads, int64_t C, const F& f) {
+  constexpr int W = kLanes<A>;
+  int64_t h = 0;
+  const auto several_heads = [&](auto channels_) GATSPARSE_LAMBDA {
+    constexpr int channels = decltype(channels_)::value, together = 4 * W / channels;
+    if constexpr (together > 1 && !kLean)
+      if (C == channels)
+        for (; h + together <= heads; h += together)
+          f(Tile<A, together, 4, false>{h, h * C, true, W});
+  };
+  several_heads(std::integral_constant<int, 8>{});
+  several_heads(std::integral_constant<int, 16>{});
+  several_heads(std::integral_constant<int, 32>{});
+  for (; h < heads; ++h) for_each_tile_of_head<A>(h, C, f);
+}
+
 // Rows that fit the registers: all of their heads are one tile.
 template <class Tile>
 struct Whole {
   static constexpr bool whole = true;
   Tile tile;
 
+  // f(tile, v) for every vector of a row.
   template <class F>
-  GATSPARSE_INLINE void each(const F& f) const { f(tile); }
+  GATSPARSE_INLINE void each_vector(const F& f) const {
+    unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA { f(tile, v); });
+  }
 };
 
-// `heads` heads, at most P, of rows of any shape.
-template <class A, int P>
+// f(tile, v) for every vector of head h, each a tile.
+template <class A, class F>
+GATSPARSE_INLINE void for_each_vector_of_head(int64_t h, int64_t C, const F& f) {
+  constexpr int W = kLanes<A>;
+  constexpr std::integral_constant<int, 0> v{};
+  int64_t c = 0;
+  for (; c + W <= C; c += W) f(Tile<A, 1, 1, false>{h, h * C + c, c == 0, W}, v);
+  if (c < C) f(Tile<A, 1, 1, true>{h, h * C + c, c == 0, static_cast<int>(C - c)}, v);
+}
+
+// `heads` heads of rows of any shape.
+template <class A>
 struct Cut {
   static constexpr bool whole = false;
   int64_t heads, C;
 
+  // f(tile, v) for every vector of a row, each a tile.
   template <class F>
-  GATSPARSE_INLINE void each(const F& f) const { for_each_tile<A, P>(heads, C, f); }
+  GATSPARSE_INLINE void each_vector(const F& f) const {
+    for (int64_t h = 0; h < heads; ++h) for_each_vector_of_head<A>(h, C, f);
+  }
 };
 
 // total[h, c] += sum over b of weight[b, h] * table[id[b], h, c]; total is taken as 0 at first.
-// Rows next[b] come soon.
-template <int P, class A, class T>
-GATSPARSE_INLINE void add_weighted_rows(const T* table, int64_t stride, const int64_t* id,
-                                        const int64_t* next, int64_t n, const A* weight,
-                                        int64_t heads, int64_t C, bool first, A* total) {
-  for_each_tile<A, P>(heads, C, [&](auto tile) {
+// Rows next[b] come soon. The weights of an edge are P apart.
+template <class A, class T>
+GATSPARSE_NOINLINE void add_weighted_rows(const T* table, int64_t stride, const int64_t* id,
+                                          const int64_t* next, int64_t n, const A* weight,
+                                          int64_t P, int64_t heads, int64_t C, bool first,
+                                          A* total) {
+  for_each_tile<A>(heads, C, [&](auto tile) GATSPARSE_LAMBDA {
     using Tile = decltype(tile);
     Vec<A> sum[Tile::vectors];
-    unroll<Tile::vectors>([&](auto v) { sum[v] = first ? Vec<A>{} : tile.read(total, v); });
+    unroll<Tile::vectors>(
+        [&](auto v) GATSPARSE_LAMBDA { sum[v] = first ? Vec<A>{} : tile.read(total, v); });
     for (int64_t b = 0; b < n; ++b) {
       tile.prefetch(table, stride, next[b]);
       const T* row = table + id[b] * stride;
-      unroll<Tile::vectors>([&](auto v) {
+      unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
         sum[v] += tile.template spread<v>(weight + b * P) * tile.read(row, v);
       });
     }
-    unroll<Tile::vectors>([&](auto v) { tile.write(total, v, sum[v]); });
-  });
-}
-
-// f(tile, v) for every vector of every tile.
-template <class Tiles, class F>
-GATSPARSE_INLINE void for_each_vector(const Tiles& tiles, const F& f) {
-  tiles.each([&](const auto& tile) GATSPARSE_LAMBDA {
-    unroll<std::decay_t<decltype(tile)>::vectors>([&](auto v) GATSPARSE_LAMBDA { f(tile, v); });
+    unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA { tile.write(total, v, sum[v]); });
   });
 }
 
@@ -222,29 +257,30 @@ GATSPARSE_INLINE Vec<A, P> tile_products(const Vec<A>* x, const Vec<A>* y) {
 }
 
 // product[b, h] = sum over c of term(row b, h, c), where `prepare(tile)` gives the function
-// (b, row, v) -> terms of vector v; 0 for heads beyond the last. The ids are padded to a
-// multiple of four, and there is room for as many products.
-template <int P, class A, class T, class Prepare>
+// (b, row, v) -> terms of vector v; 0 for heads beyond the last. The products of an edge are P
+// apart. The ids are padded to a multiple of four, and there is room for as many products.
+template <class A, class T, class Prepare>
 GATSPARSE_INLINE void sum_channels(const T* table, int64_t stride, const int64_t* id, int64_t n,
-                                   int64_t heads, int64_t C, A* product, const Prepare& prepare) {
+                                   int64_t P, int64_t heads, int64_t C, A* product,
+                                   const Prepare& prepare) {
   if (heads < P) std::fill_n(product, n * P, A(0));
-  for_each_tile<A, P>(heads, C, [&](auto tile) {
+  for_each_tile<A>(heads, C, [&](auto tile) GATSPARSE_LAMBDA {
     using Tile = decltype(tile);
     const auto term = prepare(tile);
     for (int64_t b = 0; b < n; b += Tile::batch) {
       Vec<A> part[Tile::batch * Tile::parts];
-      unroll<Tile::batch>([&](auto k) {
+      unroll<Tile::batch>([&](auto k) GATSPARSE_LAMBDA {
         const T* row = table + id[b + k] * stride;
-        unroll<Tile::parts>([&](auto q) {
+        unroll<Tile::parts>([&](auto q) GATSPARSE_LAMBDA {
           constexpr int v = q * Tile::vectors_per_head;
           Vec<A>& sum = part[k * Tile::parts + q];
-          sum = term(b + k, row, std::integral_constant<int, v>{});
+          sum = term(b + k, row, v);
           unroll<Tile::vectors_per_head - 1>(
-              [&](auto w) { sum += term(b + k, row, std::integral_constant<int, v + 1 + w>{}); });
+              [&](auto w) GATSPARSE_LAMBDA { sum += term(b + k, row, v + 1 + w); });
         });
       });
       const Vec<A> sums = sum_groups<A, Tile::batch * Tile::parts, Tile::group>(part);
-      unroll<Tile::batch>([&](auto k) {
+      unroll<Tile::batch>([&](auto k) GATSPARSE_LAMBDA {
         using Sums = Vec<A, Tile::heads>;
         Sums sum;
         std::memcpy(&sum, reinterpret_cast<const A*>(&sums) + k * Tile::heads, sizeof(sum));
@@ -256,10 +292,11 @@ GATSPARSE_INLINE void sum_channels(const T* table, int64_t stride, const int64_t
 }
 
 // product[b, h] = <table[id[b], h], x[h]>.
-template <int P, class A, class T, class X>
-GATSPARSE_INLINE void inner_products(const T* table, int64_t stride, const int64_t* id, int64_t n,
-                                     const X* x, int64_t heads, int64_t C, A* product) {
-  sum_channels<P>(table, stride, id, n, heads, C, product, [&](auto tile) {
+template <class A, class T, class X>
+GATSPARSE_NOINLINE void inner_products(const T* table, int64_t stride, const int64_t* id,
+                                       int64_t n, const X* x, int64_t P, int64_t heads, int64_t C,
+                                       A* product) {
+  sum_channels(table, stride, id, n, P, heads, C, product, [&](auto tile) GATSPARSE_LAMBDA {
     struct {
       decltype(tile) t;
       Vec<A> x[decltype(tile)::vectors];
@@ -267,98 +304,10 @@ GATSPARSE_INLINE void inner_products(const T* table, int64_t stride, const int64
         return x[v] * t.read(row, v);
       }
     } term{tile, {}};
-    unroll<decltype(tile)::vectors>([&](auto v) { term.x[v] = tile.read(x, v); });
+    unroll<decltype(tile)::vectors>(
+        [&](auto v) GATSPARSE_LAMBDA { term.x[v] = tile.read(x, v); });
     return term;
   });
 }
-
-// What the score of GATv2 is made of: sum over c of att[h, c] * LeakyReLU(z[b, h, c]), where
-// z[b] = table[id[b]] + x, plus edge[b] where there are edge features.
-template <class A, class T>
-struct LeakyScore {
-  const T* table;
-  int64_t stride;
-  const T* x;
-  const T* const* edge;  // null: no edge features
-  const A* att;
-  A slope;
-  int64_t heads, C;
-
-  // score[b, h] for the n edges of a block.
-  template <int P>
-  GATSPARSE_INLINE void scores(const int64_t* id, int64_t n, A* score) const {
-    if (edge) scores<P, true>(id, n, score);
-    else scores<P, false>(id, n, score);
-  }
-
-  // Given the gradients of the scores, number[b, h]:
-  //   positive[h, c] += sum over b of number[b, h] where z[b, h, c] > 0,
-  // and, where by_destination, leaky[h, c] += sum over b of number[b, h] * LeakyReLU(z[b, h, c])
-  // and grad_edge[b][h, c] = number[b, h] times the derivative of the score by z. The sums are
-  // taken as 0 at first. Rows next[b] of the table come soon.
-  template <int P, bool by_destination>
-  GATSPARSE_INLINE void add_gradients(const int64_t* id, const int64_t* next, int64_t n,
-                                      const A* number, bool first, A* positive, A* leaky,
-                                      T* const* grad_edge) const {
-    if (edge) add<P, by_destination, true>(id, next, n, number, first, positive, leaky, grad_edge);
-    else add<P, by_destination, false>(id, next, n, number, first, positive, leaky, grad_edge);
-  }
-
- private:
-  template <int P, bool edges>
-  GATSPARSE_INLINE void scores(const int64_t* id, int64_t n, A* score) const {
-    sum_channels<P>(table, stride, id, n, heads, C, score, [&](auto tile) {
-      struct {
-        decltype(tile) t;
-        const T* const* edge;
-        Vec<A> x[decltype(tile)::vectors], above[decltype(tile)::vectors],
-            below[decltype(tile)::vectors];
-        GATSPARSE_INLINE Vec<A> operator()(int64_t b, const T* row, int v) const {
-          Vec<A> z = x[v] + t.read(row, v);
-          if constexpr (edges) z += t.read(edge[b], v);
-          return (z > A(0) ? above[v] : below[v]) * z;
-        }
-      } term{tile, edge, {}, {}, {}};
-      unroll<decltype(tile)::vectors>([&](auto v) {
-        term.x[v] = tile.read(x, v);
-        term.above[v] = tile.read(att, v);
-        term.below[v] = slope * term.above[v];
-      });
-      return term;
-    });
-  }
-
-  template <int P, bool by_destination, bool edges>
-  GATSPARSE_INLINE void add(const int64_t* id, const int64_t* next, int64_t n, const A* number,
-                            bool first, A* positive, A* leaky, T* const* grad_edge) const {
-    for_each_tile<A, P>(heads, C, [&](auto tile) {
-      using Tile = decltype(tile);
-      Vec<A> sum[Tile::vectors], leaky_sum[Tile::vectors];
-      unroll<Tile::vectors>([&](auto v) {
-        sum[v] = first ? Vec<A>{} : tile.read(positive, v);
-        leaky_sum[v] = first || !by_destination ? Vec<A>{} : tile.read(leaky, v);
-      });
-      for (int64_t b = 0; b < n; ++b) {
-        tile.prefetch(table, stride, next[b]);
-        const T* row = table + id[b] * stride;
-        unroll<Tile::vectors>([&](auto v) {
-          Vec<A> z = tile.read(x, v) + tile.read(row, v);
-          if constexpr (edges) z += tile.read(edge[b], v);
-          const Vec<A> weight = tile.template spread<v>(number + b * P);
-          sum[v] += z > A(0) ? weight : Vec<A>{};
-          if constexpr (by_destination) leaky_sum[v] += weight * leaky_relu(z, slope);
-          if constexpr (by_destination && edges) {
-            const Vec<A> above = tile.read(att, v);
-            tile.write(grad_edge[b], v, weight * (z > A(0) ? above : slope * above));
-          }
-        });
-      }
-      unroll<Tile::vectors>([&](auto v) {
-        tile.write(positive, v, sum[v]);
-        if constexpr (by_destination) tile.write(leaky, v, leaky_sum[v]);
-      });
-    });
-  }
-};
 
 }  // namespace gatsparse::GATSPARSE_ISA

@@ -1,4 +1,5 @@
-r"""The fused backend of GAT: schema, fake and autograd; ``cpu.cpp`` implements it.
+r"""The fused backend of GAT: schema, fake and autograd; ``forward.cpp`` and
+``backward.cpp`` implement it.
 
 Forward, for every destination :math:`i` and head (omitted):
 
@@ -11,7 +12,7 @@ Forward, for every destination :math:`i` and head (omitted):
 with :math:`\alpha^{src}_j = \langle a_{src}, x_j \rangle`,
 :math:`\alpha^{dst}_i = \langle a_{dst}, x_i \rangle` and the dropout scale :math:`z_{ij}`. The
 shift is :math:`\max_j s_{ij}`, or :math:`\mathrm{LeakyReLU}(\alpha^{dst}_i)` where that is as
-safe: see ``Factors`` in ``cpu.cpp``.
+safe: see ``Factors`` in ``factors.h``.
 Backward, with the gradient :math:`g` of heads_out:
 
 .. math::
@@ -24,7 +25,9 @@ Backward, with the gradient :math:`g` of heads_out:
         + \mathrm{grad\_}\alpha^{dst}_j a_{dst}
 
 The shift and the sum are saved apart: their log-sum-exp in one float32 would round
-every :math:`p_{ij}` by the size of the scores.
+every :math:`p_{ij}` by the size of the scores. ``heads_out`` is saved in the dtype of the sums:
+where all neighbours of a row are equal, :math:`\langle g_i, x_j \rangle` and :math:`D_i` cancel,
+and rounding to bfloat16 would leave a gradient where there is none.
 
 :math:`\mathrm{grad\_}\alpha^{dst}` needs no number per edge: the gradients of a row's softmax
 sum to zero, so with the parts :math:`O^+_i` of heads_out and :math:`P^+_i` of the softmax
@@ -96,7 +99,7 @@ def _(x: Tensor, att_src: Tensor, *args: Any) -> tuple[Tensor, ...]:
     rows = [num_dst if wanted else 0 for wanted in (save, positive)]
     sizes = (num_src, num_dst, rows[0], rows[0], rows[1])
     terms = [att_src.new_empty(n, padded_heads(heads)) for n in sizes]
-    heads_out, positive_out = (x.new_empty(n, heads, channels) for n in rows)
+    heads_out, positive_out = (att_src.new_empty(n, heads, channels) for n in rows)
     return out, heads_out, *terms[:4], positive_out, terms[4]
 
 
@@ -123,6 +126,9 @@ def gat_attention(
 ) -> Tensor:
     """See :func:`gatsparse.ops.gat_attention`."""
     x, att_src, att_dst, x_dst, edge, loop = inputs
+    if x.dtype == torch.float16:  # the kernels have no such storage
+        widened = inputs._replace(x=x.float(), x_dst=None if x_dst is None else x_dst.float())
+        return gat_attention(widened, bias, concat, graph, options).to(x.dtype)
     alpha_dst = None
     if att_dst is not None and x_dst is not None:
         alpha_dst, att_dst = inputs.dst_terms(graph), None

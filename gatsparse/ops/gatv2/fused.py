@@ -1,4 +1,5 @@
-r"""The fused backend of GATv2: schema, fake and autograd; ``cpu.cpp`` implements it.
+r"""The fused backend of GATv2: schema, fake and autograd; ``forward.cpp`` and
+``backward.cpp`` implement it.
 
 Forward, for every destination :math:`i` and head (omitted):
 
@@ -18,7 +19,8 @@ with the dropout scale :math:`d_{ij}`. Backward, with the gradient :math:`g` of 
     \mathrm{grad\_x^{src}}_j = \sum_i \mathrm{grad\_z}_{ij} + d_{ij} p_{ij} g_i, \quad
     \mathrm{grad\_a} = \sum_{ij} \mathrm{grad\_score}_{ij} \, \mathrm{LeakyReLU}(z_{ij})
 
-One pass over the in-edges and one over the out-edges recompute the scores; no number per edge
+``heads_out`` is saved in the dtype of the sums, as in :mod:`gatsparse.ops.gat.fused`. One pass
+over the in-edges and one over the out-edges recompute the scores; no number per edge
 is kept, but of each softmax a shift, the score of one edge, at most 4 below the largest, and the
 sum of :math:`\exp(s_{ij} - \mathrm{shift}_i)`.
 
@@ -66,7 +68,7 @@ def _(x_src: Tensor, x_dst: Tensor, att: Tensor, *args: Any) -> tuple[Tensor, ..
     rows = num_dst if save else 0
     return (
         x_src.new_empty(num_dst, heads * channels if concat else channels),
-        x_src.new_empty(rows, heads, channels),
+        att.new_empty(rows, heads, channels),
         att.new_empty(rows, padded_heads(heads)),
         att.new_empty(rows, padded_heads(heads)),
     )
@@ -93,6 +95,9 @@ def gatv2_attention(
     inputs: Inputs, bias: Tensor | None, concat: bool, graph: CSRGraph, options: Options
 ) -> Tensor:
     """See :func:`gatsparse.ops.gatv2_attention`."""
+    if inputs.x_src.dtype == torch.float16:  # the kernels have no such storage
+        widened = Inputs(*[None if t is None else t.float() for t in inputs])  # pyright: ignore
+        return gatv2_attention(widened, bias, concat, graph, options).to(torch.float16)
     save = wants_grad(*inputs)
     concat = concat or inputs.x_src.size(1) == 1  # nothing to average
     out, *_ = _gatv2(*contiguous(*inputs, bias), concat, save, *structure(graph, save), *options)

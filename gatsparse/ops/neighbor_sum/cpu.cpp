@@ -1,5 +1,6 @@
 // Sums of neighbours' rows on CPU.
-#include "attention.h"
+#include "edges.h"
+#include "tiles.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
@@ -21,7 +22,7 @@ Tensor neighbor_sum(const Tensor& x, Tensors csr_, Tensors /*csr_t*/) {
     const auto sum = [&](const auto* index) {
       Rows(csr.num_rows, csr.ptr).for_each_chunk([&](int64_t, int64_t first, int64_t last) {
         for (int64_t i = first; i < last; ++i)
-          for_each_tile<A, 1>(1, F, [&](auto tile) {
+          for_each_tile_of_head<A>(0, F, [&](auto tile) {
             using Tile = decltype(tile);
             Vec<A> total[Tile::vectors] = {};
             for (int64_t e = csr.ptr[i]; e < csr.ptr[i + 1]; ++e) {

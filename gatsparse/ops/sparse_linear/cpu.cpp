@@ -32,9 +32,9 @@ void transpose(const T* in, int64_t rows, int64_t cols, T* out) {
 }
 
 // out[row] = sum over the entries of a row of value * table[index], of `width` numbers each; see
-// accumulate_rows. Zeros, which dropout leaves in numbers, are sorted out first.
+// RowKernel. Zeros, which dropout leaves in numbers, are sorted out first.
 template <class T, class index_t>
-class WeightedSum {
+class WeightedSum final : public RowKernel<acc_t<T>> {
   using A = acc_t<T>;
 
  public:
@@ -45,9 +45,8 @@ class WeightedSum {
         table_(table), num_others_(num_others), width_(width), bias_(bias), out_(out),
         flag_(flag) {}
 
-  int64_t state_size() const { return width_; }
-  void begin(int64_t, A*) const {}  // `add` fills everything
-  void add(int64_t, int64_t begin, int64_t end, A* state) const {
+  int64_t state_size() const override { return width_; }
+  void sum(int64_t, int64_t begin, int64_t end, A* state) const override {
     alignas(64) A value[kRun + kLanes<A>];
     alignas(64) index_t id[kRun + kLanes<A>];
     const int64_t size = end - begin;
@@ -60,28 +59,24 @@ class WeightedSum {
       values = gathered;
     }
     const int64_t n = pick_nonzero(values, index_ + begin, size, value, id);
-    for_each_tile<A, 1>(1, width_, [&](auto tile) {
+    for_each_tile_of_head<A>(0, width_, [&](auto tile) {
       using Tile = decltype(tile);
-      Vec<A> sum[Tile::vectors] = {};
+      Vec<A> total[Tile::vectors] = {};
       for (int64_t k = 0; k < n; ++k)
         unroll<Tile::vectors>([&](auto v) {
-          sum[v] += value[k] * tile.read(table_ + id[k] * width_, v);
+          total[v] += value[k] * tile.read(table_ + id[k] * width_, v);
         });
-      unroll<Tile::vectors>([&](auto v) { tile.write(state, v, sum[v]); });
+      unroll<Tile::vectors>([&](auto v) { tile.write(state, v, total[v]); });
     });
   }
-  void merge(A* state, const A* run) const {
-    for (int64_t o = 0; o < width_; ++o) state[o] += run[o];
-  }
-  void finish(int64_t, int64_t row, const A* state) const {
+  void merge(A* state, A* part) const override { add_numbers(state, part, width_); }
+  void finish(int64_t, int64_t row, A* state) const override {
     T* out = out_ + row * width_;
     for (int64_t o = 0; o < width_; ++o)
       out[o] = static_cast<T>(bias_ ? state[o] + static_cast<A>(bias_[o]) : state[o]);
   }
 
  private:
-  static constexpr int64_t kRun = 64;  // as accumulate_rows hands them out
-
   static bool all_below(const index_t* index, int64_t n, int64_t bound) {
     using Unsigned = std::make_unsigned_t<index_t>;
     constexpr int64_t kLargest = std::numeric_limits<index_t>::max();
@@ -110,7 +105,7 @@ void weighted_sums(const Csr& rows, const T* values, bool by_perm, const T* tabl
     const index_t* place = by_perm ? rows.perm.as<index_t>() : nullptr;
     const WeightedSum<T, index_t> kernel(rows, values, place, table, num_others, width, bias, out,
                                          flag);
-    accumulate_rows<acc_t<T>>(Rows(rows.num_rows, rows.ptr), width, kernel);
+    accumulate_rows<acc_t<T>>(Rows(rows.num_rows, rows.ptr), kernel);
   };
   if (rows.index.wide) sum(Type<int64_t>{});
   else sum(Type<int32_t>{});
