@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.autograd import forward_ad
 from torch_geometric.utils import scatter, softmax
 
-from gatsparse import CSRGraph, _native
+from gatsparse import CSRGraph, _native, slow_path
 from gatsparse.ops import edgewise
 from gatsparse.slow_path import SlowPathWarning
 from gatsparse.testing import Graph, cast, error_budget, graph_zoo, relative_error
