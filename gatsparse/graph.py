@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gatsparse import _native
+from gatsparse.checks import check_choice, check_instance
 from gatsparse.tracing import is_traced, is_transformed
 
 Order = Literal["rcm", "degree"]
@@ -187,23 +188,20 @@ class CSRGraph:
                 ``rowptr[i]:rowptr[i + 1]``.
             col (Tensor): int64 or int32 ``[E]``, the source of each edge.
             num_src (int): Number of sources :math:`N_{src}`.
-            perm (Tensor, optional): Integers ``[E]``, the position of each edge in the order in
-                which edge features come. (default: that in which the edges stand)
+            perm (Tensor, optional): int64 or int32 ``[E]``, a permutation: the position of each
+                edge in the order of the edge features. (default: the order of :obj:`col`)
 
         Raises:
-            TypeError: If :obj:`rowptr` or :obj:`col` is no tensor of such integers.
+            TypeError: If an argument is not a tensor of such integers.
             ValueError: If :obj:`rowptr` does not rise from 0 to :math:`E`, or :obj:`perm` is
-                not of shape ``[E]``.
+                not of shape ``[E]`` or holds a position twice.
             IndexError: If an index in :obj:`col` is negative or not below :obj:`num_src`, or one
                 in :obj:`perm` not below :math:`E`.
         """
         num_src = _check_size("num_src", num_src)
         csr = _checked_csr("rowptr", rowptr, "col", col, num_src)
         if perm is not None:
-            if perm.shape != csr.perm.shape:
-                expected, got = list(csr.perm.shape), list(perm.shape)
-                raise ValueError(f"perm: expected shape {expected}, got {got}")
-            check_range("perm", perm, perm.numel())
+            _check_permutation("perm", perm, csr.perm)
             with recordable():
                 csr = csr._replace(perm=perm.to(csr.perm.dtype, copy=True))
         return cls(csr, num_src)
@@ -382,8 +380,7 @@ class CSRGraph:
         Raises:
             ValueError: If there is no such :obj:`method`, or the graph is bipartite.
         """
-        if method not in _ORDERS:
-            raise ValueError(f"method: expected one of {list(_ORDERS)}, got {method!r}")
+        check_choice("method", method, _ORDERS)
         if self.num_src != self.num_dst:
             raise ValueError(f"graph: expected one node set to reorder, got size {self.size}")
         if self._reordered is None:
@@ -402,8 +399,23 @@ class CSRGraph:
         return reordered
 
     def to(self, device: torch.device | str) -> CSRGraph:
-        """The same graph on another device; itself where it lies there already."""
-        if torch.device(device) == self.device:
+        """Returns the graph on another device; the same object if it is there already.
+
+        Args:
+            device (torch.device or str): Such as ``"cpu"`` or ``"cuda:0"``.
+
+        Raises:
+            TypeError: If :obj:`device` is neither.
+            ValueError: If there is no such kind of device.
+        """
+        check_instance("device", device, (torch.device, str), "a torch.device or a string")
+        try:
+            device = torch.device(device)
+        except RuntimeError as error:
+            raise ValueError(
+                f"device: expected such as 'cpu' or 'cuda:0', got {device!r}"
+            ) from error
+        if device == self.device:
             return self
         moved = CSRGraph(CSR(*(t.to(device) for t in self._csr)), self.num_src)
         if self._csr_t is not None:
@@ -455,6 +467,7 @@ class Reordered(NamedTuple):
 
 
 def _take_rows(name: str, rows: Tensor, index: Tensor) -> Tensor:
+    check_instance(name, rows, Tensor, "a tensor")
     if rows.dim() == 0 or rows.size(0) != index.numel():
         raise ValueError(f"{name}: expected shape [{index.numel()}, ...], got {list(rows.shape)}")
     return rows.index_select(0, index)
@@ -530,6 +543,21 @@ def _checked_csr(ptr_name: str, ptr: Tensor, name: str, other: Tensor, num_other
         perm = torch.arange(num_entries, dtype=dtype, device=other.device)
         ptr, other = ptr.to(torch.int64, copy=True), other.to(dtype, copy=True)
         return CSR(ptr.contiguous(), other.contiguous(), perm)
+
+
+def _check_permutation(name: str, perm: Tensor, expected: Tensor) -> None:
+    """Raises if :obj:`perm` is not a permutation of the shape of :obj:`expected`."""
+    check_instance(name, perm, Tensor, "a tensor")
+    if perm.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"{name}: expected int64 or int32, got {perm.dtype}")
+    if perm.shape != expected.shape:
+        raise ValueError(f"{name}: expected shape {list(expected.shape)}, got {list(perm.shape)}")
+    if is_traced(perm) or perm.numel() == 0:
+        return
+    check_range(name, perm, perm.numel())
+    count = torch.bincount(perm)
+    if count.max() > 1:
+        raise ValueError(f"{name}: expected every position once, got {int(count.argmax())} twice")
 
 
 def _index_dtype(*sizes: int) -> torch.dtype:

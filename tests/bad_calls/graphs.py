@@ -74,7 +74,16 @@ def functions() -> Iterator[Function]:
             count: [*COUNTS, None, 0, 3],
         }
         if name == "from_csr":
-            bad["perm"] = [torch.tensor([0]), torch.tensor([0, 2, 1]), torch.tensor([[0, 1]])]
+            bad["perm"] = [
+                *NO_TENSORS,
+                torch.tensor([0]),
+                torch.tensor([0, 2, 1]),
+                torch.tensor([[0, 1]]),
+                torch.tensor([0.0, 1.0]),
+                torch.tensor([0, 0]),
+                torch.tensor([0, 2]),
+                torch.tensor([-1, 0]),
+            ]
         yield Function(
             f"CSRGraph.{name}",
             getattr(CSRGraph, name),
@@ -89,17 +98,17 @@ def functions() -> Iterator[Function]:
         "CSRGraph.reorder",
         graph().reorder,
         lambda: {"method": "rcm"},
-        {"method": [choice for choice in CHOICES if not isinstance(choice, (list, dict))]},
+        {"method": CHOICES},
     )
     yield Function(
         "CSRGraph.to",
         graph().to,
         lambda: {"device": "cpu"},
-        {"device": [None, 1.5, [], {}, object(), torch.float32]},
+        {"device": [None, 1.5, [], {}, object(), torch.float32, "nope", ""]},
     )
     reordered = graph().reorder()
     for name, argument in (("to_new", "x"), ("to_caller", "out")):
-        rows = [torch.randn(()), torch.randn(N - 1, F), torch.randn(0, F)]
+        rows = [*NO_TENSORS, None, torch.randn(()), torch.randn(N - 1, F), torch.randn(0, F)]
         yield Function(
             f"Reordered.{name}",
             getattr(reordered, name),
