@@ -37,7 +37,7 @@ def check_layer(
         check_channels("edge_dim", edge_dim)
     if isinstance(fill_value, str):
         check_choice("fill_value", fill_value, _REDUCTIONS)
-    elif not isinstance(fill_value, Tensor):
+    elif fill_value is not None and not isinstance(fill_value, Tensor):
         check_number("fill_value", fill_value)
 
 

@@ -159,8 +159,8 @@ def test_edges_follow_the_model(num_nodes, monkeypatch):
     [
         ({"num_nodes": 0}, "num_nodes: expected >= 1, got 0"),
         ({"num_edges": -1}, "num_edges: expected >= 0, got -1"),
-        ({"seed": -1}, r"seed: expected 0 .. 2\*\*63 - 1, got -1"),
-        ({"seed": 2**63}, r"seed: expected 0 .. 2\*\*63 - 1, got 9223372036854775808"),
+        ({"seed": -1}, "seed: expected >= 0, got -1"),
+        ({"seed": 2**63}, "seed: expected <= 9223372036854775807, got 9223372036854775808"),
         ({"dtype": torch.int16}, r"dtype: expected torch.int32 or int64, got torch.int16"),
         ({"dtype": torch.float32}, "dtype: expected torch.int32 or int64"),
         (
@@ -171,7 +171,7 @@ def test_edges_follow_the_model(num_nodes, monkeypatch):
         ({"probabilities": (0.5, 0.3, 0.1, 0.0)}, r"sum to 1.*got \(0.5, 0.3, 0.1, 0.0\)"),
         ({"probabilities": (1.5, -0.5, 0.0, 0.0)}, "numbers >= 0"),
         ({"probabilities": (0.2, 0.3, 0.3, 0.2)}, "largest first"),
-        ({"probabilities": (math.nan, 0.5, 0.3, 0.2)}, "sum to 1"),
+        ({"probabilities": (math.nan, 0.5, 0.3, 0.2)}, "expected a finite number, got nan"),
     ],
 )
 def test_bad_input(arguments, message):
@@ -319,13 +319,13 @@ def test_narrow_edges_of_the_model():
     [
         ({"num_nodes": 0}, "num_nodes: expected >= 1, got 0"),
         ({"num_edges": -1}, "num_edges: expected >= 0, got -1"),
-        ({"seed": -1}, r"seed: expected 0 .. 2\*\*63 - 1, got -1"),
-        ({"num_classes": 0}, "num_classes: expected 1 .. num_nodes, got 0"),
+        ({"seed": -1}, "seed: expected >= 0, got -1"),
+        ({"num_classes": 0}, "num_classes: expected >= 1, got 0"),
         ({"num_classes": 301}, "num_classes: expected 1 .. num_nodes, got 301"),
         ({"num_features": 0}, "num_features: expected >= 1, got 0"),
-        ({"homophily": -0.1}, "homophily: expected 0 .. 1, got -0.1"),
-        ({"homophily": 1.1}, "homophily: expected 0 .. 1, got 1.1"),
-        ({"homophily": math.nan}, "homophily: expected 0 .. 1, got nan"),
+        ({"homophily": -0.1}, "homophily: expected 0 <= homophily <= 1, got -0.1"),
+        ({"homophily": 1.1}, "homophily: expected 0 <= homophily <= 1, got 1.1"),
+        ({"homophily": math.nan}, "homophily: expected 0 <= homophily <= 1, got nan"),
     ],
 )
 def test_bad_input_of_the_model(arguments, message):

@@ -213,7 +213,8 @@ def test_continues_after_an_interruption(task, tmp_path, monkeypatch):
     np.save(tmp_path / "edge_attr.npy", edge_attr.numpy())
     model, file = build(), tmp_path / "edge_attr.npy"
     budget = largest_block(monkeypatch, 200_000)
-    expected = infer(model, x, edge_index, file, max_memory=budget)
+    whole = tmp_path / "uninterrupted"  # in memory, blocks are of another size
+    expected = infer(model, x, edge_index, file, max_memory=budget, folder=whole)
     monkeypatch.setattr(stage, "_SYNC_SECONDS", 0.0)
     write, calls = stage.Folder.write, []
 
