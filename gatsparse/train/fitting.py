@@ -147,7 +147,7 @@ def fit(
             for rule, of_rule in zip(rules, state["rules"], strict=True):
                 rule.load_state_dict(of_rule)
             kept = {rule: Epoch(**values) for rule, values in state["kept"].items()}
-            state_dict, before = state["state_dict"], state["seconds"]
+            state_dict, before = dict(state["state_dict"]), float(state["seconds"])
             epochs = [Epoch(**values) for values in state["epochs"]]
         for epoch in epochs:
             if on_epoch is not None:
