@@ -146,7 +146,7 @@ def fit(
             optimizer.load_state_dict(state["optimizer"])
             for rule, of_rule in zip(rules, state["rules"], strict=True):
                 rule.load_state_dict(of_rule)
-            kept = {rule: Epoch(**values) for rule, values in state["kept"].items()}
+            kept = {rule.rule: Epoch(**state["kept"][rule.rule]) for rule in rules}
             state_dict, before = dict(state["state_dict"]), float(state["seconds"])
             epochs = [Epoch(**values) for values in state["epochs"]]
         for epoch in epochs:

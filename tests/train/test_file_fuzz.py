@@ -16,7 +16,13 @@ def test_mutated_files_are_read_right_or_refused(first, files):
         files.run(seed)
 
 
-@pytest.mark.parametrize("seed", [pytest.param(186, id="seconds of a checkpoint are a list")])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(186, id="seconds of a checkpoint are a list"),
+        pytest.param(1069, id="a checkpoint without the epochs kept"),
+    ],
+)
 def test_files_that_failed(seed, files):
     files.run(seed)
 
