@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     generator = random.Random(0)
     status = 0
-    train = ["-c", "from gatsparse.cli import main; raise SystemExit(main())", "train"]
+    train = ["-c", "from gatsparse_cli import main; raise SystemExit(main())", "train"]
     train += [options.config, "--progress", "false", "--run_dir"]
     infer = ["-m", "benchmarks.killed", "--config", options.config, "--infer"]
     for what, command, longest, compare in (

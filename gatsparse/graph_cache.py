@@ -12,16 +12,16 @@ from torch.utils.weak import WeakIdKeyDictionary
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
 
-#: Limits of the cache: storages, and views of each. The oldest are dropped first.
+#: Limits of the cache: storages, and views in one size of each. The oldest are dropped first.
 MAX_STORAGES = 4096
 MAX_VIEWS = 16
 
 
 class _Entry(NamedTuple):
-    """The graphs of one view of a storage, by size, while it held one content."""
+    """The graph of one view of a storage in one size, while the view held one content."""
 
     content: Hashable
-    graphs: dict[tuple[int, int], CSRGraph]
+    graph: CSRGraph
 
 
 # By storage, not by tensor: views come as new tensors at each call, and
@@ -48,24 +48,22 @@ class GraphKey:
 
     def find(self, size: tuple[int, int]) -> CSRGraph | None:
         """Returns the graph of this size that was kept for this content, if there is one."""
-        entry = (_cache.get(self._storage) or {}).get(self._view)
-        if entry is None or entry.content != self._content:
-            return None
-        return entry.graphs.get(size)
+        entry = (_cache.get(self._storage) or {}).get((self._view, size))
+        return None if entry is None or entry.content != self._content else entry.graph
 
     def keep(self, graph: CSRGraph) -> None:
         """Keeps a graph for this content; those of an earlier content are dropped."""
-        views: dict[Hashable, _Entry] | None = _cache.get(self._storage)
+        views: dict[tuple[Hashable, tuple[int, int]], _Entry] | None = _cache.get(self._storage)
         if views is None:
             if len(_cache) >= MAX_STORAGES:
                 _cache.pop(next(iter(_cache.keys())), None)
             views = _cache[self._storage] = {}
-        entry = views.get(self._view)
-        if entry is None or entry.content != self._content:
-            if len(views) >= MAX_VIEWS:
-                views.pop(next(iter(views)), None)
-            entry = views[self._view] = _Entry(self._content, {})
-        entry.graphs[graph.size] = graph
+        for key, entry in list(views.items()):
+            if key[0] == self._view and entry.content != self._content:
+                views.pop(key, None)
+        if len(views) >= MAX_VIEWS:
+            views.pop(next(iter(views)), None)
+        views[self._view, graph.size] = _Entry(self._content, graph)
 
 
 def clear_graph_cache() -> None:

@@ -9,8 +9,8 @@ import torch
 import torch_geometric
 
 from gatsparse import _native
-from gatsparse.cli import main
 from gatsparse.train import ProcessDiedError
+from gatsparse_cli import main
 
 
 @pytest.fixture(autouse=True)

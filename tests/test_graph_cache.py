@@ -284,6 +284,14 @@ def test_number_of_views_is_bounded():
     assert as_graph(edges[:, :1], (9, 9)) is not first
 
 
+def test_number_of_sizes_is_bounded():
+    edges = torch.randint(9, (2, 40))
+    for n in range(9, 9 + 2 * MAX_VIEWS):
+        last = as_graph(edges, (n, n))
+    assert len(_cache[edges.untyped_storage()]) == MAX_VIEWS
+    assert as_graph(edges, last.size) is last
+
+
 def test_clearing_the_cache_changes_no_result():
     edges, x, conv = torch.randint(9, (2, 40)), torch.randn(9, 3), gatsparse.GATConv(3, 2)
     before = conv(x, edges)

@@ -25,7 +25,6 @@ LAYERS = [
     "data",
     "inference",
     "train",
-    "cli",
     "graphgym",
 ]
 BACKENDS = ["fused", "scatter", "dense"]

@@ -233,7 +233,7 @@ def read_graph(
     return graph if node_ids is None else RelabeledGraph(graph, node_ids)
 
 
-class _Edges(NamedTuple):
+class _Contents(NamedTuple):
     edge_index: Tensor
     node_ids: Tensor | None
     num_nodes: int | None  # given, declared by a file, or counted
@@ -248,7 +248,7 @@ def _read(
     relabel: bool,
     block_size: int,
     progress: bool,
-) -> tuple[_Edges, ReadFiles]:
+) -> tuple[_Contents, ReadFiles]:
     if num_nodes is not None:
         num_nodes = _check_integer("num_nodes", num_nodes, 0, INT64_MAX)
     if base is not None:
@@ -283,23 +283,30 @@ def _read(
         num_nodes = max(declared)
     dtype = index_dtype(edges.highest if num_nodes is None else num_nodes)
     edge_index = torch.from_numpy(edges.join(dtype))
-    return _Edges(edge_index, None, num_nodes, bases.pop()), files
+    return _Contents(edge_index, None, num_nodes, bases.pop()), files
 
 
-def _read_relabeled(files: ReadFiles, progress: bool) -> _Edges:
+def _read_relabeled(files: ReadFiles, progress: bool) -> _Contents:
     edges = Relabeled()
     for reader in files.readers:
         files.first.append(edges.count)
         with _progress(reader.path, progress) as show, closing(reader.blocks()) as stream:
             for ends, done in stream:
-                edges.append(ends)
+                with _naming(reader.path):
+                    edges.append(ends)
                 show(done, edges.count)
-    try:
+    with _naming(files.readers[0].path):
         edge_index, node_ids = edges.join()
-    except ValueError as error:
-        raise EdgeListError(f"{files.readers[0].path}: {error}") from error
     ids = torch.from_numpy(node_ids)
-    return _Edges(torch.from_numpy(edge_index), ids, len(node_ids), 0)
+    return _Contents(torch.from_numpy(edge_index), ids, len(node_ids), 0)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise EdgeListError(f"{path}: {error}") from error
 
 
 def _base(reader: Reader, base: int | None) -> int:
@@ -313,7 +320,7 @@ def _base(reader: Reader, base: int | None) -> int:
     return reader.base
 
 
-def _check_density(edges: _Edges, files: ReadFiles) -> None:
+def _check_density(edges: _Contents, files: ReadFiles) -> None:
     """Raises EdgeListError if almost all nodes up to the largest index have no edge."""
     edge_index = edges.edge_index
     num_edges = edge_index.size(1)

@@ -30,14 +30,20 @@ class _Ready:
     """
 
     _sampler: Any
+    num_workers: int
     _transform: Callable[[Any], Any] | None
     _transform_output: Callable[[Any], Any] | None
-    _epoch: int | None = None
-    _seen: Counter[bytes]
+    # Its number and its seed, in shared memory: persistent worker processes see them change.
+    _epoch: Tensor | None = None
+    _seen: tuple[int, Counter[bytes]] = 0, Counter()
 
     def __iter__(self) -> Iterator[Any]:
         if isinstance(self._sampler, NeighborSampler):
-            self._epoch, self._seen = self._sampler.draw_seed(), Counter()
+            if self._epoch is None:
+                epoch = torch.zeros(2, dtype=torch.int64)
+                self._epoch = epoch.share_memory_() if self.num_workers > 0 else epoch
+            self._epoch[0] += 1
+            self._epoch[1] = self._sampler.draw_seed()
         return self._batches()
 
     def _batches(self) -> Iterator[Any]:
@@ -52,8 +58,12 @@ class _Ready:
             return None
         content = torch.as_tensor(index, dtype=torch.int64).numpy().tobytes()
         key = blake2b(content, digest_size=8).digest()
-        self._seen[key] += 1
-        digest = blake2b(f"{self._epoch} {self._seen[key]}".encode() + key, digest_size=8)
+        number, epoch_seed = self._epoch.tolist()
+        if self._seen[0] != number:
+            self._seen = number, Counter()
+        seen = self._seen[1]
+        seen[key] += 1
+        digest = blake2b(f"{epoch_seed} {seen[key]}".encode() + key, digest_size=8)
         return int.from_bytes(digest.digest(), "little") >> 1
 
     def _collate(self, index: Any, seed: int | None) -> Any:
@@ -67,8 +77,9 @@ class _Ready:
         if self._transform_output is not None:
             out = self._transform_output(out)
         batch = super().filter_fn(out)  # pyright: ignore[reportAttributeAccessIssue]
-        if isinstance(out, SampledNodes) and out.graph is not None and "edge_index" in batch:
-            remember(batch.edge_index, out.graph)
+        if isinstance(out, SampledNodes):
+            if "edge_index" in batch and (graph := out.graph) is not None:
+                remember(batch.edge_index, graph)
         elif isinstance(out, SampledHeteroNodes):
             for edge_type, graph in out.graph.items():
                 if "edge_index" in batch[edge_type]:

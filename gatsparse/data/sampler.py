@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -233,7 +234,7 @@ def _hops(value: Any, edge_types: list[EdgeType]) -> dict[EdgeType, list[int]]:
         hops = {key: list(given) for key in edge_types}
     for counts in hops.values():
         for count in counts:
-            if isinstance(count, bool) or not isinstance(count, int) or count < -1:
+            if isinstance(count, bool) or not isinstance(count, Integral) or int(count) < -1:
                 raise ValueError(
                     f"num_neighbors: expected integers >= 0, or -1 for all, got {counts}"
                 )
@@ -241,4 +242,4 @@ def _hops(value: Any, edge_types: list[EdgeType]) -> dict[EdgeType, list[int]]:
         raise ValueError(
             f"num_neighbors: expected the same number of hops for every edge type, got {hops}"
         )
-    return hops
+    return {key: [int(count) for count in counts] for key, counts in hops.items()}

@@ -17,7 +17,7 @@ from gatsparse.graph import CSR, CSRGraph
 from gatsparse.inference.model import output_channels, with_edge_features
 from gatsparse.inference.sources import Source, gather_into, row_bytes
 from gatsparse.nn import GATv2Conv
-from gatsparse.ops.native import padded_heads
+from gatsparse.ops.native import kernel_itemsize, padded_heads
 
 _native.LIBRARY.define(
     "row_block(Tensor[] csr, int first, int limit, int per_src, int per_dst, int per_edge, "
@@ -130,7 +130,7 @@ def _cost(
 ) -> tuple[int, int, int]:
     """Bytes of a block per source, per destination and per edge."""
     conv = model.convs[layer]
-    size = source.dtype.itemsize
+    size = kernel_itemsize(source.dtype)
     width, terms = size * conv.heads * conv.out_channels, 4 * padded_heads(conv.heads)
     after = size * output_channels(model, layer)
     # Other backends than the fused one build messages.

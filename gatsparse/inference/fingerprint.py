@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from hashlib import blake2b
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -11,6 +14,9 @@ from torch import Tensor
 from gatsparse.data.features import RowFile
 from gatsparse.graph import CSRGraph
 from gatsparse.inference.sources import Converted, Source
+
+#: Registries of ``torch.nn.Module`` itself, whose content is not a setting.
+_OF_MODULES = frozenset(vars(torch.nn.Module()))
 
 
 def fingerprint(
@@ -53,25 +59,66 @@ def _add(digest: Any, source: Source) -> None:
 
 def _settings(module: torch.nn.Module) -> dict[str, str]:
     """Attributes of a module that determine its results, apart from parameters and buffers."""
-    settings = {}
-    for key, value in sorted(vars(module).items()):
-        if value is None or isinstance(value, (bool, int, float, str)):
-            settings[key] = repr(value)
-        elif isinstance(value, Tensor):
-            settings[key] = blake2b(_bytes(value), digest_size=8).hexdigest()
-        elif callable(value):
-            settings[key] = _name(value)
-    return settings
+    plain = (type(None), bool, int, float, str, Tensor, tuple, list, dict)
+    return {
+        key: describe(value)
+        for key, value in sorted(vars(module).items())
+        if key not in _OF_MODULES and (isinstance(value, plain) or callable(value))
+    }
 
 
-def _name(function: Any) -> str:
-    """Name of a function; with its code, as all lambdas have the same name."""
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return name
-    defaults = function.__defaults__, function.__kwdefaults__
-    return f"{name} {code.co_code.hex()} {code.co_consts!r} {code.co_names} {defaults!r}"
+def describe(value: Any, depth: int = 8) -> str:
+    """Describes a setting: the same text in every process, another one for another behaviour.
+
+    Functions are described by their code, defaults and the values that they enclose; other
+    objects by their class and attributes. Modules are left out: they have settings of their own.
+
+    Args:
+        value (object): The setting.
+        depth (int, optional): Levels of objects that are followed.
+    """
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
+        return repr(value)
+    if isinstance(value, Tensor):
+        return f"{value.dtype} {list(value.shape)} {blake2b(_bytes(value)).hexdigest()}"
+    if isinstance(value, (type, BuiltinFunctionType, torch.nn.Module)):
+        kind = value if not isinstance(value, torch.nn.Module) else type(value)
+        return f"{kind.__module__ or ''}.{kind.__qualname__}"
+    if depth == 0:
+        return type(value).__qualname__
+    if isinstance(value, dict):
+        parts = sorted(describe(item, depth - 1) for item in value.items())
+    elif isinstance(value, (set, frozenset)):
+        parts = sorted(describe(item, depth - 1) for item in value)
+    else:
+        parts = [describe(part, depth - 1) for part in _parts(value)]
+    return f"{type(value).__qualname__}{parts}"
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """What determines a function or an object."""
+    if isinstance(value, (tuple, list)):
+        return value
+    if isinstance(value, CodeType):
+        return value.co_code, value.co_consts, value.co_names
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or () if not _is_empty(cell)]
+        return value.__qualname__, value.__code__, value.__defaults__, value.__kwdefaults__, cells
+    if isinstance(value, MethodType):
+        return value.__func__, value.__self__
+    if isinstance(value, partial):
+        return value.func, value.args, value.keywords
+    members = (vars(cls) for cls in type(value).mro())
+    call = next((of_class["__call__"] for of_class in members if "__call__" in of_class), None)
+    return type(value), call, getattr(value, "__dict__", None)
+
+
+def _is_empty(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return True
+    return False
 
 
 def _bytes(tensor: Tensor) -> memoryview:

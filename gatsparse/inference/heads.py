@@ -17,10 +17,9 @@ from gatsparse.graph import CSRGraph
 from gatsparse.inference.model import after_layer, is_plain, output_channels
 from gatsparse.inference.sources import Source
 from gatsparse.inference.stage import Folder, Memory
-from gatsparse.nn.attention_conv import project
-from gatsparse.ops.native import padded_heads
+from gatsparse.nn.projection import project
+from gatsparse.ops.native import KERNEL_DTYPES, kernel_itemsize, padded_heads
 
-_DTYPES = (torch.float32, torch.float64, torch.bfloat16)  # of the operators
 _ROWS_BYTES = 4 * 10**6  # of the features that are read at a time
 
 
@@ -35,10 +34,10 @@ def heads_at_once(
         keeps (bool): Whether the budget has to hold the heads that are done.
     """
     conv = model.convs[layer]
-    if source.dtype not in _DTYPES or not is_plain(model) or not conv.splits_by_head():
+    if source.dtype not in KERNEL_DTYPES or not is_plain(model) or not conv.splits_by_head():
         return 0
     num_nodes, heads, C = source.shape[0], conv.heads, conv.out_channels
-    size = source.dtype.itemsize
+    size = kernel_itemsize(source.dtype)
     # As many as the operator computes with: it is at its best, and gives the same for each head.
     sizes = [n for n in range(heads, 0, -1) if n in (heads, padded_heads(n))]
     for some in sizes:

@@ -11,7 +11,8 @@ from torch_geometric.nn.models.basic_gnn import BasicGNN
 from torch_geometric.nn.norm import BatchNorm, LayerNorm
 
 from gatsparse.nn import PaperGAT
-from gatsparse.nn.attention_conv import AttentionConv, is_changed
+from gatsparse.nn.attention_conv import AttentionConv
+from gatsparse.nn.overrides import is_changed
 
 
 def check_model(model: Any) -> None:

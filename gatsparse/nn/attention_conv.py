@@ -138,8 +138,10 @@ class AttentionConv:
         """PyG's own forward pass, on int64 ``[2, E]`` whatever the format: on int32, uncoalesced
         and inference tensors some of its paths fail or are wrong.
         """
-        if None not in form.size:
-            size = dict.fromkeys(size, in_flow(self, form.size))
+        if None not in form.size and isinstance(x, (Tensor, tuple, list)):
+            x_src, x_dst = (x, x) if isinstance(x, Tensor) else x
+            num_dst = None if x_dst is None else x_dst.size(0)
+            size = dict.fromkeys(size, self._num_nodes(form, x_src.size(0), num_dst, **size))
         result = self._pyg.forward(
             self,
             for_pyg(x),
@@ -296,7 +298,7 @@ class AttentionConv:
         if not form.traced:
             return form.graph(size)
         sorts = torch.compiler.is_compiling() and self.backend in ("auto", "fused")
-        if sorts and not unmet(x, *others, backend=self.backend):
+        if sorts and not unmet(x, *others, backend=self.backend, float16=True):
             return form.graph(size)
         return EdgeList(form.edges(), size)
 

@@ -16,7 +16,8 @@ from torch_geometric.typing import EdgeType
 
 from gatsparse.adjacency import adjacency
 from gatsparse.checks import check_instance
-from gatsparse.nn.attention_conv import edge_attr_of, in_flow
+from gatsparse.nn.attention_conv import in_flow
+from gatsparse.nn.edge_features import edge_attr_of
 
 _LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv)
 

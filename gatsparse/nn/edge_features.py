@@ -10,7 +10,7 @@ from torch import Tensor
 from gatsparse.adjacency import Adjacency
 
 #: By ``fill_value``: the reduction of :func:`torch.scatter_reduce`, and what it starts from.
-_REDUCTIONS = {
+REDUCTIONS = {
     "mean": ("sum", 0.0),
     "add": ("sum", 0.0),
     "sum": ("sum", 0.0),
@@ -69,10 +69,10 @@ def _reduce(values: Tensor, row: Tensor, num_rows: int, reduce: str) -> Tensor:
 
     As :func:`torch_geometric.utils.scatter`: rows without values are 1 for ``"mul"``, else 0.
     """
-    if reduce not in _REDUCTIONS:
-        expected = list(_REDUCTIONS)
+    if reduce not in REDUCTIONS:
+        expected = list(REDUCTIONS)
         raise ValueError(f"fill_value: expected a number or one of {expected}, got {reduce!r}")
-    kind, start = _REDUCTIONS[reduce]
+    kind, start = REDUCTIONS[reduce]
     count = values.new_zeros(num_rows).scatter_add(0, row, torch.ones_like(values[:, 0]))[:, None]
     out = values.new_full((num_rows, values.size(1)), start)
     out = out.scatter_reduce(0, row[:, None].expand_as(values), values, kind)

@@ -69,8 +69,8 @@ def explain_backend(
 ) -> BackendReport:
     r"""Runs a model once and reports what computed each of its GAT and GATv2 layers.
 
-    The model runs in evaluation mode and without gradients; its mode, its buffers and the state of
-    torch's generator are the same afterwards.
+    The model runs in evaluation mode and without gradients. Its mode, its buffers and the state of
+    torch's generator are the same afterwards; parameters of lazy layers are initialised.
 
     Args:
         model (torch.nn.Module): A model or a layer, of gatsparse or of PyG.

@@ -7,8 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from gatsparse.checks import check_choice, check_integer, check_number, check_share
-
-_REDUCTIONS = ("add", "sum", "mean", "min", "max", "mul")
+from gatsparse.nn.edge_features import REDUCTIONS
 
 
 def check_layer(
@@ -36,7 +35,7 @@ def check_layer(
     if edge_dim is not None:
         check_channels("edge_dim", edge_dim)
     if isinstance(fill_value, str):
-        check_choice("fill_value", fill_value, _REDUCTIONS)
+        check_choice("fill_value", fill_value, REDUCTIONS)
     elif fill_value is not None and not isinstance(fill_value, Tensor):
         check_number("fill_value", fill_value)
 

@@ -77,7 +77,7 @@ def scatter_softmax(score: Tensor, index: Tensor, num_rows: int) -> Tensor:
 
     Args:
         score (Tensor): ``[E, H]``.
-        edge_index (Tensor): int64 ``[E]``, the row of each entry.
+        index (Tensor): int64 ``[E]``, the row of each entry.
         num_rows (int): Number of rows.
 
     Returns:

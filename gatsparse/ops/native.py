@@ -24,6 +24,9 @@ STRUCTURE = (
 #: The dtypes of features that the kernels read and write.
 _STORED = (torch.float32, torch.float64, torch.bfloat16)
 
+#: Dtypes of features that attention on the kernels takes; float16 is computed in float32.
+KERNEL_DTYPES = (*_STORED, torch.float16)
+
 _TRACED = (
     "the call is traced or transformed (torch.func, make_fx, torch.jit.trace, fake or meta "
     "tensors), which is supported by backend='scatter'"
@@ -32,6 +35,11 @@ _EXPORTED = (
     "torch.export and ONNX save a program that runs without gatsparse; with backend='fused' "
     "torch.export saves the kernels' operators, which need `import gatsparse` to be loaded"
 )
+
+
+def kernel_itemsize(dtype: torch.dtype) -> int:
+    """Bytes of a feature while the kernels compute with it, with its copy in float32 if any."""
+    return dtype.itemsize + (4 if dtype == torch.float16 else 0)
 
 
 def padded_heads(heads: int) -> int:

@@ -787,6 +787,8 @@ def test_workers_that_live_on_go_on(data):
     first, second = (NeighborLoader(data, [4, 3], **options) for _ in range(2))
     epochs = [content(first) for _ in range(3)]
     assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+    alone = NeighborLoader(data, [4, 3], batch_size=30, seed=3)
+    assert [content(alone) for _ in range(3)] == epochs
     assert [content(second) for _ in range(3)] == epochs
     first._iterator = second._iterator = None  # ends them; left to gc, PyG's loaders wait long
 

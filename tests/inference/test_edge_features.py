@@ -43,6 +43,46 @@ def assert_same(out, expected):
     torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
 
 
+def scaled_by(factor):
+    return lambda x: factor * x
+
+
+class Scale:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        return self.factor * x
+
+    def apply(self, x):
+        return self(x)
+
+
+def test_settings_are_described_alike_in_every_process():
+    script = """
+import functools, torch
+from gatsparse.inference.fingerprint import describe
+def nested(x, y=(1, 2), *, z={"a", "b"}):
+    return torch.stack([(lambda u: u + t)(t) for t in (x,)]).sum(0)
+class Scale:
+    def __init__(self): self.factor, self.me = 2, self
+    def __call__(self, x): return x
+print(describe([nested, functools.partial(nested, y=3), Scale(), torch.relu, torch.tensor([1.0])]))
+"""
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(texts) == 1
+    assert "0x" not in texts.pop()
+
+
 def largest_block(monkeypatch, size):
     """Limits the budget so that blocks have hardly more than :obj:`size` bytes."""
     monkeypatch.setattr(inference, "_SLACK", 0)
@@ -195,8 +235,12 @@ def test_a_folder_of_other_edge_features_begins_anew(task, tmp_path):
     [
         {"fill_value": [torch.zeros(D).double(), torch.ones(D).double()]},
         {"act": [lambda x: x.relu(), lambda x: 2 * x.relu()]},
+        {"act": [functools.partial(torch.mul, other=factor) for factor in (1, 2)]},
+        {"act": [scaled_by(factor) for factor in (1, 2)]},
+        {"act": [Scale(factor) for factor in (1, 2)]},
+        {"act": [Scale(factor).apply for factor in (1, 2)]},
     ],
-    ids=lambda settings: next(iter(settings)),
+    ids=["fill_value", "lambda", "partial", "closure", "object", "method"],
 )
 def test_a_folder_of_other_settings_begins_anew(task, settings, tmp_path):
     x, edge_index, edge_attr = task

@@ -94,6 +94,15 @@ def test_compiled_equals_pyg(layer, dynamic):
 
 
 @every_layer
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_compiled_layers_of_low_precision_run_the_kernels(layer, dtype):
+    conv = OURS[layer](6, 4, heads=2, backend="fused").to(dtype)
+    x = torch.randn(NUM_NODES, 6, dtype=dtype)
+    out = torch.compile(conv, fullgraph=True, backend="aot_eager")(x, EDGES)
+    assert relative_error(out, conv(x, EDGES)) <= 2 * torch.finfo(dtype).eps
+
+
+@every_layer
 def test_static_graphs_and_structures(layer):
     _, ours = pair(layer, 6, 5, heads=3)
     compiled = torch.compile(ours, fullgraph=True, backend="aot_eager")

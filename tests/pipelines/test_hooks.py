@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch_geometric.nn
 from torch.nn.utils import prune
+from torch_geometric import EdgeIndex
 
 import gatsparse
 from gatsparse.testing import graph_zoo
@@ -52,6 +53,14 @@ def inputs(graph):
 
 
 # Of message passing ##############################################################
+
+
+def test_size_that_contradicts_the_graph_raises():
+    conv = gatsparse.GATConv(6, 3)
+    conv.register_message_forward_hook(lambda *_: None)
+    edges = EdgeIndex(torch.tensor([[0, 1], [1, 2]]), sparse_size=(6, 6))
+    with pytest.raises(ValueError, match=r"size\[0\]: expected 6, as x has it, got 9"):
+        conv(torch.randn(6, 6), edges, size=(9, 9))
 
 
 @pytest.mark.parametrize("add_self_loops", [False, True])

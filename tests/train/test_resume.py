@@ -55,7 +55,7 @@ def command(config: TrainConfig, file: Path) -> list[str]:
     )
     program = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "from gatsparse.cli import main; sys.exit(main())"
+        "from gatsparse_cli import main; sys.exit(main())"
     )
     return [sys.executable, "-c", program, "train", str(file), *options]
 

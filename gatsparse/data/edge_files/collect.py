@@ -78,6 +78,23 @@ class Edges:
         self._room = 0
 
 
+def _check_span(lowest: int, highest: int) -> None:
+    if lowest < 0 and highest > INT64_MAX:
+        raise ValueError(
+            f"expected ids that fit int64 or uint64, got ids from {lowest} to {highest}"
+        )
+
+
+def _of_one_dtype(ends: Ends) -> tuple[np.ndarray, ...]:
+    """The ends in a dtype that holds all ids; NumPy would join int64 and uint64 as float64."""
+    if np.result_type(*ends).kind != "f" or ends[0].size == 0:
+        return tuple(ends)
+    lowest, highest = (int(bound) for bound in (min(map(np.min, ends)), max(map(np.max, ends))))
+    _check_span(lowest, highest)
+    dtype = np.uint64 if highest > INT64_MAX else np.int64
+    return tuple(end.astype(dtype) for end in ends)
+
+
 class Relabeled:
     """Edges whose ids are any integers of 64 bits. Each block is kept as positions among its own
     ids.
@@ -91,8 +108,12 @@ class Relabeled:
         self._blocks: list[tuple[np.ndarray, np.ndarray]] = []
 
     def append(self, ends: Ends) -> None:
-        """Appends a copy of edges."""
-        ids, positions = np.unique(np.concatenate(ends), return_inverse=True)
+        """Appends a copy of edges.
+
+        Raises:
+            ValueError: If some ids are negative and others need unsigned integers.
+        """
+        ids, positions = np.unique(np.concatenate(_of_one_dtype(ends)), return_inverse=True)
         self._blocks.append((ids, positions.astype(index_dtype(len(ids)))))
         self.count += len(ends[0])
 
@@ -104,10 +125,7 @@ class Relabeled:
         """
         lowest = min((int(ids[0]) for ids, _ in self._blocks if len(ids) > 0), default=0)
         highest = max((int(ids[-1]) for ids, _ in self._blocks if len(ids) > 0), default=0)
-        if lowest < 0 and highest > INT64_MAX:
-            raise ValueError(
-                f"expected ids that fit int64 or uint64, got ids from {lowest} to {highest}"
-            )
+        _check_span(lowest, highest)
         dtype = np.uint64 if highest > INT64_MAX else np.int64
         all_ids = [ids.astype(dtype) for ids, _ in self._blocks]
         node_ids = np.unique(np.concatenate([np.empty(0, dtype), *all_ids]))

@@ -130,7 +130,7 @@ def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """
     _check(x, p, torch.strided)
     p = p if training else 0.0
-    if p == 1.0 or torch.jit.is_tracing() or unmet(x):  # pyright: ignore
+    if p == 1.0 or unmet(x):
         return F.dropout(F.elu(x), p)
     return _elu_dropout(x.contiguous(), p, None if p == 0.0 else draw_seed())
 

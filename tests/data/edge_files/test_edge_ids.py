@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from gatsparse.data import EdgeListError, RelabeledEdges, RelabeledGraph
 from gatsparse.data.edge_list import read_edge_list, read_graph
@@ -105,6 +107,23 @@ def test_duplicates_are_named_by_their_ids(tmp_path: Path):
     )
     path = write(tmp_path / "e.txt", "7 5\n3 4\n7 5\n")
     refuses(path, "line 3: expected every edge once, got 7 -> 5 again", read_graph, base=1)
+
+
+@pytest.mark.parametrize("signed", [pa.int8(), pa.int32(), pa.int64()], ids=str)
+@pytest.mark.parametrize("large", [2**60, 2**63 + 5])
+def test_signed_and_unsigned_columns_are_relabeled_together(tmp_path: Path, signed, large):
+    src, dst = [1, 2, 3], [2, large, large + 2]
+    table = pa.table({"src": pa.array(src, signed), "dst": pa.array(dst, pa.uint64())})
+    parquet.write_table(table, tmp_path / "e.parquet")
+    edges, ids = read_edge_list(tmp_path / "e.parquet", relabel=True)
+    assert ids.numpy().tolist() == [1, 2, 3, large, large + 2]
+    assert edges.tolist() == [[0, 1, 2], [1, 3, 4]]
+    table = pa.table({"src": pa.array([-1, 2, 3], signed), "dst": table["dst"]})
+    parquet.write_table(table, tmp_path / "e.parquet")
+    if large > 2**63:
+        refuses(tmp_path / "e.parquet", "expected ids that fit int64 or uint64", relabel=True)
+    else:
+        assert int(read_edge_list(tmp_path / "e.parquet", relabel=True).node_ids[0]) == -1
 
 
 def test_ids_of_both_signs_beyond_int64(tmp_path: Path):
