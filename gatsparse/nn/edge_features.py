@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gatsparse.adjacency import Adjacency
+from gatsparse.ops.edge_list import hide_number
 
 #: By ``fill_value``: the reduction of :func:`torch.scatter_reduce`, and what it starts from.
 REDUCTIONS = {
@@ -54,11 +55,11 @@ def edge_features(
     shape = (num_loops, edge_attr.size(1))
     fill_value = layer.fill_value
     if isinstance(fill_value, str):
-        src, dst = form.edges().long()
+        (src, dst), values = hide_number(form.edges().long(), edge_attr)
         # Self-loops, and edges to nodes without an added loop, go to a row beyond the last.
         counts = (src != dst) & (dst < num_loops)
         row = torch.where(counts, dst, num_loops)
-        return edge_attr, _reduce(edge_attr, row, num_loops + 1, fill_value)[:-1]
+        return edge_attr, _reduce(values, row, num_loops + 1, fill_value)[:-1]
     if isinstance(fill_value, Tensor):
         return edge_attr, fill_value.to(edge_attr).expand(shape)
     return edge_attr, edge_attr.new_full(shape, 1.0 if fill_value is None else fill_value)

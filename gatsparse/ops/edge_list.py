@@ -6,6 +6,20 @@ import torch
 from torch import Tensor
 
 
+def hide_number(edge_index: Tensor, *features: Tensor) -> tuple[Tensor, ...]:
+    """Hides the number of edges from the deprecated exporter of ONNX: what it writes for
+    ``scatter_reduce`` is invalid where shapes are known. Otherwise returns the arguments.
+
+    Args:
+        edge_index (Tensor): Integers ``[2, E]``.
+        *features (Tensor): ``[E, ...]``.
+    """
+    if not (torch.onnx.is_in_onnx_export() and torch.jit.is_tracing()):  # pyright: ignore
+        return edge_index, *features
+    every = edge_index[0] == edge_index[0]
+    return edge_index[:, every], *(rows[every] for rows in features)
+
+
 class EdgeList:
     r"""The edges of a graph in the caller's order, neither sorted nor checked.
 
@@ -19,7 +33,7 @@ class EdgeList:
     """
 
     def __init__(self, edge_index: Tensor, size: tuple[int, int]) -> None:
-        self._edge_index = edge_index.long()
+        (self._edge_index,) = hide_number(edge_index.long())
         self.size = size
         self.num_src, self.num_dst = size
 

@@ -73,7 +73,7 @@ def dynamic_dims(example):
     ]
 
 
-def onnx(module, example, dynamo):
+def onnx(module, example, dynamo, dynamic=True):
     names, dims = [f"x{k}" for k in range(len(example))], dynamic_dims(example)
     file = io.BytesIO()
     if dynamo:
@@ -83,7 +83,7 @@ def onnx(module, example, dynamo):
         options["optimize"] = False  # the optimiser takes most of the time
     else:
         axes = {x: {dim: name} for x, (dim, name) in zip(names, dims, strict=True)}
-        options = {"dynamic_axes": axes, "dynamo": False, "opset_version": 18}
+        options = {"dynamo": False, "opset_version": 18, "dynamic_axes": axes if dynamic else None}
     torch.onnx.export(module, example, file, input_names=names, **options)
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
@@ -104,9 +104,7 @@ def assert_equal(run, theirs, given):
         assert relative_error(actual, truth) <= budget
 
 
-@every_exporter
-@every_layer
-def test_onnx_equals_pyg(layer, dynamo):
+def pair_of(layer):
     def theirs_of(options):
         options = {key: value for key, value in options.items() if key != "backend"}
         return getattr(torch_geometric.nn, layer)(6, 5, heads=2, **options)
@@ -114,6 +112,13 @@ def test_onnx_equals_pyg(layer, dynamo):
     ours = Layers(lambda options: OURS[layer](6, 5, heads=2, **options)).eval()
     theirs = Layers(theirs_of).eval()
     theirs.load_state_dict(ours.state_dict())
+    return ours, theirs
+
+
+@every_exporter
+@every_layer
+def test_onnx_equals_pyg(layer, dynamo):
+    ours, theirs = pair_of(layer)
     example = arguments()
     ours(*example)  # the graph is cached
     run = onnx(ours, example, dynamo)
@@ -131,6 +136,13 @@ def test_onnx_of_two_node_sets(layer, dynamo):
     convs[1].load_state_dict(convs[0].state_dict())
     run = onnx(Bipartite(convs[0]).eval(), bipartite_arguments(), dynamo)
     assert_equal(run, Bipartite(convs[1]).eval(), bipartite_arguments(30, 17, 110))
+
+
+@every_layer
+def test_deprecated_exporter_with_known_shapes(layer):
+    ours, theirs = pair_of(layer)
+    example = arguments()
+    assert_equal(onnx(ours, example, dynamo=False, dynamic=False), theirs, example)
 
 
 @every_exporter
