@@ -93,6 +93,8 @@ def why_left_alone(module: torch.nn.Module) -> str | None:
     if isinstance(module, torch.jit.ScriptModule):
         scripted = getattr(module, "original_name", "") in ("GATConv", "GATv2Conv")
         return "it is scripted: accelerate the model before torch.jit.script" if scripted else None
+    if isinstance(module, _PYG_LAYERS) and "forward" in vars(module):
+        return "its forward was replaced on the instance: accelerate the model before"
     if isinstance(module, _PYG_LAYERS):
         base = "GATConv" if isinstance(module, _PYG_LAYERS[0]) else "GATv2Conv"
         return f"a subclass may compute something else: derive it from gatsparse.{base}"
@@ -102,6 +104,8 @@ def why_left_alone(module: torch.nn.Module) -> str | None:
 def _ours(module: torch.nn.Module) -> type[Any] | None:
     """The class that computes the same with the kernels."""
     kind = type(module)
+    if "forward" in vars(module):
+        return None
     if kind in _OURS:
         return _OURS[kind]
     if is_parametrized(module) and kind.__bases__[0] in _OURS:

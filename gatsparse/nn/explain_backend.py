@@ -64,19 +64,16 @@ class BackendReport(Sequence[LayerBackend]):
     __repr__ = __str__
 
 
-def explain_backend(
-    model: torch.nn.Module, x: Any, edge_index: Any, *args: Any, **kwargs: Any
-) -> BackendReport:
+def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> BackendReport:
     r"""Runs a model once and reports what computed each of its GAT and GATv2 layers.
 
-    The model runs in evaluation mode and without gradients. Its mode, its buffers and the state of
-    torch's generator are the same afterwards; parameters of lazy layers are initialised.
+    The model runs in evaluation mode, without gradients and without ``torch.compile``. Its mode and
+    the state of torch's generator are the same afterwards. Lazy layers are initialised, and a
+    forward pass that changes buffers in evaluation mode changes them.
 
     Args:
         model (torch.nn.Module): A model or a layer, of gatsparse or of PyG.
-        x (Any): Its first argument, such as features ``[N, F]``.
-        edge_index (Any): Its second argument.
-        *args, **kwargs (optional): Its other arguments.
+        *args, **kwargs: Its arguments, such as features ``[N, F]`` and an :obj:`edge_index`.
 
     Returns:
         BackendReport: A sequence with a :class:`LayerBackend` for each layer, in the order of
@@ -117,8 +114,9 @@ def explain_backend(
             handles.append(layer.register_forward_pre_hook(partial(enter, name)))
             handles.append(layer.register_forward_hook(leave, always_call=True))
         model.eval()
-        with torch.no_grad(), torch.random.fork_rng(devices=[]), observed(note):
-            model(x, edge_index, *args, **kwargs)
+        eager = torch.compiler.set_stance("force_eager")
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), eager, observed(note):
+            model(*args, **kwargs)
     finally:
         for handle in handles:
             handle.remove()

@@ -131,9 +131,10 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
         att = cast(Tensor, self.att_edge)
         if type(lin) is not Linear or lin.bias is not None or is_changed(lin):
             return (lin(edge_attr).view(-1, self.heads, self.out_channels) * att).sum(-1)
-        # <a, W e> = <W^T a, e>: no tensor of shape [E, H, C].
-        weight = lin.weight.view(self.heads, self.out_channels, -1)
-        return edge_attr @ (weight * att[0, :, :, None]).sum(1).t()
+        # <a, W e> = <W^T a, e>: no tensor of shape [E, H, C]. Scores are float32 or better.
+        dtype = torch.promote_types(edge_attr.dtype, torch.float32)
+        weight = lin.weight.to(dtype).view(self.heads, self.out_channels, -1)
+        return edge_attr.to(dtype) @ (weight * att[0, :, :, None]).sum(1).t()
 
     def _lins(self) -> tuple[Linear, Linear]:
         """The projections of source and destination; one where the layer is not bipartite."""

@@ -113,7 +113,7 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
 
     def _edge_operand(self, edge_attr: Tensor) -> Tensor:
         """What ``edge_attr [E, D]`` adds before the LeakyReLU, ``[E, H, C]``."""
-        return self._heads(self.lin_edge(edge_attr))  # pyright: ignore[reportOptionalCall]
+        return self._heads(project(self.lin_edge, edge_attr))  # pyright: ignore
 
     def _lins(self) -> tuple[Linear, Linear]:
         """The projections of source and destination."""

@@ -80,6 +80,16 @@ def test_layers_that_are_left_alone_are_named():
     assert type(model[0]) is Mine
 
 
+def test_replaced_forward_is_left_alone():
+    conv = torch_geometric.nn.GATConv(6, 4)
+    forward = conv.forward
+    conv.forward = lambda *args: 2 * forward(*args)
+    with pytest.warns(SlowPathWarning, match="its forward was replaced on the instance"):
+        gatsparse.accelerate(conv)
+    report = gatsparse.explain_backend(conv, torch.randn(NUM_NODES, 6), EDGES)
+    assert report[0].backend == "PyG"
+
+
 def test_nothing_to_exchange_warns():
     with pytest.warns(SlowPathWarning, match="has no GATConv or GATv2Conv"):
         gatsparse.accelerate(torch_geometric.nn.GCNConv(4, 2))

@@ -55,6 +55,13 @@ def test_report_of_a_layer_and_of_layers_that_do_not_run():
     assert str(empty).endswith("no GAT or GATv2 layers")
 
 
+@pytest.mark.parametrize("compiled", [torch.compile, lambda model: model.compile() or model])
+def test_compiled_models_are_explained_as_they_run_eagerly(compiled):
+    model = compiled(gatsparse.GAT(6, 8, num_layers=2))
+    report = gatsparse.explain_backend(model, x=X, edge_index=EDGES)
+    assert [row.backend for row in report] == ["fused", "fused"]
+
+
 def test_report_of_the_exact_model_of_the_paper():
     model = PaperExactGAT(6, 4, 3)
     assert set(backends(gatsparse.explain_backend(model, X, EDGES)).values()) == {"fused"}

@@ -24,6 +24,10 @@ _PARTNERS = {
     "subject": ("object",),
     "sender": ("receiver",),
     "citing": ("cited",),
+    "origin": _DESTINATIONS,
+    "orig": _DESTINATIONS,
+    "parent": ("child",),
+    "follower": ("followee", "followed"),
     "node 0": ("node 1",),
     "node 1": ("node 2",),
 }
@@ -35,6 +39,7 @@ _OTHER = re.compile(
     r"|(edge|time|weight|date|label|unnamed).*|.*(time|timestamp|weight|date)"
     r"|e?id|index|idx|w|wt|ts|year|month|day|hour|class|split|type|kind|sign"
     r"|rel|relation|predicate|count|cnt|num|number|no|value|val|score|rating|rank|line|degree"
+    r"|age|size|length|duration|distance|price|amount|flag|group|component|status|state|level"
 )
 _LONGEST_NAME = 64
 _PANDAS_INDEX = re.compile(r"__index_level_[0-9]+__")

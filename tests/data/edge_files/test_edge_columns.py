@@ -31,6 +31,9 @@ PAIRS = [
     ("subject", "object"),
     ("sender", "receiver"),
     ("CITING", "CITED"),
+    ("origin", "destination"),
+    ("parent", "child"),
+    ("follower", "followee"),
     ("node1", "node2"),
     ("node_0", "node_1"),
     ("id_1", "id_2"),
@@ -47,6 +50,8 @@ OTHERS = [
     "year",
     "edge_weight",
     "ts",
+    "age",
+    "amount",
 ]
 #: Two unknown names, which are taken in their order.
 UNKNOWN = [("a", "b"), ("b", "a"), ("user", "item"), ("0", "1"), ("x", "y"), ("node", "neighbor")]
