@@ -20,6 +20,7 @@ from gatsparse.data import open_features
 from gatsparse.inference import infer
 from gatsparse.nn import PaperGAT
 from gatsparse.train import TrainConfig, load_task, parse_config
+from gatsparse.train.checkpoint import read_checkpoint
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -109,7 +110,7 @@ def _life(command: list[str], folder: Path, seconds: float) -> bool:
     process.communicate()
     for path in folder.rglob("*"):
         if path.name.startswith("checkpoint-"):
-            torch.load(path, weights_only=True)
+            read_checkpoint(path)
         elif path.suffix == ".json":
             json.loads(path.read_text())
         elif path.name.startswith("layer-"):

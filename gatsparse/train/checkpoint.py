@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -42,29 +42,17 @@ class Checkpoint:
         """
         if self.path is None or not self.path.exists():
             return None
-        content = self.path.read_bytes()
-        if not content.startswith(_MAGIC):
-            self._refuse("it is no checkpoint of gatsparse")
-        begin = len(_MAGIC) + sha256().digest_size
-        payload = content[begin:]
-        if content[len(_MAGIC) : begin] != sha256(payload).digest():
-            self._refuse("it is truncated or damaged")
-        with self.restoring():
-            state = torch.load(BytesIO(payload), weights_only=True)
+        state = read_checkpoint(self.path)
+        with _restoring(self.path):
             if state.pop("training") != self.training:
-                self._refuse("it is of another training")
+                _refuse(self.path, "it is of another training")
             torch.set_rng_state(state.pop("generator"))
         return state
 
-    @contextmanager
-    def restoring(self) -> Iterator[None]:
+    def restoring(self) -> AbstractContextManager[None]:
         """Turns errors of a state that does not fit into a :class:`DamagedFileError`."""
-        try:
-            yield
-        except DamagedFileError:
-            raise
-        except Exception as error:  # a state can be wrong in any way
-            self._refuse(f"it does not fit this training ({error})")
+        assert self.path is not None
+        return _restoring(self.path)
 
     def is_due(self) -> bool:
         """Whether it is time to save."""
@@ -95,8 +83,37 @@ class Checkpoint:
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
-    def _refuse(self, reason: str) -> NoReturn:
-        raise DamagedFileError(
-            f"{self.path}: cannot continue from this checkpoint, {reason}: "
-            "delete it, or start a new run with --resume false"
-        )
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Returns what :meth:`Checkpoint.save` wrote to a file, of whatever training.
+
+    Raises:
+        DamagedFileError: If the file is truncated, damaged or no checkpoint.
+        OSError: If it cannot be read.
+    """
+    content = path.read_bytes()
+    if not content.startswith(_MAGIC):
+        _refuse(path, "it is no checkpoint of gatsparse")
+    begin = len(_MAGIC) + sha256().digest_size
+    payload = content[begin:]
+    if content[len(_MAGIC) : begin] != sha256(payload).digest():
+        _refuse(path, "it is truncated or damaged")
+    with _restoring(path):
+        return torch.load(BytesIO(payload), weights_only=True)
+
+
+@contextmanager
+def _restoring(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DamagedFileError:
+        raise
+    except Exception as error:  # a state can be wrong in any way
+        _refuse(path, f"it does not fit this training ({error})")
+
+
+def _refuse(path: Path, reason: str) -> NoReturn:
+    raise DamagedFileError(
+        f"{path}: cannot continue from this checkpoint, {reason}: "
+        "delete it, or start a new run with --resume false"
+    )
