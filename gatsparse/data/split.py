@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 import torch
 
+from gatsparse.checks import check_integer
 from gatsparse.data.labels import node_labels
 
 if TYPE_CHECKING:
@@ -39,18 +39,9 @@ def random_split(
         ValueError: If :obj:`y` has several labels per node or values that are not classes, a class
             has too few nodes, none is left for the test, or a number is out of range.
     """
-    for name, count, least in (
-        ("num_train_per_class", num_train_per_class, 1),
-        ("num_val_per_class", num_val_per_class, 0),
-    ):
-        if not _is_integer(count):
-            raise TypeError(f"{name}: expected an int, got {type(count).__name__}")
-        if count < least:
-            raise ValueError(f"{name}: expected >= {least}, got {count}")
-    if not _is_integer(seed):
-        raise TypeError(f"seed: expected an int, got {type(seed).__name__}")
-    if not -(2**63) <= seed < 2**64:
-        raise ValueError(f"seed: expected a number of 64 bits, got {seed}")
+    check_integer("num_train_per_class", num_train_per_class)
+    check_integer("num_val_per_class", num_val_per_class, 0)
+    check_integer("seed", seed, -(2**63), 2**64 - 1)
     y = node_labels(data)
     needed = num_train_per_class + num_val_per_class
     generator = torch.Generator().manual_seed(seed)
@@ -72,7 +63,3 @@ def random_split(
     split = copy.copy(data)
     split.train_mask, split.val_mask, split.test_mask = train, val, test
     return split
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -198,6 +198,7 @@ def open_run_folder(config: TrainConfig, data: Data) -> Iterator[RunFolder]:
         data (torch_geometric.data.Data): What is trained on.
 
     Raises:
+        ConfigError: If there is a file where the folder of the runs should be.
         OSError: If the folder cannot be made.
     """
     current = environment(config.threads, data)
@@ -229,7 +230,12 @@ def _modified(file: Path) -> int:
 
 
 def _new(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder, int]:
-    config.run_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        config.run_dir.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ConfigError(
+            f"run_dir: expected a folder, got {config.run_dir}, where there is a file"
+        ) from error
     stem = f"{config.dataset}-{config.model.kind}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in count(1):
         folder = RunFolder(config.run_dir / (stem if number == 1 else f"{stem}-{number}"))

@@ -123,6 +123,9 @@ def checked_task(data: Data, metric: str = "accuracy") -> Data:
             :func:`~gatsparse.data.labels.node_mask` and
             :func:`~gatsparse.train.metrics.require_scorable`; if :obj:`x` or :obj:`edge_index` is
             missing.
+
+    Warns:
+        UserWarning: If nodes of the training are validated or tested on, too.
     """
     y = node_labels(data)
     for key in ("x", "edge_index"):
@@ -133,6 +136,14 @@ def checked_task(data: Data, metric: str = "accuracy") -> Data:
     for key in MASKS:
         task[key] = node_mask(data, key, y)
         require_scorable(metric, y[task[key]], key)
+    for key in MASKS[1:]:
+        shared = int((task.train_mask & task[key]).sum())
+        if shared:
+            warnings.warn(
+                f"data.{key}: {shared} of its {int(task[key].sum())} nodes are in train_mask, too: "
+                "the scores there are those of nodes that the model was trained on",
+                stacklevel=2,
+            )
     task.y = y
     return task
 

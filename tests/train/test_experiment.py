@@ -135,6 +135,13 @@ def test_classes_that_are_too_small_for_a_random_split(config: TrainConfig):
     assert not config.run_dir.exists()
 
 
+def test_file_in_place_of_the_run_folder(config: TrainConfig):
+    config.run_dir.write_text("")
+    for run_dir in (config.run_dir, config.run_dir / "below"):
+        with pytest.raises(ConfigError, match=f"^run_dir: expected a folder, got {run_dir}, "):
+            train(replace(config, run_dir=run_dir))
+
+
 def test_seed_that_diverges_is_named(config: TrainConfig):
     with pytest.raises(TrainingDivergedError, match=r"seed 5, epoch 1: the .* loss is (nan|inf)"):
         train(replace(config, optim=OptimConfig(lr=1e30)))

@@ -115,6 +115,15 @@ def test_only_training_nodes_train(task: Data):
     assert result.val_loss != expected.val_loss
 
 
+def test_masks_that_share_nodes(task: Data):
+    shared = task.clone()
+    shared.test_mask = task.test_mask.clone()
+    shared.test_mask[task.train_mask.nonzero()[:3]] = True
+    message = rf"data.test_mask: 3 of its {int(shared.test_mask.sum())} nodes are in train_mask"
+    with pytest.warns(UserWarning, match=message):
+        run(shared, config_of(epochs=1))
+
+
 def test_dense_and_sparse_train_alike_without_dropout(task: Data):
     task.x = task["x"].double()
     sparse, dense = (config_of(kind, epochs=20, dropout=0.0) for kind in ("gatsparse", "dense"))
