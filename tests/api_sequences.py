@@ -27,6 +27,7 @@ from tests.graph_formats import FORMATS, WRITABLE, WRITERS, csr_graph
 from tests.nn.layers import OURS
 
 MAX_STEPS = 8
+LOW_PRECISION = [torch.float32, torch.bfloat16, torch.float16]
 
 
 class PyGRefusesError(Exception):
@@ -74,7 +75,7 @@ class Sequence:
             self.options["share_weights"] = rng.random() < 0.3 and not self.bipartite
         if not self.bipartite and rng.random() < 0.2:
             self.options["flow"] = "target_to_source"
-        self.dtype = rng.choice([torch.float64] * 5 + [torch.float32, torch.bfloat16])
+        self.dtype = rng.choice([torch.float64] * 5 + LOW_PRECISION)
         self.in_channels = (5, 4) if self.bipartite else 5
         self.channels = rng.choice([1, 3, 8, 19])
         kind = getattr(torch_geometric.nn, self.kind)
@@ -124,7 +125,7 @@ class Sequence:
         write(memory, column, values)
         self.log.append(f"{write.__name__} {column} {values.tolist()}")
         self.edges = memory.to(torch.int64, copy=True)
-        self.order = torch.arange(self.edges.size(1))
+        self.order = self._in_order()
 
     def change(self) -> None:
         """Changes the layer, the graph or what is kept of it."""
@@ -162,13 +163,14 @@ class Sequence:
     def call(self) -> None:
         """Calls both layers in one of many ways, and compares."""
         ways = [self.gradients] * 4 + [self.without_gradients] * 2 + [self.attention]
-        ways += [self.functional, self.derivative, self.vectorised]
-        if self.with_compile and self.rng.random() < 0.02:
+        ways += [self.functional, self.derivative, self.vectorised, self.autocast]
+        if self.with_compile and self.rng.random() < 0.005:
             ways = [self.compiled]
         way = self.rng.choice(ways)
         self.log.append(way.__name__)
-        self.theirs.train(False)
-        self.ours.train(False)
+        training = self.options["dropout"] == 0.0 and self.rng.random() < 0.5
+        self.theirs.train(training)
+        self.ours.train(training)
         way()
 
     def gradients(self) -> None:
@@ -186,6 +188,16 @@ class Sequence:
                 given = given.clone()  # an inference tensor
             out = self._forward(self.ours, x, edge_attr, given, self.order, self.dtype)
         self._compare([out], expected[:1], budget[:1])
+
+    def autocast(self) -> None:
+        """A float32 layer whose products are bfloat16."""
+        x, edge_attr = self._features()
+        expected, _ = self._reference(x, edge_attr)
+        theirs, ours = (copy.deepcopy(layer).float() for layer in (self.theirs, self.ours))
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = self._of(theirs, x, edge_attr, self.edges.clone(), self._in_order())
+            actual = self._of(ours, x, edge_attr, self.given, self.order)
+        self._compare(actual, expected, self._budget(rounded, expected, torch.bfloat16))
 
     def attention(self) -> None:
         if self.dtype != torch.float64 or self.bipartite or self.hook is not None:
@@ -280,7 +292,7 @@ class Sequence:
 
     def _reference(self, x, edge_attr) -> tuple[list[Tensor], list[float]]:
         """Results in float64, and what another precision may differ from them."""
-        order = torch.arange(self.edges.size(1))
+        order = self._in_order()
         try:
             expected = self._of(self.theirs, x, edge_attr, self.edges.clone(), order)
         except RuntimeError as error:
@@ -292,9 +304,19 @@ class Sequence:
             return expected, [1e-9] * len(expected)
         rounded = copy.deepcopy(self.theirs).to(self.dtype)
         actual = self._of(rounded, x, edge_attr, self.edges.clone(), order)
-        least = 64 * torch.finfo(self.dtype).eps
-        errors = map(relative_error, actual, expected)
-        return expected, [max(4 * error, least) for error in errors]
+        return expected, self._budget(actual, expected, self.dtype)
+
+    def _in_order(self) -> Tensor:
+        return torch.arange(self.edges.size(1))
+
+    def _budget(self, theirs, expected, dtype: torch.dtype) -> list[float]:
+        """A multiple of the errors of PyG's layer in that dtype.
+
+        Gradients can cancel to nothing: their roundings are of the size of the other results.
+        """
+        size = max((float(t.detach().abs().max()) for t in expected if t.numel()), default=0.0)
+        least = 64 * torch.finfo(dtype).eps * max(1.0, size)
+        return [max(4 * error, least) for error in map(relative_error, theirs, expected)]
 
     def _compare(self, actual, expected, budgets) -> None:
         for k, (a, b, budget) in enumerate(zip(actual, expected, budgets, strict=True)):
