@@ -312,10 +312,11 @@ class Sequence:
     def _budget(self, theirs, expected, dtype: torch.dtype) -> list[float]:
         """A multiple of the errors of PyG's layer in that dtype.
 
-        Gradients can cancel to nothing: their roundings are of the size of the other results.
+        Gradients of scores can cancel to nothing: their roundings are of the size of the products
+        that cancel, of a score's gradient and a feature.
         """
         size = max((float(t.detach().abs().max()) for t in expected if t.numel()), default=0.0)
-        least = 64 * torch.finfo(dtype).eps * max(1.0, size)
+        least = 64 * torch.finfo(dtype).eps * max(1.0, size) ** 2
         return [max(4 * error, least) for error in map(relative_error, theirs, expected)]
 
     def _compare(self, actual, expected, budgets) -> None:

@@ -104,8 +104,8 @@ def test_training_that_diverges(config: str, capsys: pytest.CaptureFixture[str])
 def test_run_dir_that_is_a_file(config: str, capsys: pytest.CaptureFixture[str]):
     Path("runs").write_text("")
     code, error = fails(capsys, "train", config)
-    assert code == 1
-    assert "runs" in error
+    assert code == 2
+    assert "run_dir: expected a folder, got runs" in error
 
 
 def test_interrupt(

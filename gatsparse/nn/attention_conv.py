@@ -145,7 +145,7 @@ class AttentionConv:
         result = self._pyg.forward(
             self,
             for_pyg(x),
-            form.edges().long(),
+            _for_autograd(form.edges().long()),
             edge_attr_of(self, form, edge_attr),
             return_attention_weights=return_attention_weights,
             **size,
@@ -327,6 +327,13 @@ class AttentionConv:
 def in_flow(layer: Any, size: tuple[Any, Any]) -> tuple[Any, Any]:
     """Sources and destinations of a layer's messages instead of edges; and back."""
     return size if layer.flow == "source_to_target" else (size[1], size[0])
+
+
+def _for_autograd(edges: Tensor) -> Tensor:
+    """The edges, copied if they are of inference mode, as autograd cannot save such tensors."""
+    if torch.compiler.is_compiling() or torch.is_inference_mode_enabled():
+        return edges
+    return edges.clone() if edges.is_inference() else edges
 
 
 def _check_x(x: Features, lins: tuple[Linear, Linear]) -> None:

@@ -19,6 +19,7 @@ from tests.ops.variants import (
     edge_list,
     edge_rows,
     fixed_gradient,
+    numbered_edges,
     operator_arguments,
     run,
     with_gradients,
@@ -91,10 +92,16 @@ def test_equals_the_definition(variant, name, backend, loops):
     assert relative_error(out, expected) <= 1e-12
 
 
-@with_and_without_edges
-@pytest.mark.parametrize("concat", [False, True])
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
-@with_and_without_loops
+#: Loops, dropout, concat, edge: all values of any three of them together.
+OPTIONS = [
+    (loops, dropout, concat, loops ^ (dropout > 0) ^ concat)
+    for loops in (False, True)
+    for dropout in (0.0, 0.4)
+    for concat in (False, True)
+]
+
+
+@pytest.mark.parametrize(("loops", "dropout", "concat", "edge"), OPTIONS)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", ZOO)
 @every_variant
@@ -251,7 +258,7 @@ def same_precision_reference(variant, inputs, graph, order=0):
     order in which they stand, any other number a random one.
     """
     generator = torch.Generator().manual_seed(order)
-    edges = torch.tensor(edge_list(graph, True))
+    edges = numbered_edges(graph, True)
     channels = torch.arange(inputs[VARIANTS[variant].x].size(2))
     if order > 0:
         edges = edges[torch.randperm(len(edges), generator=generator)]
@@ -266,11 +273,13 @@ def same_precision_reference(variant, inputs, graph, order=0):
     return with_gradients(out, inputs)
 
 
-def check_error_budget(variant, graph, scale, dtype, edge, shape=(HEADS, 8)):
+def check_error_budget(variant, graph, scale, dtype, edge, shape=(HEADS, 8), num_references=8):
     inputs = VARIANTS[variant].inputs(graph, *shape, scale=scale, edge=edge, loop=True)
     inputs = cast(inputs, dtype)
     exact = same_precision_reference(variant, cast(inputs, torch.float64), graph)
-    references = [same_precision_reference(variant, inputs, graph, k) for k in range(8)]
+    references = [
+        same_precision_reference(variant, inputs, graph, k) for k in range(num_references)
+    ]
     fused = run(variant, inputs, graph.csr(), add_self_loops=True, backend="fused")
     # The gradients of the scores are differences of inner products <g, x>, which may
     # cancel to nothing: their roundings are measured against the products.
@@ -304,13 +313,13 @@ def test_error_budget_of_rows_that_fit_the_registers(variant, shape, scale, dtyp
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("scale", [0.0, 1.0, 80.0])
-@with_and_without_edges
+@pytest.mark.parametrize(("scale", "edge"), [(0.0, False), (1.0, True), (80.0, False)])
 @every_variant
 def test_error_budget_of_a_row_of_100000_edges(variant, edge, scale, dtype):
     edge_index = torch.randint(1000, (2, 110_000))
     edge_index[1, torch.randperm(110_000)[:100_000]] = 3
-    check_error_budget(variant, Graph(edge_index, (1000, 1000)), scale, dtype, edge)
+    graph = Graph(edge_index, (1000, 1000))
+    check_error_budget(variant, graph, scale, dtype, edge, num_references=3)
 
 
 def test_huge_scores_neither_overflow_nor_underflow():
@@ -449,17 +458,16 @@ def test_attention_weights_give_the_output(variant, name, edge):
 @pytest.mark.parametrize("save", [False, True])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize(
-    ("name", "edge", "concat"),
+    ("name", "shape", "edge", "concat"),
     [
-        ("random", False, True),
-        ("random", True, False),
-        ("no edges", True, True),
-        ("bipartite, more sources", False, False),
+        ("random", (8, 8), False, True),
+        ("random", (2, 3), True, False),
+        ("no edges", (2, 3), True, True),
+        ("bipartite, more sources", (8, 8), False, False),
     ],
 )
-@pytest.mark.parametrize("shape", [(2, 3), (8, 8)])
 @every_variant
-def test_opcheck(variant, shape, name, edge, concat, dropout, save):
+def test_opcheck(variant, name, shape, edge, concat, dropout, save):
     inputs = VARIANTS[variant].inputs(ZOO[name], *shape, edge=edge, loop=True, concat=concat)
     options = {"concat": concat, "dropout": dropout, "save": save}
     arguments = operator_arguments(variant, inputs, ZOO[name].csr(), **options)
@@ -548,9 +556,10 @@ def test_forward_mode_and_functional_transforms(variant):
                 function(*dual, backend="fused")
 
 
-@with_and_without_edges
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
-@pytest.mark.parametrize("backend", ["fused", "scatter"])
+@pytest.mark.parametrize(
+    ("backend", "dropout", "edge"),
+    [("fused", 0.0, False), ("fused", 0.5, True), ("scatter", 0.5, False), ("scatter", 0.0, True)],
+)
 @every_variant
 def test_compile_without_graph_breaks(variant, backend, dropout, edge):
     graph = ZOO["random"]

@@ -46,13 +46,19 @@ VARIANTS = {
 }
 
 
-def edge_list(graph: Graph, add_self_loops):
+def numbered_edges(graph: Graph, add_self_loops) -> Tensor:
     """(number, j, i) of every edge; the loops that are added stand for those of the graph."""
-    edges = [(e, j, i) for e, (j, i) in enumerate(graph.edge_index.T.tolist())]
-    if add_self_loops:
-        edges = [(e, j, i) for e, j, i in edges if j != i]
-        edges += [(graph.edge_index.size(1) + i, i, i) for i in range(min(graph.size))]
-    return edges
+    num_edges, num_loops = graph.edge_index.size(1), min(graph.size)
+    edges = torch.cat([torch.arange(num_edges)[:, None], graph.edge_index.T], dim=1)
+    if not add_self_loops:
+        return edges
+    i = torch.arange(num_loops)
+    return torch.cat([edges[edges[:, 1] != edges[:, 2]], torch.stack([num_edges + i, i, i], dim=1)])
+
+
+def edge_list(graph: Graph, add_self_loops):
+    """The rows of :func:`numbered_edges`."""
+    return numbered_edges(graph, add_self_loops).tolist()
 
 
 def edge_rows(inputs):
