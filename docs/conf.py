@@ -39,6 +39,7 @@ myst_heading_anchors = 3
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_custom_sections = [("Learnable parameters", "params_style")]
@@ -55,6 +56,7 @@ if os.environ.get("GATSPARSE_DOCS_ONLINE"):
 _BUILTIN = "|".join(name for name in dir(builtins) if name.endswith(("Error", "Exit", "Warning")))
 nitpick_ignore_regex = [
     ("py:.*", r"(torch|torch_geometric|numpy|multiprocessing)(\..*)?"),
+    ("py:class", r"Tensor|torch_sparse\.SparseTensor|optional"),
     ("py:exc", rf"Exception|KeyboardInterrupt|{_BUILTIN}"),
 ]
 
@@ -98,6 +100,19 @@ def resolve(app: Sphinx, env: Any, node: Any, content: nodes.Element) -> nodes.E
     )
 
 
+def unlink(_app: Sphinx, name: str, source: list[str]) -> None:
+    """Turns links to files of the repository that are not pages into their paths."""
+    folder = (DOCS / name).parent
+
+    def path(match: re.Match[str]) -> str:
+        target = (folder / match[2]).resolve()
+        if target.is_relative_to(DOCS) or not target.exists():
+            return match[0]
+        return f"{match[1]} (`{target.relative_to(DOCS.parent)}`)"
+
+    source[0] = re.sub(r"(?<!!)\[([^\]]+)\]\((\.\./[^)#\s]+)\)", path, source[0])
+
+
 def skip(_app: Sphinx, _what: str, _name: str, member: Any, skip: bool, _options: Any) -> bool:
     """Skips the fields of named tuples, which the Args of the class describe."""
     return skip or str(getattr(member, "__doc__", "")).startswith("Alias for field number")
@@ -107,4 +122,5 @@ def setup(app: Sphinx) -> None:
     """Registers what is above."""
     app.add_directive("results", ResultsTable)
     app.connect("missing-reference", resolve)
+    app.connect("source-read", unlink)
     app.connect("autodoc-skip-member", skip)

@@ -63,7 +63,8 @@ def load(name: str, root: str | Path | None = None) -> Data:
     :obj:`root`, ``data``, ``../shared/data``, the user's cache directory; each in PyG's
     layout, such as ``data/Cora/raw/ind.cora.x``. Else PyG downloads them into the cache
     directory. Nothing is ever written to the other places, and nothing processed is
-    kept. ``"digits"`` needs no file (see :func:`gatsparse.data.digits.digits`).
+    kept. ``"digits"`` needs no file: it
+    is part of scikit-learn.
 
     Args:
         name (str): One of :data:`NAMES`, in any case.

@@ -155,13 +155,13 @@ def _run_blocks(
 def check_budget(
     model: Any, shape: torch.Size, dtype: torch.dtype, max_memory: int | str, *, on_disk: bool
 ) -> None:
-    """Raises if a budget of :func:`infer` does not hold what it keeps of a model's layers.
+    """Raises if a budget of :func:`gatsparse.infer` does not hold what it keeps of a model's layers.
 
     Args:
-        model (torch.nn.Module): As of :func:`infer`.
+        model (torch.nn.Module): As of :func:`gatsparse.infer`.
         shape (torch.Size): ``[N, F]``, of the features.
         dtype (torch.dtype): The dtype of the model.
-        max_memory (int or str): As of :func:`infer`.
+        max_memory (int or str): As of :func:`gatsparse.infer`.
         on_disk (bool): Whether features between the layers are kept in a folder.
 
     Raises:

@@ -52,7 +52,7 @@ def attention_weights(
     r"""The attention :math:`\alpha_{ij}` of every GAT and GATv2 layer of a model, ours or PyG's.
 
     The model runs once, in evaluation mode and without gradients, on the attributes of
-    :obj:`data` that its ``forward`` has arguments for (of a :class:`HeteroData` their
+    :obj:`data` that its ``forward`` has arguments for (of a ``HeteroData`` their
     dictionaries), or on :obj:`data` itself, if one argument alone has no default, and is called
     ``data`` or ``batch`` or like none of the attributes. What wraps a model for training
     (``DataParallel``, ``torch.compile``) is left out.
@@ -67,7 +67,7 @@ def attention_weights(
         **kwargs (optional): More arguments of the model, or others than :obj:`data` has.
 
     Returns:
-        list: A :class:`LayerAttention` for every call of a layer, in the order of the calls.
+        list: A :class:`gatsparse.nn.LayerAttention` for every call of a layer, in the order of the calls.
 
     Raises:
         ValueError: If the model has no such layer.

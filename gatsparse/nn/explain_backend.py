@@ -76,7 +76,7 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
         *args, **kwargs: Its arguments, such as features ``[N, F]`` and an :obj:`edge_index`.
 
     Returns:
-        BackendReport: A sequence with a :class:`LayerBackend` for each layer, in the order of
+        BackendReport: A sequence with a :class:`gatsparse.nn.LayerBackend` for each layer, in the order of
         :meth:`torch.nn.Module.named_modules`. It prints as a table.
 
     Raises:

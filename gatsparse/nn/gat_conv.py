@@ -30,7 +30,7 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
     once per :obj:`edge_index` tensor and used by every layer and step.
 
     Edge features enter the score as ``[E, H]`` numbers. What works on messages themselves
-    (message-passing hooks, explainers, an overridden :meth:`message`) runs PyG's own forward.
+    (message-passing hooks, explainers, an overridden ``message``) runs PyG's own forward.
 
     Args:
         in_channels (int or tuple): Size of each input sample, ``-1`` to derive it from

@@ -106,9 +106,8 @@ class PaperExactConv(torch.nn.Module):
 
         Args:
             x (Tensor): ``[N, F]``, dense or ``sparse_csr``.
-            edge_index (Tensor or CSRGraph): ``[2, E]`` of integers, or one of the other forms
-                of :func:`gatsparse.adjacency.as_graph`; each node attends to itself once,
-                whether the graph has self-loops or not.
+            edge_index (Tensor or CSRGraph): As in :class:`gatsparse.GATConv`. Each node
+                attends to itself once, whether the graph has self-loops or not.
 
         Returns:
             Tensor: ``[N, H * C]``, or ``[N, C]`` without :obj:`concat`.

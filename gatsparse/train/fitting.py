@@ -35,7 +35,8 @@ def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
     Initial weights come from torch's generator: seed it before.
 
     Raises:
-        TypeError, ValueError: As :func:`~gatsparse.data.labels.node_labels`.
+        TypeError: If an argument is of a wrong type.
+        ValueError: If :obj:`data` has no features ``[N, F]`` or no labelled node.
     """
     check_instance("config", config, ModelConfig, "a ModelConfig")
     y = node_labels(data)
@@ -84,7 +85,7 @@ def fit(
     Args:
         model (torch.nn.Module): ``forward(x, edge_index)`` returns logits ``[N, classes]``, of
             dense models ``forward(x, adj)``. Edge features, edge weights and :obj:`batch` of
-            :obj:`data` are passed by name, see :func:`~gatsparse.train.edge_inputs.edge_inputs`.
+            :obj:`data` are passed by name.
             The model is trained in place and ends in the state after the last epoch.
         data (torch_geometric.data.Data): With :obj:`x`, :obj:`edge_index`, labels :obj:`y`
             ``[N]`` or ``[N, 1]`` and three masks ``[N]``, whose nodes must be labelled; as
@@ -100,10 +101,8 @@ def fit(
     continues from a checkpoint ends as if it had never been interrupted, bit for bit.
 
     Raises:
-        TypeError, ValueError: If labels, masks, edge features or weights cannot be used, see
-            :func:`~gatsparse.train.task.checked_task` and
-            :func:`~gatsparse.train.edge_inputs.edge_inputs`, or the metric is not defined for
-            these classes.
+        TypeError, ValueError: If labels, masks, edge features or weights cannot be used, or the
+            metric is not defined for these classes.
         TrainingDivergedError: If the training or validation loss is not finite.
         DamagedFileError: If the checkpoint cannot be continued.
         OSError: If the checkpoint cannot be written.

@@ -86,7 +86,7 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
 
     Raises:
         ConfigError: If a class has too few nodes for a random split, there is no split of the
-            seed's number, or a split cannot be trained, see :func:`checked_task`.
+            seed's number, or a split cannot be trained.
     """
     check_instance("data", data, Data, "torch_geometric.data.Data")
     check_instance("config", config, TrainConfig, "a TrainConfig")
