@@ -45,6 +45,13 @@ class CSR(NamedTuple):
         ptr (Tensor): int64 ``[num_rows + 1]``; row ``i`` holds entries ``ptr[i]:ptr[i + 1]``.
         other (Tensor): int32 or int64 ``[E]``; the other end of each edge.
         perm (Tensor): int32 or int64 ``[E]``; where each edge stood before it was sorted.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[2, 0, 1], [0, 1, 0]]), num_nodes=3)
+        >>> graph.csr.row()
+        tensor([0, 0, 1])
     """
 
     ptr: Tensor
@@ -84,6 +91,13 @@ class CSRGraph:
             :obj:`perm_t` holds positions in :obj:`col`.
 
     :obj:`col`, :obj:`perm` and their transposes are int32 where the graph fits, else int64.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[2, 0, 1], [0, 1, 0]]), num_nodes=3)
+        >>> graph.rowptr, graph.col
+        (tensor([0, 2, 3, 3]), tensor([2, 1, 0], dtype=torch.int32))
     """
 
     # Without a __dict__: thousands of small graphs may be cached.
@@ -443,6 +457,14 @@ class Reordered(NamedTuple):
         graph (CSRGraph): The graph in the new order.
         order (Tensor): int64 ``[N]``; the caller's number of each new node.
         rank (Tensor): int64 ``[N]``; the new number of each of the caller's nodes.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[0, 1, 2], [1, 2, 0]]), num_nodes=3)
+        >>> reordered, x = graph.reorder("rcm"), torch.randn(3, 4)
+        >>> torch.equal(reordered.to_caller(reordered.to_new(x)), x)
+        True
     """
 
     graph: CSRGraph

@@ -81,6 +81,12 @@ def load(name: str, root: str | Path | None = None) -> Data:
         DatasetNotFoundError: If it is nowhere and cannot be downloaded; the message names
             every place and what to put there.
         DatasetCorruptError: If a file is truncated or corrupt; the message names it.
+
+    Example:
+        >>> from gatsparse.data import load
+        >>> data = load("digits")
+        >>> data.x.shape, int(data.train_mask.sum())
+        (torch.Size([1797, 64]), 200)
     """
     key = _check_name(name)
     if key == "digits":
@@ -101,6 +107,13 @@ def find(name: str, root: str | Path | None = None) -> Path | None:
 
     Raises:
         ValueError: If there is no data set of this name, or it has no files.
+
+    Example:
+        >>> from gatsparse.data import NAMES, find
+        >>> NAMES
+        ('cora', 'citeseer', 'pubmed', 'tolokers', 'digits')
+        >>> find("cora", root="an-empty-folder") == find("cora")
+        True
     """
     key = _check_name(name)
     if key == "digits":

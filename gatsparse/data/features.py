@@ -45,6 +45,13 @@ def open_features(path: str | Path) -> Tensor:
         TypeError: If :obj:`path` is not a path.
         FileNotFoundError: If there is no such file.
         ValueError: If it is no such array, or shorter than it says.
+
+    Example:
+        >>> import numpy as np
+        >>> from gatsparse.data import open_features
+        >>> np.save("x.npy", np.arange(6, dtype=np.float32).reshape(3, 2))
+        >>> open_features("x.npy")[1]
+        tensor([2., 3.])
     """
     check_instance("path", path, (str, Path), "a path")
     path = expand(path)

@@ -194,6 +194,14 @@ class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
             given in addition to :obj:`neighbor_sampler`, or :obj:`prefetch` is negative or
             together with ``num_workers``.
         ImportError, TypeError: As :class:`NeighborSampler`.
+
+    Example:
+        >>> from gatsparse.data import NeighborLoader, load
+        >>> data = load("digits")
+        >>> loader = NeighborLoader(data, [10, 5], data.train_mask, batch_size=64, shuffle=True)
+        >>> batch = next(iter(loader))
+        >>> batch.batch_size, batch.num_sampled_nodes[0]
+        (64, 64)
     """
 
     def __init__(
@@ -278,6 +286,13 @@ class LinkNeighborLoader(_Ready, torch_geometric.loader.LinkNeighborLoader):
         ValueError: If an option is not supported, or given in addition to
             :obj:`neighbor_sampler`.
         ImportError, TypeError: As :class:`NeighborSampler`.
+
+    Example:
+        >>> from gatsparse.data import LinkNeighborLoader, load
+        >>> data = load("digits")
+        >>> loader = LinkNeighborLoader(data, [10], data.edge_index[:, :100], batch_size=20)
+        >>> next(iter(loader)).edge_label_index.shape
+        torch.Size([2, 20])
     """
 
     def __init__(

@@ -137,6 +137,12 @@ def load_ogb(name: str, root: str | Path | None = None, *, undirected: bool = Fa
         DatasetNotFoundError: If it is nowhere and cannot be downloaded; the message names
             every place and what to put there.
         DatasetCorruptError: If a file is truncated or corrupt; the message names it.
+
+    Example:
+        >>> from gatsparse.data import OGB_NAMES, load_ogb
+        >>> OGB_NAMES
+        ('ogbn-arxiv', 'ogbn-products', 'ogbn-papers100M')
+        >>> data = load_ogb("ogbn-arxiv", undirected=True)  # doctest: +SKIP
     """
     dataset = _DATASETS[_check_name(name)]
     places = _places(dataset, root)
@@ -173,6 +179,12 @@ def evaluator(name: str) -> Callable[[Tensor, Tensor], float]:
     Raises:
         ValueError: If there is no data set of this name.
         ImportError: If ogb is not installed.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.data import ogb_evaluator
+        >>> ogb_evaluator("ogbn-arxiv")(torch.tensor([1, 2, 0]), torch.tensor([1, 0, -1]))
+        0.5
     """
     key = _check_name(name)
     judge = _import("ogb.nodeproppred").Evaluator(key)

@@ -57,6 +57,11 @@ def rmat(
         ValueError: If :obj:`num_nodes` is below 1, :obj:`num_edges` or :obj:`seed` below 0,
             :obj:`probabilities` are not four numbers that sum to 1, none of them
             negative and the first one the largest, or the nodes do not fit :obj:`dtype`.
+
+    Example:
+        >>> from gatsparse.data import rmat
+        >>> rmat(num_nodes=1000, num_edges=5000).shape
+        torch.Size([2, 5000])
     """
     _check_sizes(num_nodes, num_edges, seed, dtype)
     # The largest first: at least a quarter of the edges then stays within any num_nodes.
@@ -161,6 +166,12 @@ def stochastic_block_model(
         TypeError: If an argument is of a wrong type.
         ValueError: If a size is below 1 (:obj:`num_edges`, :obj:`seed` below 0), there are more
             classes than nodes, :obj:`homophily` is not in 0 .. 1, or :obj:`signal` not finite.
+
+    Example:
+        >>> from gatsparse.data import stochastic_block_model
+        >>> data = stochastic_block_model(100, 500, num_classes=4, num_features=8)
+        >>> data.x.shape, data.edge_index.shape, int(data.train_mask.sum())
+        (torch.Size([100, 8]), torch.Size([2, 500]), 50)
     """
     _check_sizes(num_nodes, num_edges, seed, torch.int64)
     check_integer("num_classes", num_classes)

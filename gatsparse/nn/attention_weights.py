@@ -35,6 +35,19 @@ class LayerAttention(NamedTuple):
             for a loop that was added.
         edge_type (tuple, optional): Of a layer that was called with the edges of that type.
         global_ids (bool): Whether nodes are named by the ``n_id`` of the batch.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> from torch_geometric.data import Data
+        >>> data = Data(x=torch.randn(3, 4), edge_index=torch.tensor([[0, 1], [1, 2]]))
+        >>> (layer,) = gatsparse.attention_weights(gatsparse.GATConv(4, 2, heads=2), data)
+        >>> layer.edge_index  # two edges, then the self-loops that were added
+        tensor([[0, 1, 0, 1, 2],
+                [1, 2, 0, 1, 2]])
+        >>> layer.edge_id
+        tensor([ 0,  1, -1, -1, -1])
+        >>> layer.alpha.shape
+        torch.Size([5, 2])
     """
 
     name: str
@@ -67,12 +80,21 @@ def attention_weights(
         **kwargs (optional): More arguments of the model, or others than :obj:`data` has.
 
     Returns:
-        list: A :class:`gatsparse.nn.LayerAttention` for every call of a layer, in the order of the calls.
+        list: A :class:`gatsparse.nn.LayerAttention` for every call of a layer, in the order of the
+        calls.
 
     Raises:
         ValueError: If the model has no such layer.
         TypeError: If :obj:`data` is no such object, an argument of the model is missing, or a
             subclass of a layer cannot be asked for its attention.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> from torch_geometric.data import Data
+        >>> model = gatsparse.GAT(4, 8, num_layers=2, out_channels=3, heads=2)
+        >>> data = Data(x=torch.randn(3, 4), edge_index=torch.tensor([[0, 1], [1, 2]]))
+        >>> [layer.name for layer in gatsparse.attention_weights(model, data)]
+        ['convs.0', 'convs.1']
     """
     if not isinstance(data, (Data, HeteroData)):
         raise TypeError(f"data: expected Data or HeteroData, got {type(data).__name__}")

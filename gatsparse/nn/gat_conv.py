@@ -51,6 +51,15 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
     Raises:
         ValueError: If :obj:`heads` or :obj:`out_channels` is below 1, :obj:`dropout` is
             not in 0 .. 1, or there is no such :obj:`backend`.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> conv = gatsparse.GATConv(16, 8, heads=4, dropout=0.6)
+        >>> edge_index = torch.tensor([[0, 1, 2], [1, 2, 0]])
+        >>> conv(torch.randn(3, 16), edge_index).shape
+        torch.Size([3, 32])
+        >>> conv
+        GATConv(16, 8, heads=4, backend='auto')
     """
 
     # PyG's inspector reads these types from the source of the class:

@@ -46,6 +46,13 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
     Raises:
         ValueError: If :obj:`heads` or :obj:`out_channels` is below 1, :obj:`dropout` is
             not in 0 .. 1, or there is no such :obj:`backend`.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> conv = gatsparse.GATv2Conv(16, 8, heads=4, edge_dim=2)
+        >>> edge_index = torch.tensor([[0, 1, 2], [1, 2, 0]])
+        >>> conv(torch.randn(3, 16), edge_index, edge_attr=torch.randn(3, 2)).shape
+        torch.Size([3, 32])
     """
 
     # PyG's inspector reads these types from the source of the class:

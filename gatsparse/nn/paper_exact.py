@@ -59,6 +59,13 @@ class PaperExactConv(torch.nn.Module):
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, and the code published
     with it, https://github.com/PetarV-/GAT, ``sp_attn_head`` in ``utils/layers.py``.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import PaperExactConv
+        >>> conv = PaperExactConv(16, 8, heads=4, dropout=0.6)
+        >>> conv(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])).shape
+        torch.Size([3, 32])
     """
 
     def __init__(
@@ -178,6 +185,13 @@ class PaperExactGAT(torch.nn.Module):
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, and the code published
     with it, https://github.com/PetarV-/GAT, ``models/sp_gat.py``.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import PaperExactGAT
+        >>> model = PaperExactGAT(in_channels=16, hidden_channels=8, out_channels=7)
+        >>> model(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])).shape
+        torch.Size([3, 7])
     """
 
     def __init__(

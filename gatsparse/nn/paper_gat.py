@@ -49,6 +49,15 @@ class PaperGAT(torch.nn.Module):
             :obj:`negative_slope` is not finite.
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, section 3.3.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import PaperGAT
+        >>> model = PaperGAT(in_channels=16, hidden_channels=8, out_channels=7)
+        >>> model(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])).shape
+        torch.Size([3, 7])
+        >>> [conv.heads for conv in model.convs]
+        [8, 1]
     """
 
     def __init__(
@@ -140,6 +149,16 @@ class DenseGAT(torch.nn.Module):
 
     With the weights of a :class:`PaperGAT` (:meth:`load_gat_state`) it computes the same
     function of a graph without duplicate edges.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import DenseGAT, PaperGAT, dense_adjacency
+        >>> sparse, dense = PaperGAT(16, 8, 7).eval(), DenseGAT(16, 8, 7).eval()
+        >>> dense.load_gat_state(sparse.state_dict())
+        >>> x, edge_index = torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])
+        >>> adj = dense_adjacency(edge_index, num_nodes=3)
+        >>> torch.allclose(sparse(x, edge_index), dense(x, adj), atol=1e-5)
+        True
     """
 
     def __init__(
@@ -235,6 +254,13 @@ def build_gat(
     Raises:
         ValueError: If there is no such kind, or :obj:`paper_exact` or a number of layers is asked
             of one that has it not.
+
+    Example:
+        >>> from gatsparse.nn import build_gat
+        >>> type(build_gat("gatsparse", 16, 7)).__name__
+        'PaperGAT'
+        >>> type(build_gat("dense", 16, 7, form="concat")).__name__
+        'DenseGAT'
     """
     sizes = (in_channels, hidden_channels, out_channels, heads, out_heads)
     check_choice("kind", kind, ("gatsparse", "scatter", "pyg", "dense"))

@@ -50,6 +50,12 @@ class ModelConfig:
         num_layers: Number of layers; those but the last are as the first.
         architecture: That of the paper, or deep: with residual connections, LayerNorm and GELU,
             all layers of the same number of heads, see gatsparse.nn.build_deep_gat.
+
+    Example:
+        >>> from gatsparse.train import ModelConfig, TrainConfig
+        >>> config = TrainConfig("digits", model=ModelConfig(num_layers=5, architecture="deep"))
+        >>> config.model.heads
+        8
     """
 
     kind: Kind = "gatsparse"
@@ -92,6 +98,12 @@ class SamplingConfig:
         batch_size: Training nodes of a step.
         num_neighbors: In-edges drawn for each node, hop by hop; one number for each layer.
         max_memory: Of exact inference, see gatsparse.infer.
+
+    Example:
+        >>> from gatsparse.train import SamplingConfig, TrainConfig
+        >>> sampling = SamplingConfig(batch_size=512, num_neighbors=[10, 5])
+        >>> TrainConfig("digits", mode="sampled", sampling=sampling).sampling.max_memory
+        '4GB'
     """
 
     batch_size: int = 1024
@@ -122,6 +134,12 @@ class SyntheticConfig:
         homophily: Share of the edges that stay in a class.
         signal: How far the features lift a class out of the noise.
         seed: Of the graph, the features and the split.
+
+    Example:
+        >>> from gatsparse.train import SyntheticConfig, TrainConfig, load_task
+        >>> synthetic = SyntheticConfig(num_nodes=200, num_edges=1000)
+        >>> load_task(TrainConfig("sbm", synthetic=synthetic)).num_nodes
+        200
     """
 
     num_nodes: int = 10_000
@@ -154,6 +172,11 @@ class OptimConfig:
     Args:
         lr: Learning rate.
         weight_decay: L2 penalty, on all parameters.
+
+    Example:
+        >>> from gatsparse.train import OptimConfig
+        >>> OptimConfig(lr=0.01)
+        OptimConfig(lr=0.01, weight_decay=0.0005)
     """
 
     lr: float = 0.005
@@ -202,6 +225,12 @@ class TrainConfig:
         run_dir: Folder in which the folder of this run is made.
         resume: Continue the newest unfinished run of this configuration.
         progress: Show a progress bar, on a terminal.
+
+    Example:
+        >>> from gatsparse.train import TrainConfig
+        >>> config = TrainConfig("digits", epochs=50, seeds=3, stopping=["val_acc", "val_loss"])
+        >>> config.all_seeds
+        [0, 1, 2]
     """
 
     dataset: str

@@ -54,6 +54,15 @@ def train(config: TrainConfig) -> list[FitResult]:
         ProcessDiedError: If the process of a seed is killed or crashes.
         DamagedFileError: If a file of the run that is continued is damaged.
         OSError: If the run folder cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gatsparse.train import TrainConfig, train
+        >>> config = TrainConfig("digits", epochs=2, run_dir=Path("runs"), progress=False)
+        >>> results = train(config)  # doctest: +ELLIPSIS
+        memory: about ...
+        >>> results[0].epochs
+        2
     """
     data = load_task(config)
     task = task_of_seed(data, config, config.all_seeds[0])

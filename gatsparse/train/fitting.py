@@ -37,6 +37,12 @@ def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
     Raises:
         TypeError: If an argument is of a wrong type.
         ValueError: If :obj:`data` has no features ``[N, F]`` or no labelled node.
+
+    Example:
+        >>> from gatsparse.data import load
+        >>> from gatsparse.train import ModelConfig, build_model
+        >>> type(build_model(ModelConfig(), load("digits"))).__name__
+        'PaperGAT'
     """
     check_instance("config", config, ModelConfig, "a ModelConfig")
     y = node_labels(data)
@@ -64,6 +70,12 @@ def build_optimizer(config: OptimConfig, model: torch.nn.Module) -> torch.optim.
 
     Raises:
         TypeError: If an argument is of a wrong type.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.train import OptimConfig, build_optimizer
+        >>> build_optimizer(OptimConfig(lr=0.01), torch.nn.Linear(2, 2)).defaults["lr"]
+        0.01
     """
     check_instance("config", config, OptimConfig, "an OptimConfig")
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
@@ -106,6 +118,16 @@ def fit(
         TrainingDivergedError: If the training or validation loss is not finite.
         DamagedFileError: If the checkpoint cannot be continued.
         OSError: If the checkpoint cannot be written.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> from gatsparse.data import load
+        >>> from gatsparse.train import TrainConfig, fit
+        >>> data, _ = load("digits"), torch.manual_seed(0)
+        >>> model = gatsparse.GAT(64, 64, num_layers=2, out_channels=10, heads=8)
+        >>> result = fit(model, data, TrainConfig("digits", epochs=5))
+        >>> len(result.losses), result.losses[-1] < result.losses[0]
+        (5, True)
     """
     check_instance("config", config, TrainConfig, "a TrainConfig")
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")

@@ -53,6 +53,14 @@ class EarlyStopping:
     Raises:
         TypeError: If a number is not an integer.
         ValueError: If there is no such rule, or a number is below 1.
+
+    Example:
+        >>> from gatsparse.train import EarlyStopping
+        >>> rule = EarlyStopping("val_acc", patience=2, epochs=100)
+        >>> [rule.update(val_acc, val_loss=1.0) for val_acc in (0.5, 0.6, 0.6, 0.6)]
+        [True, True, False, False]
+        >>> rule.exhausted, rule.best_epoch
+        (True, 2)
     """
 
     def __init__(self, rule: StoppingRule, patience: int, epochs: int) -> None:

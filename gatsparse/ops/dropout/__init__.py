@@ -96,6 +96,15 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     Raises:
         TypeError: If :obj:`x` is not a tensor of floats of these layouts, or :obj:`p` not a number.
         ValueError: If :obj:`p` is not in 0 .. 1.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import dropout
+        >>> x = dropout(torch.ones(10_000), p=0.6)
+        >>> x.unique()
+        tensor([0.0000, 2.5000])
+        >>> 0.55 < float((x == 0).float().mean()) < 0.65
+        True
     """
     _check(x, p, torch.strided, torch.sparse_csr)
     if not training or p == 0.0:
@@ -127,6 +136,12 @@ def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     Raises:
         TypeError: If :obj:`x` is not a dense tensor of floats, or :obj:`p` not a number.
         ValueError: If :obj:`p` is not in 0 .. 1.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import elu_dropout
+        >>> elu_dropout(torch.tensor([-1.0, 0.0, 2.0]), p=0.6, training=False)
+        tensor([-0.6321,  0.0000,  2.0000])
     """
     _check(x, p, torch.strided)
     p = p if training else 0.0

@@ -79,6 +79,15 @@ def gat_attention(
         TypeError: If an argument is no tensor, or not of floats.
         ValueError: If shapes or devices contradict each other, :obj:`dropout` is not in
             0 .. 1, or the named backend cannot serve.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> from gatsparse.ops import gat_attention
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[0, 1, 2], [1, 2, 0]]), num_nodes=3)
+        >>> x, att_src, att_dst = torch.randn(3, 4, 8), torch.randn(1, 4, 8), torch.randn(1, 4, 8)
+        >>> gat_attention(x, att_src, att_dst, graph, add_self_loops=True).shape
+        torch.Size([3, 32])
     """
     inputs = Inputs(x, att_src, att_dst, x_dst, edge, loop)
     _check(inputs, graph, add_self_loops)
@@ -127,6 +136,17 @@ def gat_attention_weights(
 
     Raises:
         TypeError, ValueError: As :func:`gat_attention`.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> from gatsparse.ops import gat_attention_weights
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[0, 1], [2, 2]]), num_nodes=3)
+        >>> x, zero = torch.randn(3, 1, 8), torch.zeros(1, 1, 8)
+        >>> gat_attention_weights(x, zero, zero, graph)  # equal scores
+        (tensor([[0, 1],
+                [2, 2]]), tensor([[0.5000],
+                [0.5000]]))
     """
     inputs = Inputs(x, att_src, att_dst, x_dst, edge, loop)
     _check(inputs, graph, add_self_loops)

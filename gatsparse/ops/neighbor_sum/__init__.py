@@ -55,6 +55,16 @@ def neighbor_sum(x: Tensor, graph: CSRGraph) -> Tensor:
     Raises:
         TypeError: If an argument is no tensor of floats or no structure.
         ValueError: If shapes or devices contradict each other.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> from gatsparse.ops import neighbor_sum
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[0, 1], [2, 2]]), num_nodes=3)
+        >>> neighbor_sum(torch.tensor([[1.0], [2.0], [4.0]]), graph)
+        tensor([[0.],
+                [0.],
+                [3.]])
     """
     check_graph(graph)
     check_tensor("x", x, graph, (graph.num_src, "F"))
