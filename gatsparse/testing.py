@@ -1,4 +1,4 @@
-"""What tests and benchmarks share: a zoo of graphs, inputs, and error budgets."""
+"""Graph zoo, inputs and error budgets for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gatsparse.graph import CSRGraph
 
 
 class Graph(NamedTuple):
-    """Edges and sizes, before they become a structure.
+    """Edges and sizes of a graph.
 
     Args:
         edge_index (Tensor): int64 ``[2, E]``.
@@ -29,7 +29,7 @@ class Graph(NamedTuple):
     size: tuple[int, int]
 
     def csr(self) -> CSRGraph:
-        """The structure."""
+        """Returns the CSR graph."""
         return CSRGraph.from_edge_index(self.edge_index, size=self.size)
 
 
@@ -109,16 +109,17 @@ def gat_inputs(
     """Normal tensors for :func:`gatsparse.ops.gat_attention`.
 
     Args:
-        graph (Graph): What they belong to.
-        heads, channels (int): Their shape, :math:`H` and :math:`C`.
+        graph (Graph): The graph.
+        heads, channels (int): Numbers of heads :math:`H` and of channels :math:`C`.
         x_dst (bool, optional): Whether the destinations have features of their own.
             (default: where they are other nodes)
         edge (bool, optional): Whether edges have terms.
         loop (bool, optional): Whether the self-loops that are added have them too.
         concat (bool, optional): Whether the bias is one for concatenated heads.
-        dtype (torch.dtype, optional): Of all of them.
-        scale (float, optional): Of the scores: 0 makes them equal, large ones sharpen the softmax.
-        seed (int, optional): Of the numbers.
+        dtype (torch.dtype, optional): Dtype of all tensors.
+        scale (float, optional): Scale of the scores: 0 makes them equal, large ones sharpen the
+            softmax.
+        seed (int, optional): Seed of the numbers.
 
     Example:
         >>> from gatsparse.ops import gat_attention
@@ -200,8 +201,8 @@ def relative_error(actual: Tensor, expected: Tensor) -> float:
 
 
 def error_budget(reference_error: float, dtype: torch.dtype) -> float:
-    """What an implementation may differ from float64: twice the error of the reference in
-    the same precision, and never less than four roundings of that precision.
+    """Returns the error against float64 that an implementation may have: twice the error of the
+    reference in the same precision, and never less than four roundings of that precision.
 
     Example:
         >>> import torch

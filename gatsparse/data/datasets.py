@@ -77,8 +77,8 @@ def load(name: str, root: str | Path | None = None) -> Data:
         tolokers, which has ten splits.
 
     Raises:
-        ValueError: If there is no data set of this name.
-        DatasetNotFoundError: If it is nowhere and cannot be downloaded; the message names
+        ValueError: If :obj:`name` is unknown.
+        DatasetNotFoundError: If it is not found and cannot be downloaded; the message names
             every place and what to put there.
         DatasetCorruptError: If a file is truncated or corrupt; the message names it.
 
@@ -96,7 +96,7 @@ def load(name: str, root: str | Path | None = None) -> Data:
 
 
 def find(name: str, root: str | Path | None = None) -> Path | None:
-    """The folder from which :func:`load` would take the raw files.
+    """Returns the folder from which :func:`load` would take the raw files.
 
     Args:
         name (str): One of :data:`NAMES` but ``"digits"``, which has no files.

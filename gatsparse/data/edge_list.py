@@ -110,7 +110,7 @@ def read_edge_list(
     Returns:
         Tensor or RelabeledEdges: :obj:`edge_index` ``[2, E]``, sources and destinations in the
         order of the file. It is int32 where :obj:`num_nodes` or, if not given, every index fits,
-        else int64. With :obj:`relabel`, it comes with the ids of the nodes.
+        else int64. With :obj:`relabel`, the ids of the nodes are returned, too.
 
     Raises:
         EdgeListError: If the file is truncated, damaged or ambiguous, or something in it is not an

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class DatasetNotFoundError(FileNotFoundError):
-    """A data set is in none of the places searched, and could not be downloaded.
+    """A data set was not found in any folder and could not be downloaded.
 
     Example:
         >>> from gatsparse.data import DatasetNotFoundError
@@ -21,7 +21,7 @@ class DatasetNotFoundError(FileNotFoundError):
 
 
 class DatasetCorruptError(ValueError):
-    """A file of a data set is truncated, or holds what it cannot hold.
+    """A file of a data set is truncated or corrupt.
 
     Example:
         >>> from pathlib import Path

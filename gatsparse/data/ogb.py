@@ -128,7 +128,7 @@ def load_ogb(name: str, root: str | Path | None = None, *, undirected: bool = Fa
         torch_geometric.data.Data: :obj:`x` ``[N, F]``, float32, or what the ``.npz`` file
         holds (of ogbn-papers100M); :obj:`y` int64 ``[N]``, -1 for a node without a label;
         :obj:`edge_index` int64 ``[2, E]`` in OGB's order, directed in ogbn-arxiv and
-        ogbn-papers100M, every edge beside its reverse in ogbn-products; and OGB's split,
+        ogbn-papers100M, every edge with its reverse in ogbn-products; and OGB's split,
         boolean :obj:`train_mask`, :obj:`val_mask`, :obj:`test_mask` ``[N]``.
 
     Raises:
@@ -164,7 +164,7 @@ def load_ogb(name: str, root: str | Path | None = None, *, undirected: bool = Fa
 
 
 def evaluator(name: str) -> Callable[[Tensor, Tensor], float]:
-    r"""OGB's measure of a data set: the accuracy, by OGB's own evaluator.
+    r"""Returns the measure of a data set, the accuracy, by OGB's own evaluator.
 
     Args:
         name (str): One of :data:`NAMES`, in any case.

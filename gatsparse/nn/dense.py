@@ -89,7 +89,7 @@ class GraphAttentionLayer(torch.nn.Module):
             ``[N, 1] + [1, N]``.
         bias (bool, optional): Adds a learnable bias before the ELU.
 
-    Parameters:
+    Learnable parameters:
         W (Tensor): ``[F, F']``.
         a (Tensor): ``[2F', 1]``: first the part of the destination :math:`i`
             (PyG's ``att_dst``), then that of the source :math:`j` (``att_src``).

@@ -20,13 +20,13 @@ _LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv, PaperExactC
 
 
 class LayerBackend(NamedTuple):
-    """What computed one layer.
+    """The backend that computed one layer.
 
     Args:
         layer (str): Name of the module in the model; empty for the model itself.
         kind (str): Name of its class.
         backend (str): ``"fused"``, ``"scatter"``, ``"dense"``, ``"PyG"`` or ``"not called"``.
-        reasons (tuple of str): Why it was not ``"fused"``.
+        reasons (tuple of str): Reasons why it was not ``"fused"``.
 
     Example:
         >>> from gatsparse.nn import LayerBackend

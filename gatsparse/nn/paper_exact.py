@@ -22,7 +22,7 @@ _VECTOR = 8
 
 
 class PaperExactConv(torch.nn.Module):
-    r"""The graph attentional operator with every detail of its authors' code.
+    r"""The graph attentional operator with every detail of the authors' code.
 
     .. math::
         z^h &= \Theta^h \, \mathrm{dropout}^h(x), \quad
@@ -32,7 +32,7 @@ class PaperExactConv(torch.nn.Module):
         x'^h_i &= \sum_{j \in \mathcal{N}(i) \cup \{ i \}} \mathrm{dropout}(\alpha^h_{ij}) \,
         \mathrm{dropout}(z^h_j) + b^h
 
-    In training it is another function than :class:`gatsparse.GATConv` is behind a dropout:
+    In training it differs from :class:`gatsparse.GATConv` after a dropout:
     each head draws its own dropout of the input, and what is summed is dropped once more,
     after the scores were computed from it. Both terms of the score have a bias, and heads that
     are averaged have a bias each, so that they count as often in the optimiser's penalty.
@@ -44,13 +44,13 @@ class PaperExactConv(torch.nn.Module):
         concat (bool, optional): Heads are averaged instead of concatenated if False.
         dropout (float, optional): Probability in training, of inputs, of projected features and
             of attention weights.
-        negative_slope (float, optional): Of the LeakyReLU.
+        negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
 
-    Parameters:
+    Learnable parameters:
         lin.weight (Tensor): ``[H * C, F]``, :math:`\Theta`.
         att_src, att_dst (Tensor): ``[1, H, C]``.
-        bias_src, bias_dst (Tensor): ``[1, H]``, those of the score.
-        bias (Tensor): ``[H * C]``, that of the output.
+        bias_src, bias_dst (Tensor): ``[1, H]``, biases of the score.
+        bias (Tensor): ``[H * C]``, bias of the output.
 
     Raises:
         TypeError: If an argument is of a wrong type.
@@ -181,7 +181,7 @@ class PaperExactGAT(torch.nn.Module):
         heads (int, optional): Heads of the first layer.
         out_heads (int, optional): Heads of the second layer.
         dropout (float, optional): Of inputs, projected features and attention, in both layers.
-        negative_slope (float, optional): Of the LeakyReLU.
+        negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, and the code published
     with it, https://github.com/PetarV-/GAT, ``models/sp_gat.py``.

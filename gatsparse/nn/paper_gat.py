@@ -37,8 +37,8 @@ class PaperGAT(torch.nn.Module):
         heads (int, optional): Heads of the first layer.
         out_heads (int, optional): Heads of the second layer.
         dropout (float, optional): On the inputs of both layers and on their attention.
-        negative_slope (float, optional): Of the LeakyReLU.
-        conv (callable, optional): The layer's class; PyG's serves too.
+        negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
+        conv (callable, optional): Class of the layers; PyG's works, too.
         dropout_fn (callable, optional): ``dropout_fn(x, p, training)``, on the input.
         elu_dropout_fn (callable, optional): ``elu_dropout_fn(x, p, training)``, between the layers.
         num_layers (int, optional): Number of layers.
@@ -90,7 +90,7 @@ class PaperGAT(torch.nn.Module):
 
     @property
     def convs(self) -> list[Any]:
-        """The layers, in their order."""
+        """The layers in order."""
         return [self._modules[f"conv{layer}"] for layer in range(1, self.num_layers + 1)]
 
     def forward(
@@ -126,7 +126,7 @@ class PaperGAT(torch.nn.Module):
 
     @torch.no_grad()
     def inference_per_layer(self, layer: int, x: Any, edge_index: Any, batch_size: int) -> Tensor:
-        """One layer with what stands before and after it, as PyG's models have it.
+        """Computes one layer with its dropout and activation, as PyG's models do.
 
         Args:
             layer (int): Its number, from 0.
@@ -201,7 +201,7 @@ class DenseGAT(torch.nn.Module):
 
         Raises:
             KeyError: If :obj:`state_dict` is not that of a :class:`PaperGAT`.
-            RuntimeError: If its sizes are others.
+            RuntimeError: If its sizes differ.
         """
         for conv, layers in (("conv1", self.hidden), ("conv2", self.out)):
             heads = len(layers)
@@ -245,15 +245,15 @@ def build_gat(
             or ``"dense"``.
         in_channels, out_channels, hidden_channels, heads, out_heads, dropout, negative_slope,
             num_layers: As in :class:`PaperGAT`; dense layers are two.
-        form (str, optional): Of dense layers.
+        form (str, optional): As in :class:`GraphAttentionLayer`.
         paper_exact (bool, optional): A :class:`PaperExactGAT`, of kind ``"gatsparse"`` only.
 
     Returns:
         torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense.
 
     Raises:
-        ValueError: If there is no such kind, or :obj:`paper_exact` or a number of layers is asked
-            of one that has it not.
+        ValueError: If :obj:`kind` is unknown, or it does not support :obj:`paper_exact` or
+            :obj:`num_layers`.
 
     Example:
         >>> from gatsparse.nn import build_gat

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
     """Returns the GAT for the features and classes of :obj:`data`, of its dtype.
 
-    Initial weights come from torch's generator: seed it before.
+    Initial weights are drawn from torch's generator: seed it before.
 
     Raises:
         TypeError: If an argument is of a wrong type.

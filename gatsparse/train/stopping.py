@@ -32,8 +32,8 @@ class EarlyStopping:
                                                 the :obj:`patience` epochs before it
     ========== ================================ ==========================================
 
-    Every rule stops after :obj:`epochs`, too, and keeps the first epoch until a better one
-    comes. ``"paper"`` is the rule of the authors' code (``execute_cora.py`` of
+    Every rule stops after :obj:`epochs`, too, and keeps the first epoch until there is a better
+    one. ``"paper"`` is the rule of the authors' code (``execute_cora.py`` of
     `PetarV-/GAT <https://github.com/PetarV-/GAT>`_, with ``nb_epochs = 100000`` and
     ``patience = 100``), ``"pyg"`` that of PyG's benchmark
     (``benchmark/citation/train_eval.py``, whose ``--early_stopping`` is :obj:`patience`):
@@ -108,11 +108,11 @@ class EarlyStopping:
         return keep
 
     def state_dict(self) -> dict[str, Any]:
-        """All that it has seen, for :meth:`load_state_dict`."""
+        """Returns the state, for :meth:`load_state_dict`."""
         return {**vars(self), "_losses": list(self._losses)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from what another one had seen."""
+        """Continues from the state of another one."""
         vars(self).update(state, _losses=deque(state["_losses"], maxlen=self.patience))
 
     def _mean_loss(self) -> float:

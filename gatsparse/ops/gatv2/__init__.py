@@ -62,9 +62,10 @@ def gatv2_attention(
         Tensor: ``[N_dst, H * C]``, or ``[N_dst, C]``, of the dtype of :obj:`x_src`.
 
     Raises:
-        TypeError: If an argument is no tensor, or not of floats.
+        TypeError: If an argument is not a floating-point tensor.
         ValueError: If shapes, dtypes or devices contradict each other, :obj:`dropout` is not in
-            0 .. 1, or the named backend cannot serve.
+            0 .. 1, or the requested backend cannot handle the
+            call.
 
     Example:
         >>> import torch
