@@ -11,6 +11,7 @@ from docs.tables.headline import headline
 TABLES: dict[str, Callable[[], list[str]]] = {
     "headline": headline,
     "machine": lambda: speed.environment("bench"),
+    "runs": speed.runs,
     "cora": lambda: speed.models("cora"),
     "citeseer": lambda: speed.models("citeseer"),
     "graphs": speed.graphs,

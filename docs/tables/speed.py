@@ -36,6 +36,18 @@ def environment(name: str) -> list[str]:
     return machine(summary(name).environment)
 
 
+def runs() -> list[str]:
+    """Commands, dates and code of the runs."""
+    lines = []
+    for name in ("bench", "kernels", "kernels-scaling"):
+        found = summary(name)
+        days = sorted(row.finished[:10] for row in found.rows.values())
+        dates = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+        command = f"`python -m benchmarks run configs/{name}.yaml`"
+        lines.append([command, dates, f"`{found.environment['code']}`"])
+    return markdown_table(["command", "measured", "digest of the code"], lines)
+
+
 def models(dataset: str) -> list[str]:
     """Two-layer models on a data set."""
     rows = summary("bench")
