@@ -13,7 +13,7 @@ step = @printf '\n==> %s\n' "$(1)"
 needs = @command -v $(1) > /dev/null $(call fail,$(1),it is missing: apt-get install $(2))
 fail = || { printf '\n*** failed: %s\n    %s\n' "$(1)" "$(2)" >&2; exit 1; }
 
-.PHONY: setup bench test lint sanitize check-compilers clean
+.PHONY: setup bench test lint docs sanitize check-compilers clean
 .DELETE_ON_ERROR:
 
 # The two builds share the cores.
@@ -30,6 +30,13 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# Into build/docs. Warnings and references that lead nowhere are errors.
+docs: setup
+	$(call step,documentation)
+	@$(BIN)/python -m sphinx -W -n --keep-going -q -b html docs build/docs \
+	  $(call fail,docs,Sphinx printed the reason above)
+	@printf 'build/docs/index.html\n'
 
 # The kernels with AddressSanitizer and UndefinedBehaviorSanitizer, in an environment of their
 # own that shares all other packages. TESTS=... runs some of the tests.
@@ -101,7 +108,7 @@ $(STAMP)/package: $(STAMP)/torch pyproject.toml gatsparse/csrc/CMakeLists.txt \
                   $(wildcard gatsparse/csrc/*.cpp gatsparse/csrc/*.h gatsparse/ops/*/*.cpp \
                              gatsparse/ops/*/*.h)
 	$(call step,4/4 gatsparse$(comma) with its C++ kernels)
-	@$(PIP) install --no-build-isolation -e ".[bench,dev]" \
+	@$(PIP) install --no-build-isolation -e ".[bench,dev,docs]" \
 	  $(call fail,gatsparse,pip printed the reason above)
 	@$(BIN)/python -c 'import sys; from gatsparse import _native as n; sys.exit(n.MISSING)' \
 	  $(call fail,gatsparse,the kernels were not built: is a C++ compiler installed?)

@@ -44,7 +44,14 @@ class CSR(NamedTuple):
     Args:
         ptr (Tensor): int64 ``[num_rows + 1]``; row ``i`` holds entries ``ptr[i]:ptr[i + 1]``.
         other (Tensor): int32 or int64 ``[E]``; the other end of each edge.
-        perm (Tensor): int32 or int64 ``[E]``; where each edge stood before it was sorted.
+        perm (Tensor): int32 or int64 ``[E]``; the position of each edge before it was sorted.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[2, 0, 1], [0, 1, 0]]), num_nodes=3)
+        >>> graph.csr.row()
+        tensor([0, 0, 1])
     """
 
     ptr: Tensor
@@ -60,7 +67,7 @@ class CSR(NamedTuple):
         )
 
     def first(self, count: int, copies: int) -> CSR:
-        """The first of several copies that stand one after another."""
+        """Returns the first of several copies of a graph."""
         rows = (self.ptr.numel() - 1) // copies * count
         entries = self.other.numel() // copies * count
         return CSR(self.ptr[: rows + 1], self.other[:entries], self.perm[:entries])
@@ -84,6 +91,13 @@ class CSRGraph:
             :obj:`perm_t` holds positions in :obj:`col`.
 
     :obj:`col`, :obj:`perm` and their transposes are int32 where the graph fits, else int64.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[2, 0, 1], [0, 1, 0]]), num_nodes=3)
+        >>> graph.rowptr, graph.col
+        (tensor([0, 2, 3, 3]), tensor([2, 1, 0], dtype=torch.int32))
     """
 
     # Without a __dict__: thousands of small graphs may be cached.
@@ -119,7 +133,7 @@ class CSRGraph:
     ) -> CSRGraph:
         r"""Sorts edges by destination, by a parallel counting sort.
 
-        The edges of one destination stay in the order in which they came.
+        The edges of one destination keep their order.
 
         Args:
             edge_index (Tensor): ``[2, E]``, int64 or int32; row 0 holds the source
@@ -131,7 +145,7 @@ class CSRGraph:
                 (default: int32 where the graph fits)
 
         Raises:
-            TypeError: If :obj:`edge_index` is no tensor, or not of integers.
+            TypeError: If :obj:`edge_index` is not a tensor of integers.
             ValueError: If its shape is not ``[2, E]``, a size is negative, both
                 :obj:`num_nodes` and :obj:`size` are given, or the graph does not fit
                 :obj:`index_dtype`.
@@ -278,22 +292,22 @@ class CSRGraph:
 
     @property
     def device(self) -> torch.device:
-        """Where the structure lies."""
+        """Device of the graph."""
         return self.rowptr.device
 
     def edge_index(self) -> Tensor:
-        """The edges in the order in which they came, int64 ``[2, E]``."""
+        """Returns the edges in the order of the input, int64 ``[2, E]``."""
         sorted_edges = torch.stack([self.col.long(), self._csr.row()])
         edge_index = torch.empty_like(sorted_edges)
         edge_index[:, self.perm.long()] = sorted_edges
         return edge_index
 
     def find_duplicate(self) -> tuple[int, int] | None:
-        """Two edges that are the same, by their positions in the order in which they came.
+        """Returns the input positions of the first duplicate edge.
 
         Returns:
-            tuple or None: ``(first, second)``: an edge that stands again, and where; of all edges
-            that do, the one whose second position is the smallest. None if all edges differ.
+            tuple or None: Positions ``(first, second)`` of an edge and its duplicate; of all
+            duplicates, the one whose second position is smallest. None if all edges differ.
         """
         if self.device.type == "cpu" and _native.available():
             pair = torch.ops.gatsparse.find_duplicate(list(self.csr), self.num_src)
@@ -314,14 +328,14 @@ class CSRGraph:
         return reverse
 
     def repeat(self, count: int) -> CSRGraph:
-        r"""Copies of this graph side by side, without edges between them.
+        r"""Returns disjoint copies of this graph as one graph.
 
-        Node ``i`` of copy ``b`` has number ``b * N + i``, and edge ``e`` of it stands at position
-        ``b * E + e``. The largest number of copies that was asked for is kept; fewer are part
+        Node ``i`` of copy ``b`` has number ``b * N + i``, and its edge ``e`` has position
+        ``b * E + e``. The largest number of copies that was requested is kept; fewer are part
         of it.
 
         Args:
-            count (int): How many copies.
+            count (int): Number of copies.
 
         Raises:
             ValueError: If :obj:`count` is negative.
@@ -357,16 +371,16 @@ class CSRGraph:
         return CSRGraph(CSR(ptr, col, perm), num_src)
 
     def reorder(self, method: Order = "rcm") -> Reordered:
-        r"""The same graph with its nodes renumbered, so that nodes that are gathered together
-        lie together in memory; computed at the first use of each method.
+        r"""Returns the graph with its nodes renumbered, so that neighbours are close in memory;
+        computed at the first use of each method.
 
-        A model runs in the new order as a whole, and its outputs come back in the caller's::
+        The whole model runs in the new order, and its outputs are returned to the caller's::
 
             reordered = graph.reorder()
             out = reordered.to_caller(model(reordered.to_new(x), reordered.graph))
 
-        It gains where features exceed the caches and the numbering hides a structure that
-        the graph has: ``python -m benchmarks.reorder`` measures gain and cost.
+        It gains where features exceed the caches and the given numbering hides communities of
+        the graph: ``python -m benchmarks.reorder`` measures gain and cost.
 
         Edges keep their positions in the caller's :obj:`edge_index` (:obj:`perm`), and
         with them the attention dropout that they draw. Only virtual self-loops, which
@@ -437,12 +451,20 @@ torch.serialization.add_safe_globals([CSR, CSRGraph])
 
 
 class Reordered(NamedTuple):
-    """A graph whose nodes were renumbered, and the way there and back.
+    """A graph whose nodes were renumbered, with the maps between both orders.
 
     Args:
         graph (CSRGraph): The graph in the new order.
         order (Tensor): int64 ``[N]``; the caller's number of each new node.
         rank (Tensor): int64 ``[N]``; the new number of each of the caller's nodes.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[0, 1, 2], [1, 2, 0]]), num_nodes=3)
+        >>> reordered, x = graph.reorder("rcm"), torch.randn(3, 4)
+        >>> torch.equal(reordered.to_caller(reordered.to_new(x)), x)
+        True
     """
 
     graph: CSRGraph
@@ -450,7 +472,7 @@ class Reordered(NamedTuple):
     rank: Tensor
 
     def to_new(self, x: Tensor) -> Tensor:
-        """Rows ``[N, ...]`` of the caller's nodes, brought into the new order.
+        """Rows ``[N, ...]`` of the caller's nodes, returned in the new order.
 
         Raises:
             ValueError: If :obj:`x` does not have one row per node.
@@ -458,7 +480,7 @@ class Reordered(NamedTuple):
         return _take_rows("x", x, self.order)
 
     def to_caller(self, out: Tensor) -> Tensor:
-        """Rows ``[N, ...]`` of the new nodes, brought back into the caller's order.
+        """Rows ``[N, ...]`` of the new nodes, returned in the caller's order.
 
         Raises:
             ValueError: If :obj:`out` does not have one row per node.

@@ -58,6 +58,19 @@ class GATConvLayer(_AttentionLayer):
 
     Raises:
         ValueError: If ``cfg.gnn.att_heads`` does not divide ``dim_out``.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.graphgym.config import cfg, set_cfg
+        >>> from torch_geometric.graphgym.models.layer import LayerConfig
+        >>> from gatsparse.graphgym import GATConvLayer
+        >>> set_cfg(cfg)
+        >>> cfg.gnn.att_heads = 4
+        >>> layer = GATConvLayer(LayerConfig(dim_in=16, dim_out=32))
+        >>> data = Data(x=torch.randn(3, 16), edge_index=torch.tensor([[0, 1], [1, 2]]))
+        >>> layer(data).x.shape
+        torch.Size([3, 32])
     """
 
     conv = GATConv
@@ -73,6 +86,19 @@ class GATv2ConvLayer(_AttentionLayer):
 
     Raises:
         ValueError: If ``cfg.gnn.att_heads`` does not divide ``dim_out``.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.graphgym.config import cfg, set_cfg
+        >>> from torch_geometric.graphgym.models.layer import LayerConfig
+        >>> from gatsparse.graphgym import GATv2ConvLayer
+        >>> set_cfg(cfg)
+        >>> cfg.gnn.att_heads = 4
+        >>> layer = GATv2ConvLayer(LayerConfig(dim_in=16, dim_out=32))
+        >>> data = Data(x=torch.randn(3, 16), edge_index=torch.tensor([[0, 1], [1, 2]]))
+        >>> layer(data).x.shape
+        torch.Size([3, 32])
     """
 
     conv = GATv2Conv

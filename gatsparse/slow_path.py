@@ -21,7 +21,12 @@ _warned: set[tuple[str, ...]] = set()
 
 
 class SlowPathWarning(UserWarning):
-    """A large graph is computed without the kernels, or the kernels are missing."""
+    """A large graph is computed without the kernels, or the kernels are missing.
+
+    Example:
+        >>> import warnings, gatsparse
+        >>> warnings.simplefilter("error", gatsparse.SlowPathWarning)  # a slow path raises
+    """
 
 
 def report_choice(path: str, reasons: list[str], num_edges: int, *, requested: bool) -> None:

@@ -1,4 +1,4 @@
-"""What tests and benchmarks share: a zoo of graphs, inputs, and error budgets."""
+"""Graph zoo, inputs and error budgets for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -13,18 +13,23 @@ from gatsparse.graph import CSRGraph
 
 
 class Graph(NamedTuple):
-    """Edges and sizes, before they become a structure.
+    """Edges and sizes of a graph.
 
     Args:
         edge_index (Tensor): int64 ``[2, E]``.
         size (tuple): ``(N_src, N_dst)``.
+
+    Example:
+        >>> from gatsparse.testing import graph_zoo
+        >>> graph_zoo()["one edge"].csr()
+        CSRGraph(num_src=2, num_dst=2, num_edges=1, device='cpu')
     """
 
     edge_index: Tensor
     size: tuple[int, int]
 
     def csr(self) -> CSRGraph:
-        """The structure."""
+        """Returns the CSR graph."""
         return CSRGraph.from_edge_index(self.edge_index, size=self.size)
 
 
@@ -40,7 +45,14 @@ def _random(num_src: int, num_dst: int, num_edges: int, seed: int) -> Graph:
 
 
 def graph_zoo() -> dict[str, Graph]:
-    """Small graphs by name, each with something that has broken a kernel before."""
+    """Small graphs by name, each with something that has broken a kernel before.
+
+    Example:
+        >>> from gatsparse.testing import graph_zoo
+        >>> zoo = graph_zoo()
+        >>> zoo["hub"].size
+        (201, 201)
+    """
     hub = [(j, 0) for j in range(200)] + [(0, i) for i in range(200)]
     return {
         "no nodes": _graph([], 0),
@@ -70,7 +82,14 @@ Inputs = dict[str, Tensor]
 
 
 def cast(inputs: Inputs, dtype: torch.dtype) -> Inputs:
-    """The same numbers in another dtype, as new leaves."""
+    """The same numbers in another dtype, as new leaves.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.testing import cast
+        >>> cast({"x": torch.ones(2)}, torch.float64)["x"]
+        tensor([1., 1.], dtype=torch.float64, requires_grad=True)
+    """
     return {name: t.detach().to(dtype, copy=True).requires_grad_() for name, t in inputs.items()}
 
 
@@ -90,16 +109,24 @@ def gat_inputs(
     """Normal tensors for :func:`gatsparse.ops.gat_attention`.
 
     Args:
-        graph (Graph): What they belong to.
-        heads, channels (int): Their shape, :math:`H` and :math:`C`.
+        graph (Graph): The graph.
+        heads, channels (int): Numbers of heads :math:`H` and of channels :math:`C`.
         x_dst (bool, optional): Whether the destinations have features of their own.
             (default: where they are other nodes)
         edge (bool, optional): Whether edges have terms.
         loop (bool, optional): Whether the self-loops that are added have them too.
         concat (bool, optional): Whether the bias is one for concatenated heads.
-        dtype (torch.dtype, optional): Of all of them.
-        scale (float, optional): Of the scores: 0 makes them equal, large ones sharpen the softmax.
-        seed (int, optional): Of the numbers.
+        dtype (torch.dtype, optional): Dtype of all tensors.
+        scale (float, optional): Scale of the scores: 0 makes them equal, large ones sharpen the
+            softmax.
+        seed (int, optional): Seed of the numbers.
+
+    Example:
+        >>> from gatsparse.ops import gat_attention
+        >>> from gatsparse.testing import gat_inputs, graph_zoo
+        >>> graph = graph_zoo()["random"]
+        >>> gat_attention(**gat_inputs(graph, heads=4, channels=8), graph=graph.csr()).shape
+        torch.Size([60, 32])
     """
     normal = _normal(seed)
     num_src, num_dst = graph.size
@@ -128,7 +155,13 @@ def gatv2_inputs(
     scale: float = 1.0,
     seed: int = 0,
 ) -> Inputs:
-    """Normal tensors for :func:`gatsparse.ops.gatv2_attention`; as :func:`gat_inputs`."""
+    """Normal tensors for :func:`gatsparse.ops.gatv2_attention`; as :func:`gat_inputs`.
+
+    Example:
+        >>> from gatsparse.testing import gatv2_inputs, graph_zoo
+        >>> sorted(gatv2_inputs(graph_zoo()["random"], heads=4, channels=8))
+        ['att', 'bias', 'x_dst', 'x_src']
+    """
     normal = _normal(seed)
     num_src, num_dst = graph.size
     inputs = {
@@ -153,7 +186,14 @@ def _normal(seed: int) -> Callable[..., Tensor]:
 
 
 def relative_error(actual: Tensor, expected: Tensor) -> float:
-    """The largest difference, relative to the largest expected value (at least 1)."""
+    """The largest difference, relative to the largest expected value (at least 1).
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.testing import relative_error
+        >>> relative_error(torch.tensor([2.0, 4.5]), torch.tensor([2.0, 5.0]))
+        0.1
+    """
     if expected.numel() == 0:
         return 0.0
     difference = (actual.double() - expected.double()).abs().max()
@@ -161,7 +201,13 @@ def relative_error(actual: Tensor, expected: Tensor) -> float:
 
 
 def error_budget(reference_error: float, dtype: torch.dtype) -> float:
-    """What an implementation may differ from float64: twice the error of the reference in
-    the same precision, and never less than four roundings of that precision.
+    """Returns the error against float64 that an implementation may have: twice the error of the
+    reference in the same precision, and never less than four roundings of that precision.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.testing import error_budget
+        >>> error_budget(1e-6, torch.float32)
+        2e-06
     """
     return max(2 * reference_error, 4 * torch.finfo(dtype).eps)

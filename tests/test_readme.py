@@ -1,24 +1,46 @@
-"""What the README claims of tests is there."""
+"""The README is short, its figures are those of the committed rows, and its example runs."""
 
-import ast
-import re
 from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent
-README = (TESTS.parent / "README.md").read_text()
-NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", README)))
+from docs.tables import TABLES
+from tests.test_docs import python_blocks, run_blocks
+
+README = Path(__file__).parent.parent / "README.md"
 
 
-def test_every_row_of_the_table_names_a_test():
-    table = README.partition("## What works as in PyG")[2].partition("\n## ")[0]
-    rows = [line for line in table.splitlines() if line.startswith("|")][2:]
-    assert len(rows) > 20
-    assert all("::test_" in row for row in rows)
+@pytest.fixture(autouse=True)
+def _one_thread(threads):
+    """The machines are shared, and these graphs are small."""
+    threads(1)
 
 
-@pytest.mark.parametrize(("path", "name"), NAMED, ids=map("::".join, NAMED))
-def test_a_named_test_exists(path, name):
-    tree = ast.parse((TESTS / path).read_text())
-    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+def test_length():
+    text = README.read_text()
+    assert len(text.splitlines()) <= 150
+    assert len(text.split()) <= 1200
+
+
+def test_figures_are_those_of_the_committed_rows():
+    table = "\n".join(TABLES["headline"]())
+    assert table in README.read_text(), f"python -m docs.tables headline prints:\n{table}"
+
+
+def test_chart_exists():
+    assert "(docs/images/speed.png)" in README.read_text()
+
+
+def test_example(tmp_path, monkeypatch, capsys):
+    blocks = python_blocks(README)
+    assert len(blocks) == 2
+    monkeypatch.chdir(tmp_path)
+    run_blocks(blocks)
+    printed = capsys.readouterr().out
+    assert float(printed.split("test accuracy: ")[1].split("%")[0]) > 75
+    assert "convs.0" in printed
+
+
+@pytest.mark.parametrize("command", ["make bench", "make test"])
+def test_names_both_commands(command):
+    assert command in README.read_text()

@@ -1,4 +1,4 @@
-"""Data sets by name, their splits, graphs from files and of a model, and mini-batches of them."""
+"""Data sets by name, splits, graphs from files, synthetic graphs, and mini-batches."""
 
 from gatsparse.data.datasets import NAMES, find, load
 from gatsparse.data.edge_list import (

@@ -63,7 +63,8 @@ def load(name: str, root: str | Path | None = None) -> Data:
     :obj:`root`, ``data``, ``../shared/data``, the user's cache directory; each in PyG's
     layout, such as ``data/Cora/raw/ind.cora.x``. Else PyG downloads them into the cache
     directory. Nothing is ever written to the other places, and nothing processed is
-    kept. ``"digits"`` needs no file (see :func:`gatsparse.data.digits.digits`).
+    kept. ``"digits"`` needs no file: it
+    is part of scikit-learn.
 
     Args:
         name (str): One of :data:`NAMES`, in any case.
@@ -76,10 +77,16 @@ def load(name: str, root: str | Path | None = None) -> Data:
         tolokers, which has ten splits.
 
     Raises:
-        ValueError: If there is no data set of this name.
-        DatasetNotFoundError: If it is nowhere and cannot be downloaded; the message names
+        ValueError: If :obj:`name` is unknown.
+        DatasetNotFoundError: If it is not found and cannot be downloaded; the message names
             every place and what to put there.
         DatasetCorruptError: If a file is truncated or corrupt; the message names it.
+
+    Example:
+        >>> from gatsparse.data import load
+        >>> data = load("digits")
+        >>> data.x.shape, int(data.train_mask.sum())
+        (torch.Size([1797, 64]), 200)
     """
     key = _check_name(name)
     if key == "digits":
@@ -89,7 +96,7 @@ def load(name: str, root: str | Path | None = None) -> Data:
 
 
 def find(name: str, root: str | Path | None = None) -> Path | None:
-    """The folder from which :func:`load` would take the raw files.
+    """Returns the folder from which :func:`load` would take the raw files.
 
     Args:
         name (str): One of :data:`NAMES` but ``"digits"``, which has no files.
@@ -100,6 +107,13 @@ def find(name: str, root: str | Path | None = None) -> Path | None:
 
     Raises:
         ValueError: If there is no data set of this name, or it has no files.
+
+    Example:
+        >>> from gatsparse.data import NAMES, find
+        >>> NAMES
+        ('cora', 'citeseer', 'pubmed', 'tolokers', 'digits')
+        >>> find("cora", root="an-empty-folder") == find("cora")
+        True
     """
     key = _check_name(name)
     if key == "digits":

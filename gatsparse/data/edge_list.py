@@ -15,6 +15,7 @@ from gatsparse.data.edge_files.collect import Edges, Relabeled, index_dtype
 from gatsparse.data.edge_files.files import Paths, find_files, open_file
 from gatsparse.data.edge_files.places import ReadFiles, check_range
 from gatsparse.data.edge_files.reader import INT64_MAX, EdgeListError, Reader
+from gatsparse.data.relabeled import RelabeledEdges, RelabeledGraph
 from gatsparse.graph import CSRGraph
 
 if TYPE_CHECKING:
@@ -27,31 +28,6 @@ Duplicates = Literal["error", "keep"]
 
 _FEW_NODES = 10_000
 _NODES_PER_EDGE = 20
-
-
-class RelabeledEdges(NamedTuple):
-    """Edges whose nodes are numbered 0 to :math:`N - 1`.
-
-    Attributes:
-        edge_index (Tensor): ``[2, E]``.
-        node_ids (Tensor): ``[N]``, the id in the file of each node, in ascending order. int64, or
-            uint64 if an id is larger than int64 holds.
-    """
-
-    edge_index: Tensor
-    node_ids: Tensor
-
-
-class RelabeledGraph(NamedTuple):
-    """Graph whose nodes are numbered 0 to :math:`N - 1`.
-
-    Attributes:
-        graph (CSRGraph): The graph.
-        node_ids (Tensor): As of :class:`RelabeledEdges`.
-    """
-
-    graph: CSRGraph
-    node_ids: Tensor
 
 
 @overload
@@ -134,7 +110,7 @@ def read_edge_list(
     Returns:
         Tensor or RelabeledEdges: :obj:`edge_index` ``[2, E]``, sources and destinations in the
         order of the file. It is int32 where :obj:`num_nodes` or, if not given, every index fits,
-        else int64. With :obj:`relabel`, it comes with the ids of the nodes.
+        else int64. With :obj:`relabel`, the ids of the nodes are returned, too.
 
     Raises:
         EdgeListError: If the file is truncated, damaged or ambiguous, or something in it is not an
@@ -143,6 +119,14 @@ def read_edge_list(
         OSError: If the file cannot be opened.
         TypeError, ValueError: If an argument is not as above.
         ImportError: If pyarrow is needed and missing.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gatsparse.data import read_edge_list
+        >>> _ = Path("edges.csv").write_text("source,target\n0,1\n1,2\n")
+        >>> read_edge_list("edges.csv")
+        tensor([[0, 1],
+                [1, 2]], dtype=torch.int32)
     """
     edges, _ = _read(path, num_nodes, columns, base, relabel, block_size, progress)
     if edges.node_ids is None:
@@ -208,6 +192,13 @@ def read_graph(
             would be without an edge.
         MemoryError: If a graph of so many nodes does not fit in memory.
         OSError, TypeError, ValueError, ImportError: As of :func:`read_edge_list`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gatsparse.data import read_graph
+        >>> _ = Path("edges.csv").write_text("source,target\n0,1\n1,2\n")
+        >>> read_graph("edges.csv", num_nodes=4)
+        CSRGraph(num_src=4, num_dst=4, num_edges=2, device='cpu')
     """
     if duplicates not in ("error", "keep"):
         raise ValueError(f"duplicates: expected 'error' or 'keep', got {duplicates!r}")

@@ -11,11 +11,29 @@ if TYPE_CHECKING:
 
 
 class DatasetNotFoundError(FileNotFoundError):
-    """A data set is in none of the places searched, and could not be downloaded."""
+    """A data set was not found in any folder and could not be downloaded.
+
+    Example:
+        >>> from gatsparse.data import DatasetNotFoundError
+        >>> issubclass(DatasetNotFoundError, FileNotFoundError)
+        True
+    """
 
 
 class DatasetCorruptError(ValueError):
-    """A file of a data set is truncated, or holds what it cannot hold."""
+    """A file of a data set is truncated or corrupt.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gatsparse.data import DatasetCorruptError, load
+        >>> Path("tolokers/raw").mkdir(parents=True)
+        >>> _ = Path("tolokers/raw/tolokers.npz").write_text("an error page")
+        >>> try:
+        ...     load("tolokers", root=".")
+        ... except DatasetCorruptError as error:
+        ...     print(error)  # doctest: +ELLIPSIS
+        tolokers/raw/tolokers.npz: truncated or corrupt ...
+    """
 
 
 @contextmanager

@@ -28,11 +28,11 @@ _DTYPES = {
 
 
 def open_features(path: str | Path) -> Tensor:
-    r"""The array of an ``.npy`` file as a tensor that stays on disk: its pages are read when
-    they are touched, and dropped when memory is short.
+    r"""Returns the array of an ``.npy`` file as a tensor that stays on disk: its pages are read
+    when they are accessed, and dropped when memory is short.
 
-    It serves as ``data.x`` of a mini-batch loader. The file must not change meanwhile; what is
-    written into the tensor does not reach it.
+    It can be ``data.x`` of a mini-batch loader. The file must not change meanwhile; writing to the
+    tensor does not change the file.
 
     Args:
         path (str or Path): An array ``[N, ...]`` of numbers in C order and in the byte order of
@@ -45,6 +45,13 @@ def open_features(path: str | Path) -> Tensor:
         TypeError: If :obj:`path` is not a path.
         FileNotFoundError: If there is no such file.
         ValueError: If it is no such array, or shorter than it says.
+
+    Example:
+        >>> import numpy as np
+        >>> from gatsparse.data import open_features
+        >>> np.save("x.npy", np.arange(6, dtype=np.float32).reshape(3, 2))
+        >>> open_features("x.npy")[1]
+        tensor([2., 3.])
     """
     check_instance("path", path, (str, Path), "a path")
     path = expand(path)

@@ -166,22 +166,22 @@ class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
 
     The edges of a batch are sorted by destination, and its CSR graph is built already; PyG's
     layers take the same batches. Features may be a memory map: see
-    :func:`gatsparse.data.open_features`. With ``num_neighbors=[-1]`` the loader serves
-    ``model.inference(loader)`` of PyG's models.
+    :func:`gatsparse.data.open_features`. With ``num_neighbors=[-1]`` the loader works
+    with ``model.inference(loader)`` of PyG's models.
 
     Args:
-        data (Data, HeteroData or tuple): As of PyG's loader.
+        data (Data, HeteroData or tuple): As in PyG's loader.
         num_neighbors (list or dict): In-edges of each node in each hop, ``-1`` for all.
-        input_nodes (optional): As of PyG's loader: the seeds.
+        input_nodes (optional): As in PyG's loader: the seeds.
         replace (bool, optional): Whether to sample with replacement.
-        subgraph_type (str, optional): As of :class:`NeighborSampler`.
+        subgraph_type (str, optional): As in :class:`NeighborSampler`.
         transform (callable, optional): Called with every batch.
         neighbor_sampler (NeighborSampler, optional): Used instead of a new one; its options
             replace :obj:`num_neighbors`, as in PyG.
         seed (int, optional): Seed of the sampler. (default: torch's generator)
         prefetch (int, optional): Number of batches that threads prepare in advance, for features
             on disk. Not together with ``num_workers``.
-        **kwargs (optional): As of PyG's loader and :class:`torch.utils.data.DataLoader`, such as
+        **kwargs (optional): As in PyG's loader and :class:`torch.utils.data.DataLoader`, such as
             :obj:`batch_size`, :obj:`shuffle`, :obj:`num_workers`.
 
     With a :obj:`seed` the batches are the same for any number of threads and processes and any
@@ -194,6 +194,14 @@ class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
             given in addition to :obj:`neighbor_sampler`, or :obj:`prefetch` is negative or
             together with ``num_workers``.
         ImportError, TypeError: As :class:`NeighborSampler`.
+
+    Example:
+        >>> from gatsparse.data import NeighborLoader, load
+        >>> data = load("digits")
+        >>> loader = NeighborLoader(data, [10, 5], data.train_mask, batch_size=64, shuffle=True)
+        >>> batch = next(iter(loader))
+        >>> batch.batch_size, batch.num_sampled_nodes[0]
+        (64, 64)
     """
 
     def __init__(
@@ -267,17 +275,24 @@ class LinkNeighborLoader(_Ready, torch_geometric.loader.LinkNeighborLoader):
     :class:`torch_geometric.loader.LinkNeighborLoader`.
 
     Args:
-        data (Data, HeteroData or tuple): As of PyG's loader.
+        data (Data, HeteroData or tuple): As in PyG's loader.
         num_neighbors (list or dict): In-edges of each node in each hop, ``-1`` for all.
-        edge_label_index, edge_label, neg_sampling (optional): As of PyG's loader.
+        edge_label_index, edge_label, neg_sampling (optional): As in PyG's loader.
         replace, subgraph_type, transform, neighbor_sampler, seed (optional): As of
             :class:`NeighborLoader`.
-        **kwargs (optional): As of PyG's loader and :class:`torch.utils.data.DataLoader`.
+        **kwargs (optional): As in PyG's loader and :class:`torch.utils.data.DataLoader`.
 
     Raises:
         ValueError: If an option is not supported, or given in addition to
             :obj:`neighbor_sampler`.
         ImportError, TypeError: As :class:`NeighborSampler`.
+
+    Example:
+        >>> from gatsparse.data import LinkNeighborLoader, load
+        >>> data = load("digits")
+        >>> loader = LinkNeighborLoader(data, [10], data.edge_index[:, :100], batch_size=20)
+        >>> next(iter(loader)).edge_label_index.shape
+        torch.Size([2, 20])
     """
 
     def __init__(

@@ -128,7 +128,7 @@ def load_ogb(name: str, root: str | Path | None = None, *, undirected: bool = Fa
         torch_geometric.data.Data: :obj:`x` ``[N, F]``, float32, or what the ``.npz`` file
         holds (of ogbn-papers100M); :obj:`y` int64 ``[N]``, -1 for a node without a label;
         :obj:`edge_index` int64 ``[2, E]`` in OGB's order, directed in ogbn-arxiv and
-        ogbn-papers100M, every edge beside its reverse in ogbn-products; and OGB's split,
+        ogbn-papers100M, every edge with its reverse in ogbn-products; and OGB's split,
         boolean :obj:`train_mask`, :obj:`val_mask`, :obj:`test_mask` ``[N]``.
 
     Raises:
@@ -137,6 +137,12 @@ def load_ogb(name: str, root: str | Path | None = None, *, undirected: bool = Fa
         DatasetNotFoundError: If it is nowhere and cannot be downloaded; the message names
             every place and what to put there.
         DatasetCorruptError: If a file is truncated or corrupt; the message names it.
+
+    Example:
+        >>> from gatsparse.data import OGB_NAMES, load_ogb
+        >>> OGB_NAMES
+        ('ogbn-arxiv', 'ogbn-products', 'ogbn-papers100M')
+        >>> data = load_ogb("ogbn-arxiv", undirected=True)  # doctest: +SKIP
     """
     dataset = _DATASETS[_check_name(name)]
     places = _places(dataset, root)
@@ -158,7 +164,7 @@ def load_ogb(name: str, root: str | Path | None = None, *, undirected: bool = Fa
 
 
 def evaluator(name: str) -> Callable[[Tensor, Tensor], float]:
-    r"""OGB's measure of a data set: the accuracy, by OGB's own evaluator.
+    r"""Returns the measure of a data set, the accuracy, by OGB's own evaluator.
 
     Args:
         name (str): One of :data:`NAMES`, in any case.
@@ -173,6 +179,12 @@ def evaluator(name: str) -> Callable[[Tensor, Tensor], float]:
     Raises:
         ValueError: If there is no data set of this name.
         ImportError: If ogb is not installed.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.data import ogb_evaluator
+        >>> ogb_evaluator("ogbn-arxiv")(torch.tensor([1, 2, 0]), torch.tensor([1, 0, -1]))
+        0.5
     """
     key = _check_name(name)
     judge = _import("ogb.nodeproppred").Evaluator(key)

@@ -66,6 +66,15 @@ class NeighborSampler(BaseSampler):
         ImportError: If the kernels are not installed.
         TypeError: If :obj:`data` holds no graph.
         ValueError: If a number of neighbours is negative but not -1, or an edge type has none.
+
+    Example:
+        >>> from torch_geometric.loader import NodeLoader
+        >>> from gatsparse.data import NeighborSampler, load
+        >>> data = load("digits")
+        >>> sampler = NeighborSampler(data, [10, 5], seed=0)
+        >>> loader = NodeLoader(data, node_sampler=sampler, batch_size=64)
+        >>> next(iter(loader)).batch_size
+        64
     """
 
     def __init__(

@@ -38,6 +38,12 @@ def random_split(
         TypeError: If :obj:`y` is no tensor, or a number no integer.
         ValueError: If :obj:`y` has several labels per node or values that are not classes, a class
             has too few nodes, none is left for the test, or a number is out of range.
+
+    Example:
+        >>> from gatsparse.data import load, random_split
+        >>> data = random_split(load("digits"), seed=0)
+        >>> int(data.train_mask.sum()), int(data.val_mask.sum())
+        (200, 300)
     """
     check_integer("num_train_per_class", num_train_per_class)
     check_integer("num_val_per_class", num_val_per_class, 0)

@@ -33,21 +33,21 @@ def rmat(
     probabilities: tuple[float, float, float, float] = (0.57, 0.19, 0.19, 0.05),
     dtype: torch.dtype = torch.int64,
 ) -> Tensor:
-    r"""A power-law graph by the recursive model `"R-MAT"
+    r"""Returns a power-law graph by the recursive model `"R-MAT"
     <https://doi.org/10.1137/1.9781611972740.43>`_, with the parameters of Graph500.
 
     Every edge chooses a quadrant of the adjacency matrix, then a quadrant of that one,
     and so on down to a single entry. Where :obj:`num_nodes` is no power of two, edges
-    that leave the matrix are drawn again. Nodes are permuted, so that an index says
-    nothing of a degree; duplicate edges and self-loops are kept.
+    that leave the matrix are drawn again. Nodes are permuted, so that an index does
+    not tell the degree; duplicate edges and self-loops are kept.
 
     Args:
         num_nodes (int): Number of nodes :math:`N`.
         num_edges (int): Number of directed edges :math:`E`.
-        seed (int, optional): The same graph comes of the same seed, for any number of threads.
-        probabilities (tuple, optional): Of the quadrants: both ends in the first half of
-            the nodes, the target in the second, the source in the second, both.
-        dtype (torch.dtype, optional): ``torch.int64`` or ``torch.int32``, of the result.
+        seed (int, optional): Seed of the graph, which is the same for any number of threads.
+        probabilities (tuple, optional): Probabilities of the quadrants: both ends in the
+            first half of the nodes, the target in the second, the source in the second, both.
+        dtype (torch.dtype, optional): ``torch.int64`` or ``torch.int32``.
 
     Returns:
         Tensor: :obj:`edge_index` ``[2, E]``.
@@ -57,6 +57,11 @@ def rmat(
         ValueError: If :obj:`num_nodes` is below 1, :obj:`num_edges` or :obj:`seed` below 0,
             :obj:`probabilities` are not four numbers that sum to 1, none of them
             negative and the first one the largest, or the nodes do not fit :obj:`dtype`.
+
+    Example:
+        >>> from gatsparse.data import rmat
+        >>> rmat(num_nodes=1000, num_edges=5000).shape
+        torch.Size([2, 5000])
     """
     _check_sizes(num_nodes, num_edges, seed, dtype)
     # The largest first: at least a quarter of the edges then stays within any num_nodes.
@@ -135,7 +140,7 @@ def stochastic_block_model(
     signal: float = 1.0,
     seed: int = 0,
 ) -> Data:
-    r"""A graph of equally large classes, with features that hint at them.
+    r"""Returns a graph of equally large classes, with features that hint at them.
 
     Every edge has a uniform target; its source is uniform in the target's class with probability
     :obj:`homophily`, else in the other classes. Features are :math:`x_i = s \mu_{y_i} + \epsilon_i`
@@ -150,7 +155,7 @@ def stochastic_block_model(
         num_features (int): Features of each node :math:`F`.
         homophily (float, optional): Probability that an edge stays in a class.
         signal (float, optional): The factor :math:`s`.
-        seed (int, optional): The same data come of the same seed, for any number of threads.
+        seed (int, optional): Seed of the data, which are the same for any number of threads.
 
     Returns:
         torch_geometric.data.Data: :obj:`x` float32 ``[N, F]``, :obj:`y` int64 ``[N]``,
@@ -161,6 +166,12 @@ def stochastic_block_model(
         TypeError: If an argument is of a wrong type.
         ValueError: If a size is below 1 (:obj:`num_edges`, :obj:`seed` below 0), there are more
             classes than nodes, :obj:`homophily` is not in 0 .. 1, or :obj:`signal` not finite.
+
+    Example:
+        >>> from gatsparse.data import stochastic_block_model
+        >>> data = stochastic_block_model(100, 500, num_classes=4, num_features=8)
+        >>> data.x.shape, data.edge_index.shape, int(data.train_mask.sum())
+        (torch.Size([100, 8]), torch.Size([2, 500]), 50)
     """
     _check_sizes(num_nodes, num_edges, seed, torch.int64)
     check_integer("num_classes", num_classes)

@@ -79,6 +79,14 @@ def infer(
             layers, a shape is wrong, edge features are missing, or :obj:`max_memory` is too small;
             the message has the numbers.
         OSError: If a file cannot be read or written.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> model = gatsparse.nn.PaperGAT(16, 8, 4).eval()
+        >>> x, edge_index = torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])
+        >>> logits = gatsparse.infer(model, x, edge_index, max_memory="1GB")
+        >>> torch.equal(logits, model(x, edge_index))
+        True
     """
     budget = parse_bytes(max_memory)
     check_model(model)
@@ -122,6 +130,11 @@ def parse_bytes(size: int | str) -> int:
 
     Raises:
         ValueError: If it is not a size, or not positive.
+
+    Example:
+        >>> from gatsparse.inference import parse_bytes
+        >>> parse_bytes("4GB"), parse_bytes("1KiB")
+        (4000000000, 1024)
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(size))
     unit = match[2].upper() if match else None
@@ -155,17 +168,23 @@ def _run_blocks(
 def check_budget(
     model: Any, shape: torch.Size, dtype: torch.dtype, max_memory: int | str, *, on_disk: bool
 ) -> None:
-    """Raises if a budget of :func:`infer` does not hold what it keeps of a model's layers.
+    """Raises if a memory budget of :func:`gatsparse.infer` is too small for a model.
 
     Args:
-        model (torch.nn.Module): As of :func:`infer`.
+        model (torch.nn.Module): As of :func:`gatsparse.infer`.
         shape (torch.Size): ``[N, F]``, of the features.
         dtype (torch.dtype): The dtype of the model.
-        max_memory (int or str): As of :func:`infer`.
+        max_memory (int or str): As of :func:`gatsparse.infer`.
         on_disk (bool): Whether features between the layers are kept in a folder.
 
     Raises:
         ValueError: If the budget is too small; the message has the numbers.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> from gatsparse.inference import check_budget
+        >>> model = gatsparse.nn.PaperGAT(16, 8, 4)
+        >>> check_budget(model, torch.Size([1000, 16]), torch.float32, "1GB", on_disk=False)
     """
     budget = parse_bytes(max_memory)
     for layer in range(model.num_layers):

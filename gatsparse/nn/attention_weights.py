@@ -27,14 +27,27 @@ class LayerAttention(NamedTuple):
 
     Args:
         name (str): The layer's path in the model, as ``named_modules()`` gives it.
-        edge_index (Tensor): int64 ``[2, E']``: the edges of the call in their order, but with
-            added self-loops without those it had, then the loops that were added.
+        edge_index (Tensor): int64 ``[2, E']``: the edges of the call in their order. If the layer
+            adds self-loops, those of the input are left out, and the added ones are last.
         alpha (Tensor): ``[E', H]``; sums to 1 over the edges to a node.
         loop_mask (Tensor): bool ``[E']``: which edges are self-loops.
-        edge_id (Tensor): int64 ``[E']``: where each edge stands among those of the call, -1
-            for a loop that was added.
-        edge_type (tuple, optional): Of a layer that was called with the edges of that type.
-        global_ids (bool): Whether nodes are named by the ``n_id`` of the batch.
+        edge_id (Tensor): int64 ``[E']``: position of each edge in the input of the call, -1
+            for a self-loop that was added.
+        edge_type (tuple, optional): Type of the edges that the layer was called with.
+        global_ids (bool): Whether nodes are given by the ``n_id`` of the batch.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> from torch_geometric.data import Data
+        >>> data = Data(x=torch.randn(3, 4), edge_index=torch.tensor([[0, 1], [1, 2]]))
+        >>> (layer,) = gatsparse.attention_weights(gatsparse.GATConv(4, 2, heads=2), data)
+        >>> layer.edge_index  # two edges, then the self-loops that were added
+        tensor([[0, 1, 0, 1, 2],
+                [1, 2, 0, 1, 2]])
+        >>> layer.edge_id
+        tensor([ 0,  1, -1, -1, -1])
+        >>> layer.alpha.shape
+        torch.Size([5, 2])
     """
 
     name: str
@@ -49,10 +62,11 @@ class LayerAttention(NamedTuple):
 def attention_weights(
     model: torch.nn.Module, data: Data | HeteroData, **kwargs: Any
 ) -> list[LayerAttention]:
-    r"""The attention :math:`\alpha_{ij}` of every GAT and GATv2 layer of a model, ours or PyG's.
+    r"""Returns the attention :math:`\alpha_{ij}` of every GAT and GATv2 layer of a model, of
+    gatsparse or PyG.
 
     The model runs once, in evaluation mode and without gradients, on the attributes of
-    :obj:`data` that its ``forward`` has arguments for (of a :class:`HeteroData` their
+    :obj:`data` that its ``forward`` has arguments for (of a ``HeteroData`` their
     dictionaries), or on :obj:`data` itself, if one argument alone has no default, and is called
     ``data`` or ``batch`` or like none of the attributes. What wraps a model for training
     (``DataParallel``, ``torch.compile``) is left out.
@@ -63,16 +77,25 @@ def attention_weights(
 
     Args:
         model (torch.nn.Module): The model.
-        data (Data or HeteroData): What it runs on.
-        **kwargs (optional): More arguments of the model, or others than :obj:`data` has.
+        data (Data or HeteroData): Its input.
+        **kwargs (optional): More arguments of the model; they override those of :obj:`data`.
 
     Returns:
-        list: A :class:`LayerAttention` for every call of a layer, in the order of the calls.
+        list: A :class:`gatsparse.nn.LayerAttention` for every call of a layer, in the order of the
+        calls.
 
     Raises:
         ValueError: If the model has no such layer.
-        TypeError: If :obj:`data` is no such object, an argument of the model is missing, or a
-            subclass of a layer cannot be asked for its attention.
+        TypeError: If :obj:`data` is neither, an argument of the model is missing, or a subclass
+            of a layer does not return its attention.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> from torch_geometric.data import Data
+        >>> model = gatsparse.GAT(4, 8, num_layers=2, out_channels=3, heads=2)
+        >>> data = Data(x=torch.randn(3, 4), edge_index=torch.tensor([[0, 1], [1, 2]]))
+        >>> [layer.name for layer in gatsparse.attention_weights(model, data)]
+        ['convs.0', 'convs.1']
     """
     if not isinstance(data, (Data, HeteroData)):
         raise TypeError(f"data: expected Data or HeteroData, got {type(data).__name__}")

@@ -46,6 +46,14 @@ def dense_adjacency(
         ValueError: If :obj:`edge_index` is not of shape ``[2, E]``, or :obj:`num_nodes` is below 0
             or so large that the matrix has more than :math:`2^{63}` bytes.
         IndexError: If an index is out of range.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import dense_adjacency
+        >>> dense_adjacency(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
+        tensor([[1., 0., 0.],
+                [1., 1., 0.],
+                [0., 1., 1.]])
     """
     check_edge_index(edge_index)
     check_integer("num_nodes", num_nodes, least=0)
@@ -81,7 +89,7 @@ class GraphAttentionLayer(torch.nn.Module):
             ``[N, 1] + [1, N]``.
         bias (bool, optional): Adds a learnable bias before the ELU.
 
-    Parameters:
+    Learnable parameters:
         W (Tensor): ``[F, F']``.
         a (Tensor): ``[2F', 1]``: first the part of the destination :math:`i`
             (PyG's ``att_dst``), then that of the source :math:`j` (``att_src``).
@@ -91,6 +99,14 @@ class GraphAttentionLayer(torch.nn.Module):
         ValueError: If an argument is out of range.
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, equations 1 to 4.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import GraphAttentionLayer, dense_adjacency
+        >>> layer = GraphAttentionLayer(16, 8, dropout=0.6, alpha=0.2)
+        >>> adj = dense_adjacency(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
+        >>> layer(torch.randn(3, 16), adj).shape
+        torch.Size([3, 8])
     """
 
     def __init__(

@@ -20,13 +20,18 @@ _LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv, PaperExactC
 
 
 class LayerBackend(NamedTuple):
-    """What computed one layer.
+    """The backend that computed one layer.
 
     Args:
         layer (str): Name of the module in the model; empty for the model itself.
         kind (str): Name of its class.
         backend (str): ``"fused"``, ``"scatter"``, ``"dense"``, ``"PyG"`` or ``"not called"``.
-        reasons (tuple of str): Why it was not ``"fused"``.
+        reasons (tuple of str): Reasons why it was not ``"fused"``.
+
+    Example:
+        >>> from gatsparse.nn import LayerBackend
+        >>> LayerBackend("convs.0", "GATConv", "fused", ()).backend
+        'fused'
     """
 
     layer: str
@@ -36,7 +41,15 @@ class LayerBackend(NamedTuple):
 
 
 class BackendReport(Sequence[LayerBackend]):
-    """The layers of a model and what computed each; prints as a table."""
+    """The layers of a model and what computed each; prints as a table.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> conv = gatsparse.GATConv(3, 2, backend="scatter")
+        >>> report = gatsparse.explain_backend(conv, torch.randn(4, 3), torch.zeros(2, 5).long())
+        >>> len(report), report[0].backend, report[0].reasons
+        (1, 'scatter', ("backend='scatter' was requested",))
+    """
 
     def __init__(self, rows: Sequence[LayerBackend]) -> None:
         self._rows = tuple(rows)
@@ -76,8 +89,8 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
         *args, **kwargs: Its arguments, such as features ``[N, F]`` and an :obj:`edge_index`.
 
     Returns:
-        BackendReport: A sequence with a :class:`LayerBackend` for each layer, in the order of
-        :meth:`torch.nn.Module.named_modules`. It prints as a table.
+        BackendReport: A sequence with a :class:`gatsparse.nn.LayerBackend` for each layer, in the
+        order of :meth:`torch.nn.Module.named_modules`. It prints as a table.
 
     Raises:
         TypeError: If :obj:`model` is no module.

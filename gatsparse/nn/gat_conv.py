@@ -26,11 +26,11 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
         \right) \right)
 
     Parameters, ``state_dict`` and results are those of PyG's layer. No tensor of shape
-    ``[E, H, C]`` is built, and self-loops are virtual: the graph's structure is sorted
-    once per :obj:`edge_index` tensor and used by every layer and step.
+    ``[E, H, C]`` is built, and self-loops are virtual: the graph is sorted once per
+    :obj:`edge_index` tensor, and every layer and step uses the result.
 
-    Edge features enter the score as ``[E, H]`` numbers. What works on messages themselves
-    (message-passing hooks, explainers, an overridden :meth:`message`) runs PyG's own forward.
+    Edge features enter the score as ``[E, H]`` numbers. Message-passing hooks, explainers and an
+    overridden ``message`` work on messages themselves, and run PyG's own forward pass.
 
     Args:
         in_channels (int or tuple): Size of each input sample, ``-1`` to derive it from
@@ -38,19 +38,28 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
         out_channels (int): Size :math:`C` of each head's output.
         heads (int, optional): Number of heads :math:`H`.
         concat (bool, optional): Heads are averaged instead of concatenated if False.
-        negative_slope (float, optional): Of the LeakyReLU.
+        negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
         dropout (float, optional): Probability that an attention weight is dropped in
             training.
         add_self_loops (bool, optional): Whether each node attends to itself, once.
         backend (str, optional): ``"fused"``, ``"scatter"`` or ``"dense"``, which compute
-            the same numbers, or ``"auto"``, the best that can serve. One that is named
-            and cannot serve raises.
-        **kwargs (optional): As of :class:`torch_geometric.nn.GATConv`: ``edge_dim``,
+            the same numbers, or ``"auto"``, the best that can handle the call. An
+            explicitly requested backend raises if it cannot.
+        **kwargs (optional): As in :class:`torch_geometric.nn.GATConv`: ``edge_dim``,
             ``fill_value``, ``bias``, ``residual`` and those of ``MessagePassing``.
 
     Raises:
         ValueError: If :obj:`heads` or :obj:`out_channels` is below 1, :obj:`dropout` is
-            not in 0 .. 1, or there is no such :obj:`backend`.
+            not in 0 .. 1, or :obj:`backend` is unknown.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> conv = gatsparse.GATConv(16, 8, heads=4, dropout=0.6)
+        >>> edge_index = torch.tensor([[0, 1, 2], [1, 2, 0]])
+        >>> conv(torch.randn(3, 16), edge_index).shape
+        torch.Size([3, 32])
+        >>> conv
+        GATConv(16, 8, heads=4, backend='auto')
     """
 
     # PyG's inspector reads these types from the source of the class:
@@ -75,9 +84,9 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
             x (Tensor or tuple): ``[N, F]``, or ``([N_src, F_src], [N_dst, F_dst] or None)``, each
                 dense or ``sparse_csr``; or a dense batch of them on one graph, ``[*, N, F]``.
             edge_index (Tensor or CSRGraph): ``[2, E]`` of integers; an ``EdgeIndex``; a
-                ``torch.sparse`` matrix or ``SparseTensor`` ``[N_dst, N_src]``; or a structure
-                built once. With ``flow="target_to_source"`` messages go from its second row to
-                its first; :obj:`x` still holds those who send, then those who receive.
+                ``torch.sparse`` matrix or ``SparseTensor`` ``[N_dst, N_src]``; or a CSR graph
+                built once. With ``flow="target_to_source"``, messages go from its second row to
+                its first; :obj:`x` still holds the senders, then the receivers.
             edge_attr (Tensor, optional): ``[E, D]``, ``[E]`` or ``[*, E, D]``, edge features;
                 without an ``edge_dim`` they are not used, as in PyG.
             size (tuple, optional): ``(N_src, N_dst)``; checked against :obj:`x`.
@@ -90,9 +99,10 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
             ``SparseTensor``.
 
         Raises:
-            TypeError: If :obj:`x` or :obj:`edge_index` is of a wrong type or dtype.
-            ValueError: If shapes contradict each other, or the named backend cannot serve.
-            IndexError: If an index of :obj:`edge_index` names no node.
+            TypeError: If :obj:`x` or :obj:`edge_index` has the wrong type or dtype.
+            ValueError: If shapes contradict each other, or the requested backend cannot handle the
+                call.
+            IndexError: If an index of :obj:`edge_index` is out of range.
         """
         return self._attend(x, edge_index, edge_attr, return_attention_weights, size=size)
 

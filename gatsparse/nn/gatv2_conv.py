@@ -34,18 +34,25 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
         out_channels (int): Size :math:`C` of each head's output.
         heads (int, optional): Number of heads :math:`H`.
         concat (bool, optional): Heads are averaged instead of concatenated if False.
-        negative_slope (float, optional): Of the LeakyReLU.
+        negative_slope (float, optional): Slope of the LeakyReLU for negative values.
         dropout (float, optional): Probability that an attention weight is dropped in
             training.
         add_self_loops (bool, optional): Whether each node attends to itself, once.
-        backend (str, optional): As of :class:`gatsparse.GATConv`.
-        **kwargs (optional): As of :class:`torch_geometric.nn.GATv2Conv`: ``edge_dim``,
+        backend (str, optional): As in :class:`gatsparse.GATConv`.
+        **kwargs (optional): As in :class:`torch_geometric.nn.GATv2Conv`: ``edge_dim``,
             ``fill_value``, ``bias``, ``share_weights``, ``residual`` and those of
             ``MessagePassing``.
 
     Raises:
         ValueError: If :obj:`heads` or :obj:`out_channels` is below 1, :obj:`dropout` is
-            not in 0 .. 1, or there is no such :obj:`backend`.
+            not in 0 .. 1, or :obj:`backend` is unknown.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> conv = gatsparse.GATv2Conv(16, 8, heads=4, edge_dim=2)
+        >>> edge_index = torch.tensor([[0, 1, 2], [1, 2, 0]])
+        >>> conv(torch.randn(3, 16), edge_index, edge_attr=torch.randn(3, 2)).shape
+        torch.Size([3, 32])
     """
 
     # PyG's inspector reads these types from the source of the class:
@@ -69,9 +76,9 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
             x (Tensor or tuple): ``[N, F]``, or ``([N_src, F_src], [N_dst, F_dst])``, each dense
                 or ``sparse_csr``; or a dense batch of them on one graph, ``[*, N, F]``.
             edge_index (Tensor or CSRGraph): ``[2, E]`` of integers; an ``EdgeIndex``; a
-                ``torch.sparse`` matrix or ``SparseTensor`` ``[N_dst, N_src]``; or a structure
-                built once. With ``flow="target_to_source"`` messages go from its second row to
-                its first; :obj:`x` still holds those who send, then those who receive.
+                ``torch.sparse`` matrix or ``SparseTensor`` ``[N_dst, N_src]``; or a CSR graph
+                built once. With ``flow="target_to_source"``, messages go from its second row to
+                its first; :obj:`x` still holds the senders, then the receivers.
             edge_attr (Tensor, optional): ``[E, D]``, ``[E]`` or ``[*, E, D]``, edge features.
             return_attention_weights (bool, optional): Whether to return the attention.
 
@@ -82,10 +89,10 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
             ``SparseTensor``.
 
         Raises:
-            TypeError: If :obj:`x` or :obj:`edge_index` is of a wrong type or dtype.
+            TypeError: If :obj:`x` or :obj:`edge_index` has the wrong type or dtype.
             ValueError: If shapes contradict each other, there are edge features but no
-                ``edge_dim``, or the named backend cannot serve.
-            IndexError: If an index of :obj:`edge_index` names no node.
+                ``edge_dim``, or the requested backend cannot handle the call.
+            IndexError: If an index of :obj:`edge_index` is out of range.
         """
         return self._attend(x, edge_index, edge_attr, return_attention_weights)
 

@@ -43,6 +43,13 @@ class GAT(torch_geometric.nn.GAT):
         TypeError: If an argument is of a wrong type.
         ValueError: If an argument is out of range; as of PyG's model and
             :class:`gatsparse.GATConv`.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> model = gatsparse.GAT(16, 32, num_layers=3, out_channels=4, heads=8, v2=True)
+        >>> edge_index = torch.tensor([[0, 1, 2], [1, 2, 0]])
+        >>> model(torch.randn(3, 16), edge_index).shape
+        torch.Size([3, 4])
     """
 
     def __init__(
@@ -183,6 +190,13 @@ def build_deep_gat(
     Raises:
         TypeError: If an argument is of a wrong type.
         ValueError: If there is no such kind, or a number is out of range.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import build_deep_gat
+        >>> model = build_deep_gat("gatsparse", 16, 4, num_layers=5)
+        >>> model(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])).shape
+        torch.Size([3, 4])
     """
     models = {
         "gatsparse": GAT,

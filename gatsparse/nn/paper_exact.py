@@ -22,7 +22,7 @@ _VECTOR = 8
 
 
 class PaperExactConv(torch.nn.Module):
-    r"""The graph attentional operator with every detail of its authors' code.
+    r"""The graph attentional operator with every detail of the authors' code.
 
     .. math::
         z^h &= \Theta^h \, \mathrm{dropout}^h(x), \quad
@@ -32,7 +32,7 @@ class PaperExactConv(torch.nn.Module):
         x'^h_i &= \sum_{j \in \mathcal{N}(i) \cup \{ i \}} \mathrm{dropout}(\alpha^h_{ij}) \,
         \mathrm{dropout}(z^h_j) + b^h
 
-    In training it is another function than :class:`gatsparse.GATConv` is behind a dropout:
+    In training it differs from :class:`gatsparse.GATConv` after a dropout:
     each head draws its own dropout of the input, and what is summed is dropped once more,
     after the scores were computed from it. Both terms of the score have a bias, and heads that
     are averaged have a bias each, so that they count as often in the optimiser's penalty.
@@ -44,13 +44,13 @@ class PaperExactConv(torch.nn.Module):
         concat (bool, optional): Heads are averaged instead of concatenated if False.
         dropout (float, optional): Probability in training, of inputs, of projected features and
             of attention weights.
-        negative_slope (float, optional): Of the LeakyReLU.
+        negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
 
-    Parameters:
+    Learnable parameters:
         lin.weight (Tensor): ``[H * C, F]``, :math:`\Theta`.
         att_src, att_dst (Tensor): ``[1, H, C]``.
-        bias_src, bias_dst (Tensor): ``[1, H]``, those of the score.
-        bias (Tensor): ``[H * C]``, that of the output.
+        bias_src, bias_dst (Tensor): ``[1, H]``, biases of the score.
+        bias (Tensor): ``[H * C]``, bias of the output.
 
     Raises:
         TypeError: If an argument is of a wrong type.
@@ -59,6 +59,13 @@ class PaperExactConv(torch.nn.Module):
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, and the code published
     with it, https://github.com/PetarV-/GAT, ``sp_attn_head`` in ``utils/layers.py``.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import PaperExactConv
+        >>> conv = PaperExactConv(16, 8, heads=4, dropout=0.6)
+        >>> conv(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])).shape
+        torch.Size([3, 32])
     """
 
     def __init__(
@@ -106,9 +113,8 @@ class PaperExactConv(torch.nn.Module):
 
         Args:
             x (Tensor): ``[N, F]``, dense or ``sparse_csr``.
-            edge_index (Tensor or CSRGraph): ``[2, E]`` of integers, or one of the other forms
-                of :func:`gatsparse.adjacency.as_graph`; each node attends to itself once,
-                whether the graph has self-loops or not.
+            edge_index (Tensor or CSRGraph): As in :class:`gatsparse.GATConv`. Each node
+                attends to itself once, whether the graph has self-loops or not.
 
         Returns:
             Tensor: ``[N, H * C]``, or ``[N, C]`` without :obj:`concat`.
@@ -175,10 +181,17 @@ class PaperExactGAT(torch.nn.Module):
         heads (int, optional): Heads of the first layer.
         out_heads (int, optional): Heads of the second layer.
         dropout (float, optional): Of inputs, projected features and attention, in both layers.
-        negative_slope (float, optional): Of the LeakyReLU.
+        negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, and the code published
     with it, https://github.com/PetarV-/GAT, ``models/sp_gat.py``.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import PaperExactGAT
+        >>> model = PaperExactGAT(in_channels=16, hidden_channels=8, out_channels=7)
+        >>> model(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])).shape
+        torch.Size([3, 7])
     """
 
     def __init__(

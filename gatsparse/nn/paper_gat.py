@@ -37,8 +37,8 @@ class PaperGAT(torch.nn.Module):
         heads (int, optional): Heads of the first layer.
         out_heads (int, optional): Heads of the second layer.
         dropout (float, optional): On the inputs of both layers and on their attention.
-        negative_slope (float, optional): Of the LeakyReLU.
-        conv (callable, optional): The layer's class; PyG's serves too.
+        negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
+        conv (callable, optional): Class of the layers; PyG's works, too.
         dropout_fn (callable, optional): ``dropout_fn(x, p, training)``, on the input.
         elu_dropout_fn (callable, optional): ``elu_dropout_fn(x, p, training)``, between the layers.
         num_layers (int, optional): Number of layers.
@@ -49,6 +49,15 @@ class PaperGAT(torch.nn.Module):
             :obj:`negative_slope` is not finite.
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, section 3.3.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import PaperGAT
+        >>> model = PaperGAT(in_channels=16, hidden_channels=8, out_channels=7)
+        >>> model(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])).shape
+        torch.Size([3, 7])
+        >>> [conv.heads for conv in model.convs]
+        [8, 1]
     """
 
     def __init__(
@@ -81,7 +90,7 @@ class PaperGAT(torch.nn.Module):
 
     @property
     def convs(self) -> list[Any]:
-        """The layers, in their order."""
+        """The layers in order."""
         return [self._modules[f"conv{layer}"] for layer in range(1, self.num_layers + 1)]
 
     def forward(
@@ -117,7 +126,7 @@ class PaperGAT(torch.nn.Module):
 
     @torch.no_grad()
     def inference_per_layer(self, layer: int, x: Any, edge_index: Any, batch_size: int) -> Tensor:
-        """One layer with what stands before and after it, as PyG's models have it.
+        """Computes one layer with its dropout and activation, as PyG's models do.
 
         Args:
             layer (int): Its number, from 0.
@@ -140,6 +149,16 @@ class DenseGAT(torch.nn.Module):
 
     With the weights of a :class:`PaperGAT` (:meth:`load_gat_state`) it computes the same
     function of a graph without duplicate edges.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import DenseGAT, PaperGAT, dense_adjacency
+        >>> sparse, dense = PaperGAT(16, 8, 7).eval(), DenseGAT(16, 8, 7).eval()
+        >>> dense.load_gat_state(sparse.state_dict())
+        >>> x, edge_index = torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])
+        >>> adj = dense_adjacency(edge_index, num_nodes=3)
+        >>> torch.allclose(sparse(x, edge_index), dense(x, adj), atol=1e-5)
+        True
     """
 
     def __init__(
@@ -182,7 +201,7 @@ class DenseGAT(torch.nn.Module):
 
         Raises:
             KeyError: If :obj:`state_dict` is not that of a :class:`PaperGAT`.
-            RuntimeError: If its sizes are others.
+            RuntimeError: If its sizes differ.
         """
         for conv, layers in (("conv1", self.hidden), ("conv2", self.out)):
             heads = len(layers)
@@ -226,15 +245,22 @@ def build_gat(
             or ``"dense"``.
         in_channels, out_channels, hidden_channels, heads, out_heads, dropout, negative_slope,
             num_layers: As in :class:`PaperGAT`; dense layers are two.
-        form (str, optional): Of dense layers.
+        form (str, optional): As in :class:`GraphAttentionLayer`.
         paper_exact (bool, optional): A :class:`PaperExactGAT`, of kind ``"gatsparse"`` only.
 
     Returns:
         torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense.
 
     Raises:
-        ValueError: If there is no such kind, or :obj:`paper_exact` or a number of layers is asked
-            of one that has it not.
+        ValueError: If :obj:`kind` is unknown, or it does not support :obj:`paper_exact` or
+            :obj:`num_layers`.
+
+    Example:
+        >>> from gatsparse.nn import build_gat
+        >>> type(build_gat("gatsparse", 16, 7)).__name__
+        'PaperGAT'
+        >>> type(build_gat("dense", 16, 7, form="concat")).__name__
+        'DenseGAT'
     """
     sizes = (in_channels, hidden_channels, out_channels, heads, out_heads)
     check_choice("kind", kind, ("gatsparse", "scatter", "pyg", "dense"))

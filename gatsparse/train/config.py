@@ -45,11 +45,17 @@ class ModelConfig:
         heads: Heads of the first layer, concatenated.
         out_heads: Heads of the second layer, averaged.
         dropout: On the inputs of both layers and on their attention.
-        negative_slope: Of the LeakyReLU of the scores.
+        negative_slope: Slope of the LeakyReLU for negative scores.
         paper_exact: Every detail as the authors' code has it, see gatsparse.nn.PaperExactGAT.
         num_layers: Number of layers; those but the last are as the first.
         architecture: That of the paper, or deep: with residual connections, LayerNorm and GELU,
             all layers of the same number of heads, see gatsparse.nn.build_deep_gat.
+
+    Example:
+        >>> from gatsparse.train import ModelConfig, TrainConfig
+        >>> config = TrainConfig("digits", model=ModelConfig(num_layers=5, architecture="deep"))
+        >>> config.model.heads
+        8
     """
 
     kind: Kind = "gatsparse"
@@ -92,6 +98,12 @@ class SamplingConfig:
         batch_size: Training nodes of a step.
         num_neighbors: In-edges drawn for each node, hop by hop; one number for each layer.
         max_memory: Of exact inference, see gatsparse.infer.
+
+    Example:
+        >>> from gatsparse.train import SamplingConfig, TrainConfig
+        >>> sampling = SamplingConfig(batch_size=512, num_neighbors=[10, 5])
+        >>> TrainConfig("digits", mode="sampled", sampling=sampling).sampling.max_memory
+        '4GB'
     """
 
     batch_size: int = 1024
@@ -121,7 +133,13 @@ class SyntheticConfig:
         num_features: Features of each node.
         homophily: Share of the edges that stay in a class.
         signal: How far the features lift a class out of the noise.
-        seed: Of the graph, the features and the split.
+        seed: Seed of the graph, the features and the split.
+
+    Example:
+        >>> from gatsparse.train import SyntheticConfig, TrainConfig, load_task
+        >>> synthetic = SyntheticConfig(num_nodes=200, num_edges=1000)
+        >>> load_task(TrainConfig("sbm", synthetic=synthetic)).num_nodes
+        200
     """
 
     num_nodes: int = 10_000
@@ -154,6 +172,11 @@ class OptimConfig:
     Args:
         lr: Learning rate.
         weight_decay: L2 penalty, on all parameters.
+
+    Example:
+        >>> from gatsparse.train import OptimConfig
+        >>> OptimConfig(lr=0.01)
+        OptimConfig(lr=0.01, weight_decay=0.0005)
     """
 
     lr: float = 0.005
@@ -171,7 +194,7 @@ class TrainConfig:
     """A training; the defaults are the recipe of the GAT paper.
 
     Args:
-        dataset: Name of the data set, of OGB's as well, or sbm: one that is made as synthetic says.
+        dataset: Name of a data set, also of OGB, or sbm: the synthetic one.
         mode: One step an epoch, of the whole graph, or a step for every batch of sampled
             neighbourhoods; then every epoch is validated by exact inference.
         root: Folder in which its files are looked for first.
@@ -191,17 +214,23 @@ class TrainConfig:
         patience: Epochs without improvement after which training stops.
         stopping: Rule of early stopping, see gatsparse.train.EarlyStopping, or a list of
             rules: each judges the same training, the model of the first is saved.
-        seeds: One training for each; a number n stands for 0 .. n - 1.
+        seeds: One training for each; a number n means 0 .. n - 1.
         threads: Of one training; seeds side by side use the cores better than threads.
         processes: Seeds that are trained side by side.
             (default: as many as there are physical cores for their threads)
         checkpoint_seconds: Time between checkpoints of a training; one that was interrupted goes
             on from the last.
-        max_memory: What a training may take; one that needs more is refused.
+        max_memory: Memory limit of a training; one that needs more is refused.
             (default: the memory that is available)
         run_dir: Folder in which the folder of this run is made.
         resume: Continue the newest unfinished run of this configuration.
         progress: Show a progress bar, on a terminal.
+
+    Example:
+        >>> from gatsparse.train import TrainConfig
+        >>> config = TrainConfig("digits", epochs=50, seeds=3, stopping=["val_acc", "val_loss"])
+        >>> config.all_seeds
+        [0, 1, 2]
     """
 
     dataset: str

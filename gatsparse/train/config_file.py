@@ -27,7 +27,7 @@ _ERRORS = (ArgumentError, TypeError, ValueError, OSError, RecursionError, YAMLEr
 
 
 def parse_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """Reads a YAML file, then overrides keys.
+    r"""Reads a YAML file, then overrides keys.
 
     Args:
         path (str or Path): The file.
@@ -37,6 +37,14 @@ def parse_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig
         TypeError: If :obj:`path` is not a path.
         ConfigError: If the file cannot be read, a key is unknown or occurs twice, or a value is of
             another type or out of range.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gatsparse.train import parse_config
+        >>> _ = Path("digits.yaml").write_text("dataset: digits\nepochs: 50\n")
+        >>> config = parse_config("digits.yaml", ["--optim.lr", "0.01"])
+        >>> config.epochs, config.optim.lr
+        (50, 0.01)
     """
     check_instance("path", path, (str, Path), "a path")
     for argument in overrides:

@@ -2,18 +2,45 @@
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be run."""
+    """A configuration that cannot be run.
+
+    Example:
+        >>> from gatsparse.train import ConfigError, TrainConfig
+        >>> try:
+        ...     TrainConfig("digits", epochs=0)
+        ... except ConfigError as error:
+        ...     print(error)
+        epochs: expected >= 1, got 0
+    """
 
     exit_code = 2
 
 
 class TrainingDivergedError(ArithmeticError):
-    """A loss that is not finite."""
+    """A loss that is not finite.
+
+    Example:
+        >>> from gatsparse.train import TrainingDivergedError
+        >>> issubclass(TrainingDivergedError, ArithmeticError)
+        True
+    """
 
 
 class ProcessDiedError(RuntimeError):
-    """A process that ended without a result."""
+    """A process that ended without a result.
+
+    Example:
+        >>> from gatsparse.train import ProcessDiedError
+        >>> issubclass(ProcessDiedError, RuntimeError)
+        True
+    """
 
 
 class DamagedFileError(ValueError):
-    """A file of a run folder that is truncated, damaged or belongs to another training."""
+    """A file of a run folder that is truncated, damaged or belongs to another training.
+
+    Example:
+        >>> from gatsparse.train import DamagedFileError
+        >>> issubclass(DamagedFileError, ValueError)
+        True
+    """

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def train(config: TrainConfig) -> list[FitResult]:
-    """Trains once for every seed, and writes a :class:`RunFolder`.
+    """Trains once for every seed, and writes a run folder.
 
     A seed gives the same result, bit for bit, whatever was trained before or is trained
     at the same time: alone, in any order, in any number of processes, after an interruption.
@@ -48,12 +48,21 @@ def train(config: TrainConfig) -> list[FitResult]:
         list of FitResult: In the order of the seeds.
 
     Raises:
-        ConfigError, DatasetNotFoundError, DatasetCorruptError: As :func:`load_task`,
-            :func:`task_of_seed` and :func:`check_memory`.
+        ConfigError, DatasetNotFoundError, DatasetCorruptError: As :func:`load_task`
+            and :func:`task_of_seed`, or if the training would not fit into memory.
         TrainingDivergedError: As :func:`fit`.
         ProcessDiedError: If the process of a seed is killed or crashes.
         DamagedFileError: If a file of the run that is continued is damaged.
         OSError: If the run folder cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gatsparse.train import TrainConfig, train
+        >>> config = TrainConfig("digits", epochs=2, run_dir=Path("runs"), progress=False)
+        >>> results = train(config)  # doctest: +ELLIPSIS
+        memory: about ...
+        >>> results[0].epochs
+        2
     """
     data = load_task(config)
     task = task_of_seed(data, config, config.all_seeds[0])

@@ -32,10 +32,17 @@ if TYPE_CHECKING:
 def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
     """Returns the GAT for the features and classes of :obj:`data`, of its dtype.
 
-    Initial weights come from torch's generator: seed it before.
+    Initial weights are drawn from torch's generator: seed it before.
 
     Raises:
-        TypeError, ValueError: As :func:`~gatsparse.data.labels.node_labels`.
+        TypeError: If an argument is of a wrong type.
+        ValueError: If :obj:`data` has no features ``[N, F]`` or no labelled node.
+
+    Example:
+        >>> from gatsparse.data import load
+        >>> from gatsparse.train import ModelConfig, build_model
+        >>> type(build_model(ModelConfig(), load("digits"))).__name__
+        'PaperGAT'
     """
     check_instance("config", config, ModelConfig, "a ModelConfig")
     y = node_labels(data)
@@ -63,6 +70,12 @@ def build_optimizer(config: OptimConfig, model: torch.nn.Module) -> torch.optim.
 
     Raises:
         TypeError: If an argument is of a wrong type.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.train import OptimConfig, build_optimizer
+        >>> build_optimizer(OptimConfig(lr=0.01), torch.nn.Linear(2, 2)).defaults["lr"]
+        0.01
     """
     check_instance("config", config, OptimConfig, "an OptimConfig")
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
@@ -84,7 +97,7 @@ def fit(
     Args:
         model (torch.nn.Module): ``forward(x, edge_index)`` returns logits ``[N, classes]``, of
             dense models ``forward(x, adj)``. Edge features, edge weights and :obj:`batch` of
-            :obj:`data` are passed by name, see :func:`~gatsparse.train.edge_inputs.edge_inputs`.
+            :obj:`data` are passed by name.
             The model is trained in place and ends in the state after the last epoch.
         data (torch_geometric.data.Data): With :obj:`x`, :obj:`edge_index`, labels :obj:`y`
             ``[N]`` or ``[N, 1]`` and three masks ``[N]``, whose nodes must be labelled; as
@@ -100,13 +113,21 @@ def fit(
     continues from a checkpoint ends as if it had never been interrupted, bit for bit.
 
     Raises:
-        TypeError, ValueError: If labels, masks, edge features or weights cannot be used, see
-            :func:`~gatsparse.train.task.checked_task` and
-            :func:`~gatsparse.train.edge_inputs.edge_inputs`, or the metric is not defined for
-            these classes.
+        TypeError, ValueError: If labels, masks, edge features or weights cannot be used, or the
+            metric is not defined for these classes.
         TrainingDivergedError: If the training or validation loss is not finite.
         DamagedFileError: If the checkpoint cannot be continued.
         OSError: If the checkpoint cannot be written.
+
+    Example:
+        >>> import torch, gatsparse
+        >>> from gatsparse.data import load
+        >>> from gatsparse.train import TrainConfig, fit
+        >>> data, _ = load("digits"), torch.manual_seed(0)
+        >>> model = gatsparse.GAT(64, 64, num_layers=2, out_channels=10, heads=8)
+        >>> result = fit(model, data, TrainConfig("digits", epochs=5))
+        >>> len(result.losses), result.losses[-1] < result.losses[0]
+        (5, True)
     """
     check_instance("config", config, TrainConfig, "a TrainConfig")
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")

@@ -66,6 +66,15 @@ def model_structure(kind: Kind, data: Data) -> Tensor:
     Raises:
         TypeError: If :obj:`data` is of a wrong type.
         ValueError: If there is no such kind, or no :obj:`edge_index`.
+
+    Example:
+        >>> from gatsparse.data import load
+        >>> from gatsparse.train import model_structure
+        >>> data = load("digits")
+        >>> model_structure("dense", data).shape
+        torch.Size([1797, 1797])
+        >>> model_structure("gatsparse", data) is data.edge_index
+        True
     """
     check_choice("kind", kind, get_args(Kind))
     check_instance("data", data, Data, "torch_geometric.data.Data")

@@ -15,6 +15,11 @@ class Epoch:
 
     :obj:`train_loss` is the loss of the step, with dropout; the other numbers are of the model
     after the step, without dropout.
+
+    Example:
+        >>> from gatsparse.train import Epoch
+        >>> Epoch(epoch=1, train_loss=2.3, val_loss=2.2, val_acc=0.3, test_acc=0.3).val_acc
+        0.3
     """
 
     epoch: int
@@ -32,6 +37,14 @@ class RuleResult:
         best_epoch (int): The epoch whose model the rule keeps, counted from 1.
         epochs (int): Number of epochs after which it stops.
         val_acc, val_loss, test_acc (float): Of the model that it keeps.
+
+    Example:
+        >>> from gatsparse.data import load
+        >>> from gatsparse.train import ModelConfig, TrainConfig, build_model, fit
+        >>> data, config = load("digits"), TrainConfig("digits", epochs=3, stopping="val_loss")
+        >>> result = fit(build_model(config.model, data), data, config)
+        >>> result.rules["val_loss"].epochs
+        3
     """
 
     best_epoch: int
@@ -50,6 +63,17 @@ class FitResult:
         losses (list of float): Training loss of each epoch.
         seconds (float): Wall-clock time of all epochs, evaluation included.
         state_dict (dict): The model that the first rule keeps.
+
+    Example:
+        >>> from gatsparse.data import load
+        >>> from gatsparse.train import ModelConfig, TrainConfig, build_model, fit
+        >>> data, config = load("digits"), TrainConfig("digits", epochs=3)
+        >>> model = build_model(config.model, data)
+        >>> result = fit(model, data, config)
+        >>> result.epochs, sorted(result.rules)
+        (3, ['val_acc'])
+        >>> model.load_state_dict(result.state_dict)
+        <All keys matched successfully>
     """
 
     rules: dict[str, RuleResult]

@@ -32,8 +32,8 @@ class EarlyStopping:
                                                 the :obj:`patience` epochs before it
     ========== ================================ ==========================================
 
-    Every rule stops after :obj:`epochs`, too, and keeps the first epoch until a better one
-    comes. ``"paper"`` is the rule of the authors' code (``execute_cora.py`` of
+    Every rule stops after :obj:`epochs`, too, and keeps the first epoch until there is a better
+    one. ``"paper"`` is the rule of the authors' code (``execute_cora.py`` of
     `PetarV-/GAT <https://github.com/PetarV-/GAT>`_, with ``nb_epochs = 100000`` and
     ``patience = 100``), ``"pyg"`` that of PyG's benchmark
     (``benchmark/citation/train_eval.py``, whose ``--early_stopping`` is :obj:`patience`):
@@ -53,6 +53,14 @@ class EarlyStopping:
     Raises:
         TypeError: If a number is not an integer.
         ValueError: If there is no such rule, or a number is below 1.
+
+    Example:
+        >>> from gatsparse.train import EarlyStopping
+        >>> rule = EarlyStopping("val_acc", patience=2, epochs=100)
+        >>> [rule.update(val_acc, val_loss=1.0) for val_acc in (0.5, 0.6, 0.6, 0.6)]
+        [True, True, False, False]
+        >>> rule.exhausted, rule.best_epoch
+        (True, 2)
     """
 
     def __init__(self, rule: StoppingRule, patience: int, epochs: int) -> None:
@@ -100,11 +108,11 @@ class EarlyStopping:
         return keep
 
     def state_dict(self) -> dict[str, Any]:
-        """All that it has seen, for :meth:`load_state_dict`."""
+        """Returns the state, for :meth:`load_state_dict`."""
         return {**vars(self), "_losses": list(self._losses)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from what another one had seen."""
+        """Continues from the state of another one."""
         vars(self).update(state, _losses=deque(state["_losses"], maxlen=self.patience))
 
     def _mean_loss(self) -> float:

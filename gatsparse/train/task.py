@@ -37,6 +37,11 @@ def load_task(config: TrainConfig) -> Data:
             memory.
         DatasetNotFoundError, DatasetCorruptError: As :func:`gatsparse.data.load`.
         ImportError: As :func:`gatsparse.data.load_ogb`.
+
+    Example:
+        >>> from gatsparse.train import TrainConfig, load_task
+        >>> load_task(TrainConfig("digits")).num_nodes
+        1797
     """
     check_instance("config", config, TrainConfig, "a TrainConfig")
     if config.dataset == "sbm":
@@ -86,7 +91,13 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
 
     Raises:
         ConfigError: If a class has too few nodes for a random split, there is no split of the
-            seed's number, or a split cannot be trained, see :func:`checked_task`.
+            seed's number, or a split cannot be trained.
+
+    Example:
+        >>> from gatsparse.train import TrainConfig, load_task, task_of_seed
+        >>> config = TrainConfig("digits", split="random")
+        >>> int(task_of_seed(load_task(config), config, seed=3).train_mask.sum())
+        200
     """
     check_instance("data", data, Data, "torch_geometric.data.Data")
     check_instance("config", config, TrainConfig, "a TrainConfig")

@@ -18,7 +18,18 @@ Ends = tuple[np.ndarray, np.ndarray]
 
 
 class EdgeListError(ValueError):
-    """A file of edges is truncated, ambiguous, or contains something that is not an edge."""
+    r"""A file of edges is truncated, ambiguous, or contains something that is not an edge.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gatsparse.data import EdgeListError, read_edge_list
+        >>> _ = Path("bad.csv").write_text("0,1\n2\n")
+        >>> try:
+        ...     read_edge_list("bad.csv")
+        ... except EdgeListError as error:
+        ...     print(error)
+        bad.csv: line 2: expected 2 fields, got 1 in '2'
+    """
 
 
 class Block(NamedTuple):

@@ -74,28 +74,37 @@ torch.library.register_autograd(
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    r"""Sets elements to 0 with probability :obj:`p`, and the others grow by ``1 / (1 - p)``.
+    r"""Sets elements to 0 with probability :obj:`p`, and scales the others by ``1 / (1 - p)``.
 
     The same distribution as :func:`torch.nn.functional.dropout`, several times as fast
     on a CPU: the numbers are Philox4x32-10 of a seed and the position, computed in
     parallel, and the backward pass draws them again instead of keeping a mask. The seed
-    comes from torch's generator. Where there is no kernel, torch's dropout serves.
+    is drawn from torch's generator. Where no kernel is available, torch's dropout is used.
 
-    Of a ``sparse_csr`` matrix the stored values are dropped: zeros that are not stored stay
-    zero either way, so its distribution is that of the dense matrix. Dropped values stay
-    stored, as zeros, and the result has the very indices of :obj:`x`.
+    In a ``sparse_csr`` matrix the stored values are dropped: zeros that are not stored stay
+    zero either way, so the distribution is that of the dense matrix. Dropped values stay
+    stored, as zeros, and the result has the same indices as :obj:`x`.
 
     Args:
-        x (Tensor): Of floats, any shape, dense or ``sparse_csr``.
-        p (float, optional): In 0 .. 1.
-        training (bool, optional): Hands :obj:`x` through if False.
+        x (Tensor): Floating-point tensor of any shape, dense or ``sparse_csr``.
+        p (float, optional): Probability in 0 .. 1.
+        training (bool, optional): Returns :obj:`x` if False.
 
     Returns:
-        Tensor: Of the shape, dtype and layout of :obj:`x`.
+        Tensor: Same shape, dtype and layout as :obj:`x`.
 
     Raises:
-        TypeError: If :obj:`x` is not a tensor of floats of these layouts, or :obj:`p` not a number.
+        TypeError: If :obj:`x` is not such a tensor, or :obj:`p` is not a number.
         ValueError: If :obj:`p` is not in 0 .. 1.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import dropout
+        >>> x = dropout(torch.ones(10_000), p=0.6)
+        >>> x.unique()
+        tensor([0.0000, 2.5000])
+        >>> 0.55 < float((x == 0).float().mean()) < 0.65
+        True
     """
     _check(x, p, torch.strided, torch.sparse_csr)
     if not training or p == 0.0:
@@ -113,20 +122,26 @@ def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     .. math::
         \mathrm{ELU}(x) = \max(0, x) + \min(0, \exp(x) - 1)
 
-    The numbers dropped are those that :func:`dropout` drops. The backward pass needs the
-    result alone. Where there is no kernel, torch's functions serve.
+    The numbers dropped are those that :func:`dropout` drops. The backward pass needs only
+    the result. Where no kernel is available, torch's functions are used.
 
     Args:
-        x (Tensor): Of floats, any shape, dense.
-        p (float, optional): In 0 .. 1.
+        x (Tensor): Dense floating-point tensor of any shape.
+        p (float, optional): Probability in 0 .. 1.
         training (bool, optional): ELU alone if False.
 
     Returns:
-        Tensor: Of the shape and dtype of :obj:`x`.
+        Tensor: Same shape and dtype as :obj:`x`.
 
     Raises:
-        TypeError: If :obj:`x` is not a dense tensor of floats, or :obj:`p` not a number.
+        TypeError: If :obj:`x` is not such a tensor, or :obj:`p` is not a number.
         ValueError: If :obj:`p` is not in 0 .. 1.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import elu_dropout
+        >>> elu_dropout(torch.tensor([-1.0, 0.0, 2.0]), p=0.6, training=False)
+        tensor([-0.6321,  0.0000,  2.0000])
     """
     _check(x, p, torch.strided)
     p = p if training else 0.0

@@ -56,17 +56,17 @@ def gat_attention(
         loop (Tensor, optional): ``[min(N_src, N_dst), H]``, the same for the self-loops that
             are added.
         bias (Tensor, optional): ``[H * C]``, or ``[C]`` for the mean; added to the result.
-        concat (bool, optional): Heads stand side by side; else their mean is taken.
+        concat (bool, optional): Concatenates the heads; otherwise they are averaged.
         add_self_loops (bool, optional): Leaves out the edges ``i -> i`` of the graph and
             gives each node that is source and destination exactly one.
-        negative_slope (float, optional): Of the LeakyReLU.
+        negative_slope (float, optional): Slope of the LeakyReLU for negative values.
         dropout (float, optional): Probability that an attention weight is dropped;
             the others grow by ``1 / (1 - dropout)``.
-        seed (Tensor, optional): int64 ``[]``: which weights are dropped.
+        seed (Tensor, optional): int64 ``[]``, determines which weights are dropped.
             (default: drawn from torch's generator)
         backend (str, optional): ``"fused"``, ``"scatter"`` or ``"dense"``, which compute
-            the same numbers, or ``"auto"``, the best that can serve. ``"dense"`` has no
-            place for :obj:`edge`.
+            the same numbers, or ``"auto"``, the best that can handle the call.
+            ``"dense"`` does not support :obj:`edge`.
 
     Scores are computed in float32 or better, whatever the dtype of :obj:`x`. NaN in a
     row of :obj:`x` reaches the destinations of its node (with ``"dense"`` all of them). A
@@ -76,9 +76,18 @@ def gat_attention(
         Tensor: ``[N_dst, H * C]``, or ``[N_dst, C]``, of the dtype of :obj:`x`.
 
     Raises:
-        TypeError: If an argument is no tensor, or not of floats.
+        TypeError: If an argument is not a floating-point tensor.
         ValueError: If shapes or devices contradict each other, :obj:`dropout` is not in
-            0 .. 1, or the named backend cannot serve.
+            0 .. 1, or the requested backend cannot handle the call.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> from gatsparse.ops import gat_attention
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[0, 1, 2], [1, 2, 0]]), num_nodes=3)
+        >>> x, att_src, att_dst = torch.randn(3, 4, 8), torch.randn(1, 4, 8), torch.randn(1, 4, 8)
+        >>> gat_attention(x, att_src, att_dst, graph, add_self_loops=True).shape
+        torch.Size([3, 32])
     """
     inputs = Inputs(x, att_src, att_dst, x_dst, edge, loop)
     _check(inputs, graph, add_self_loops)
@@ -121,12 +130,23 @@ def gat_attention_weights(
             dropout, seed: As in :func:`gat_attention`.
 
     Returns:
-        tuple: ``edge_index`` int64 ``[2, E']`` and ``alpha [E', H]``. The edges stand in
-        the order in which the graph was given; with :obj:`add_self_loops`, those that
+        tuple: ``edge_index`` int64 ``[2, E']`` and ``alpha [E', H]``. The edges have
+        the order of the input of the graph; with :obj:`add_self_loops`, those that
         are no self-loops first, then one loop of each node, as PyG returns them.
 
     Raises:
         TypeError, ValueError: As :func:`gat_attention`.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> from gatsparse.ops import gat_attention_weights
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[0, 1], [2, 2]]), num_nodes=3)
+        >>> x, zero = torch.randn(3, 1, 8), torch.zeros(1, 1, 8)
+        >>> gat_attention_weights(x, zero, zero, graph)  # equal scores
+        (tensor([[0, 1],
+                [2, 2]]), tensor([[0.5000],
+                [0.5000]]))
     """
     inputs = Inputs(x, att_src, att_dst, x_dst, edge, loop)
     _check(inputs, graph, add_self_loops)

@@ -62,9 +62,19 @@ def gatv2_attention(
         Tensor: ``[N_dst, H * C]``, or ``[N_dst, C]``, of the dtype of :obj:`x_src`.
 
     Raises:
-        TypeError: If an argument is no tensor, or not of floats.
+        TypeError: If an argument is not a floating-point tensor.
         ValueError: If shapes, dtypes or devices contradict each other, :obj:`dropout` is not in
-            0 .. 1, or the named backend cannot serve.
+            0 .. 1, or the requested backend cannot handle the
+            call.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> from gatsparse.ops import gatv2_attention
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[0, 1, 2], [1, 2, 0]]), num_nodes=3)
+        >>> x_src, x_dst, att = torch.randn(3, 4, 8), torch.randn(3, 4, 8), torch.randn(1, 4, 8)
+        >>> gatv2_attention(x_src, x_dst, att, graph, concat=False).shape
+        torch.Size([3, 8])
     """
     inputs = Inputs(x_src, x_dst, att, edge, loop)
     _check(inputs, graph, add_self_loops)
@@ -109,6 +119,16 @@ def gatv2_attention_weights(
 
     Raises:
         TypeError, ValueError: As :func:`gatv2_attention`.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> from gatsparse.ops import gatv2_attention_weights
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[0, 1], [2, 2]]), num_nodes=3)
+        >>> x_src, x_dst, att = torch.randn(3, 4, 8), torch.randn(3, 4, 8), torch.randn(1, 4, 8)
+        >>> edge_index, alpha = gatv2_attention_weights(x_src, x_dst, att, graph)
+        >>> torch.allclose(alpha.sum(dim=0), torch.ones(4))
+        True
     """
     inputs = Inputs(x_src, x_dst, att, edge, loop)
     _check(inputs, graph, add_self_loops)

@@ -42,8 +42,8 @@ def neighbor_sum(x: Tensor, graph: CSRGraph) -> Tensor:
     .. math::
         \mathrm{out}_i = \sum_{j \in \mathcal{N}(i)} x_j
 
-    It visits the same rows as any graph attention and does nothing else with them: the
-    benchmarks quote the operators as a fraction of its speed.
+    It reads the same rows as any graph attention and computes nothing else: the benchmarks
+    report the operators as a share of its speed, the gather floor.
 
     Args:
         x (Tensor): float32, float64 or bfloat16 ``[N_src, F]``.
@@ -53,8 +53,18 @@ def neighbor_sum(x: Tensor, graph: CSRGraph) -> Tensor:
         Tensor: ``[N_dst, F]``; a destination without edges gets 0.
 
     Raises:
-        TypeError: If an argument is no tensor of floats or no structure.
+        TypeError: If an argument is not a floating-point tensor, or not a CSR graph.
         ValueError: If shapes or devices contradict each other.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse import CSRGraph
+        >>> from gatsparse.ops import neighbor_sum
+        >>> graph = CSRGraph.from_edge_index(torch.tensor([[0, 1], [2, 2]]), num_nodes=3)
+        >>> neighbor_sum(torch.tensor([[1.0], [2.0], [4.0]]), graph)
+        tensor([[0.],
+                [0.],
+                [3.]])
     """
     check_graph(graph)
     check_tensor("x", x, graph, (graph.num_src, "F"))

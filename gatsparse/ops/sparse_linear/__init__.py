@@ -112,6 +112,15 @@ def sparse_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
     Raises:
         TypeError: If an argument is no tensor, or they differ in dtype.
         ValueError: If :obj:`x` is no such matrix, or shapes contradict each other.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.nn import sparse_linear
+        >>> x, weight = torch.eye(3).to_sparse_coo(), torch.arange(6.0).view(2, 3)
+        >>> sparse_linear(x, weight)
+        tensor([[0., 3.],
+                [1., 4.],
+                [2., 5.]])
     """
     _check(x, weight, bias)
     if x.layout != torch.sparse_csr and wants_grad(x):

@@ -1,0 +1,1 @@
+"""Documentation: pages for Sphinx, and the tables and charts in them."""

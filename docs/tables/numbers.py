@@ -1,0 +1,37 @@
+"""Committed rows, and numbers as the tables print them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "cpu-2-cores"
+
+#: Data sets as the tables call them.
+DATASETS = {"cora": "Cora", "citeseer": "CiteSeer"}
+
+#: A cell without a value.
+NOTHING = "-"
+
+
+def time(seconds: float) -> str:
+    """A time with three digits, in ms or s."""
+    if seconds < 1:
+        return f"{digits(1e3 * seconds)} ms"
+    return f"{digits(seconds)} s"
+
+
+def digits(number: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:#.3g}"
+
+
+def ratio(value: float, first: float) -> str:
+    """A multiple with two digits or more."""
+    return f"{value / first:,.0f}x" if value >= 9.95 * first else f"{value / first:.2g}x"
+
+
+def relative(seconds: float, first: float) -> str:
+    """A time, and its ratio to the first one, which is bold."""
+    if seconds == first:
+        return f"**{time(seconds)}**"
+    return f"{time(seconds)} ({ratio(seconds, first)})"

@@ -1,0 +1,133 @@
+"""The documentation: examples run, every public name has a place, links lead somewhere."""
+
+import doctest
+import importlib
+import inspect
+import pydoc
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+LINKED = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *PAGES]
+MODULES = [
+    "gatsparse",
+    "gatsparse.nn",
+    "gatsparse.ops",
+    "gatsparse.data",
+    "gatsparse.inference",
+    "gatsparse.train",
+    "gatsparse.graphgym",
+    "gatsparse.testing",
+]
+
+
+def in_reference() -> list[str]:
+    """Names that the pages of the API reference document."""
+    pages = "\n".join(page.read_text() for page in sorted(DOCS.glob("api/*.rst")))
+    return re.findall(r"^\.\. auto(?:class|function|exception|data):: (\S+)", pages, re.MULTILINE)
+
+
+REFERENCE = in_reference()
+CALLABLE = [name for name in REFERENCE if callable(pydoc.locate(name))]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(threads):
+    """The machines are shared, and these graphs are small."""
+    threads(1)
+
+
+def public_names(module: str) -> list[str]:
+    loaded = importlib.import_module(module)
+    own = [
+        name
+        for name, value in vars(loaded).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module
+    ]
+    return getattr(loaded, "__all__", own)
+
+
+def python_blocks(page: Path) -> list[str]:
+    """The Python blocks of a page in Markdown."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def run_blocks(blocks: list[str]) -> None:
+    """Runs blocks one after another; those with prompts as doctests."""
+    variables: dict = {}
+    for block in blocks:
+        if block.startswith(">>> "):
+            test = doctest.DocTestParser().get_doctest(block, variables, "block", None, 0)
+            check(test)
+        else:
+            exec(compile(block, "block", "exec"), variables)
+
+
+def check(test: doctest.DocTest) -> None:
+    report: list[str] = []
+    runner = doctest.DocTestRunner()
+    runner.run(test, out=report.append)
+    assert not report, "".join(report)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_public_name_is_in_the_reference(module):
+    documented = {id(pydoc.locate(name)) for name in REFERENCE}
+    loaded = importlib.import_module(module)
+    missing = [n for n in public_names(module) if id(getattr(loaded, n)) not in documented]
+    assert not missing
+
+
+def test_no_name_is_in_the_reference_twice():
+    located = [id(pydoc.locate(name)) for name in REFERENCE]
+    assert None not in map(pydoc.locate, REFERENCE)
+    assert len(set(located)) == len(located)
+
+
+@pytest.mark.parametrize("name", [n for n in CALLABLE if not n.startswith("gatsparse_cli")])
+def test_example(name, tmp_path, monkeypatch):
+    found = pydoc.locate(name)
+    tests = doctest.DocTestFinder(exclude_empty=True).find(found, name, globs={})
+    assert ">>>" in (inspect.getdoc(found) or ""), "the docstring has no example"
+    monkeypatch.chdir(tmp_path)
+    for test in tests:
+        check(test)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if python_blocks(p)], ids=lambda p: p.stem)
+def test_blocks_of_a_page_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_blocks(python_blocks(page))
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors of the headings of a page, as GitHub names them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda p: str(p.relative_to(ROOT)))
+def test_relative_links_resolve(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?://|mailto:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_is_in_a_table_of_contents():
+    trees = "\n".join(p.read_text() for p in [*PAGES, *DOCS.rglob("*.rst")] if p.exists())
+    pages = [p for p in [*PAGES, *DOCS.rglob("*.rst")] if p != DOCS / "index.md"]
+    listed = {line.strip() for line in trees.splitlines()}
+    for page in pages:
+        relative = page.relative_to(DOCS).with_suffix("").as_posix()
+        local = page.with_suffix("").name
+        assert relative in listed or local in listed, relative
