@@ -1,8 +1,9 @@
 """Graph attention on PyTorch Geometric that never builds the per-edge message tensor."""
 
+from typing import TYPE_CHECKING, Any
+
 from gatsparse.graph import CSRGraph
 from gatsparse.graph_cache import clear_graph_cache
-from gatsparse.inference import infer
 from gatsparse.nn import (
     GAT,
     GATConv,
@@ -12,6 +13,14 @@ from gatsparse.nn import (
     explain_backend,
 )
 from gatsparse.slow_path import SlowPathWarning
+
+if TYPE_CHECKING:
+    from gatsparse import data as data
+    from gatsparse import inference as inference
+    from gatsparse import nn as nn
+    from gatsparse import ops as ops
+    from gatsparse import train as train
+    from gatsparse.inference import infer
 
 __version__ = "0.1.0"
 
@@ -27,3 +36,23 @@ __all__ = [
     "explain_backend",
     "infer",
 ]
+
+# Attributes whose modules are imported at their first use.
+_LAZY = ("data", "infer", "inference", "train")
+
+if not TYPE_CHECKING:  # type checkers would accept any attribute
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        if name == "infer":
+            globals()[name] = import_module("gatsparse.inference").infer
+        else:
+            import_module(f"gatsparse.{name}")  # sets the attribute
+        return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

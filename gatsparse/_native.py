@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: The schemas of all operators; each one stands beside its operator.
 LIBRARY = torch.library.Library("gatsparse", "DEF")
@@ -24,6 +24,20 @@ except ImportError as error:
     MISSING = f"the extension gatsparse._C cannot be imported ({error})"
 else:
     _C.use_isa(_C.isas()[0])
+
+
+def fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator that registers the shapes and dtypes of an operator's results.
+
+    :func:`torch.library.register_fake` looks for the calling file among all loaded modules. Called
+    from this file alone, it searches once instead of once per file of operators.
+    """
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        torch.library.register_fake(f"gatsparse::{name}", function, lib=LIBRARY)
+        return function
+
+    return register
 
 
 def available() -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.checks import check_choice, check_instance
+from gatsparse.extras import require_extra
 from gatsparse.tracing import is_traced, is_transformed
 
 Order = Literal["rcm", "degree"]
@@ -26,13 +27,13 @@ _native.LIBRARY.define("csr_transpose(Tensor[] csr, SymInt num_cols) -> Tensor[]
 _native.LIBRARY.define("find_duplicate(Tensor[] csr, int num_cols) -> Tensor")
 
 
-@torch.library.register_fake("gatsparse::coo_to_csr", lib=_native.LIBRARY)
+@_native.fake("coo_to_csr")
 def _(row: Tensor, col: Tensor, num_rows: int, _num_cols: int, narrow: bool) -> list[Tensor]:
     index = col.new_empty(col.numel(), dtype=torch.int32 if narrow else torch.int64)
     return [row.new_empty(num_rows + 1), index, torch.empty_like(index)]
 
 
-@torch.library.register_fake("gatsparse::csr_transpose", lib=_native.LIBRARY)
+@_native.fake("csr_transpose")
 def _(csr: list[Tensor], num_cols: int) -> list[Tensor]:
     rowptr, col, perm = csr
     return [rowptr.new_empty(num_cols + 1), torch.empty_like(col), torch.empty_like(perm)]
@@ -497,7 +498,8 @@ def _take_rows(name: str, rows: Tensor, index: Tensor) -> Tensor:
 
 def _rcm_order(graph: CSRGraph) -> Tensor:
     """Reverse Cuthill-McKee on the undirected graph: levels of a breadth-first search."""
-    from scipy.sparse import csr_array  # slow to import, and seldom needed
+    require_extra("CSRGraph.reorder('rcm')", "data", "scipy")
+    from scipy.sparse import csr_array
     from scipy.sparse.csgraph import reverse_cuthill_mckee
 
     if graph.num_dst == 0:  # scipy takes the maximum over the nodes

@@ -6,13 +6,14 @@ model of them.
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import torch
 
-if importlib.util.find_spec("yacs") is None:
-    raise ImportError("gatsparse.graphgym: GraphGym needs yacs, which is missing: pip install yacs")
+from gatsparse.extras import missing_extra
+
+if error := missing_extra("gatsparse.graphgym", "graphgym", "yacs"):
+    raise error
 
 from torch_geometric.graphgym.config import cfg
 from torch_geometric.graphgym.models.layer import LayerConfig

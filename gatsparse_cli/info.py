@@ -67,6 +67,7 @@ def _rows() -> Iterator[Row]:
     yield _threads()
     yield _scatter()
     yield _kernels()
+    yield _training()
     yield from _data_sets()
 
 
@@ -117,9 +118,27 @@ def _kernels() -> Row:
     )
 
 
+def _training() -> Row:
+    try:
+        importlib.import_module("gatsparse.train")
+    except ImportError as error:
+        return _missing_extra("training", error)
+    return Row("training", "installed")
+
+
+def _missing_extra(name: str, error: ImportError) -> Row:
+    state, _, cure = str(error).rpartition(": ")
+    return Row(name, f"missing: {state}", cure)
+
+
 def _data_sets() -> Iterator[Row]:
     from gatsparse.data import NAMES, find
 
+    try:
+        find(NAMES[0])
+    except ImportError as error:
+        yield _missing_extra("data sets", error)
+        return
     for name in NAMES:
         if name == "digits":
             yield Row(name, "part of scikit-learn")

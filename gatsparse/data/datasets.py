@@ -15,6 +15,7 @@ from gatsparse.data.errors import DatasetNotFoundError
 from gatsparse.data.heterophilous import read_heterophilous
 from gatsparse.data.places import roots, socket_timeout
 from gatsparse.data.planetoid import raw_files, read_planetoid
+from gatsparse.extras import require_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +82,7 @@ def load(name: str, root: str | Path | None = None) -> Data:
         DatasetNotFoundError: If it is not found and cannot be downloaded; the message names
             every place and what to put there.
         DatasetCorruptError: If a file is truncated or corrupt; the message names it.
+        ImportError: If a package of ``pip install 'gatsparse[data]'`` is missing.
 
     Example:
         >>> from gatsparse.data import load
@@ -89,6 +91,7 @@ def load(name: str, root: str | Path | None = None) -> Data:
         (torch.Size([1797, 64]), 200)
     """
     key = _check_name(name)
+    require_extra("gatsparse.data.load", "data", "platformdirs", "scipy", "sklearn")
     if key == "digits":
         return digits()
     dataset = _DATASETS[key]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 from torch_geometric.data import Data
 from torch_geometric.utils import index_to_mask, to_undirected
 
@@ -25,6 +24,8 @@ def digits() -> Data:
     Returns:
         torch_geometric.data.Data: The same on every machine, bit for bit; 10 classes.
     """
+    from sklearn.datasets import load_digits
+
     pixels, y = map(np.asarray, load_digits(return_X_y=True))
     num_nodes = y.shape[0]
     train, val, test = _split(y)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import operator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from torch import Tensor
 
 from gatsparse.data.edge_files.collect import Edges, Relabeled, index_dtype
@@ -16,10 +14,12 @@ from gatsparse.data.edge_files.files import Paths, find_files, open_file
 from gatsparse.data.edge_files.places import ReadFiles, check_range
 from gatsparse.data.edge_files.reader import INT64_MAX, EdgeListError, Reader
 from gatsparse.data.relabeled import RelabeledEdges, RelabeledGraph
+from gatsparse.extras import require_extra
 from gatsparse.graph import CSRGraph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 __all__ = ["EdgeListError", "RelabeledEdges", "RelabeledGraph", "read_edge_list", "read_graph"]
@@ -90,7 +90,7 @@ def read_edge_list(
     just two columns (in Parquet: of integers), whose names do not say that they are something
     else, such as ``edge_id`` or ``weight``. Otherwise :obj:`columns` must name them.
 
-    Parquet and text need pyarrow: ``pip install "gatsparse[large]"``.
+    Parquet and text need pyarrow: ``pip install 'gatsparse[large]'``.
 
     Args:
         path (str, PathLike or list): A file, a list of files, or a folder, whose files are read in
@@ -118,7 +118,7 @@ def read_edge_list(
             its byte.
         OSError: If the file cannot be opened.
         TypeError, ValueError: If an argument is not as above.
-        ImportError: If pyarrow is needed and missing.
+        ImportError: If pyarrow, or rich for :obj:`progress`, is needed and missing.
 
     Example:
         >>> from pathlib import Path
@@ -362,22 +362,11 @@ def _edge(graph: CSRGraph, position: int) -> tuple[int, int]:
     return int(graph.col[entry]), dst
 
 
-@contextmanager
-def _progress(path: Path, wanted: bool) -> Iterator[Callable[[float, int], None]]:
-    """Progress bar, and a function that sets it: fraction of the file read, number of edges."""
-    console = Console(highlight=False)
-    if wanted:
-        size = path.stat().st_size / 1e6
-        console.print(f"reading edges: {path} ({size:,.1f} MB)", soft_wrap=True, markup=False)
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[num_edges]:,} edges"),
-        console=console,
-        transient=True,
-        disable=not (wanted and console.is_terminal),
-    ) as bar:
-        task = bar.add_task(path.name, total=1.0, num_edges=0)
-        yield lambda done, num_edges: bar.update(task, completed=done, num_edges=num_edges)
+def _progress(path: Path, wanted: bool) -> AbstractContextManager[Callable[[float, int], None]]:
+    """Function that shows the fraction of the file read and the number of edges, if wanted."""
+    if not wanted:
+        return nullcontext(lambda _done, _num_edges: None)
+    require_extra("progress=True", "data", "rich")
+    from gatsparse.data.edge_files.progress import progress_bar
+
+    return progress_bar(path)

@@ -9,7 +9,6 @@ readers do, by pandas and NumPy; the tests compare the two.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import logging
 import shutil
 from contextlib import suppress
@@ -27,6 +26,7 @@ from torch_geometric.utils import index_to_mask, to_undirected
 
 from gatsparse.data.errors import DatasetNotFoundError, reading, require
 from gatsparse.data.places import roots, socket_timeout
+from gatsparse.extras import require_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +133,8 @@ def load_ogb(name: str, root: str | Path | None = None, *, undirected: bool = Fa
 
     Raises:
         ValueError: If there is no data set of this name.
-        ImportError: If pandas, or to download also ogb, is not installed.
+        ImportError: If pandas, platformdirs or, to download, ogb is not installed: they come with
+            ``pip install 'gatsparse[ogb]'``.
         DatasetNotFoundError: If it is nowhere and cannot be downloaded; the message names
             every place and what to put there.
         DatasetCorruptError: If a file is truncated or corrupt; the message names it.
@@ -178,7 +179,7 @@ def evaluator(name: str) -> Callable[[Tensor, Tensor], float]:
 
     Raises:
         ValueError: If there is no data set of this name.
-        ImportError: If ogb is not installed.
+        ImportError: If ogb is not installed: ``pip install 'gatsparse[ogb]'``.
 
     Example:
         >>> import torch
@@ -187,7 +188,10 @@ def evaluator(name: str) -> Callable[[Tensor, Tensor], float]:
         0.5
     """
     key = _check_name(name)
-    judge = _import("ogb.nodeproppred").Evaluator(key)
+    require_extra("gatsparse.data.ogb_evaluator", "ogb", "ogb")
+    from ogb.nodeproppred import Evaluator
+
+    judge = Evaluator(key)
 
     def accuracy(y_pred: Tensor, y_true: Tensor) -> float:
         if y_pred.is_floating_point() and y_pred.dim() == 2 and y_pred.size(1) > 1:
@@ -212,16 +216,6 @@ def _check_name(name: str) -> str:
     if not isinstance(name, str) or name.lower() not in known:
         raise ValueError(f"name: expected one of {', '.join(NAMES)}, got {name!r}")
     return known[name.lower()]
-
-
-def _import(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(
-            f"OGB's data sets need {module.split('.')[0]}, which cannot be imported ({error}): "
-            "pip install 'ogb>=1.3.6'"
-        ) from error
 
 
 def _label_column(name: str, labels: Tensor) -> Tensor:
@@ -296,7 +290,9 @@ def _parse(dataset: _Dataset, place: Path) -> dict[str, np.ndarray]:
 
 def _read_columns(path: Path, dtype: type) -> np.ndarray:
     """A ``.csv.gz`` file without a header, ``[columns, rows]``."""
-    pandas = _import("pandas")
+    require_extra("gatsparse.data.load_ogb", "ogb", "pandas")
+    import pandas
+
     with reading(path):
         try:
             table = pandas.read_csv(path, header=None, dtype=dtype, compression="gzip")
@@ -390,15 +386,17 @@ def _download(dataset: _Dataset, places: list[Path]) -> dict[str, np.ndarray]:
     It arrives in a temporary folder and is read there, so that neither a part of it nor
     an error page in its stead ever counts as the data set.
     """
-    ogb = _import("ogb.utils.url")
+    require_extra("gatsparse.data.load_ogb", "ogb", "ogb")
+    import ogb.utils.url
+
     place = places[-1]
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=place.parent, prefix=".download-") as arrival:
             with socket_timeout():
                 _announce(dataset, place.parent)
-                archive = _fetch(ogb, dataset.url, arrival)
-            ogb.extract_zip(archive, arrival, log=False)
+                archive = _fetch(ogb.utils.url, dataset.url, arrival)
+            ogb.utils.url.extract_zip(archive, arrival, log=False)
             Path(archive).unlink()
             arrived = Path(arrival, dataset.archive)
             arrays = _load(dataset, arrived, place)

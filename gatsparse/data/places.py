@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_cache_path
+from gatsparse.extras import require_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,18 @@ def roots(root: str | Path | None) -> list[Path]:
     """
     folders = [Path("data"), Path("..", "shared", "data"), user_cache_path("gatsparse")]
     return folders if root is None else [expand(root), *folders]
+
+
+def user_cache_path(name: str) -> Path:
+    """The user's cache folder of an application.
+
+    Raises:
+        ImportError: If platformdirs is missing.
+    """
+    require_extra("gatsparse.data", "data", "platformdirs")
+    import platformdirs
+
+    return platformdirs.user_cache_path(name)
 
 
 @contextmanager

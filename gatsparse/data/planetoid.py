@@ -7,7 +7,6 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 from torch_geometric.io import read_planetoid_data
 
 from gatsparse.data.check import check_data
@@ -126,6 +125,8 @@ def _unpickle(path: Path) -> Any:
 
 
 def _features_shape(path: Path) -> tuple[int, int]:
+    from scipy import sparse
+
     features = _unpickle(path)
     with reading(path):
         num_rows, num_columns = features.shape

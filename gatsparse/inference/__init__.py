@@ -6,20 +6,25 @@ import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from rich.progress import Progress
 from torch import Tensor
 
 from gatsparse.adjacency import adjacency
 from gatsparse.checks import check_instance
+from gatsparse.extras import require_extra
 from gatsparse.graph import CSRGraph
 from gatsparse.inference.blocks import ON_DISK, destination_blocks, edge_rows, run_block
 from gatsparse.inference.heads import heads_at_once, passes, run_heads
 from gatsparse.inference.model import check_model, model_dtype, output_channels
 from gatsparse.inference.sources import Source, edge_source, node_source
 from gatsparse.inference.stage import Folder, Memory
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from rich.progress import Progress
 
 _SLACK = 40 * 10**6  # bytes that do not depend on the graph
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -65,7 +70,8 @@ def infer(
             result unless there is a :obj:`folder`, and temporary tensors of a layer. The model,
             :obj:`x`, :obj:`edge_attr` and the CSR graph do not count.
         folder (str or Path, optional): Folder for features between the layers.
-        progress (bool, optional): Show a progress bar.
+        progress (bool, optional): Show a progress bar, which needs rich:
+            ``pip install 'gatsparse[data]'``.
 
     Returns:
         Tensor: ``[N, out_channels]`` of the model's dtype; with a :obj:`folder` the memory map of
@@ -89,6 +95,7 @@ def infer(
         True
     """
     budget = parse_bytes(max_memory)
+    shown = _bar() if progress else nullcontext()
     check_model(model)
     dtype = model_dtype(model)
     source = node_source(x, dtype)
@@ -103,7 +110,7 @@ def infer(
     graph = form.graph((num_nodes, num_nodes))
     stage = Memory() if folder is None else Folder(Path(folder), model, source, graph, edges)
     source = stage.input(source)
-    with torch.no_grad(), Progress(transient=True) if progress else nullcontext() as bar:
+    with torch.no_grad(), shown as bar:
         for layer in range(stage.layers_done, model.num_layers):  # pyright: ignore
             stage.begin(layer)
             resident = _resident(model, layer, source.shape, source.dtype, stage.keeps)
@@ -123,6 +130,13 @@ def infer(
                     bar.update(task, advance=visited)
             source = stage.finish()
     return stage.result(source)
+
+
+def _bar() -> AbstractContextManager[Progress]:
+    require_extra("gatsparse.infer(progress=True)", "data", "rich")
+    from rich.progress import Progress
+
+    return Progress(transient=True)
 
 
 def parse_bytes(size: int | str) -> int:

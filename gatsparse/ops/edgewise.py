@@ -7,7 +7,8 @@ on the values of a tensor.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,10 +20,15 @@ from gatsparse.ops.options import Options
 from gatsparse.ops.philox import edge_dropout
 from gatsparse.tracing import is_traced
 
-try:
-    import torch_scatter
-except (ImportError, OSError):  # OSError: one that was built for another torch
-    torch_scatter = None
+
+@cache
+def torch_scatter() -> Any:
+    """The package torch-scatter, or None if it is missing or was built for another torch."""
+    try:
+        import torch_scatter
+    except (ImportError, OSError):  # OSError: a library that cannot be loaded
+        return None
+    return torch_scatter
 
 
 class Edges(NamedTuple):
@@ -83,8 +89,8 @@ def scatter_softmax(score: Tensor, index: Tensor, num_rows: int) -> Tensor:
     Returns:
         Tensor: ``[E, H]``.
     """
-    if torch_scatter is not None and not (is_traced(score, index) or has_tangent(score)):
-        return torch_scatter.scatter_softmax(score, index, dim=0, dim_size=num_rows)
+    if not (is_traced(score, index) or has_tangent(score)) and (library := torch_scatter()):
+        return library.scatter_softmax(score, index, dim=0, dim_size=num_rows)
     spread = index[:, None].expand_as(score)
     row_max = score.new_full((num_rows, score.size(1)), -torch.inf)
     row_max = row_max.scatter_reduce(0, spread, score.detach(), "amax")

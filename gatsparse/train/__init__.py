@@ -1,5 +1,20 @@
 """Training of node classifiers, from typed configurations."""
 
+from gatsparse.extras import missing_extra
+
+if error := missing_extra(
+    "gatsparse.train",
+    "train",
+    "joblib",
+    "jsonargparse",
+    "platformdirs",
+    "psutil",
+    "rich",
+    "scipy",
+    "sklearn",
+):
+    raise error
+
 from gatsparse.train.config import (
     ModelConfig,
     OptimConfig,

@@ -17,7 +17,7 @@ from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.config import ModelConfig, OptimConfig, TrainConfig
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.full_batch import FullBatch
-from gatsparse.train.metrics import METRICS, class_loss
+from gatsparse.train.metrics import class_loss, metric_function
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.sampled import Sampled
 from gatsparse.train.stopping import EarlyStopping
@@ -135,7 +135,7 @@ def fit(
         raise TypeError(f"on_epoch: expected a callable, got {type(on_epoch).__name__}")
     data = checked_task(data, config.metric)
     y = data["y"]
-    score = METRICS[config.metric]
+    score = metric_function(config.metric)
     optimizer = build_optimizer(config.optim, model)
     if config.mode == "sampled":
         work = Sampled(model, data, optimizer, config.sampling)

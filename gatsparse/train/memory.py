@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import joblib
 import psutil
 import torch
 from torch import Tensor
@@ -30,6 +29,8 @@ def num_processes(config: TrainConfig, data: Data, num_seeds: int) -> int:
     """
     if config.processes is not None:
         return min(config.processes, num_seeds)
+    import joblib
+
     cores = joblib.cpu_count(only_physical_cores=True) // config.threads
     limit, _ = _limit(config)
     return max(1, min(cores, limit // _of_processes(config, data, 1), num_seeds))

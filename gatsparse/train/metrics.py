@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch.nn.functional as F
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def class_loss(logits: Tensor, y: Tensor) -> Tensor:
@@ -35,17 +39,27 @@ def roc_auc(logits: Tensor, y: Tensor) -> float:
     """
     if logits.size(1) != 2:
         raise ValueError(f"metric: expected 2 classes for roc_auc, got {logits.size(1)}")
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(y.numpy(), (logits[:, 1] - logits[:, 0]).detach().numpy()))
 
 
-METRICS = {"accuracy": accuracy, "roc_auc": roc_auc}
+def metric_function(metric: str) -> Callable[[Tensor, Tensor], float]:
+    """Returns the function of a metric. What it needs is imported now, not in the first epoch,
+    whose time is measured.
+    """
+    if metric == "accuracy":
+        return accuracy
+    import sklearn.metrics  # noqa: F401
+
+    return roc_auc
 
 
 def require_scorable(metric: str, y: Tensor, key: str) -> None:
     """Raises :class:`ValueError` if a metric of a split is not defined.
 
     Args:
-        metric (str): One of :data:`METRICS`.
+        metric (str): ``"accuracy"`` or ``"roc_auc"``.
         y (Tensor): Classes of the nodes of the split.
         key (str): Name of its mask.
     """

@@ -6,8 +6,6 @@ import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from scipy import stats
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -65,6 +63,8 @@ def spread(values: list[float]) -> dict[str, float | None]:
     mean = fmean(values)
     std = low = high = None
     if len(values) > 1:
+        from scipy import stats
+
         std = stdev(values)
         half = float(stats.t.ppf(0.975, len(values) - 1)) * std / math.sqrt(len(values))
         low, high = mean - half, mean + half

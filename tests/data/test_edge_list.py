@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from pyarrow import csv, parquet
 from rich.console import Console
 
-from gatsparse.data import edge_list
 from gatsparse.data.edge_list import EdgeListError, read_edge_list, read_graph
 from tests.data.edge_files.edge_lists import (
     EDGES,
@@ -131,7 +130,7 @@ def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for suffix in SUFFIXES[1:]:
         path = tmp_path / f"edges{suffix}"
         path.write_bytes(b"1,2\n")
-        with pytest.raises(ImportError, match=r'needs pyarrow.*pip install "gatsparse\[large\]"'):
+        with pytest.raises(ImportError, match=r"needs pyarrow, .*pip install 'gatsparse\[large\]'"):
             read_edge_list(path)
 
 
@@ -182,7 +181,7 @@ def test_progress(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch):
         def console(**arguments):
             return Console(file=out, force_terminal=terminal, width=200, **arguments)
 
-        monkeypatch.setattr(edge_list, "Console", console)
+        monkeypatch.setattr("gatsparse.data.edge_files.progress.Console", console)
         read_edge_list(path, block_size=100, **options)
         return out.getvalue()
 

@@ -252,7 +252,7 @@ def test_missing_package(places, missing: str, call, monkeypatch: pytest.MonkeyP
     write(places["data"], PRODUCTS)
     for module in (missing, "ogb.utils.url", "ogb.nodeproppred"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=rf"need {missing}, .*pip install 'ogb>=1\.3\.6'"):
+    with pytest.raises(ImportError, match=rf"needs {missing}, .*pip install 'gatsparse\[ogb\]'"):
         call()
 
 

@@ -10,6 +10,7 @@ from gatsparse.data.edge_files.lines import PACKED
 from gatsparse.data.edge_files.npy import Npy
 from gatsparse.data.edge_files.reader import EdgeListError, Reader
 from gatsparse.data.places import expand
+from gatsparse.extras import require_extra
 
 Paths = str | os.PathLike[str] | list[str | os.PathLike[str]] | tuple[str | os.PathLike[str], ...]
 
@@ -76,13 +77,7 @@ def open_file(path: Path, columns: tuple[str, str] | None, block_size: int, wide
         if columns is not None:
             raise ValueError(f"columns: expected None, as {path} has no names, got {columns!r}")
         return Npy(path, block_size)
-    try:
-        import pyarrow  # noqa: F401 - not needed for .npy
-    except ImportError as error:
-        raise ImportError(
-            f"{path}: reading it needs pyarrow, which is not installed: "
-            'pip install "gatsparse[large]" or pip install pyarrow'
-        ) from error
+    require_extra(f"{path}: reading it", "large", "pyarrow")
     from gatsparse.data.edge_files.parquet import Parquet
     from gatsparse.data.edge_files.text import Text
 

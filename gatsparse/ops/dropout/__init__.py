@@ -20,17 +20,17 @@ _native.LIBRARY.define(
 )
 
 
-@torch.library.register_fake("gatsparse::dropout", lib=_native.LIBRARY)
+@_native.fake("dropout")
 def _(x: Tensor, _p: float, _seed: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
-@torch.library.register_fake("gatsparse::elu_dropout", lib=_native.LIBRARY)
+@_native.fake("elu_dropout")
 def _(x: Tensor, _p: float, _seed: Tensor | None) -> Tensor:
     return torch.empty_like(x)
 
 
-@torch.library.register_fake("gatsparse::elu_dropout_backward", lib=_native.LIBRARY)
+@_native.fake("elu_dropout_backward")
 def _(grad_out: Tensor, _out: Tensor, _p: float, _seed: Tensor | None) -> Tensor:
     return torch.empty_like(grad_out)
 

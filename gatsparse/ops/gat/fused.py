@@ -90,7 +90,7 @@ def positive_pays(graph: CSRGraph, channels: int) -> bool:
     return channels * graph.num_dst < 2 * graph.num_edges
 
 
-@torch.library.register_fake("gatsparse::gat", lib=_native.LIBRARY)
+@_native.fake("gat")
 def _(x: Tensor, att_src: Tensor, *args: Any) -> tuple[Tensor, ...]:
     *_, concat, save, positive, csr, _csr_t, _loops, _slope, _p, _seed = args
     num_src, heads, channels = x.shape
@@ -103,7 +103,7 @@ def _(x: Tensor, att_src: Tensor, *args: Any) -> tuple[Tensor, ...]:
     return out, heads_out, *terms[:4], positive_out, terms[4]
 
 
-@torch.library.register_fake("gatsparse::gat_backward", lib=_native.LIBRARY)
+@_native.fake("gat_backward")
 def _(*args: Any) -> tuple[Tensor, ...]:
     _, x, att_src, _att_dst, edge, loop, *_, csr, _csr_t, _loops, _slope, _p, _seed = args
     heads, channels = x.shape[1:]

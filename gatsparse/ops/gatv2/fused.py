@@ -61,7 +61,7 @@ _native.LIBRARY.define(
 )
 
 
-@torch.library.register_fake("gatsparse::gatv2", lib=_native.LIBRARY)
+@_native.fake("gatv2")
 def _(x_src: Tensor, x_dst: Tensor, att: Tensor, *args: Any) -> tuple[Tensor, ...]:
     _edge, _loop, _bias, concat, save, *_ = args
     num_dst, heads, channels = x_dst.shape
@@ -74,7 +74,7 @@ def _(x_src: Tensor, x_dst: Tensor, att: Tensor, *args: Any) -> tuple[Tensor, ..
     )
 
 
-@torch.library.register_fake("gatsparse::gatv2_backward", lib=_native.LIBRARY)
+@_native.fake("gatv2_backward")
 def _(*args: Any) -> tuple[Tensor, ...]:
     _grad_out, x_src, x_dst, att, edge, loop, *_ = args
     shape = x_src.shape[1:]

@@ -15,7 +15,7 @@ from gatsparse.ops.options import check_graph, check_tensor
 _native.LIBRARY.define("neighbor_sum(Tensor x, Tensor[] csr, Tensor[] csr_t) -> Tensor")
 
 
-@torch.library.register_fake("gatsparse::neighbor_sum", lib=_native.LIBRARY)
+@_native.fake("neighbor_sum")
 def _(x: Tensor, csr: list[Tensor], _csr_t: list[Tensor]) -> Tensor:
     return x.new_empty(csr[0].size(0) - 1, x.size(1))
 

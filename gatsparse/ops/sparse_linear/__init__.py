@@ -30,14 +30,14 @@ _native.LIBRARY.define(
 )
 
 
-@torch.library.register_fake("gatsparse::sparse_linear", lib=_native.LIBRARY)
+@_native.fake("sparse_linear")
 def _(
     _values: Tensor, weight: Tensor, _bias: Tensor | None, csr: list[Tensor], _csr_t: list[Tensor]
 ) -> Tensor:
     return weight.new_empty(csr[0].size(0) - 1, weight.size(0))
 
 
-@torch.library.register_fake("gatsparse::sparse_linear_backward", lib=_native.LIBRARY)
+@_native.fake("sparse_linear_backward")
 def _(
     _grad_out: Tensor,
     values: Tensor,
