@@ -13,9 +13,10 @@ from torch_geometric.index import index2ptr
 from torch_geometric.typing import SparseTensor  # pyright: ignore[reportAttributeAccessIssue]
 from torch_geometric.utils import is_torch_sparse_tensor
 
-from gatsparse.graph import CSRGraph, check_edge_index, check_range, recordable
+from gatsparse.graph import CSRGraph
 from gatsparse.graph_cache import GraphKey
-from gatsparse.tracing import is_traced
+from gatsparse.index_checks import check_edge_index, check_range
+from gatsparse.tracing import is_traced, recordable
 
 #: Integers that PyG's layers widen.
 _NARROW = (torch.int8, torch.uint8, torch.int16)

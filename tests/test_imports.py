@@ -16,6 +16,7 @@ LAYERS = [
     "tracing",
     "slow_path",
     "files",
+    "index_checks",
     "graph",
     "graph_cache",
     "adjacency",

@@ -9,7 +9,8 @@ from torch_geometric.typing import EdgeType
 from gatsparse import _native
 from gatsparse.data.sampled import SampledHeteroNodes, SampledNodes, build
 from gatsparse.data.sampler_graphs import ONE_TYPE
-from gatsparse.graph import CSR, CSRGraph
+from gatsparse.graph import CSRGraph
+from gatsparse.graph.csr import CSR
 
 _native.LIBRARY.define(
     "neighbor_sample(Tensor[] csr, Tensor dst, int num_neighbors, bool replace, int seed, int hop)"
