@@ -13,11 +13,7 @@ from gatsparse.data.loader import NeighborLoader
 from gatsparse.data.sampler import NeighborSampler
 
 N, E, BATCH = 120, 900, 25
-
-
 CITES, WRITES = ("paper", "cites", "paper"), ("author", "writes", "paper")
-
-
 OF, EDITS = ("topic", "of", "paper"), ("author", "edits", "journal")
 
 

@@ -11,17 +11,9 @@ from gatsparse.data.sampler import NeighborSampler
 from gatsparse.testing import graph_zoo
 
 ONE = ("", "", "")
-
-
 ZOO = graph_zoo()
-
-
 SQUARE = {name: graph for name, graph in ZOO.items() if graph.size[0] == graph.size[1]}
-
-
 BIPARTITE = {name: graph for name, graph in ZOO.items() if name not in SQUARE}
-
-
 LINK = ("src", "to", "dst")
 
 

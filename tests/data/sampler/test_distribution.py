@@ -28,7 +28,7 @@ def draws(degree, count, times, replace=False, seed=0):
 
 
 def uniform(counts, together=1):
-    """p-value of equal expected counts, of which :obj:`together` different ones are drawn at once."""
+    """p-value of equal expected counts; :obj:`together` different ones are drawn at once."""
     n = counts.numel()
     variance = (1 - together / n) * n / (n - 1)  # of each, relative to that of single draws
     return chi2.sf(chisquare(counts.numpy()).statistic / variance, n - 1)
@@ -171,8 +171,6 @@ class PlainSampler:
 
 
 SKEWED = rmat(500, 4000, seed=6)
-
-
 COMMON = torch.bincount(SKEWED[1]).topk(4).indices.tolist()
 
 

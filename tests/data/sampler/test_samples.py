@@ -95,8 +95,6 @@ def other_graph(out):
 
 
 CHANGES = [other_edge, edge_twice, other_source, other_order]
-
-
 CHANGES += [one_edge_fewer, other_number, other_graph]
 
 
@@ -111,8 +109,6 @@ def test_plain_loop_detects_wrong_samples(change):
 
 
 hops = st.lists(st.integers(-1, 5), min_size=1, max_size=3)
-
-
 random_seeds = st.integers(0, 2**63 - 1)
 
 
