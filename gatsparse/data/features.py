@@ -16,6 +16,7 @@ from gatsparse import _native
 from gatsparse.checks import check_instance
 from gatsparse.data.npy import NpyArray, read_header
 from gatsparse.data.places import expand
+from gatsparse.index_checks import check_range
 
 _native.LIBRARY.define(
     "read_rows(int descriptor, int offset, int row_bytes, Tensor index, Tensor(a!) out) -> ()"
@@ -86,8 +87,7 @@ class RowFile:
             IndexError: If there is no such row.
             OSError: If one cannot be read.
         """
-        if index.numel() > 0 and not (int(index.min()) >= 0 and int(index.max()) < self.shape[0]):
-            raise IndexError(f"index: expected rows in 0 .. {self.shape[0] - 1} of {self.path}")
+        check_range(f"{self.path}: index", index, self.shape[0])
         out = torch.empty(index.numel(), *self.shape[1:], dtype=self.dtype)
         target = out.view(-1).view(torch.uint8) if out.numel() > 0 else out.new_empty(0).byte()
         try:

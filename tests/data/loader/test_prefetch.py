@@ -61,6 +61,6 @@ def test_bad_seed_raises_at_its_batch(data):
         batches = iter(loader)
         assert next(batches).n_id[0] == 0
         assert next(batches).n_id[0] == 1
-        with pytest.raises(IndexError, match=f"index: expected nodes in 0 .. {N - 1}, got {N}"):
+        with pytest.raises(IndexError, match=f"index: expected indices in 0 .. {N - 1}, got {N}"):
             next(batches)
         assert next(iter(loader)).n_id[0] == 0

@@ -13,8 +13,8 @@ from tests.data.sampler.samples import SQUARE, check, check_one, every, nodes_of
 @pytest.mark.parametrize(
     ("seeds", "error", "message"),
     [
-        ([1, 60], IndexError, "index: expected nodes in 0 .. 59, got 60"),
-        ([1, -1], IndexError, "index: expected nodes in 0 .. 59, got -1"),
+        ([1, 60], IndexError, "index: expected indices in 0 .. 59, got 60"),
+        ([1, -1], IndexError, "index: expected indices in 0 .. 59, got -1"),
         ([2**40], IndexError, "got 1099511627776"),
         ([-(2**63), 3], IndexError, "got -9223372036854775808"),
         ([[1, 2]], ValueError, r"index: expected nodes of shape \[B\], got \[1, 2\]"),
@@ -41,7 +41,7 @@ def test_sampler_is_usable_after_bad_edges():
     bad = EdgeSamplerInput(
         None, torch.tensor([1]), torch.tensor([30]), input_type=("author", "writes", "paper")
     )
-    with pytest.raises(IndexError, match=r"index: expected nodes in 0 \.\. 29, got 30"):
+    with pytest.raises(IndexError, match=r"index: expected indices in 0 \.\. 29, got 30"):
         sampler.sample_from_edges(bad)
     out = sampler.sample_from_nodes(nodes_of([1, 4], "paper"))
     check(edges, {"paper": [1, 4]}, every(edges, [3, 2]), False, out)
