@@ -40,7 +40,7 @@ docs: setup
 
 # The kernels with AddressSanitizer and UndefinedBehaviorSanitizer, in an environment of their
 # own that shares all other packages. TESTS=... runs some of the tests.
-TESTS   := tests/ops tests/test_graph.py tests/test_native.py
+TESTS   := tests/ops tests/graph tests/test_native.py
 SAN     := build/sanitize
 purelib := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 

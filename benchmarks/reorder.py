@@ -16,7 +16,7 @@ from torch import Tensor
 
 from benchmarks.turns import alternate
 from gatsparse import CSRGraph, GATConv
-from gatsparse.graph import Order
+from gatsparse.graph.reorder import Order
 
 SHAPES = ((4, 64), (8, 8))  # heads, channels
 METHODS: tuple[Order, ...] = ("rcm", "degree")

@@ -1,5 +1,5 @@
-"""The forms in which PyG passes a graph as ``edge_index``: how each becomes a structure, sorted
-only where it is not sorted yet, and how attention is given back in it.
+"""The formats in which PyG passes a graph as ``edge_index``: their conversion to a CSR graph,
+which sorts only unsorted edges, and attention returned in the same format.
 """
 
 from __future__ import annotations
@@ -13,68 +13,69 @@ from torch_geometric.index import index2ptr
 from torch_geometric.typing import SparseTensor  # pyright: ignore[reportAttributeAccessIssue]
 from torch_geometric.utils import is_torch_sparse_tensor
 
-from gatsparse.graph import CSRGraph, check_edge_index, check_range, recordable
+from gatsparse.graph import CSRGraph
 from gatsparse.graph_cache import GraphKey
-from gatsparse.tracing import is_traced
+from gatsparse.index_checks import check_edge_index, check_range
+from gatsparse.tracing import is_traced, recordable
 
 #: Integers that PyG's layers widen.
 _NARROW = (torch.int8, torch.uint8, torch.int16)
 
-#: ``(N_src, N_dst)``, None where nothing tells.
+#: ``(N_src, N_dst)``, None where unknown.
 Size = tuple[int | None, int | None]
 
 
 def adjacency(edge_index: Any) -> Adjacency:
-    """The form of a graph.
+    """Returns the format of a graph.
 
     Raises:
-        TypeError: If it is none that PyG or we know.
+        TypeError: If the format is not supported.
         ValueError: If its shape is wrong.
     """
     if isinstance(edge_index, CSRGraph):
-        form = _Structure
+        kind = _CSRGraph
     elif isinstance(edge_index, EdgeIndex):
-        form = _EdgeIndex
+        kind = _EdgeIndex
     elif isinstance(edge_index, SparseTensor):
-        form = _SparseTensor
+        kind = _SparseTensor
     elif is_torch_sparse_tensor(edge_index):
         if edge_index.layout == torch.sparse_coo and edge_index.sparse_dim() != 2:
             raise ValueError(
                 f"edge_index: expected 2 sparse dimensions, got {edge_index.sparse_dim()}"
             )
-        form = _TorchSparse
+        kind = _TorchSparse
     else:
         if isinstance(edge_index, Tensor) and edge_index.dtype in _NARROW:
             edge_index = edge_index.long()
         check_edge_index(edge_index)
-        form = Adjacency
-    return form(edge_index)
+        kind = Adjacency
+    return kind(edge_index)
 
 
 def as_graph(edge_index: Any, size: tuple[int, int]) -> CSRGraph:
-    r"""Returns the CSR graph of :obj:`edge_index`, which is built once and then kept.
+    r"""Returns the CSR graph of :obj:`edge_index`, which is built once and cached.
 
-    The graph is kept while the memory of the tensor is alive, and recognised by a hash of the
-    indices: it is built again after any change, also one that PyTorch does not see, such as through
-    NumPy or by another process. A :class:`gatsparse.CSRGraph` is handed through without a look at
-    its edges.
+    The graph is cached while the memory of the tensor is alive, and recognised by a hash of the
+    indices: it is built again after any change, including changes that PyTorch does not see, such
+    as through NumPy or by another process. A :class:`gatsparse.CSRGraph` is returned unchanged,
+    without reading its edges.
 
     Args:
-        edge_index (Any): ``[2, E]`` of integers or one of PyG's other forms: ``EdgeIndex``,
-            ``torch.sparse`` or ``SparseTensor`` ``[N_dst, N_src]``; or a structure that is
-            handed through.
+        edge_index (Any): ``[2, E]`` of integers or one of PyG's other formats: ``EdgeIndex``,
+            ``torch.sparse`` or ``SparseTensor`` ``[N_dst, N_src]``; or a
+            :class:`gatsparse.CSRGraph`.
         size (tuple): ``(N_src, N_dst)``.
 
     Raises:
-        TypeError: If it is of no such type.
-        ValueError: If it is of another size, or not sorted as it says it is.
-        IndexError: If an index names no node.
+        TypeError: If the format is not supported.
+        ValueError: If it has another size, or a sort order that is false.
+        IndexError: If a node index is out of range.
     """
     return adjacency(edge_index).graph(size)
 
 
 def remember(edge_index: Tensor, graph: CSRGraph) -> None:
-    """Caches the graph of a plain :obj:`edge_index`, which is then not built."""
+    """Caches the given graph of a plain :obj:`edge_index`, so that it is not built."""
     if not is_traced(edge_index):
         Adjacency(edge_index)._key().keep(graph)
 
@@ -87,12 +88,12 @@ class Adjacency:
 
     @property
     def size(self) -> Size:
-        """How many nodes the form itself says there are."""
+        """Numbers of nodes that the format itself knows."""
         return None, None
 
     @property
     def values(self) -> Tensor | None:
-        """The edge features ``[E, ...]`` that PyG's layers take from the form itself."""
+        """Edge features ``[E, ...]`` that PyG's layers take from the format itself."""
         return None
 
     @property
@@ -102,11 +103,11 @@ class Adjacency:
 
     @property
     def traced(self) -> bool:
-        """Whether the indices hold no data that may be read and kept: see :func:`is_traced`."""
+        """Whether the indices hold no data that may be read and cached: see :func:`is_traced`."""
         return is_traced(*self._indices())
 
     def edges(self) -> Tensor:
-        """``[2, E]``: sources and destinations, in the order of the form."""
+        """Sources and destinations ``[2, E]``, in the order of the format."""
         return self.given
 
     def graph(self, size: tuple[int, int]) -> CSRGraph:
@@ -123,12 +124,12 @@ class Adjacency:
         return graph
 
     def attention(self, edge_index: Tensor, alpha: Tensor, loops: bool) -> Any:
-        """What PyG returns of an attention beside the output, for this form.
+        """Returns attention in this format, as PyG returns it next to the output.
 
         Args:
             edge_index (Tensor): int64 ``[2, E']``, as ``gat_attention_weights`` returns it.
             alpha (Tensor): ``[E', H]``.
-            loops (bool): Whether self-loops were added; else the edges are those given.
+            loops (bool): Whether self-loops were added; otherwise the edges are the given ones.
         """
         return (edge_index if loops else self.given), alpha
 
@@ -143,7 +144,7 @@ class Adjacency:
         return CSRGraph.from_edge_index(self.given, size=size)
 
 
-class _Structure(Adjacency):
+class _CSRGraph(Adjacency):
     given: CSRGraph
 
     @property
@@ -172,7 +173,7 @@ class _Structure(Adjacency):
 
 
 class _EdgeIndex(Adjacency):
-    """PyG's, which knows how it is sorted."""
+    """PyG's ``EdgeIndex``, which knows its sort order."""
 
     @property
     def size(self) -> Size:
@@ -205,7 +206,7 @@ class _EdgeIndex(Adjacency):
                 f"edge_index: expected to be sorted by {order!r}, as it says, "
                 "got an EdgeIndex whose indices fall"
             )
-        # Pointers that it keeps are not used: they may be older than its edges.
+        # Its cached pointers are not used, because they may be older than its edges.
         if order == "col":
             return CSRGraph.from_csr(index2ptr(dst, size[1]), src, size[0])
         perm = self.given._T_perm
@@ -246,7 +247,7 @@ class _TorchSparse(Adjacency):
         (col, row), layout = edge_index, self.given.layout
         shape = (*self.given.shape[:2], alpha.size(1))
         by_col = layout == torch.sparse_csc
-        if loops:  # which stand last, and not in the order of the layout
+        if loops:  # they are last, not in the order of the layout
             order = torch.argsort(col * shape[0] + row if by_col else row * shape[1] + col)
             col, row, alpha = col[order], row[order], alpha[order]
         if layout == torch.sparse_coo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -62,3 +63,18 @@ def is_transformed() -> bool:
 # torch.compile calls it while it traces, as by torch.compiler.assume_constant_result, which
 # would import all of torch.compile.
 is_transformed._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]
+
+
+def is_cacheable(built: Tensor) -> bool:
+    """Whether a tensor that a call built may be kept for later calls: it is not fake and does not
+    belong to a transform of ``torch.func``.
+    """
+    return type(built) is Tensor and not is_transformed()
+
+
+def recordable() -> AbstractContextManager[object]:
+    """Context in which cached tensors are built: autograd can use them even if the call that
+    builds them runs in inference mode.
+    """
+    inference = not torch.compiler.is_compiling() and torch.is_inference_mode_enabled()
+    return torch.inference_mode(False) if inference else nullcontext()

@@ -26,6 +26,7 @@ LAYERS = [
     "tracing",
     "slow_path",
     "files",
+    "index_checks",
     "graph",
     "graph_cache",
     "adjacency",

@@ -1,4 +1,4 @@
-"""Means over seeds, and how sure they are."""
+"""Means over seeds and their confidence."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from statistics import fmean, stdev
 
 from scipy import stats
 
+from gatsparse.train.intervals import student_interval
+
 LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds, by Student's t.
+    """A mean over seeds, with Student's interval.
 
     Args:
         mean (float): The mean.
         std (float): Standard deviation of one seed.
-        low, high (float): Confidence interval of the mean, of :data:`LEVEL`.
-        p (float): p-value of the hypothesis that the mean is 0; of paired differences, that of
-            the paired t-test.
+        low, high (float): Confidence interval of the mean, at :data:`LEVEL`.
+        p (float): p-value of the hypothesis that the mean is 0; for paired differences, the
+            p-value of the paired t-test.
         count (int): Number of seeds.
     """
 
@@ -34,31 +36,30 @@ class Estimate:
 
     @property
     def sign(self) -> int:
-        """The sign of the mean; 0 if 0 lies in the interval."""
+        """Sign of the mean; 0 if the interval contains 0."""
         return (self.low > 0) - (self.high < 0)
 
     @property
     def interval(self) -> str:
-        """The interval in words."""
+        """The interval as text."""
         return f"{self.low:.1f} to {self.high:.1f}"
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """The mean of independent values.
+    """Returns the mean of independent values.
 
     Args:
-        values (list of float): One for every seed.
+        values (list of float): One value per seed.
 
     Raises:
-        ValueError: If there are fewer than two.
+        ValueError: If there are fewer than two values.
     """
     count = len(values)
     if count < 2:
         raise ValueError(f"values: expected at least 2, got {count}")
     mean, std = fmean(values), stdev(values)
     error = std / math.sqrt(count)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * error
     degenerate = math.inf if mean else 0.0  # all values are equal
     statistic = abs(mean) / error if error else degenerate
     p = 2 * float(stats.t.sf(statistic, count - 1))
-    return Estimate(mean, std, mean - half, mean + half, p, count)
+    return Estimate(mean, std, *student_interval(mean, error, count - 1, LEVEL), p, count)

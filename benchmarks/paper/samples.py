@@ -1,4 +1,4 @@
-"""Statistics of a sample, and of two."""
+"""Statistics of one sample and of two samples."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 from scipy import stats
 from scipy.optimize import root_scalar
 
+from gatsparse.train.intervals import student_interval
+
 
 class Estimate(NamedTuple):
-    """A number, and the interval that holds the true one with 95 % confidence.
+    """A number and its 95 % confidence interval.
 
     Args:
         value (float): The number.
-        low, high (float): The interval; infinite where there is too little to tell.
+        low, high (float): Bounds of the interval; infinite for a single value.
     """
 
     value: float
@@ -26,13 +28,13 @@ class Estimate(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What tells two samples apart.
+    """Comparison of two samples.
 
     Args:
-        difference (Estimate): Of the means, the first less the second; Welch's interval.
-        welch, mann_whitney, kolmogorov_smirnov (float): P-values of the two-sided tests.
-        detectable (float): The difference of means that Welch's test would have found in 80 %
-            of such experiments, at the level of 5 %.
+        difference (Estimate): Mean of the first minus mean of the second; Welch's interval.
+        welch, mann_whitney, kolmogorov_smirnov (float): p-values of the two-sided tests.
+        detectable (float): Difference of means that Welch's test detects with a power of 80 % at
+            the level of 5 %.
     """
 
     difference: Estimate
@@ -43,7 +45,7 @@ class Comparison(NamedTuple):
 
 
 def mean(sample: Sequence[float]) -> Estimate:
-    """The mean, with the interval of Student's t."""
+    """Returns the mean, with Student's interval."""
     middle, count = fmean(sample), len(sample)
     if count == 1:
         return Estimate(middle, float("-inf"), float("inf"))
@@ -51,13 +53,12 @@ def mean(sample: Sequence[float]) -> Estimate:
 
 
 def difference(sample: Sequence[float], middle: float, deviation: float, count: int) -> Estimate:
-    """The mean of a sample less that of another, of which only mean, standard deviation and
-    size are known, with Welch's interval.
+    """Returns the mean of a sample minus that of another, with Welch's interval.
 
     Args:
         sample (list of float): At least two values.
-        middle, deviation (float): Mean and standard deviation of the other.
-        count (int): Size of the other.
+        middle, deviation (float): Mean and standard deviation of the other sample.
+        count (int): Size of the other sample.
     """
     error, freedom = _welch(stdev(sample), len(sample), deviation, count)
     return _interval(fmean(sample) - middle, error, freedom)
@@ -67,7 +68,7 @@ def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
     """Compares two independent samples.
 
     Raises:
-        ValueError: If a sample has fewer than two values, or neither has two different ones.
+        ValueError: If a sample has fewer than two values, or both are constant.
     """
     for name, sample in (("first", first), ("second", second)):
         if len(sample) < 2:
@@ -91,28 +92,27 @@ def _p(result: Any) -> float:
 
 def _kolmogorov_smirnov(first: Sequence[float], second: Sequence[float]) -> float:
     with warnings.catch_warnings():
-        # SciPy's exact formula can fail for small distances; it then takes the asymptotic one.
+        # SciPy's exact formula can fail for small distances; it falls back to the asymptotic one.
         warnings.filterwarnings("ignore", "ks_2samp: Exact calculation unsuccessful")
         return _p(stats.ks_2samp(first, second))
 
 
 def _welch(first: float, size: int, second: float, other: int) -> tuple[float, float]:
-    """Standard error of a difference of means, and its degrees of freedom."""
+    """Returns the standard error of a difference of means, and its degrees of freedom."""
     a, b = first**2 / size, second**2 / other
     return sqrt(a + b), (a + b) ** 2 / (a**2 / (size - 1) + b**2 / (other - 1))
 
 
 def _interval(value: float, error: float, freedom: float) -> Estimate:
-    width = error * float(stats.t.ppf(0.975, freedom))
-    return Estimate(value, value - width, value + width)
+    return Estimate(value, *student_interval(value, error, freedom))
 
 
 def _detectable(freedom: float, level: float = 0.05, power: float = 0.8) -> float:
-    """The difference, in standard errors, that a two-sided t test finds with this power."""
+    """Difference, in standard errors, that a two-sided t-test detects with this power."""
     critical = float(stats.t.ppf(1 - level / 2, freedom))
 
     def missing(shift: float) -> float:
-        # The other tail by symmetry: there, SciPy's cdf can be NaN.
+        # The other tail by symmetry, because SciPy's cdf can be NaN there.
         found = stats.nct.sf(critical, freedom, shift) + stats.nct.sf(critical, freedom, -shift)
         return float(found) - power
 

@@ -1,20 +1,18 @@
-"""Data sets by name: where they are looked for, and how they are had."""
+"""Data sets by name, from raw files in PyG's layout."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from torch_geometric.datasets import HeterophilousGraphDataset, Planetoid
 
 from gatsparse.data.digits import digits
-from gatsparse.data.errors import DatasetNotFoundError
 from gatsparse.data.heterophilous import read_heterophilous
-from gatsparse.data.places import roots, socket_timeout
 from gatsparse.data.planetoid import raw_files, read_planetoid
+from gatsparse.data.raw_files import RawFiles
 from gatsparse.extras import require_extra
 
 if TYPE_CHECKING:
@@ -32,6 +30,20 @@ class _Dataset:
     url: str
     read: Callable[[Path], Data]
     pyg: Callable[..., object]
+
+    @property
+    def raw(self) -> RawFiles:
+        return RawFiles(
+            self.folder.lower(),
+            f"{self.folder}/raw",
+            self.files,
+            self.url,
+            f"Put {', '.join(self.files)} (from {self.url}) into one of these folders.",
+        )
+
+    def fetch(self, arrival: Path) -> Path:
+        self.pyg(root=str(arrival), name=self.folder)
+        return arrival / self.folder / "raw"
 
 
 def _planetoid(name: str) -> _Dataset:
@@ -53,34 +65,33 @@ _DATASETS = {
     ),
 }
 
-#: The data sets that :func:`load` knows.
+#: Names that :func:`load` accepts.
 NAMES = (*_DATASETS, "digits")
 
 
 def load(name: str, root: str | Path | None = None) -> Data:
     r"""Loads a data set.
 
-    The files are taken from the first of these places that has them all:
+    The files are read from the first of these folders that holds all of them:
     :obj:`root`, ``data``, ``../shared/data``, the user's cache directory; each in PyG's
-    layout, such as ``data/Cora/raw/ind.cora.x``. Else PyG downloads them into the cache
-    directory. Nothing is ever written to the other places, and nothing processed is
-    kept. ``"digits"`` needs no file: it
-    is part of scikit-learn.
+    layout, such as ``data/Cora/raw/ind.cora.x``. If no folder does, PyG downloads them into
+    the cache directory. Nothing is written to the other folders, and no processed data is
+    kept. ``"digits"`` needs no files (see :func:`gatsparse.data.digits.digits`).
 
     Args:
         name (str): One of :data:`NAMES`, in any case.
-        root (str or Path, optional): A folder to look in first.
+        root (str or Path, optional): Folder to search first.
 
     Returns:
         torch_geometric.data.Data: :obj:`x` float32 ``[N, F]``, :obj:`y` int64 ``[N]``,
         :obj:`edge_index` int64 ``[2, E]`` in both directions, and boolean
-        :obj:`train_mask`, :obj:`val_mask`, :obj:`test_mask` ``[N]``, or ``[N, 10]`` of
-        tolokers, which has ten splits.
+        :obj:`train_mask`, :obj:`val_mask`, :obj:`test_mask` ``[N]``; for tolokers, which has
+        ten splits, ``[N, 10]``.
 
     Raises:
         ValueError: If :obj:`name` is unknown.
-        DatasetNotFoundError: If it is not found and cannot be downloaded; the message names
-            every place and what to put there.
+        DatasetNotFoundError: If the files are missing and cannot be downloaded; the message
+            names every folder and the missing files.
         DatasetCorruptError: If a file is truncated or corrupt; the message names it.
         ImportError: If a package of ``pip install 'gatsparse[data]'`` is missing.
 
@@ -95,21 +106,24 @@ def load(name: str, root: str | Path | None = None) -> Data:
     if key == "digits":
         return digits()
     dataset = _DATASETS[key]
-    return dataset.read(find(key, root) or _download(key, root))
+    place = dataset.raw.find(root)
+    if place is None:
+        return dataset.raw.download(root, dataset.fetch, dataset.read)
+    return dataset.read(place)
 
 
 def find(name: str, root: str | Path | None = None) -> Path | None:
-    """Returns the folder from which :func:`load` would take the raw files.
+    """Returns the folder from which :func:`load` would read the raw files.
 
     Args:
-        name (str): One of :data:`NAMES` but ``"digits"``, which has no files.
-        root (str or Path, optional): A folder to look in first.
+        name (str): One of :data:`NAMES` except ``"digits"``, which has no files.
+        root (str or Path, optional): Folder to search first.
 
     Returns:
-        Path or None: None if no place has all files.
+        Path or None: None if no folder holds all files.
 
     Raises:
-        ValueError: If there is no data set of this name, or it has no files.
+        ValueError: If :obj:`name` is unknown or has no files.
 
     Example:
         >>> from gatsparse.data import NAMES, find
@@ -121,54 +135,10 @@ def find(name: str, root: str | Path | None = None) -> Path | None:
     key = _check_name(name)
     if key == "digits":
         raise ValueError(f"name: expected a data set of files, got {name!r}")
-    dataset = _DATASETS[key]
-    return next((place for place in _places(dataset, root) if not _lacks(dataset, place)), None)
+    return _DATASETS[key].raw.find(root)
 
 
 def _check_name(name: str) -> str:
     if not isinstance(name, str) or name.lower() not in NAMES:
         raise ValueError(f"name: expected one of {', '.join(NAMES)}, got {name!r}")
     return name.lower()
-
-
-def _places(dataset: _Dataset, root: str | Path | None) -> list[Path]:
-    return [place / dataset.folder / "raw" for place in roots(root)]
-
-
-def _lacks(dataset: _Dataset, raw_dir: Path) -> list[str]:
-    return [file for file in dataset.files if not (raw_dir / file).is_file()]
-
-
-def _download(key: str, root: str | Path | None) -> Path:
-    """Has PyG download a data set into the cache directory; returns the raw folder.
-
-    It arrives in a temporary folder and is read there, so that neither a part of it nor
-    an error page in its stead ever counts as the data set.
-    """
-    dataset = _DATASETS[key]
-    places = _places(dataset, root)
-    raw_dir = places[-1]
-    try:
-        cache = raw_dir.parent.parent
-        cache.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=cache, prefix=".download-") as arrival, socket_timeout():
-            dataset.pyg(root=arrival, name=dataset.folder)
-            arrived = Path(arrival, dataset.folder, "raw")
-            dataset.read(arrived)
-            raw_dir.mkdir(parents=True, exist_ok=True)
-            for file in dataset.files:
-                (arrived / file).replace(raw_dir / file)
-    except Exception as error:  # network, proxy, disk, rubbish received: no data set
-        raise DatasetNotFoundError(_not_found(key, places, error)) from error
-    return raw_dir
-
-
-def _not_found(key: str, places: list[Path], error: Exception) -> str:
-    dataset = _DATASETS[key]
-    lines = [f"data set {key!r} was not found; tried"]
-    for place in places:
-        lacks = f"lacks {', '.join(_lacks(dataset, place))}" if place.is_dir() else "no such folder"
-        lines.append(f"  {place.resolve()}: {lacks}")
-    lines.append(f"  download from {dataset.url}: {type(error).__name__}: {error}")
-    lines.append(f"Put {', '.join(dataset.files)} (from {dataset.url}) into one of these folders.")
-    return "\n".join(lines)

@@ -16,6 +16,7 @@ from gatsparse import _native
 from gatsparse.checks import check_instance
 from gatsparse.data.npy import NpyArray, read_header
 from gatsparse.data.places import expand
+from gatsparse.index_checks import check_range
 
 _native.LIBRARY.define(
     "read_rows(int descriptor, int offset, int row_bytes, Tensor index, Tensor(a!) out) -> ()"
@@ -28,23 +29,23 @@ _DTYPES = {
 
 
 def open_features(path: str | Path) -> Tensor:
-    r"""Returns the array of an ``.npy`` file as a tensor that stays on disk: its pages are read
-    when they are accessed, and dropped when memory is short.
+    r"""Opens the array of an ``.npy`` file as a tensor that stays on disk: its pages are read at
+    their first access and dropped when memory is short.
 
-    It can be ``data.x`` of a mini-batch loader. The file must not change meanwhile; writing to the
-    tensor does not change the file.
+    Use it as ``data.x`` of a mini-batch loader. The file must not change while the tensor is
+    alive; writing into the tensor does not change the file.
 
     Args:
         path (str or Path): An array ``[N, ...]`` of numbers in C order and in the byte order of
-            the machine, such as :func:`numpy.lib.format.open_memmap` writes it.
+            the machine, as written by :func:`numpy.lib.format.open_memmap`.
 
     Returns:
         Tensor: ``[N, ...]``, of the file's dtype.
 
     Raises:
         TypeError: If :obj:`path` is not a path.
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no such array, or shorter than it says.
+        FileNotFoundError: If the file is missing.
+        ValueError: If it does not hold such an array, or is shorter than its header says.
 
     Example:
         >>> import numpy as np
@@ -61,15 +62,15 @@ def open_features(path: str | Path) -> Tensor:
         return torch.empty(shape, dtype=_DTYPES[dtype])
     with path.open("rb") as file:
         pages = mmap.mmap(file.fileno(), offset + count * dtype.itemsize, mmap.MAP_PRIVATE)
-    if hasattr(mmap, "MADV_RANDOM"):  # rows are gathered: their neighbours are not wanted
+    if hasattr(mmap, "MADV_RANDOM"):  # rows are gathered: reading ahead does not help
         pages.madvise(mmap.MADV_RANDOM)
     return torch.frombuffer(pages, dtype=_DTYPES[dtype], count=count, offset=offset).view(shape)
 
 
 class RowFile:
-    """The rows of an ``.npy`` file, each read when it is asked for and kept nowhere.
+    """The rows of an ``.npy`` file, read on request and not cached.
 
-    Unlike those of a memory map, they never count as memory of the process.
+    Unlike the pages of a memory map, they do not count as memory of the process.
 
     Args:
         path (str or Path): As of :func:`open_features`.
@@ -87,14 +88,13 @@ class RowFile:
         weakref.finalize(self, os.close, self._descriptor)
 
     def gather(self, index: Tensor) -> Tensor:
-        """The rows :obj:`index`, int64 ``[S]``, of the file: ``[S, ...]``.
+        """Returns the rows :obj:`index`, int64 ``[S]``, of the file: ``[S, ...]``.
 
         Raises:
-            IndexError: If there is no such row.
-            OSError: If one cannot be read.
+            IndexError: If an index is out of range.
+            OSError: If a row cannot be read.
         """
-        if index.numel() > 0 and not (int(index.min()) >= 0 and int(index.max()) < self.shape[0]):
-            raise IndexError(f"index: expected rows in 0 .. {self.shape[0] - 1} of {self.path}")
+        check_range(f"{self.path}: index", index, self.shape[0])
         out = torch.empty(index.numel(), *self.shape[1:], dtype=self.dtype)
         target = out.view(-1).view(torch.uint8) if out.numel() > 0 else out.new_empty(0).byte()
         try:
@@ -106,11 +106,11 @@ class RowFile:
         return out
 
     def read(self, first: int, last: int) -> Tensor:
-        """The rows :obj:`first` to :obj:`last` - 1: ``[last - first, ...]``.
+        """Returns the rows :obj:`first` to :obj:`last` - 1: ``[last - first, ...]``.
 
         Raises:
-            IndexError: If there are no such rows.
-            OSError: If they cannot be read.
+            IndexError: If the range is not within the file.
+            OSError: If the rows cannot be read.
         """
         if not 0 <= first <= last <= self.shape[0]:
             raise IndexError(
@@ -128,13 +128,13 @@ class RowFile:
 
 
 class RowWriter:
-    """An ``.npy`` file whose rows are written one after another.
+    """An ``.npy`` file whose rows are written in parts.
 
     Args:
         path (str or Path): The file.
-        shape (tuple): Of the whole array.
-        dtype (torch.dtype): Of the array.
-        resume (bool, optional): Whether it is there already, and keeps what it has.
+        shape (tuple): Shape of the whole array.
+        dtype (torch.dtype): Its dtype.
+        resume (bool, optional): Whether to keep the content of the existing file.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class RowWriter:
         self._row_bytes = math.prod(shape[1:]) * numpy_dtype.itemsize
         path = expand(path)
         if not resume:
-            path.unlink(missing_ok=True)  # who has mapped the old file keeps it
+            path.unlink(missing_ok=True)  # processes that have mapped the old file keep it
             with path.open("wb") as file:
                 header = {"descr": numpy_dtype.str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
@@ -154,7 +154,7 @@ class RowWriter:
         self._close = weakref.finalize(self, os.close, self._descriptor)
 
     def write(self, first: int, rows: Tensor) -> None:
-        """Writes rows from the row :obj:`first` on.
+        """Writes rows, starting at row :obj:`first`.
 
         Raises:
             OSError: If they cannot be written, such as on a full disk.
@@ -166,7 +166,7 @@ class RowWriter:
             content, at = content[done:], at + done
 
     def sync(self) -> None:
-        """Returns when what was written is on disk."""
+        """Waits until all written rows are on disk."""
         os.fsync(self._descriptor)
 
     def close(self) -> None:

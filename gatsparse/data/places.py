@@ -1,4 +1,4 @@
-"""Where data sets are looked for, and how long a download may be silent."""
+"""Folders that are searched for data sets, and the time limit of downloads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TIMEOUT_SECONDS = 30.0
 
 
 def expand(path: str | os.PathLike[str]) -> Path:
-    """Path with a leading ``~`` or ``~user`` replaced by the home folder, if there is one."""
+    """Returns a path with a leading ``~`` or ``~user`` replaced by an existing home folder."""
     try:
         return Path(path).expanduser()
     except RuntimeError:  # no such user
@@ -25,10 +25,10 @@ def expand(path: str | os.PathLike[str]) -> Path:
 
 
 def roots(root: str | Path | None) -> list[Path]:
-    """The folders to look in, in their order; the last is the user's cache.
+    """Returns the folders to search, in order; the last is the user's cache.
 
     Args:
-        root (str or Path, optional): A folder to look in first.
+        root (str or Path, optional): Folder to search first.
     """
     folders = [Path("data"), Path("..", "shared", "data"), user_cache_path("gatsparse")]
     return folders if root is None else [expand(root), *folders]
@@ -48,7 +48,7 @@ def user_cache_path(name: str) -> Path:
 
 @contextmanager
 def socket_timeout() -> Iterator[None]:
-    """Connections without a time limit of their own, as PyG and OGB open them, have one."""
+    """Limits the time of connections that set no limit, such as those of PyG and OGB."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_TIMEOUT_SECONDS)
     try:

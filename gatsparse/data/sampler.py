@@ -28,8 +28,8 @@ from gatsparse.data.bidirectional import bidirectional
 from gatsparse.data.sampled import SampledHeteroNodes, SampledNodes
 from gatsparse.data.sampler_graphs import ONE_TYPE, GraphData, graphs_of
 from gatsparse.data.walk import Walk
-from gatsparse.graph import recordable
 from gatsparse.ops.philox import draw_seed
+from gatsparse.tracing import recordable
 
 
 class NeighborSampler(BaseSampler):

@@ -9,7 +9,9 @@ from torch_geometric.typing import EdgeType
 from gatsparse import _native
 from gatsparse.data.sampled import SampledHeteroNodes, SampledNodes, build
 from gatsparse.data.sampler_graphs import ONE_TYPE
-from gatsparse.graph import CSR, CSRGraph
+from gatsparse.graph import CSRGraph
+from gatsparse.graph.csr import CSR
+from gatsparse.index_checks import check_range
 
 _native.LIBRARY.define(
     "neighbor_sample(Tensor[] csr, Tensor dst, int num_neighbors, bool replace, int seed, int hop)"
@@ -175,8 +177,4 @@ def _keep_self_loops(row: Tensor, source: Tensor, ptr: Tensor, nodes: Tensor) ->
 def _check_nodes(nodes: Tensor, num_nodes: int) -> None:
     if nodes.dim() != 1:
         raise ValueError(f"index: expected nodes of shape [B], got {list(nodes.shape)}")
-    if nodes.numel() > 0:
-        low, high = (int(bound) for bound in nodes.aminmax())
-        if low < 0 or high >= num_nodes:
-            worst = low if low < 0 else high
-            raise IndexError(f"index: expected nodes in 0 .. {num_nodes - 1}, got {worst}")
+    check_range("index", nodes, num_nodes)

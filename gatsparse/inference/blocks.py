@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from gatsparse import _native
-from gatsparse.graph import CSR, CSRGraph
+from gatsparse.graph import CSRGraph
+from gatsparse.graph.csr import CSR
 from gatsparse.inference.model import output_channels, with_edge_features
 from gatsparse.inference.sources import Source, gather_into, row_bytes
 from gatsparse.nn import GATv2Conv

@@ -18,6 +18,7 @@ from gatsparse.adjacency import adjacency
 from gatsparse.checks import check_instance
 from gatsparse.nn.attention_conv import in_flow
 from gatsparse.nn.edge_features import edge_attr_of
+from gatsparse.nn.forward_arguments import forward_parameters
 
 _LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv)
 
@@ -205,7 +206,7 @@ def _arguments(
     model: torch.nn.Module, data: Data | HeteroData, kwargs: dict[str, Any]
 ) -> dict[str, Any]:
     """What the model is called with."""
-    parameters = inspect.signature(model.forward).parameters.values()
+    parameters = forward_parameters(model).values()
     parameters = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     required = [p.name for p in parameters if p.default is p.empty and p.name not in kwargs]
     if len(required) == 1:
@@ -230,7 +231,7 @@ def _arguments(
 
 def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
     """The model inside of what takes any arguments and hands them on."""
-    parameters = inspect.signature(model.forward).parameters.values()
+    parameters = forward_parameters(model).values()
     inner = getattr(model, "module", getattr(model, "_orig_mod", None))
     passes = any(p.kind == p.VAR_POSITIONAL for p in parameters) or hasattr(model, "_orig_mod")
     return _unwrapped(inner) if passes and isinstance(inner, torch.nn.Module) else model

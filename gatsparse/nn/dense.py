@@ -15,7 +15,7 @@ from gatsparse.checks import (
     check_number,
     check_share,
 )
-from gatsparse.graph import check_edge_index, check_range
+from gatsparse.index_checks import check_edge_index, check_range
 
 #: How the scores of all pairs are computed; the numbers are the same.
 Form = Literal["broadcast", "concat"]

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch_geometric.utils._trim_to_layer import TrimToLayer as PyGTrimToLayer
 
 from gatsparse.adjacency import adjacency, as_graph, remember
-from gatsparse.graph import CSR, CSRGraph
+from gatsparse.graph import CSRGraph
+from gatsparse.graph.csr import CSR
 from gatsparse.tracing import is_traced
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 from torch_geometric.nn import GATConv, GATv2Conv
+
+from gatsparse.nn.forward_arguments import forward_parameters
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +28,7 @@ def edge_inputs(model: torch.nn.Module, data: Data) -> dict[str, Tensor]:
         ValueError: If the model takes no edge features or weights, and :obj:`data` has some, or
             it needs edge features and there are none.
     """
-    parameters = signature(model.forward).parameters
+    parameters = forward_parameters(model)
     dims = [m.edge_dim for m in model.modules() if isinstance(m, (GATConv, GATv2Conv))]
     inputs: dict[str, Tensor] = {}
     edge_attr, edge_weight, batch = (data.get(key) for key in ("edge_attr", "edge_weight", "batch"))

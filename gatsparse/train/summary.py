@@ -1,10 +1,12 @@
-"""What the seeds of a run come to."""
+"""Summary statistics over the seeds of a run."""
 
 from __future__ import annotations
 
 import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
+
+from gatsparse.train.intervals import student_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,18 +16,17 @@ if TYPE_CHECKING:
 
 
 def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str, Any]:
-    """The summary of the seeds finished so far.
+    """Summarizes the seeds finished so far.
 
     Args:
-        config (TrainConfig): Of the run.
+        config (TrainConfig): Configuration of the run.
         results (dict): The :class:`FitResult` of each seed.
 
     Returns:
-        dict: ``dataset``, ``kind``, ``metric``, and of each seed, in the order of the
-        configuration, ``seeds``, ``epochs`` and ``seconds``; ``epochs_mean``,
-        ``seconds_total``; and in
-        ``rules``, for every rule, of each seed ``best_epoch``, ``epochs``, ``val_acc``,
-        ``val_loss`` and ``test_acc``, and of all what :func:`spread` gives, as
+        dict: ``dataset``, ``kind``, ``metric``; ``seeds``, ``epochs`` and ``seconds``, one entry
+        per seed in the order of the configuration; ``epochs_mean``, ``seconds_total``; and
+        ``rules``, which holds for every rule ``best_epoch``, ``epochs``, ``val_acc``,
+        ``val_loss`` and ``test_acc`` per seed, and the statistics of :func:`spread` as
         ``test_acc_mean`` and so on.
     """
     seeds = [seed for seed in config.all_seeds if seed in results]
@@ -50,24 +51,20 @@ def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str
 
 
 def spread(values: list[float]) -> dict[str, float | None]:
-    """Mean, sample standard deviation and range, and how well the mean is known.
+    """Returns mean, sample standard deviation, range, and confidence interval of the mean.
 
     Args:
-        values (list of float): One or more.
+        values (list of float): One or more values.
 
     Returns:
         dict: ``mean``, ``std``, ``ci95_low`` and ``ci95_high`` (Student's 95 % confidence
-        interval of the mean), ``min``, ``max``; of one value, deviation and interval are
-        None.
+        interval of the mean), ``min``, ``max``; deviation and interval of one value are None.
     """
     mean = fmean(values)
     std = low = high = None
     if len(values) > 1:
-        from scipy import stats
-
         std = stdev(values)
-        half = float(stats.t.ppf(0.975, len(values) - 1)) * std / math.sqrt(len(values))
-        low, high = mean - half, mean + half
+        low, high = student_interval(mean, std / math.sqrt(len(values)), len(values) - 1)
     return {
         "mean": mean,
         "std": std,
@@ -79,7 +76,7 @@ def spread(values: list[float]) -> dict[str, float | None]:
 
 
 def headline(summary: dict[str, Any]) -> str:
-    """A line for every rule of a summary, and one for the run."""
+    """Returns a line for every rule of a summary, and one for the run."""
     what = f"{summary['dataset']}, {summary['kind']}"
     metric = {"accuracy": "accuracy", "roc_auc": "ROC AUC"}[summary["metric"]]
     lines = [

@@ -261,7 +261,7 @@ def test_gathered_rows_are_the_same_for_any_number_of_threads(row_file, threads)
 @pytest.mark.parametrize("index", [[4], [0, -1], [2**61], [-(2**63)]])
 def test_rows_that_there_are_not(row_file, path, index):
     rows = row_file(array((4, 3)))
-    with pytest.raises(IndexError, match=rf"index: expected rows in 0 .. 3 of {path}"):
+    with pytest.raises(IndexError, match=rf"{path}: index: expected indices in 0 .. 3, got "):
         rows.gather(torch.tensor(index))
 
 

@@ -281,7 +281,7 @@ def test_continues_after_an_interruption(task, tmp_path, monkeypatch):
 
 
 def test_memory_stays_within_the_budget(tmp_path):
-    """The peak of a process beyond what it holds before; a tenth more is allowed."""
+    """Measures the peak of a process above its initial memory; 10 % more is allowed."""
     script = f"""
 import torch, gatsparse, numpy as np
 from gatsparse.data import rmat

@@ -1,0 +1,104 @@
+"""Hooks, replaced methods and replaced submodules of a layer take effect."""
+
+from types import MethodType
+
+import pytest
+import torch
+import torch_geometric.nn
+
+from tests.nn.inputs import EDGES, every_layer, features
+from tests.nn.layers import OURS, assert_same, pair
+
+
+@every_layer
+def test_hooks_on_the_edge_projection_run(layer):
+    x, edge_attr = features(), features(EDGES.size(1), 3)
+    layers = pair(layer, 6, 5, heads=3, edge_dim=3)
+    for conv in layers:
+        conv.lin_edge.register_forward_hook(lambda _lin, _input, out: 2 * out)
+    assert_same(*layers, (x,), EDGES, edge_attr)
+    for conv in layers:
+        conv.lin_edge.register_forward_pre_hook(lambda _lin, inputs: (inputs[0].sin(),))
+    assert_same(*layers, (x,), EDGES, edge_attr)
+
+
+@every_layer
+def test_hooks_and_explainers_see_messages(layer):
+    theirs, ours = pair(layer, 6, 5, heads=3)
+    seen = []
+    handle = ours.register_message_forward_hook(lambda *args: seen.append(args[-1].shape))
+    assert_same(theirs, ours, (features(),), EDGES)
+    assert len(seen) == 1
+    handle.remove()
+    ours(features(), EDGES)
+    assert len(seen) == 1
+    ours.backend, ours.explain = "fused", True
+    with pytest.raises(ValueError, match="backend='fused' cannot serve this call: explain"):
+        ours(features(), EDGES)
+
+
+def doubled_message(conv):
+    conv.message = MethodType(lambda _, x_j, alpha: 2 * x_j * alpha[..., None], conv)
+
+
+def hooked_aggregation(conv):
+    conv.aggr_module.register_forward_hook(lambda _aggr, _inputs, out: 2 * out)
+
+
+def other_aggregation(conv):
+    conv.aggr_module = torch_geometric.nn.MaxAggregation()
+
+
+def silent_propagate(conv):
+    propagate = conv.propagate
+    conv.propagate = lambda *args, **kwargs: 0 * propagate(*args, **kwargs)
+
+
+def equal_attention(conv):
+    edge_updater = conv.edge_updater
+    conv.edge_updater = lambda *args, **kwargs: torch.ones_like(edge_updater(*args, **kwargs))
+
+
+def hooked_gradient_of_edges(conv):
+    conv.lin_edge.register_full_backward_hook(lambda _lin, grad, _grad_out: (3 * grad[0],))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        doubled_message,
+        silent_propagate,
+        equal_attention,
+        hooked_aggregation,
+        other_aggregation,
+        hooked_gradient_of_edges,
+    ],
+)
+@every_layer
+def test_modified_layers_equal_modified_layers_of_pyg(layer, change):
+    layers = pair(layer, 6, 5, heads=3, edge_dim=3)
+    for conv in layers:
+        change(conv)
+    assert_same(*layers, (features(),), EDGES, features(EDGES.size(1), 3))
+
+
+def test_overrides_are_found_in_a_module_of_any_name():
+    class Silent(OURS["GATConv"]):
+        def message(self, x_j, alpha):
+            return 0 * alpha[..., None] * x_j
+
+    Silent.message.__module__ = "my_propagate"
+    assert not Silent(6, 5, bias=False).double()(features(), EDGES).any()
+
+
+@every_layer
+def test_replaced_projections_are_used(layer):
+    layers = pair(layer, 6, 5, heads=3, edge_dim=3)
+    names = ["lin", "lin_edge"] if layer == "GATConv" else ["lin_l", "lin_r", "lin_edge"]
+    for conv in layers:
+        for name in names:
+            linear = getattr(conv, name)
+            plain = torch.nn.Linear(linear.in_channels, 15, bias=linear.bias is not None).double()
+            plain.load_state_dict(linear.state_dict())
+            setattr(conv, name, torch.nn.Sequential(plain))
+    assert_same(*layers, (features(),), EDGES, features(EDGES.size(1), 3))
