@@ -34,7 +34,7 @@ lint: setup
 # Into build/docs. Warnings and references that lead nowhere are errors.
 docs: setup
 	$(call step,documentation)
-	@$(BIN)/python -m sphinx -W -n --keep-going -q -b html docs build/docs \
+	@$(BIN)/python -m sphinx -W -n --keep-going -q -b html $(DOCS_OPTIONS) docs build/docs \
 	  $(call fail,docs,Sphinx printed the reason above)
 	@printf 'build/docs/index.html\n'
 

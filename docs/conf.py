@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import os
 import pydoc
 import re
 import sys
@@ -44,8 +43,8 @@ napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_custom_sections = [("Learnable parameters", "params_style")]
 
-# GATSPARSE_DOCS_ONLINE=1 links to the documentation of other projects, which needs the internet.
-if os.environ.get("GATSPARSE_DOCS_ONLINE"):
+# `-t online` links to the documentation of other projects, which needs the internet.
+if "online" in globals()["tags"]:
     extensions.append("sphinx.ext.intersphinx")
     intersphinx_mapping = {
         "python": ("https://docs.python.org/3", None),

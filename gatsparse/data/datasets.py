@@ -76,7 +76,7 @@ def load(name: str, root: str | Path | None = None) -> Data:
     :obj:`root`, ``data``, ``../shared/data``, the user's cache directory; each in PyG's
     layout, such as ``data/Cora/raw/ind.cora.x``. If no folder does, PyG downloads them into
     the cache directory. Nothing is written to the other folders, and no processed data is
-    kept. ``"digits"`` needs no files (see :func:`gatsparse.data.digits.digits`).
+    kept. ``"digits"`` needs no files (it is part of scikit-learn).
 
     Args:
         name (str): One of :data:`NAMES`, in any case.

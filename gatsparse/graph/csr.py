@@ -59,7 +59,7 @@ class CSR(NamedTuple):
         )
 
     def first(self, count: int, copies: int) -> CSR:
-        """First :obj:`count` of the :obj:`copies` that :func:`copied` made."""
+        """First :obj:`count` of the :obj:`copies` that ``copied`` made."""
         rows = (self.ptr.numel() - 1) // copies * count
         entries = self.other.numel() // copies * count
         return CSR(self.ptr[: rows + 1], self.other[:entries], self.perm[:entries])
