@@ -260,8 +260,7 @@ def test_parameters_begin_as_those_of_pyg(layer, options):
     assert (ours.negative_slope, ours.add_self_loops) == (0.1, False)
 
 
-@pytest.mark.parametrize("edge_dim", [None, 3])
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize(("edge_dim", "dropout"), [(None, 0.5), (3, 0.0)])
 @every_layer
 def test_compile_without_graph_breaks(layer, dropout, edge_dim):
     x, edge_attr = features(), None if edge_dim is None else features(EDGES.size(1), 3)
