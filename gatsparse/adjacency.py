@@ -45,10 +45,9 @@ def adjacency(edge_index: Any) -> Adjacency:
             )
         kind = _TorchSparse
     else:
-        if isinstance(edge_index, Tensor) and edge_index.dtype in _NARROW:
-            edge_index = edge_index.long()
-        check_edge_index(edge_index)
-        kind = Adjacency
+        narrow = isinstance(edge_index, Tensor) and edge_index.dtype in _NARROW
+        check_edge_index(edge_index.long() if narrow else edge_index)
+        kind = _NarrowEdges if narrow else Adjacency
     return kind(edge_index)
 
 
@@ -142,6 +141,16 @@ class Adjacency:
 
     def _build(self, size: tuple[int, int]) -> CSRGraph:
         return CSRGraph.from_edge_index(self.given, size=size)
+
+
+class _NarrowEdges(Adjacency):
+    """A plain ``edge_index`` of integers that are widened, recognised as it was passed."""
+
+    def edges(self) -> Tensor:
+        return self.given.long()
+
+    def _build(self, size: tuple[int, int]) -> CSRGraph:
+        return CSRGraph.from_edge_index(self.given.long(), size=size)
 
 
 class _CSRGraph(Adjacency):

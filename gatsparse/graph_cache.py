@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import NamedTuple
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -12,16 +12,57 @@ from torch.utils.weak import WeakIdKeyDictionary
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
 
-#: Limits of the cache: storages, and views in one size of each. The oldest are dropped first.
+#: Limits of the cache: storages; graphs of views of one storage, and how many times as large as the
+#: storage or the largest graph they may be together. The oldest are dropped first.
 MAX_STORAGES = 4096
-MAX_VIEWS = 16
+MAX_VIEWS = 4096
+MAX_COPIES = 16
 
 
-class _Entry(NamedTuple):
-    """The graph of one view of a storage in one size, while the view held one content."""
+_lock = Lock()
 
-    content: Hashable
-    graph: CSRGraph
+
+class _Graphs:
+    """The graphs of the views of one storage, each while the view holds one content.
+
+    Args:
+        capacity (int): Number of elements of the storage.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.total = 0
+        self._graphs: dict[tuple[Hashable, tuple[int, int]], tuple[Hashable, CSRGraph]] = {}
+        self._contents: dict[Hashable, Hashable] = {}
+
+    def __len__(self) -> int:
+        return len(self._graphs)
+
+    def find(self, view: Hashable, size: tuple[int, int], content: Hashable) -> CSRGraph | None:
+        known, graph = self._graphs.get((view, size), (None, None))
+        return graph if known == content else None
+
+    def keep(self, view: Hashable, content: Hashable, graph: CSRGraph) -> None:
+        with _lock:
+            if self._contents.get(view, content) != content:
+                for key in [key for key in self._graphs if key[0] == view]:
+                    self._drop(key)
+            self._drop((view, graph.size))
+            self._contents[view] = content
+            self._graphs[view, graph.size] = content, graph
+            self.total += _elements(graph)
+            self.capacity = max(self.capacity, _elements(graph))
+            while len(self) > MAX_VIEWS or self.total > MAX_COPIES * self.capacity:
+                self._drop(next(iter(self._graphs)))
+
+    def _drop(self, key: tuple[Hashable, tuple[int, int]]) -> None:
+        _, graph = self._graphs.pop(key, (None, None))
+        self.total -= 0 if graph is None else _elements(graph)
+        self._contents.pop(key[0], None)
+
+
+def _elements(graph: CSRGraph) -> int:
+    return graph.num_edges + sum(graph.size)
 
 
 # By storage, not by tensor: views come as new tensors at each call, and
@@ -48,29 +89,27 @@ class GraphKey:
 
     def find(self, size: tuple[int, int]) -> CSRGraph | None:
         """Returns the graph of this size that was kept for this content, if there is one."""
-        entry = (_cache.get(self._storage) or {}).get((self._view, size))
-        return None if entry is None or entry.content != self._content else entry.graph
+        graphs = _cache.get(self._storage)
+        return None if graphs is None else graphs.find(self._view, size, self._content)
 
     def keep(self, graph: CSRGraph) -> None:
-        """Keeps a graph for this content; those of an earlier content are dropped."""
-        views: dict[tuple[Hashable, tuple[int, int]], _Entry] | None = _cache.get(self._storage)
-        if views is None:
+        """Keeps a graph for this content, in place of that of an earlier content."""
+        graphs: _Graphs | None = _cache.get(self._storage)
+        if graphs is None:
             if len(_cache) >= MAX_STORAGES:
                 _cache.pop(next(iter(_cache.keys())), None)
-            views = _cache[self._storage] = {}
-        for key, entry in list(views.items()):
-            if key[0] == self._view and entry.content != self._content:
-                views.pop(key, None)
-        if len(views) >= MAX_VIEWS:
-            views.pop(next(iter(views)), None)
-        views[self._view, graph.size] = _Entry(self._content, graph)
+            capacity = self._storage.nbytes() // 8
+            graphs = _cache[self._storage] = _Graphs(capacity)
+        graphs.keep(self._view, self._content, graph)
 
 
 def clear_graph_cache() -> None:
     """Drops all cached CSR graphs; each is built again at its next use.
 
     The graph of an ``edge_index`` is kept while the memory of the tensor is alive. The cache holds
-    the graphs of 4096 tensors at most and drops the oldest first.
+    graphs of 4096 tensors at most and drops the oldest first. Views of one tensor, such as the
+    graphs of a data set, have graphs of their own: 4096 at most, and together 16 times as large as
+    the tensor.
 
     Example:
         >>> import gatsparse

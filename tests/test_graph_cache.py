@@ -2,6 +2,7 @@
 
 import gc
 import io
+import operator
 import pickle
 import subprocess
 import sys
@@ -14,11 +15,11 @@ from hypothesis import strategies as st
 from torch_geometric import EdgeIndex
 
 import gatsparse
-from gatsparse import CSRGraph, _native, clear_graph_cache
+from gatsparse import CSRGraph, _native, clear_graph_cache, graph_cache
 from gatsparse.adjacency import as_graph, remember
 from gatsparse.graph_cache import (
+    MAX_COPIES,
     MAX_STORAGES,
-    MAX_VIEWS,
     _cache,
     _fingerprint_in_torch,
     fingerprint,
@@ -274,22 +275,49 @@ def test_number_of_cached_graphs_is_bounded():
     assert len(_cache) == 0
 
 
-def test_number_of_views_is_bounded():
-    edges = torch.randint(9, (2, 40))
+def test_graphs_of_a_data_set_are_views_that_are_all_cached():
+    edges = torch.randint(5, (2, 50 * 8))
+    first, second = (
+        [as_graph(edges[:, 8 * k : 8 * k + 8], (5, 5)) for k in range(50)] for _ in range(2)
+    )
+    assert all(map(operator.is_, second, first))
+
+
+def test_number_of_views_is_bounded(monkeypatch):
+    monkeypatch.setattr(graph_cache, "MAX_VIEWS", 20)
+    edges = torch.randint(9, (2, 400))
     first = as_graph(edges[:, :1], (9, 9))
-    for k in range(2, MAX_VIEWS + 2):
+    for k in range(2, 22):
         last = as_graph(edges[:, :k], (9, 9))
-    assert len(_cache[edges.untyped_storage()]) == MAX_VIEWS
-    assert as_graph(edges[:, : MAX_VIEWS + 1], (9, 9)) is last
+    assert len(_cache[edges.untyped_storage()]) == 20
+    assert as_graph(edges[:, :21], (9, 9)) is last
     assert as_graph(edges[:, :1], (9, 9)) is not first
+
+
+def test_size_of_all_views_is_bounded():
+    edges = torch.randint(9, (2, 400))
+    for k in range(100):
+        last = as_graph(edges[:, k : k + 300], (9, 9))
+    assert len(_cache[edges.untyped_storage()]) == MAX_COPIES * 800 // 318
+    assert as_graph(edges[:, 99:399], (9, 9)) is last
 
 
 def test_number_of_sizes_is_bounded():
     edges = torch.randint(9, (2, 40))
-    for n in range(9, 9 + 2 * MAX_VIEWS):
+    for n in range(900, 950):
         last = as_graph(edges, (n, n))
-    assert len(_cache[edges.untyped_storage()]) == MAX_VIEWS
+    assert len(_cache[edges.untyped_storage()]) == MAX_COPIES
     assert as_graph(edges, last.size) is last
+
+
+@pytest.mark.parametrize("dtype", [torch.int16, torch.uint8])
+def test_narrow_integers_are_cached_as_they_were_passed(dtype):
+    edges = torch.randint(9, (2, 40)).to(dtype)
+    graph = as_graph(edges, (9, 9))
+    assert as_graph(edges, (9, 9)) is graph
+    assert torch.equal(graph.edge_index(), edges.long())
+    edges[0, 0] = 1 - edges[0, 0].clamp(max=1)
+    assert torch.equal(as_graph(edges, (9, 9)).edge_index(), edges.long())
 
 
 def test_clearing_the_cache_changes_no_result():

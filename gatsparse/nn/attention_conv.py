@@ -117,7 +117,8 @@ class AttentionConv:
         residual = self.res is not None and x_res is not None
         bias = None if residual else self.bias
         out = self._attention(**operands, bias=bias, concat=self.concat, backend=self.backend)
-        out = out.to(torch.promote_types(out.dtype, self._score_dtype))  # autocast: as PyG's sum
+        if out.dtype != self._score_dtype:  # autocast: as PyG's sum
+            out = out.to(torch.promote_types(out.dtype, self._score_dtype))
         if residual:
             out = out + project(self.res, x_res)  # pyright: ignore[reportArgumentType]
             out = out if self.bias is None else out + self.bias

@@ -115,6 +115,11 @@ def attention_weights(
                 _hook(partial(layer.register_forward_hook, prepend=True), call.after)
             )
         runs(**arguments)
+    if not found:
+        raise ValueError(
+            f"model: expected {type(model).__name__}.forward to call its GAT layers, got no call "
+            f"with the arguments {sorted(arguments)}: pass others by keyword"
+        )
     return found
 
 

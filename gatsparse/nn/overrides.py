@@ -17,8 +17,10 @@ _HOOKS = (
     "_aggregate_forward_hooks",
     "_edge_update_forward_pre_hooks",
     "_edge_update_forward_hooks",
+    "_message_and_aggregate_forward_pre_hooks",
+    "_message_and_aggregate_forward_hooks",
 )
-_STEPS = ("message", "aggregate", "update", "edge_update")
+_STEPS = ("message", "aggregate", "message_and_aggregate", "update", "edge_update")
 
 #: Methods that PyG generates for each class.
 GENERATED = ("propagate", "edge_updater")
@@ -35,14 +37,15 @@ def reasons_for_pyg(layer: Any) -> list[str]:
         reasons.append("explain: an explainer masks messages")
     if any(getattr(layer, hooks) for hooks in _HOOKS):
         reasons.append("message-passing hooks are registered")
-    replaced = [name for name in _ALL_STEPS if _is_replaced(layer, name)]
+    attributes = vars(layer)
+    replaced = [name for name in _ALL_STEPS if name in attributes and _is_replaced(layer, name)]
     overridden = dict.fromkeys((*_overridden(type(layer)), *replaced))
     if overridden:
         reasons.append(f"{type(layer).__name__} overrides {', '.join(overridden)}")
     if type(layer.aggr_module) is not SumAggregation:
         reasons.append(f"aggr={layer.aggr!r}, by {layer.aggr_module}; expected 'add'")
-    elif _is_hooked(layer.aggr_module):
-        reasons.append("hooks on aggr_module are registered")
+    elif is_changed(layer.aggr_module):
+        reasons.append("aggr_module has hooks, or a forward of its own")
     return reasons
 
 
@@ -85,9 +88,7 @@ def _overridden(cls: Any) -> list[str]:
 
 
 def _is_replaced(layer: Any, name: str) -> bool:
-    """Whether a step was set on the layer itself, other than by PyG."""
-    if name not in vars(layer):
-        return False
+    """Whether a step that was set on the layer itself is not PyG's."""
     known = [getattr(type(layer), f"_{kind}_{name}", None) for kind in ("orig", "jinja")]
     function = getattr(vars(layer)[name], "__func__", None)
     return function is None or function not in known

@@ -12,6 +12,8 @@ from gatsparse.slow_path import report_choice
 #: How an operator is computed; ``"auto"`` takes the best that can serve.
 Backend = Literal["auto", "fused", "scatter", "dense"]
 
+_BACKENDS = get_args(Backend)
+
 
 def has_tangent(*tensors: Tensor | None) -> bool:
     """Whether forward-mode differentiation follows one of the tensors.
@@ -26,8 +28,8 @@ def has_tangent(*tensors: Tensor | None) -> bool:
 
 def check(backend: Backend) -> None:
     """Raises ValueError if :obj:`backend` is none of :data:`Backend`."""
-    if backend not in get_args(Backend):
-        raise ValueError(f"backend: expected one of {get_args(Backend)}, got {backend!r}")
+    if backend not in _BACKENDS:
+        raise ValueError(f"backend: expected one of {_BACKENDS}, got {backend!r}")
 
 
 def choose(backend: Backend, unmet: dict[str, list[str]], num_edges: int) -> str:

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch_geometric.nn
 
+from gatsparse.nn import overrides
 from tests.nn.inputs import EDGES, every_layer, features
 from tests.nn.layers import OURS, assert_same, pair
 
@@ -102,3 +103,36 @@ def test_replaced_projections_are_used(layer):
             plain.load_state_dict(linear.state_dict())
             setattr(conv, name, torch.nn.Sequential(plain))
     assert_same(*layers, (features(),), EDGES, features(EDGES.size(1), 3))
+
+
+@every_layer
+def test_replaced_forward_of_the_aggregation_is_used(layer):
+    theirs, ours = pair(layer, 6, 5, heads=3)
+    for conv in (theirs, ours):
+        aggregate = conv.aggr_module.forward
+        conv.aggr_module.forward = lambda *args, f=aggregate, **kwargs: 2 * f(*args, **kwargs)
+    assert_same(theirs, ours, (features(),), EDGES)
+
+
+@every_layer
+def test_global_hook_on_the_aggregation_is_used(layer):
+    theirs, ours = pair(layer, 6, 5, heads=3)
+    aggregations = [conv.aggr_module for conv in (theirs, ours)]
+    hook = torch.nn.modules.module.register_module_forward_hook(
+        lambda module, _args, out: 2 * out if module in aggregations else None
+    )
+    try:
+        assert_same(theirs, ours, (features(),), EDGES)
+    finally:
+        hook.remove()
+
+
+@every_layer
+def test_override_of_message_and_aggregate_is_reported(layer):
+    class Overridden(OURS[layer]):
+        def message_and_aggregate(self, edge_index, x):
+            raise NotImplementedError
+
+    assert overrides.reasons_for_pyg(OURS[layer](6, 5)) == []
+    (reason,) = overrides.reasons_for_pyg(Overridden(6, 5))
+    assert reason == "Overridden overrides message_and_aggregate"
