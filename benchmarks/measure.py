@@ -24,6 +24,7 @@ from gatsparse.train.environment import code_digest
 _PACKAGES = ("torch", "torch-geometric", "torch-scatter", "gatsparse")
 _OWN_CODE = (
     "contenders.py",
+    "datasets.py",
     "gate.py",
     "layers.py",
     "measure.py",

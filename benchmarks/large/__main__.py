@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.config import parse_as, save
+from benchmarks.config_help import KeysAction
 from benchmarks.isolate import Call, Outcome, isolated
 from benchmarks.large import measurements
 from benchmarks.large.config import LargeConfig
@@ -120,8 +121,11 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments (list, optional): Of the command line.
     """
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.large", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.large", description=__doc__, add_help=False
+    )
     parser.add_argument("config", help="YAML file; `--key value` after it overrides a key")
+    parser.add_argument("-h", "--help", action=KeysAction, config=LargeConfig)
     options, overrides = parser.parse_known_args(arguments)
     try:
         path, failed = run(parse_as(LargeConfig, options.config, *overrides))

@@ -1,0 +1,23 @@
+"""The committed results can be reported again."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks.report import report
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "cpu-2-cores"
+
+
+@pytest.mark.parametrize("environment", [True, False])
+@pytest.mark.parametrize("name", ["bench", "kernels", "kernels-scaling", "accuracy"])
+def test_report_of_committed_rows_is_the_committed_one(tmp_path, name, environment):
+    folder = tmp_path / name
+    shutil.copytree(RESULTS / name, folder)
+    if not environment:  # that of the last row counts
+        (folder / "environment.json").unlink()
+    report(folder, Console(quiet=True))
+    for written in folder.glob("*.[mc][ds]*"):
+        assert written.read_text() == (RESULTS / name / written.name).read_text(), written.name
