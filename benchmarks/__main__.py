@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.folder = run(config, console)
         if options.command in ("run", "report"):
             console.print(f"Markdown: {report(options.folder, console)}", soft_wrap=True)
-        if options.command in ("run", "plot"):
+        if options.command == "plot":
             console.print("Plots:", *plot(options.folder), soft_wrap=True)
         summary = Summary.load(options.folder)
         failed, unfinished = summary.failed(), summary.unfinished()
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("run", help=text, add_help=False)
     command.add_argument("config", help="YAML file; `--key value` after it overrides a key")
     command.add_argument("-h", "--help", action=KeysAction, config=BenchConfig)
-    for name, text in (("report", "print the tables again"), ("plot", "draw the charts again")):
+    for name, text in (("report", "print and draw again"), ("plot", "draw the charts again")):
         command = commands.add_parser(name, help=text)
         command.add_argument("folder", type=Path, help="folder of a run")
     command = commands.add_parser("compare", help="two runs side by side")

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks import style
 from benchmarks.claims.estimate import Estimate
 from benchmarks.claims.findings import Findings
 from benchmarks.claims.models import ATTENTIVE, MODELS
@@ -22,24 +23,30 @@ def plot(findings: Findings, path: Path) -> None:
         path (Path): The file.
     """
     datasets = findings.datasets
-    figure = Figure(figsize=(11, 4 * len(datasets)), layout="constrained")
-    grid = figure.subplots(len(datasets), 2, squeeze=False)
-    for dataset, (left, right) in zip(datasets, grid, strict=True):
-        for axis, label in ((left, "test accuracy [%]"), (right, "share of the noise edges [%]")):
-            axis.set_title(dataset)
-            axis.set_xlabel("noise edges / edges [%]")
+    figure = Figure(figsize=(10, 0.8 + 3.2 * len(datasets)), layout="constrained")
+    grid = figure.subplots(len(datasets), 2, sharex=True, sharey="col", squeeze=False)
+    labels = "test accuracy [%]", "noise edges' share of the attention [%]"
+    for dataset, row in zip(datasets, grid, strict=True):
+        for axis, label in zip(row, labels, strict=True):
+            axis.set_title(dataset, fontsize=11)
             axis.set_ylabel(label)
-            axis.spines[["top", "right"]].set_visible(False)
-        _accuracy(left, findings, dataset)
-        _share(right, findings, dataset)
-    figure.savefig(path, dpi=150)
+            axis.set_xticks(findings.noise)
+            style.tidy(axis, "y")
+        _accuracy(row[0], findings, dataset)
+        _share(row[1], findings, dataset)
+    for axis in grid[0]:
+        axis.legend(frameon=False, fontsize=9)
+    figure.supxlabel(
+        "noise edges, as a percentage of the edges; bands: 95 % of the mean", fontsize=10
+    )
+    style.save(figure, path)
 
 
 def _accuracy(axis: Axes, findings: Findings, dataset: str) -> None:
     for k, model in enumerate(MODELS):
         estimates = [findings.accuracy(dataset, model, noise) for noise in findings.noise]
-        _line(axis, findings.noise, estimates, model, color=f"C{k}", marker="o")
-    axis.legend()
+        look = {"color": style.PALETTE[k], "marker": style.MARKERS[k]}
+        _line(axis, findings.noise, estimates, model, **look)
 
 
 def _share(axis: Axes, findings: Findings, dataset: str) -> None:
@@ -50,11 +57,11 @@ def _share(axis: Axes, findings: Findings, dataset: str) -> None:
                 findings.share(dataset, model, level, layer, lambda share: share.attention)
                 for level in noise
             ]
-            marker = "os"[layer % 2]
-            _line(axis, noise, shares, f"{model}, layer {layer + 1}", color=f"C{k}", marker=marker)
+            look = {"color": style.PALETTE[k], "marker": style.MARKERS[k]}
+            look["markerfacecolor"] = "white" if layer else style.PALETTE[k]
+            _line(axis, noise, shares, f"{model}, layer {layer + 1}", **look)
     equal = [findings.share(dataset, ATTENTIVE[0], n, 0, lambda share: share.equal) for n in noise]
     _line(axis, noise, equal, "equal weights", color="black", linestyle="--")
-    axis.legend()
 
 
 def _line(
@@ -62,4 +69,4 @@ def _line(
 ) -> None:
     axis.plot(noise, [e.mean for e in estimates], label=label, **style)
     low, high = [e.low for e in estimates], [e.high for e in estimates]
-    axis.fill_between(noise, low, high, alpha=0.2, color=style["color"], linewidth=0)
+    axis.fill_between(noise, low, high, alpha=0.15, color=style["color"], linewidth=0)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from benchmarks.large.plot import plot
 from benchmarks.results import parsed
 from benchmarks.text import machine, markdown_table
 
@@ -14,7 +15,8 @@ _HEADER = ["graph", "measurement", "who", "time", "memory", "more"]
 
 
 def report(folder: Path) -> Path:
-    """Writes ``report.md`` of a run's folder; of rows that were measured again, the last.
+    """Writes ``report.md`` and ``large.png`` of a run's folder; of rows that were measured again,
+    the last.
 
     Args:
         folder (Path): With ``rows.jsonl``.
@@ -38,6 +40,8 @@ def report(folder: Path) -> Path:
         "its own sampler needs pyg-lib or torch-sparse. Its inference is its forward pass on the "
         "whole graph.",
     ]
+    if plot(last, folder / "large.png") is not None:
+        lines += ["", "![Time and memory](large.png)"]
     path = folder / "report.md"
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -67,10 +67,12 @@ def report(
             markdown += [f"- {note}" for note in notes] + [legend]
     if not any(lines or notes for _, _, lines, _, notes in sections):
         raise ValueError(f"{workplace.out}: expected runs of {', '.join(datasets)}, found none")
+    charts = plot(workplace, datasets, count)
+    markdown += [line for chart in charts for line in (f"![{chart.stem}]({chart.name})", "")]
     markdown += _runs(workplace, datasets, count)
     path = workplace.out / "report.md"
     path.write_text("\n".join(markdown))
-    return [path, *plot(workplace, datasets, count)]
+    return [path, *charts]
 
 
 def _comparison(

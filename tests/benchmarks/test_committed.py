@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmarks import style
 from benchmarks.report import report
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "cpu-2-cores"
@@ -13,7 +14,8 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "cpu-2-cores"
 
 @pytest.mark.parametrize("environment", [True, False])
 @pytest.mark.parametrize("name", ["bench", "kernels", "kernels-scaling", "accuracy"])
-def test_report_of_committed_rows_is_the_committed_one(tmp_path, name, environment):
+def test_report_of_committed_rows_is_the_committed_one(tmp_path, monkeypatch, name, environment):
+    monkeypatch.setattr(style, "save", lambda *_: None)  # takes seconds
     folder = tmp_path / name
     shutil.copytree(RESULTS / name, folder)
     if not environment:  # that of the last row counts
