@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from rich import box
 from rich.console import Console
-from scipy import stats
 
-from benchmarks.results import Measurement, Row, Values
+from benchmarks.rows import Measurement, Row, Values
+from benchmarks.samples import difference
 from benchmarks.summary import Summary
 from benchmarks.text import median, milliseconds, print_table
 
@@ -28,7 +28,7 @@ _NOTES = (
 
 
 class What(NamedTuple):
-    """What both runs may have measured: as in :class:`benchmarks.results.Key`."""
+    """What both runs may have measured: as in :class:`benchmarks.rows.Key`."""
 
     dataset: str
     contender: str
@@ -157,6 +157,5 @@ def _accuracies(first: Sequence[Row], second: Sequence[Row]) -> list[str]:
 
 def welch_interval(values: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
     """95 % confidence interval of the mean of values less the mean of others."""
-    test: Any = stats.ttest_ind(values, others, equal_var=False)
-    interval = test.confidence_interval(0.95)
-    return float(interval.low), float(interval.high)
+    found = difference(values, fmean(others), stdev(others), len(others))
+    return found.low, found.high

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks import plan
 from benchmarks.plan import Case
-from benchmarks.results import TimedLayer, Values
+from benchmarks.rows import TimedLayer, Values
 from benchmarks.summary import Summary
 from benchmarks.text import median
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import NullFormatter
 from benchmarks import plan, style
 from benchmarks.growth import Curve, curves
 from benchmarks.plan import Case
-from benchmarks.results import TimedLayer, Values
+from benchmarks.rows import TimedLayer, Values
 from benchmarks.summary import Summary
 from benchmarks.text import median
 

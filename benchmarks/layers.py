@@ -17,7 +17,7 @@ from benchmarks.isolate import UnavailableError
 from benchmarks.measure import alternate, peak, resident
 from benchmarks.operator import Floor
 from benchmarks.plan import Case, Task
-from benchmarks.results import Values
+from benchmarks.rows import Values
 from gatsparse.data import DatasetNotFoundError, load, rmat
 from gatsparse.testing import error_budget
 

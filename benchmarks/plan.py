@@ -11,7 +11,7 @@ from typing import NamedTuple, get_args
 
 from benchmarks.config import BenchConfig, Layer, Timing
 from benchmarks.import_path import relevant
-from benchmarks.results import Key, Measurement, TimedLayer
+from benchmarks.rows import Key, Measurement, TimedLayer
 
 _TIMED_LAYERS: tuple[TimedLayer, ...] = get_args(TimedLayer)
 
@@ -20,7 +20,7 @@ class Task(NamedTuple):
     """One measurement.
 
     Args:
-        dataset, contender, measurement, round: As in :class:`benchmarks.results.Key`.
+        dataset, contender, measurement, round: As in :class:`benchmarks.rows.Key`.
     """
 
     dataset: str

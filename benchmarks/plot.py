@@ -20,7 +20,7 @@ from matplotlib.ticker import NullFormatter
 
 from benchmarks import style
 from benchmarks.layer_plot import layer_charts
-from benchmarks.results import Measurement, Values
+from benchmarks.rows import Measurement, Values
 from benchmarks.summary import Summary
 from benchmarks.text import median
 

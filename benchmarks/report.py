@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks.layer_report import layer_sections, write_csv
 from benchmarks.plot import plot
-from benchmarks.results import Measurement
+from benchmarks.rows import Measurement
 from benchmarks.summary import Summary
 from benchmarks.text import (
     describe,

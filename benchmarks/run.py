@@ -18,7 +18,7 @@ from benchmarks.import_path import digests
 from benchmarks.isolate import Call, Outcome, isolated
 from benchmarks.measure import environment
 from benchmarks.plan import Task
-from benchmarks.results import Key, Row, Store, Values, open_store
+from benchmarks.rows import Key, Row, Store, Values, open_store
 from benchmarks.summary import save_settings
 from benchmarks.text import describe
 

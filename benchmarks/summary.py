@@ -13,7 +13,7 @@ from benchmarks import config as configs
 from benchmarks import plan, recipe
 from benchmarks.config import BenchConfig
 from benchmarks.plan import Task
-from benchmarks.results import (
+from benchmarks.rows import (
     Key,
     Measurement,
     ModelMeasurement,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.results import Row, Values
+from benchmarks.rows import Row, Values
 from benchmarks.summary import Training
 
 

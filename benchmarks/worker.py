@@ -20,7 +20,7 @@ from benchmarks.import_path import is_import_path
 from benchmarks.isolate import UnavailableError
 from benchmarks.measure import peak, repeat, resident
 from benchmarks.plan import Task
-from benchmarks.results import ModelMeasurement, Values
+from benchmarks.rows import ModelMeasurement, Values
 from gatsparse.data import DatasetNotFoundError
 from gatsparse.train import ModelConfig, TrainConfig, build_optimizer, fit, load_task
 from gatsparse.train.task import checked_task

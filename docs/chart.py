@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from benchmarks import style
-from benchmarks.results import Measurement
+from benchmarks.rows import Measurement
 from benchmarks.text import median
 from docs.tables.numbers import ratio, time
 from docs.tables.speed import NAMES, summary

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,6 +17,7 @@ from benchmarks.claims.plot import plot
 from benchmarks.claims.report import outcome, write_report
 from benchmarks.claims.training import Failure, Row, Task, read, train
 from benchmarks.measure import environment
+from benchmarks.rows import open_lines
 from gatsparse.data import NAMES
 
 
@@ -65,16 +65,14 @@ def main(arguments: list[str] | None = None) -> int:
         tasks = findings.tasks()
         missing = [task for task in tasks if task not in rows]
         reasons: dict[str, list[Task]] = {}
-        with path.open("a") as file:
+        with open_lines(path) as append:
             for row in run(missing, options.processes):
                 if isinstance(row, Failure):
                     if row.reason not in reasons:
                         print(f"failed: {_name(row.task)}: {row.reason}", file=sys.stderr)
                     reasons.setdefault(row.reason, []).append(row.task)
                     continue
-                file.write(row.to_json() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+                append(row.to_json())
                 rows[row.task] = row
                 done = sum(task in rows for task in tasks)
                 console.print(f"{done}/{len(tasks)} {_describe(row)}", markup=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from torch_geometric.data import Data
 from benchmarks.claims.asymmetry import Asymmetry, asymmetries, attention_and_scores
 from benchmarks.claims.models import ATTENTIVE, MODELS
 from benchmarks.claims.noise import equal_weights, noise_edges, weight_share
-from benchmarks.results import parsed
+from benchmarks.rows import parsed
 from gatsparse.train import ModelConfig, TrainConfig, fit, load_task
 
 
@@ -103,15 +102,12 @@ class Failure(NamedTuple):
 
 
 def read(path: Path) -> dict[Task, Row]:
-    """The rows of a file; a last line without its end was torn by a kill, and is cut off.
+    """The rows of a file, as :func:`benchmarks.rows.parsed`.
 
     Raises:
         ValueError: If another line is no row.
     """
-    rows = {row.task: row for row in parsed(path, Row.from_json)}
-    if path.exists():
-        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
-    return rows
+    return {row.task: row for row in parsed(path, Row.from_json)}
 
 
 def train(task: Task) -> Row:

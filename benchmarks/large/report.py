@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from benchmarks.large.plot import plot
-from benchmarks.results import parsed
+from benchmarks.rows import parsed
 from benchmarks.text import machine, markdown_table
 
 _HEADER = ["graph", "measurement", "who", "time", "memory", "more"]
@@ -48,15 +47,12 @@ def report(folder: Path) -> Path:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Rows of a file; a last line without its end was torn by a kill, and is cut off.
+    """Rows of a file, as :func:`benchmarks.rows.parsed`.
 
     Raises:
         ValueError: If another line is not a row.
     """
-    rows = list(parsed(path, _row))
-    if path.exists():
-        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
-    return rows
+    return list(parsed(path, _row))
 
 
 def _row(line: str) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import stdev
 
-from benchmarks.paper import samples
+from benchmarks import samples
 from benchmarks.paper.protocols import PROTOCOLS, Protocol
 from benchmarks.paper.published import Published
 from benchmarks.paper.runs import Run, Workplace, find
-from benchmarks.paper.samples import Estimate
+from benchmarks.samples import Estimate
 
 HEADER = (
     "data set",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.paper.accuracies import deviation
 from benchmarks.paper.runs import Workplace, find
-from benchmarks.paper.samples import Comparison
+from benchmarks.samples import Comparison
 
 HEADER = (
     "data set",

@@ -8,8 +8,9 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 
+from benchmarks import samples
 from benchmarks.measure import environment
-from benchmarks.paper import accuracies, comparison, samples, times
+from benchmarks.paper import accuracies, comparison, times
 from benchmarks.paper.plot import plot
 from benchmarks.paper.runs import Workplace
 from benchmarks.text import machine, markdown_table, print_table

@@ -7,11 +7,11 @@ from functools import cache
 from statistics import fmean, stdev
 from typing import Any
 
+from benchmarks import samples
 from benchmarks.claims.estimate import Estimate
 from benchmarks.claims.findings import Findings
 from benchmarks.claims.models import ATTENTIVE, MODELS
 from benchmarks.claims.training import read
-from benchmarks.paper import samples
 from benchmarks.paper.accuracies import deviation
 from benchmarks.paper.protocols import PROTOCOLS
 from benchmarks.text import markdown_table

@@ -11,7 +11,7 @@ from benchmarks.config import Accuracy, BenchConfig, PowerLaw, Sweep
 from benchmarks.contenders import Contender
 from benchmarks.isolate import UnavailableError
 from benchmarks.plan import Case, Task
-from benchmarks.results import Row, Values, open_store
+from benchmarks.rows import Row, Values, open_store
 from benchmarks.summary import save_settings
 
 CONTENDERS = ("gatsparse", "scatter", "pyg", "dense-concat")

@@ -11,7 +11,7 @@ from benchmarks import plan
 from benchmarks.__main__ import main
 from benchmarks.compare import compare, differences, flat, welch_interval
 from benchmarks.config import Accuracy, Recipe, Sweep, Timing
-from benchmarks.results import Row, Values, open_store
+from benchmarks.rows import Row, Values, open_store
 from benchmarks.summary import save_settings
 from tests.benchmarks import fakes
 

@@ -11,7 +11,7 @@ from benchmarks import contenders, datasets, plan
 from benchmarks.__main__ import main
 from benchmarks.import_path import digests, relevant
 from benchmarks.plan import Task
-from benchmarks.results import read
+from benchmarks.rows import read
 from benchmarks.run import run
 from tests.benchmarks import fakes
 

@@ -12,7 +12,7 @@ from benchmarks.paper.accuracies import position
 from benchmarks.paper.comparison import verdict
 from benchmarks.paper.protocols import DATASETS, PROTOCOLS, SUFFIXES, TIMED, paper_config
 from benchmarks.paper.runs import Workplace, complete, find
-from benchmarks.paper.samples import Comparison, Estimate
+from benchmarks.samples import Comparison, Estimate
 from gatsparse.data import DatasetNotFoundError
 from gatsparse.train import (
     ModelConfig,

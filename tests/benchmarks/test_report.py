@@ -11,7 +11,7 @@ from benchmarks.growth import Curve
 from benchmarks.measure import environment
 from benchmarks.plan import Task
 from benchmarks.report import report
-from benchmarks.results import Values
+from benchmarks.rows import Values
 from benchmarks.summary import Summary
 from tests.benchmarks import fakes
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks import __main__ as command_line
 from benchmarks import plan
 from benchmarks.config import Accuracy, Recipe, Sweep, save
-from benchmarks.results import read
+from benchmarks.rows import read
 from benchmarks.run import run
 from tests.benchmarks import fakes
 

@@ -1,4 +1,4 @@
-"""The row of a benchmark, and the file of rows that survives interruption."""
+"""The row of a benchmark, and files of rows that survive interruption."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Row:
 
 
 def parsed(path: Path, parse: Callable[[str], Parsed]) -> Iterator[Parsed]:
-    """What a function makes of every line of a file, if there is one.
+    """What a function makes of every line of a file, if there is one. The file is left as it is.
 
     A last line without its end was torn by a kill and is none.
 
@@ -155,15 +155,13 @@ def read(path: Path) -> dict[Key, Row]:
 class Store:
     """Rows in memory and on disk; see :func:`open_store`."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.rows = read(path)
-        self._descriptor = descriptor
-        os.truncate(descriptor, path.read_bytes().rfind(b"\n") + 1)
+    def __init__(self, rows: dict[Key, Row], append: Callable[[str], None]) -> None:
+        self.rows = rows
+        self._append = append
 
     def append(self, row: Row) -> None:
         """Adds a row, which is on disk as a whole when this returns."""
-        os.write(self._descriptor, f"{row.to_json()}\n".encode())
-        os.fsync(self._descriptor)
+        self._append(row.to_json())
         self.rows[row.key] = row
 
     def forget(self, outdated: Callable[[Row], bool]) -> None:
@@ -173,10 +171,24 @@ class Store:
 
 @contextmanager
 def open_store(path: Path) -> Iterator[Store]:
-    """Opens a file of rows to add to it; a torn last line is cut off.
+    """Opens a file of :class:`Row` to add to it, as :func:`open_lines`.
 
     Raises:
-        ValueError: If the file is in use by another run, or holds what is no row.
+        ValueError: As :func:`open_lines`, or if the file holds what is no row.
+    """
+    with open_lines(path) as append:
+        yield Store(read(path), append)
+
+
+@contextmanager
+def open_lines(path: Path) -> Iterator[Callable[[str], None]]:
+    """Opens a file of rows to add to it; a torn last line is cut off.
+
+    Yields:
+        callable: Adds a line, which is on disk as a whole when it returns.
+
+    Raises:
+        ValueError: If the file is in use by another run.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
@@ -184,6 +196,12 @@ def open_store(path: Path) -> Iterator[Store]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ValueError(f"{path}: another benchmark is writing here") from error
-        yield Store(path, descriptor)
+        os.truncate(descriptor, path.read_bytes().rfind(b"\n") + 1)
+
+        def append(line: str) -> None:
+            os.write(descriptor, f"{line}\n".encode())
+            os.fsync(descriptor)
+
+        yield append
     finally:
         os.close(descriptor)

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.results import Row, Status, Values, open_store, read
+from benchmarks.rows import Row, Status, Values, open_store, read
 
 
 def row(round: int = 0, status: Status = "ok", **values) -> Row:

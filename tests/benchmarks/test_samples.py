@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.paper import samples
+from benchmarks import samples
 
 VALUES = st.lists(st.integers(0, 1000).map(lambda n: n / 10), min_size=2, max_size=30)
 

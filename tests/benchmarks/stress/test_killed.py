@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from benchmarks import killed
+from benchmarks.stress import killed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by a signal")

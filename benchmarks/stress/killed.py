@@ -1,5 +1,5 @@
 """Kills trainings and exact inferences at random moments, lets them go on, and compares what they
-end with: ``python -m benchmarks.killed``.
+end with: ``python -m benchmarks.stress.killed``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments (list, optional): Of the command line.
     """
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.killed", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stress.killed", description=__doc__)
     parser.add_argument("--config", default="configs/killed.yaml", help="of the training")
     parser.add_argument("--kills", type=int, default=20, help="of each")
     parser.add_argument("--seconds", type=float, default=4.0, help="the longest life of a process")
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     status = 0
     train = ["-c", "from gatsparse_cli import main; raise SystemExit(main())", "train"]
     train += [options.config, "--progress", "false", "--run_dir"]
-    infer = ["-m", "benchmarks.killed", "--config", options.config, "--infer"]
+    infer = ["-m", "benchmarks.stress.killed", "--config", options.config, "--infer"]
     for what, command, longest, compare in (
         ("training", train, options.seconds, _equal_runs),
         ("inference", infer, options.seconds / 4, _equal_outputs),
