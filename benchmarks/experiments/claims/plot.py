@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks import style
-from benchmarks.claims.estimate import Estimate
-from benchmarks.claims.findings import Findings
-from benchmarks.claims.models import ATTENTIVE, MODELS
+from benchmarks.experiments.claims.estimate import Estimate
+from benchmarks.experiments.claims.findings import Findings
+from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
 
 
 def plot(findings: Findings, path: Path) -> None:

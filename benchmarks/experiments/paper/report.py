@@ -9,10 +9,10 @@ from rich import box
 from rich.console import Console
 
 from benchmarks import samples
+from benchmarks.experiments.paper import accuracies, comparison, times
+from benchmarks.experiments.paper.plot import plot
+from benchmarks.experiments.paper.runs import Workplace
 from benchmarks.measure import environment
-from benchmarks.paper import accuracies, comparison, times
-from benchmarks.paper.plot import plot
-from benchmarks.paper.runs import Workplace
 from benchmarks.text import machine, markdown_table, print_table
 
 

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks import style
-from benchmarks.paper.accuracies import found
-from benchmarks.paper.protocols import Protocol
-from benchmarks.paper.runs import Workplace
+from benchmarks.experiments.paper.accuracies import found
+from benchmarks.experiments.paper.protocols import Protocol
+from benchmarks.experiments.paper.runs import Workplace
 
 #: Test accuracies in percent by data set, of each protocol.
 Samples = dict[str, list[tuple[Protocol, list[float]]]]

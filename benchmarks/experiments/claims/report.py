@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.claims.asymmetry import THRESHOLD, WEIGHTS, Asymmetry
-from benchmarks.claims.estimate import LEVEL, Estimate
-from benchmarks.claims.findings import Findings
-from benchmarks.claims.models import ATTENTIVE, MODELS
-from benchmarks.claims.training import Share
+from benchmarks.experiments.claims.asymmetry import THRESHOLD, WEIGHTS, Asymmetry
+from benchmarks.experiments.claims.estimate import LEVEL, Estimate
+from benchmarks.experiments.claims.findings import Findings
+from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
+from benchmarks.experiments.claims.training import Share
 from benchmarks.text import machine, markdown_table
 
 _DESCRIPTIONS = {

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from benchmarks.claims.models import MODELS, MeanConv
+from benchmarks.experiments.claims.models import MODELS, MeanConv
 from gatsparse.train import ModelConfig
-from tests.benchmarks.claims.made_up import random_data
+from tests.benchmarks.experiments.claims.made_up import random_data
 
 
 def reference(conv, x, edge_index):

@@ -9,10 +9,10 @@ from scipy import stats
 from torch_geometric.utils import coalesce, is_undirected, to_undirected
 
 import gatsparse
-from benchmarks.claims.models import MODELS
-from benchmarks.claims.noise import equal_weights, noise_edges, weight_share
+from benchmarks.experiments.claims.models import MODELS
+from benchmarks.experiments.claims.noise import equal_weights, noise_edges, weight_share
 from gatsparse.train import ModelConfig
-from tests.benchmarks.claims.made_up import random_data
+from tests.benchmarks.experiments.claims.made_up import random_data
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks.paper run|compare|time|report``."""
+"""The command line: ``python -m benchmarks.experiments.paper run|compare|time|report``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.paper import runs
-from benchmarks.paper.protocols import DATASETS
-from benchmarks.paper.report import report
-from benchmarks.paper.runs import Workplace
+from benchmarks.experiments.paper import runs
+from benchmarks.experiments.paper.protocols import DATASETS
+from benchmarks.experiments.paper.report import report
+from benchmarks.experiments.paper.runs import Workplace
 from gatsparse.data import DatasetCorruptError, DatasetNotFoundError
 from gatsparse.train import TrainConfig
 
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.paper",
+        prog="python -m benchmarks.experiments.paper",
         description="`--key value` overrides a key of all configurations.",
         allow_abbrev=False,
     )

@@ -6,16 +6,16 @@ from torch_geometric.data import Data
 from torch_geometric.utils import to_undirected
 
 import gatsparse
-from benchmarks.claims.asymmetry import (
+from benchmarks.experiments.claims.asymmetry import (
     WEIGHTS,
     Asymmetry,
     asymmetries,
     attention_and_scores,
     reciprocal,
 )
-from benchmarks.claims.models import ATTENTIVE, MODELS
+from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
 from gatsparse.train import ModelConfig
-from tests.benchmarks.claims.made_up import random_data
+from tests.benchmarks.experiments.claims.made_up import random_data
 
 
 def ring(num_nodes=8):

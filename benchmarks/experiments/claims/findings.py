@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.claims.asymmetry import Asymmetry
-from benchmarks.claims.estimate import Estimate, estimate
-from benchmarks.claims.models import ATTENTIVE, MODELS
-from benchmarks.claims.training import Row, Share, Task
+from benchmarks.experiments.claims.asymmetry import Asymmetry
+from benchmarks.experiments.claims.estimate import Estimate, estimate
+from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
+from benchmarks.experiments.claims.training import Row, Share, Task
 
 
 @dataclass(frozen=True)

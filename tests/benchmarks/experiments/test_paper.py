@@ -6,12 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.paper import __main__ as command_line
-from benchmarks.paper import runs
-from benchmarks.paper.accuracies import position
-from benchmarks.paper.comparison import verdict
-from benchmarks.paper.protocols import DATASETS, PROTOCOLS, SUFFIXES, TIMED, paper_config
-from benchmarks.paper.runs import Workplace, complete, find
+from benchmarks.experiments.paper import __main__ as command_line
+from benchmarks.experiments.paper import runs
+from benchmarks.experiments.paper.accuracies import position
+from benchmarks.experiments.paper.comparison import verdict
+from benchmarks.experiments.paper.protocols import (
+    DATASETS,
+    PROTOCOLS,
+    SUFFIXES,
+    TIMED,
+    paper_config,
+)
+from benchmarks.experiments.paper.runs import Workplace, complete, find
 from benchmarks.samples import Comparison, Estimate
 from gatsparse.data import DatasetNotFoundError
 from gatsparse.train import (

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 import gatsparse
-from benchmarks.claims.noise import equal_weights
+from benchmarks.experiments.claims.noise import equal_weights
 from gatsparse.nn import attention_weights
 from gatsparse.nn.attention_weights import LayerAttention
 

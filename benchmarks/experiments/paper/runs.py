@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.paper.protocols import SUFFIXES, TIMED, paper_config, short_config
+from benchmarks.experiments.paper.protocols import SUFFIXES, TIMED, paper_config, short_config
 from gatsparse.nn.paper_gat import Kind
 from gatsparse.train import ConfigError, TrainConfig, parse_config, train
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from math import fsum
 from statistics import fmean
 
-from benchmarks.paper.protocols import TIMED
-from benchmarks.paper.runs import Run, Workplace, find
+from benchmarks.experiments.paper.protocols import TIMED
+from benchmarks.experiments.paper.runs import Run, Workplace, find
 
 HEADER = (
     "data set",
@@ -38,7 +38,8 @@ def lines(
     workplace: Workplace, datasets: Sequence[str], count: int | None = None
 ) -> Iterator[list[str]]:
     """Lines of the table, for all runs that both have; arguments as of
-    :func:`benchmarks.paper.accuracies.lines`, where :obj:`count` is of the seeds of gatsparse.
+    :func:`benchmarks.experiments.paper.accuracies.lines`, where :obj:`count` is of the seeds of
+    gatsparse.
     """
     for dataset in datasets:
         for suffix, name in TIMED.items():

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from statistics import stdev
 
 from benchmarks import samples
-from benchmarks.paper.protocols import PROTOCOLS, Protocol
-from benchmarks.paper.published import Published
-from benchmarks.paper.runs import Run, Workplace, find
+from benchmarks.experiments.paper.protocols import PROTOCOLS, Protocol
+from benchmarks.experiments.paper.published import Published
+from benchmarks.experiments.paper.runs import Run, Workplace, find
 from benchmarks.samples import Estimate
 
 HEADER = (

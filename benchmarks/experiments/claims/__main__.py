@@ -1,4 +1,7 @@
-"""Whether attention is asymmetric, and resists noise: ``python -m benchmarks.claims``."""
+"""Whether attention is asymmetric, and resists noise.
+
+``python -m benchmarks.experiments.claims``
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from benchmarks.claims.findings import Findings
-from benchmarks.claims.plot import plot
-from benchmarks.claims.report import outcome, write_report
-from benchmarks.claims.training import Failure, Row, Task, read, train
+from benchmarks.experiments.claims.findings import Findings
+from benchmarks.experiments.claims.plot import plot
+from benchmarks.experiments.claims.report import outcome, write_report
+from benchmarks.experiments.claims.training import Failure, Row, Task, read, train
 from benchmarks.measure import environment
 from benchmarks.rows import open_lines
 from gatsparse.data import NAMES
@@ -108,7 +111,9 @@ def _name(task: Task) -> str:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.claims", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.experiments.claims", description=__doc__
+    )
     parser.add_argument("--datasets", nargs="+", choices=NAMES, default=["cora", "citeseer"])
     parser.add_argument("--seeds", type=int, default=10, help="number of seeds, at least 2")
     parser.add_argument("--epochs", type=int, default=200, help="of each training")

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.paper import published
-from benchmarks.paper.published import Published
+from benchmarks.experiments.paper import published
+from benchmarks.experiments.paper.published import Published
 
-_CONFIGS = Path(__file__).parents[2] / "configs"
+_CONFIGS = Path(__file__).parents[3] / "configs"
 
 DATASETS = ("cora", "citeseer", "pubmed")
 

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from benchmarks.claims import __main__ as claims
-from benchmarks.claims.models import ATTENTIVE, MODELS
-from benchmarks.claims.training import Failure, Task, read, train
-from tests.benchmarks.claims.made_up import ACCURACIES, made_up
+from benchmarks.experiments.claims import __main__ as claims
+from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
+from benchmarks.experiments.claims.training import Failure, Task, read, train
+from tests.benchmarks.experiments.claims.made_up import ACCURACIES, made_up
 
 
 def test_torn_last_row_is_dropped_and_reading_does_not_write(tmp_path):
@@ -125,6 +125,6 @@ def test_trainings_run_in_processes():
 
 
 def test_command_shows_its_help():
-    command = [sys.executable, "-m", "benchmarks.claims", "--help"]
+    command = [sys.executable, "-m", "benchmarks.experiments.claims", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "--noise" in done.stdout

@@ -6,13 +6,13 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import to_undirected
 
-from benchmarks.claims.asymmetry import (
+from benchmarks.experiments.claims.asymmetry import (
     WEIGHTS,
     Asymmetry,
 )
-from benchmarks.claims.findings import Findings
-from benchmarks.claims.models import ATTENTIVE, MODELS
-from benchmarks.claims.training import Row, Share
+from benchmarks.experiments.claims.findings import Findings
+from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
+from benchmarks.experiments.claims.training import Row, Share
 
 
 def random_data(num_nodes=30, num_edges=60, seed=0):

@@ -13,9 +13,9 @@ import torch
 from torch_geometric import seed_everything
 from torch_geometric.data import Data
 
-from benchmarks.claims.asymmetry import Asymmetry, asymmetries, attention_and_scores
-from benchmarks.claims.models import ATTENTIVE, MODELS
-from benchmarks.claims.noise import equal_weights, noise_edges, weight_share
+from benchmarks.experiments.claims.asymmetry import Asymmetry, asymmetries, attention_and_scores
+from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
+from benchmarks.experiments.claims.noise import equal_weights, noise_edges, weight_share
 from benchmarks.rows import parsed
 from gatsparse.train import ModelConfig, TrainConfig, fit, load_task
 
@@ -25,7 +25,7 @@ class Task(NamedTuple):
 
     Args:
         dataset (str): Name of the data set.
-        model (str): Name in :data:`benchmarks.claims.models.MODELS`.
+        model (str): Name in :data:`benchmarks.experiments.claims.models.MODELS`.
         noise (int): Number of noise edges, in % of the edges.
         seed (int): Of weights, dropout and noise.
         epochs (int): The model of the best validation accuracy among them is kept.
@@ -61,7 +61,8 @@ class Row:
         seconds (float): Wall time of the training.
         shares (list): A :class:`Share` for every layer; none without noise or attention.
         asymmetries (list): For every layer an :class:`Asymmetry` of each of
-            :data:`benchmarks.claims.asymmetry.WEIGHTS`; none with noise or without attention.
+            :data:`benchmarks.experiments.claims.asymmetry.WEIGHTS`; none with noise or without
+            attention.
     """
 
     task: Task

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.paper.accuracies import deviation
-from benchmarks.paper.runs import Workplace, find
+from benchmarks.experiments.paper.accuracies import deviation
+from benchmarks.experiments.paper.runs import Workplace, find
 from benchmarks.samples import Comparison
 
 HEADER = (
@@ -35,7 +35,7 @@ def compared(
     workplace: Workplace, datasets: Sequence[str], count: int | None = None
 ) -> Iterator[tuple[str, list[float], list[float]]]:
     """Data sets on which both were trained with two seeds or more, and the accuracies of
-    gatsparse and of PyG; arguments as of :func:`benchmarks.paper.accuracies.lines`.
+    gatsparse and of PyG; arguments as of :func:`benchmarks.experiments.paper.accuracies.lines`.
     """
     for dataset in datasets:
         configs = workplace.short(dataset, "gatsparse"), workplace.short(dataset, "pyg")

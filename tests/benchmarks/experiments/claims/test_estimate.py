@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.claims.estimate import estimate
+from benchmarks.experiments.claims.estimate import estimate
 
 
 @given(st.lists(st.floats(-5, 5).map(lambda value: round(value, 2)), min_size=2, max_size=10))

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from benchmarks.claims.models import ATTENTIVE, MODELS
-from benchmarks.claims.report import outcome, resistance, symmetry
-from benchmarks.claims.training import Task
-from tests.benchmarks.claims.made_up import made_up
+from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
+from benchmarks.experiments.claims.report import outcome, resistance, symmetry
+from benchmarks.experiments.claims.training import Task
+from tests.benchmarks.experiments.claims.made_up import made_up
 
 
 @pytest.mark.parametrize(
