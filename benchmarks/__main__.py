@@ -11,6 +11,7 @@ from rich.console import Console
 from benchmarks.compare import compare
 from benchmarks.config import BenchConfig, parse
 from benchmarks.config_help import KeysAction
+from benchmarks.large.report import report as report_large
 from benchmarks.plot import plot
 from benchmarks.report import report
 from benchmarks.run import run
@@ -36,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "compare":
             compare(options.first, options.second, console)
+            return 0
+        if options.command == "report" and (options.folder / "rows.jsonl").exists():
+            console.print(f"Markdown: {report_large(options.folder)}", soft_wrap=True)
             return 0
         if options.command == "run":
             config = parse(options.config, *overrides)
