@@ -126,9 +126,10 @@ class BenchConfig:
 
     Args:
         out: Folder of the run: rows, report, plots. A run goes on with the rows it finds.
-        contenders: Names, as in the table of contenders.
-        datasets: Names, as in ``gatsparse.data.load``, of those that the two-layer model
-            is measured on.
+        contenders: Names, as in the table of contenders, or import paths such as
+            ``my_module:my_contender``.
+        datasets: Names, as in ``gatsparse.data.load``, or import paths such as
+            ``my_module:my_dataset``, of those that the two-layer model is measured on.
         fallback: Data set that stands in for those that cannot be had.
         root: Folder in which data sets are looked for first.
         rounds: How often the contenders are timed in turn, each time in new processes;
@@ -193,7 +194,7 @@ def parse_as(config: type[Config], path: str | Path, *overrides: str) -> Config:
         ValueError: If the file cannot be read, a key is unknown, or a value is of a wrong
             type or out of range.
     """
-    parser = ArgumentParser(prog="CONFIG", exit_on_error=False, allow_abbrev=False)
+    parser = ArgumentParser(prog="CONFIG", exit_on_error=False, allow_abbrev=False, add_help=False)
     parser.add_argument("--config", action="config", help="another file, on top of CONFIG")
     parser.add_class_arguments(config, as_group=True)
     try:

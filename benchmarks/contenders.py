@@ -14,6 +14,7 @@ from torch_geometric.data import Data
 
 import gatsparse
 from benchmarks.config import Layer
+from benchmarks.import_path import imported, is_import_path
 from gatsparse.nn import DenseGAT, build_gat, dense_adjacency
 from gatsparse.nn.dense import Form
 from gatsparse.nn.paper_gat import Kind
@@ -23,15 +24,18 @@ from gatsparse.nn.paper_gat import Kind
 class Contender:
     """One way to compute the two-layer GAT of the paper.
 
+    A contender of one's own is an instance of a subclass with its own :meth:`build`, :meth:`layer`,
+    or :meth:`load`.
+
     Args:
-        kind (str): As in :func:`gatsparse.nn.build_gat`.
+        kind (str, optional): As in :func:`gatsparse.nn.build_gat`.
         form (str, optional): Of dense layers.
         compiled (bool, optional): Whether the model goes through ``torch.compile``.
         requires (str, optional): A module without which the contender would silently be
             another one.
     """
 
-    kind: Kind
+    kind: Kind = "pyg"
     form: Form = "broadcast"
     compiled: bool = False
     requires: str | None = None
@@ -89,3 +93,36 @@ CONTENDERS = {
 
 #: Those of them that have single layers which take any graph.
 LAYER_CONTENDERS = tuple(name for name, item in CONTENDERS.items() if item.kind != "dense")
+
+
+def find(name: str) -> Contender:
+    """Returns a contender by its name or import path.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if not is_import_path(name):
+        if name not in CONTENDERS:
+            raise ValueError(
+                f"contenders: expected some of {', '.join(CONTENDERS)}, or an import path such as "
+                f"my_module:my_contender, got {name!r}"
+            )
+        return CONTENDERS[name]
+    found = imported("contenders", name)
+    if not isinstance(found, Contender):
+        raise ValueError(
+            f"contenders: expected {name!r} to be a benchmarks.contenders.Contender, "
+            f"got {type(found).__name__}"
+        )
+    return found
+
+
+def find_for_layers(name: str) -> Contender:
+    """Returns a contender that has single layers, as :func:`find`."""
+    found = find(name)
+    if found.kind == "dense":
+        raise ValueError(
+            f"contenders: expected some of {', '.join(LAYER_CONTENDERS)} for single layers, "
+            f"got {name!r}"
+        )
+    return found

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.results import Values
+from benchmarks.rows import Values
 from gatsparse.testing import error_budget
 
 #: Gradients may err this many times as much as the output.

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks import plan
 from benchmarks.plan import Case
-from benchmarks.results import TimedLayer, Values
+from benchmarks.rows import TimedLayer, Values
 from benchmarks.summary import Summary
 from benchmarks.text import median
 
@@ -30,6 +30,7 @@ class Curve:
         contender (str): Whose layer.
         points (list): Number of edges, and what was measured; fewest edges first.
         missing (list): Graphs on which the layer was to be measured and has no values.
+        failures (list): Number of edges of those that failed, and how they ended.
     """
 
     layer: str
@@ -37,6 +38,7 @@ class Curve:
     contender: str
     points: list[tuple[int, Values]]
     missing: Sequence[str] = ()
+    failures: Sequence[tuple[int, str]] = ()
 
     def exponent(self, least: int = LEAST_EDGES) -> float | None:
         """The ``b`` of ``time ~ edges ** b``, by least squares of the logarithms from
@@ -53,6 +55,7 @@ def curves(summary: Summary, measurement: TimedLayer) -> list[Curve]:
     """Layers that are measured on three or more synthetic graphs."""
     points: dict[tuple[str, str, str], dict[str, tuple[int, Values]]] = {}
     asked: dict[tuple[str, str, str], set[str]] = {}
+    failures: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
     sizes = summary.graphs()
     for graph in plan.graphs(summary.config):
         if graph not in summary.config.graphs:
@@ -68,11 +71,16 @@ def curves(summary: Summary, measurement: TimedLayer) -> list[Curve]:
                 num_edges = sizes[graph].num_edges
                 assert num_edges is not None
                 points.setdefault(line, {})[graph] = (num_edges, values)
+            problem = summary.problem(task.dataset, task.contender, measurement)
+            if task.round == 0 and problem is not None:
+                num_edges = summary.config.graphs[graph].num_edges
+                failures.setdefault(line, []).append((num_edges, problem.status))
     return [
         Curve(
             *line,
             sorted(points.get(line, {}).values(), key=lambda point: point[0]),
             sorted(graphs - points.get(line, {}).keys()),
+            failures.get(line, []),
         )
         for line, graphs in asked.items()
         if len(graphs) >= _LEAST_GRAPHS

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import Status
+from benchmarks.rows import Status
 
 # Every process is forked from a server that has imported the libraries and run nothing:
 # as clean as a new interpreter, without seconds of imports for each measurement.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter
 
-from benchmarks import plan
+from benchmarks import plan, style
 from benchmarks.growth import Curve, curves
 from benchmarks.plan import Case
-from benchmarks.results import TimedLayer, Values
+from benchmarks.rows import TimedLayer, Values
 from benchmarks.summary import Summary
 from benchmarks.text import median
 
@@ -35,48 +37,111 @@ def layer_charts(summary: Summary) -> dict[str, Figure | None]:
             charts[f"{name}-speed-up"] = _speed_ups(summary, measurement)
         found = curves(summary, measurement)
         if found:
-            charts[f"{name}-growth-time"] = _growth(summary, found, "median [ms]", _milliseconds)
-            charts[f"{name}-growth-memory"] = _growth(summary, found, "added memory [GB]", _added)
+            charts[f"{name}-growth-time"] = _growth(found, measurement, "time [ms]", _milliseconds)
+            charts[f"{name}-growth-memory"] = _growth(
+                found, measurement, "memory [GB]", _added, _whole
+            )
     return charts
 
 
+#: A case with the contenders whose time is compared with that of the first one.
+_Bars = list[tuple[Case, list[str]]]
+
+
 def _speed_ups(summary: Summary, measurement: TimedLayer) -> Figure | None:
-    graphs = list(summary.graphs())
-    layers = list(dict.fromkeys(name for sweep in summary.config.layers for name in sweep.layers))
-    if not graphs:
-        return None
+    """Bars from zero: a panel for each graph and layer, a group of bars for each shape."""
     first, *others = plan.layer_contenders(summary.config)
-    drawn = 0
-    figure = Figure(figsize=(5.5 * len(layers), 4.0 * len(graphs)), layout="constrained")
-    grid = figure.subplots(len(graphs), len(layers), squeeze=False)
-    for graph, row in zip(graphs, grid, strict=True):
-        tasks = plan.layer_tasks(summary.config, graph)
-        tasks = [task for task in tasks if task.measurement == measurement]
-        cases = [Case.of(task) for task in tasks]
-        for layer, axis in zip(layers, row, strict=True):
-            found = list(dict.fromkeys(case for case in cases if case.layer == layer))
-            shapes = [case.shape for case in found]
-            axis.set_title(f"{layer} on {graph}, {measurement}")
-            axis.set_ylabel(f"time / time of {first}")
-            axis.set_xticks(range(len(shapes)), shapes)
-            axis.axhline(1.0, color="0.7", linewidth=1)
-            for k, name in enumerate(others):
-                ratios = [_ratio(summary, case, name, first, measurement) for case in found]
-                width = 0.8 / len(others)
-                places = [x + (k + 0.5) * width - 0.4 for x in range(len(shapes))]
-                heights = [ratio or 0.0 for ratio in ratios]
-                bars = axis.bar(places, heights, width, label=name, color=f"C{k + 1}")
-                axis.bar_label(bars, [f"{r:.3g}" if r else "" for r in ratios], fontsize=7)
-                drawn += sum(ratio is not None for ratio in ratios)
-                for place, case, ratio in zip(places, found, ratios, strict=True):
-                    if ratio is None and (str(case), name) in {task[:2] for task in tasks}:
-                        reason = _reason(summary, case, name, first, measurement)
-                        axis.text(place, 1.0, f" {reason}", rotation=90, fontsize=7, ha="center")
-            axis.spines[["top", "right"]].set_visible(False)
-    if drawn == 0:
+    layers = list(dict.fromkeys(name for sweep in summary.config.layers for name in sweep.layers))
+    panels = {
+        (graph, layer): bars
+        for graph in summary.graphs()
+        for layer in layers
+        if (bars := _bars(summary, graph, layer, measurement, others))
+    }
+    ratios = [
+        ratio
+        for bars in panels.values()
+        for case, names in bars
+        for name in names
+        if (ratio := _ratio(summary, case, name, first, measurement)) is not None
+    ]
+    if not ratios:
         return None
-    grid[0][0].legend()
+    graphs = list(dict.fromkeys(graph for graph, _ in panels))
+    layers = [layer for layer in layers if any((graph, layer) in panels for graph in graphs)]
+    sizes = [
+        max(_height(panels[graph, layer]) for layer in layers if (graph, layer) in panels)
+        for graph in graphs
+    ]
+    figure = Figure(
+        figsize=(1.0 + 4.4 * len(layers), 1.2 + 0.5 * len(graphs) + 0.19 * sum(sizes)),
+        layout="constrained",
+    )
+    grid = figure.subplots(
+        len(graphs), len(layers), sharex=True, squeeze=False, height_ratios=sizes
+    )
+    for graph, row, size in zip(graphs, grid, sizes, strict=True):
+        for layer, axis in zip(layers, row, strict=True):
+            if (graph, layer) not in panels:
+                axis.set_axis_off()
+                continue
+            axis.set_title(f"{layer} on {graph}", fontsize=10)
+            axis.set_xlim(0, 1.12 * max(ratios))
+            _draw_bars(axis, summary, panels[graph, layer], first, measurement)
+            axis.set_ylim(size - 0.5, -0.5)
+    figure.supxlabel(
+        f"{measurement.replace('+', ' + ')}: time as a multiple of that of {first}", fontsize=10
+    )
+    looks = style.styles([first, *others])
+    line = Line2D([], [], color=looks[first].color, linewidth=2, label=f"{first} (1x)")
+    figure.legend(
+        handles=[line, *(Patch(color=looks[name].color, label=name) for name in others)],
+        loc="outside upper center",
+        ncols=len(others) + 1,
+        frameon=False,
+    )
     return figure
+
+
+def _bars(
+    summary: Summary, graph: str, layer: str, measurement: TimedLayer, others: Sequence[str]
+) -> _Bars:
+    found: dict[Case, set[str]] = {}
+    for task in plan.layer_tasks(summary.config, graph):
+        if task.measurement == measurement and Case.of(task).layer == layer:
+            found.setdefault(Case.of(task), set()).add(task.contender)
+    bars = [(case, [name for name in others if name in names]) for case, names in found.items()]
+    return [(case, names) for case, names in bars if names]
+
+
+def _height(bars: _Bars) -> float:
+    """Lines of a panel: one for each bar, and half a line between shapes."""
+    return sum(len(names) + 0.5 for _, names in bars) - 0.5
+
+
+def _draw_bars(
+    axis: Axes, summary: Summary, bars: _Bars, first: str, measurement: TimedLayer
+) -> None:
+    style.tidy(axis, "x")
+    axis.axvline(1.0, color=style.ACCENT, linewidth=2)
+    axis.tick_params(axis="y", length=0)
+    looks = style.styles(plan.layer_contenders(summary.config))
+    ticks, position = {}, 0.0
+    for case, names in bars:
+        ticks[case.shape] = position + (len(names) - 1) / 2
+        for name in names:
+            ratio = _ratio(summary, case, name, first, measurement)
+            if ratio is None:
+                reason = _reason(summary, case, name, first, measurement)
+                mark = style.label if reason == "not measured" else style.failure
+                start = 0.03 * axis.get_xlim()[1]
+                mark(axis, start, position, f"{name}: {reason}", fontsize=8)
+            else:
+                axis.barh(position, ratio, 0.85, color=looks[name].color)
+                style.label(axis, ratio, position, f"{ratio:.3g}x", fontsize=8)
+            position += 1
+        position += 0.5
+    axis.set_yticks(list(ticks.values()), list(ticks))
 
 
 def _ratio(
@@ -100,31 +165,81 @@ def _reason(
 
 
 def _growth(
-    summary: Summary, found: list[Curve], label: str, quantity: Callable[[Values], float]
+    found: list[Curve],
+    measurement: TimedLayer,
+    label: str,
+    quantity: Callable[[Values], float],
+    whole: Callable[[Values], float] | None = None,
 ) -> Figure | None:
+    """Lines over the number of edges, a panel for each layer and shape; :obj:`whole` is dotted."""
     if not any(curve.points for curve in found):
         return None
     panels = list(dict.fromkeys((curve.layer, curve.shape) for curve in found))
-    names = plan.layer_contenders(summary.config)
-    figure = Figure(figsize=(5.5 * len(panels), 4.5), layout="constrained")
-    for panel, axis in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
-        for curve in found:
-            if (curve.layer, curve.shape) == panel:
-                _line(axis, curve, names.index(curve.contender), quantity)
-        axis.set(title=" ".join(panel), xlabel="edges", ylabel=label, xscale="log", yscale="log")
-        axis.yaxis.set_minor_formatter(NullFormatter())
-        axis.grid(alpha=0.3)
-        axis.legend()
+    names = list(dict.fromkeys(curve.contender for curve in found))
+    looks = style.styles(names)
+    figure = Figure(figsize=(1.0 + 3.6 * len(panels), 4.2), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for panel, axis in zip(panels, axes, strict=True):
+        own = [curve for curve in found if (curve.layer, curve.shape) == panel]
+        axis.set(xscale="log", yscale="log")
+        axis.set_title(" ".join(panel), fontsize=11)
+        axis.yaxis.set_major_formatter("{x:g}")
+        for minor in (axis.xaxis, axis.yaxis):
+            minor.set_minor_formatter(NullFormatter())
+        style.tidy(axis, "both")
+        for curve in own:
+            _line(axis, curve, looks[curve.contender], quantity)
+            if whole is not None:
+                edges = [count for count, _ in curve.points]
+                values = [whole(value) for _, value in curve.points]
+                axis.plot(edges, values, ":", color=looks[curve.contender].color, linewidth=1.2)
+        _print_ratio(axis, own, quantity)
+        if quantity is _milliseconds:
+            axis.legend(
+                frameon=False, fontsize=8, loc="upper left", title="exponent", title_fontsize=8
+            )
+    low, high = axes[0].get_ylim()
+    for panel, axis in zip(panels, axes, strict=True):  # when the limits are known
+        own = [curve for curve in found if (curve.layer, curve.shape) == panel]
+        failures = [(c.contender, *failure) for c in own for failure in c.failures]
+        for k, (name, edges, status) in enumerate(failures):
+            # At the top, because how high the point would be is not known.
+            axis.plot(edges, high, "x", color=style.FAILED, markeredgewidth=2, clip_on=False)
+            offset = {"xytext": (-7, -11 * k), "textcoords": "offset points", "ha": "right"}
+            text = f"{name}: {status}"
+            axis.annotate(
+                text, (edges, high), fontsize=8, color=style.FAILED, va="center", **offset
+            )
+    axes[0].set_ylim(low, high * (4 if any(curve.failures for curve in found) else 1))
+    axes[0].set_ylabel(label)
+    figure.supxlabel(f"edges ({measurement.replace('+', ' + ')})", fontsize=10)
+    handles = [Line2D([], [], color=looks[n].color, marker=looks[n].marker, label=n) for n in names]
+    if whole is not None:
+        handles += [
+            Line2D([], [], color="black", label="added by the layer"),
+            Line2D([], [], color="black", linestyle=":", label="the whole process"),
+        ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
     return figure
 
 
-def _line(axis: Axes, curve: Curve, color: int, quantity: Callable[[Values], float]) -> None:
+def _line(axis: Axes, curve: Curve, look: style.Style, quantity: Callable[[Values], float]) -> None:
     exponent = curve.exponent() if quantity is _milliseconds else None
-    label = curve.contender + ("" if exponent is None else f", exponent {exponent:.2f}")
-    label += f"; without {', '.join(curve.missing)}" if curve.missing else ""
+    label = None if exponent is None else f"{exponent:.2f} {curve.contender}"
     edges = [count for count, _ in curve.points]
     values = [quantity(value) for _, value in curve.points]
-    axis.plot(edges, values, "o-", color=f"C{color}", label=label)
+    axis.plot(edges, values, color=look.color, marker=look.marker, markersize=5, label=label)
+
+
+def _print_ratio(axis: Axes, own: list[Curve], quantity: Callable[[Values], float]) -> None:
+    """The ratio to the first contender at the largest graph that both have."""
+    first, *others = own
+    base = {edges: quantity(values) for edges, values in first.points}
+    for curve in others:
+        shared = [(e, quantity(values)) for e, values in curve.points if base.get(e)]
+        if shared:
+            edges, value = shared[-1]
+            style.label(axis, edges, value, f"{value / base[edges]:.3g}x", fontsize=9)
 
 
 def _milliseconds(values: Values) -> float:
@@ -135,3 +250,8 @@ def _added(values: Values) -> float:
     assert values.peak is not None
     assert values.baseline is not None
     return (values.peak - values.baseline) / 1e9
+
+
+def _whole(values: Values) -> float:
+    assert values.peak is not None
+    return values.peak / 1e9

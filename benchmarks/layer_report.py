@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks import plan
 from benchmarks.growth import BEYOND_CACHE, LEAST_EDGES, curves
 from benchmarks.plan import Case
-from benchmarks.results import Measurement, TimedLayer, Values
+from benchmarks.rows import Measurement, TimedLayer, Values
 from benchmarks.summary import Summary
 from benchmarks.text import (
     describe,

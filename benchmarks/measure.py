@@ -7,8 +7,7 @@ import importlib.metadata
 import platform
 import resource
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,17 +17,20 @@ import torch
 
 import benchmarks
 from benchmarks.config import Timing
-from benchmarks.results import Values
+from benchmarks.rows import Values
+from benchmarks.turns import interleaved
 from gatsparse.train.environment import code_digest
 
 _PACKAGES = ("torch", "torch-geometric", "torch-scatter", "gatsparse")
 _OWN_CODE = (
     "contenders.py",
+    "datasets.py",
     "gate.py",
     "layers.py",
     "measure.py",
     "operator.py",
     "recipe.py",
+    "turns.py",
     "worker.py",
 )
 
@@ -39,8 +41,8 @@ def repeat(function: Callable[[], object], timing: Timing) -> Values:
     Returns:
         Values: Median, 10th and 90th percentile in seconds, and the number of runs.
     """
-    _times([function], timing.warmup, repetitions=1)
-    return _quantiles(_times([function], timing.seconds, timing.repetitions)[:, 0])
+    interleaved([function], timing.warmup, repetitions=1)
+    return _quantiles(interleaved([function], timing.seconds, timing.repetitions)[:, 0])
 
 
 def alternate(
@@ -51,26 +53,9 @@ def alternate(
     Returns:
         Values: As :func:`repeat`, and the median time of the floor.
     """
-    _times([function, floor], timing.warmup, repetitions=1)
-    times = _times([function, floor], timing.seconds, timing.repetitions)
+    interleaved([function, floor], timing.warmup, repetitions=1)
+    times = interleaved([function, floor], timing.seconds, timing.repetitions)
     return replace(_quantiles(times[:, 0]), floor=float(np.median(times[:, 1])))
-
-
-def _times(
-    functions: Sequence[Callable[[], object]], seconds: float, repetitions: int
-) -> np.ndarray:
-    """Seconds ``[repetitions or more, functions]`` of functions that take turns."""
-    times: list[list[float]] = []
-    end = time.perf_counter() + seconds
-    while len(times) < repetitions or time.perf_counter() < end:
-        times.append([_seconds(function) for function in functions])
-    return np.array(times)
-
-
-def _seconds(function: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
 
 
 def _quantiles(times: np.ndarray) -> Values:

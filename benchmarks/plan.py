@@ -10,7 +10,8 @@ from itertools import product
 from typing import NamedTuple, get_args
 
 from benchmarks.config import BenchConfig, Layer, Timing
-from benchmarks.results import Key, Measurement, TimedLayer
+from benchmarks.import_path import relevant
+from benchmarks.rows import Key, Measurement, TimedLayer
 
 _TIMED_LAYERS: tuple[TimedLayer, ...] = get_args(TimedLayer)
 
@@ -19,7 +20,7 @@ class Task(NamedTuple):
     """One measurement.
 
     Args:
-        dataset, contender, measurement, round: As in :class:`benchmarks.results.Key`.
+        dataset, contender, measurement, round: As in :class:`benchmarks.rows.Key`.
     """
 
     dataset: str
@@ -150,6 +151,19 @@ def layer_tasks(config: BenchConfig, graph: str) -> list[Task]:
     return list(dict.fromkeys(found))
 
 
+def names(config: BenchConfig) -> list[str]:
+    """All contenders, data sets and graphs that a configuration names."""
+    fallback = () if config.fallback is None else (config.fallback,)
+    contenders = [*model_contenders(config), *layer_contenders(config)]
+    return [*contenders, *config.datasets, *fallback, *graphs(config)]
+
+
+def model_contenders(config: BenchConfig) -> list[str]:
+    """Who computes the two-layer model."""
+    trained = (*config.accuracy.contenders, *config.recipe.contenders)
+    return list(dict.fromkeys((*config.contenders, *trained)))
+
+
 def layer_contenders(config: BenchConfig) -> list[str]:
     """Who computes single layers."""
     names = [name for sweep in config.layers for name in sweep.contenders or config.contenders]
@@ -176,7 +190,7 @@ def timing(task: Task, config: BenchConfig) -> Timing | None:
 def key(task: Task, config: BenchConfig, environment: Mapping[str, str | int]) -> Key:
     """The key of a task's row."""
     depends: dict[str, object] = {
-        "environment": dict(environment),
+        "environment": relevant(environment, [*task.dataset.split(" "), task.contender]),
         "root": config.root,
         "memory_limit": config.memory_limit,
         "time_limit": config.time_limit,

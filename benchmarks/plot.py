@@ -1,8 +1,8 @@
 """The result of a run as charts.
 
-Times of contenders differ by orders of magnitude, so their axis is logarithmic. They are dots on
-whole decades, because the length of a bar means nothing where there is no zero; the number and
-its ratio to the first contender are printed next to each.
+Times of contenders differ by orders of magnitude, so they are dots on a logarithmic axis: the
+length of a bar means nothing where there is no zero. Memory is bars from zero. The ratio to the
+first contender is printed next to each.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter
 
+from benchmarks import style
 from benchmarks.layer_plot import layer_charts
-from benchmarks.results import Measurement, Values
+from benchmarks.rows import Measurement, Values
 from benchmarks.summary import Summary
+from benchmarks.text import median
 
 
 class _Dot(NamedTuple):
@@ -50,37 +53,31 @@ def plot(folder: Path) -> list[Path]:
     """
     summary = Summary.load(folder)
     recipe = summary.config.recipe
-    inference, step = (partial(_timed, summary, name) for name in ("inference", "step"))
-    charts: list[tuple[str, Measurement, str, _Dots]] = [
-        ("inference-time", "inference", "inference, median [ms]", inference(_milliseconds)),
-        ("step-time", "step", "training step, median [ms]", step(_milliseconds)),
-        ("peak-memory", "step", "peak memory of the training step [GB]", step(_gigabytes)),
-    ]
-    if recipe.contenders:
-        label = f"{recipe.epochs} epochs [s]; hollow: scaled up"
-        charts.append(("recipe-time", "recipe", label, partial(_trained, summary)))
     figures = layer_charts(summary)
-    for name, measurement, label, dots in charts:
-        figures[name] = _chart(summary, measurement, label, dots)
+    figures["inference-time"] = _times(
+        summary, "inference", "inference, median", partial(_timed, summary, "inference")
+    )
+    figures["step-time"] = _times(
+        summary, "step", "training step, median", partial(_timed, summary, "step")
+    )
+    figures["peak-memory"] = _memory(summary)
+    if recipe.contenders:
+        title = f"training of {recipe.epochs} epochs; hollow: scaled up from the first epochs"
+        figures["recipe-time"] = _times(summary, "recipe", title, partial(_trained, summary))
     paths = []
     for name, figure in figures.items():
         path = folder / f"{name}.png"
         if figure is None:
             path.unlink(missing_ok=True)
         else:
-            figure.savefig(path, dpi=150)
+            style.save(figure, path)
             paths.append(path)
     return paths
 
 
-def _timed(
-    summary: Summary, measurement: Measurement, quantity: Callable[[Values], float]
-) -> _Dots:
-    def dot(dataset: str, contender: str) -> _Dot | None:
-        values = summary.times(dataset, contender, measurement)
-        return None if values is None else _Dot(quantity(values))
-
-    return dot
+def _timed(summary: Summary, measurement: Measurement, dataset: str, name: str) -> _Dot | None:
+    values = summary.times(dataset, name, measurement)
+    return None if values is None else _Dot(median(values))
 
 
 def _trained(summary: Summary, dataset: str, contender: str) -> _Dot | None:
@@ -88,66 +85,134 @@ def _trained(summary: Summary, dataset: str, contender: str) -> _Dot | None:
     return training and _Dot(training.seconds, training.scaled_from is not None)
 
 
-def _chart(summary: Summary, measurement: Measurement, label: str, dots: _Dots) -> Figure | None:
-    datasets, names = summary.datasets(), summary.config.contenders
-    found = [dots(dataset, name) for dataset in datasets for name in names]
+def _panels(summary: Summary, title: str, names: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """A panel of each data set, with one line for each contender and shared axes."""
+    datasets = summary.datasets()
+    figure = Figure(
+        figsize=(1.6 + 4.4 * len(datasets), 1.5 + 0.36 * len(names)), layout="constrained"
+    )
+    axes = figure.subplots(1, len(datasets), sharex=True, sharey=True, squeeze=False)[0]
+    for axis, dataset in zip(axes, datasets, strict=True):
+        axis.set_title(dataset, fontsize=11)
+        style.tidy(axis, "x")
+        axis.tick_params(axis="y", length=0)
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].set_ylim(len(names) - 0.5, -0.6)
+    figure.supxlabel(title, fontsize=10)
+    return figure, list(axes)
+
+
+def _times(summary: Summary, measurement: Measurement, title: str, dots: _Dots) -> Figure | None:
+    names = summary.config.contenders
+    if measurement == "recipe":
+        names = [name for name in names if name in summary.config.recipe.contenders]
+    found = [dots(dataset, name) for dataset in summary.datasets() for name in names]
     values = [dot.value for dot in found if dot is not None]
     if not values:
         return None
-    height = 1.4 + 0.4 * len(summary.config.contenders)
-    figure = Figure(figsize=(5.5 * len(datasets), height), layout="constrained")
-    axes = figure.subplots(1, len(datasets), sharex=True, squeeze=False)[0]
-    for dataset, axis in zip(datasets, axes, strict=True):
-        _draw(axis, summary, dataset, measurement, dots)
-        axis.set_title(dataset)
-        axis.set_xlabel(f"{label}\n(as a multiple of {names[0]})")
-    axes[0].set_xlim(*_decades(values))
+    figure, axes = _panels(summary, f"{title} (in brackets: multiple of {names[0]})", names)
+    limits = _limits(values)
+    for dataset, axis in zip(summary.datasets(), axes, strict=True):
+        axis.set_xscale("log")
+        axis.set_xlim(*limits)
+        axis.xaxis.set_major_formatter(lambda seconds, _: time(seconds))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        first = dots(dataset, names[0])
+        for position, name in enumerate(names):
+            dot = dots(dataset, name)
+            if dot is None:
+                _failure(axis, summary, dataset, name, measurement, limits[0] * 1.3, position)
+                continue
+            color, marker = style.styles(names)[name]
+            fill = "white" if dot.scaled else color
+            axis.plot(dot.value, position, marker, color=color, mfc=fill, clip_on=False)
+            text = ("about " if dot.scaled else "") + time(dot.value)
+            text += f" ({ratio(dot.value / first.value)})" if first else ""
+            style.label(axis, dot.value, position, text, color=_ink(name))
     return figure
 
 
-def _decades(values: Sequence[float]) -> tuple[float, float]:
-    """Powers of ten around the values, with room for a label after the largest one."""
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(5 * max(values)))
-    return 10.0**low, 10.0**high
-
-
-def _draw(
-    axis: Axes, summary: Summary, dataset: str, measurement: Measurement, dots: _Dots
-) -> None:
-    axis.set_xscale("log")
-    axis.xaxis.set_major_formatter("{x:g}")
-    axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.grid(axis="x", alpha=0.3)
-    axis.spines[["top", "right"]].set_visible(False)
+def _memory(summary: Summary) -> Figure | None:
+    """Bars from zero: what the step added to the process, before what was there."""
     names = summary.config.contenders
-    first = dots(dataset, names[0])
-    for position, name in enumerate(names):
-        dot = dots(dataset, name)
-        if dot is not None:
-            fill = "none" if dot.scaled else f"C{position}"
-            axis.plot(dot.value, position, "o", color=f"C{position}", mfc=fill, clip_on=False)
-            text = ("~ " if dot.scaled else "") + _number(dot.value)
-            text += f" ({_number(dot.value / first.value)}x)" if first else ""
-            axis.annotate(
-                text, (dot.value, position), (7, 0), textcoords="offset points", va="center"
+
+    def values(dataset: str, name: str) -> Values | None:
+        return summary.times(dataset, name, "step")
+
+    found = [item for d in summary.datasets() for n in names if (item := values(d, n)) is not None]
+    if not found:
+        return None
+    title = f"memory of the training step [GB] (in brackets: added, as a multiple of {names[0]})"
+    figure, axes = _panels(summary, title, names)
+    highest = max(item.peak or 0 for item in found) / 1e9
+    for dataset, axis in zip(summary.datasets(), axes, strict=True):
+        axis.set_xlim(0, 1.55 * highest)
+        first = values(dataset, names[0])
+        for position, name in enumerate(names):
+            item = values(dataset, name)
+            if item is None:
+                _failure(axis, summary, dataset, name, "step", 0.02 * highest, position)
+                continue
+            whole, added = (item.peak or 0) / 1e9, _added(item) / 1e9
+            color = style.styles(names)[name].color
+            axis.barh(position, added, 0.6, color=color)
+            axis.barh(
+                position, whole - added, 0.6, left=added, color="#ececec", edgecolor="#cccccc"
             )
-            continue
-        problem = summary.problem(dataset, name, measurement)
-        text = "not measured" if problem is None else problem.status
-        axis.annotate(text, (0.01, position), xycoords=axis.get_yaxis_transform(), va="center")
-    axis.set_yticks(range(len(names)), names)
-    axis.set_ylim(len(names) - 0.5, -0.5)
+            text = f"+{added:.2f} of {whole:.2f}"
+            text += f" ({ratio(_added(item) / _added(first))})" if first and _added(first) else ""
+            style.label(axis, whole, position, text, color=_ink(name))
+    figure.legend(
+        handles=[
+            Patch(color="#555555", label="solid: added by the step"),
+            Patch(facecolor="#ececec", edgecolor="#cccccc", label="pale: in the process before it"),
+        ],
+        loc="outside upper center",
+        ncols=2,
+        frameon=False,
+        fontsize=9,
+    )
+    return figure
 
 
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+def _failure(
+    axis: Axes,
+    summary: Summary,
+    dataset: str,
+    contender: str,
+    measurement: Measurement,
+    x: float,
+    y: float,
+) -> None:
+    problem = summary.problem(dataset, contender, measurement)
+    if problem is None:
+        style.label(axis, x, y, "not measured", color="#777777")
+    else:
+        style.failure(axis, x, y, problem.status)
 
 
-def _milliseconds(values: Values) -> float:
-    assert values.median is not None
-    return 1e3 * values.median
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    """A power of ten below the values, and room for a label after the largest one."""
+    return 10.0 ** math.floor(math.log10(min(values))), 20 * max(values)
 
 
-def _gigabytes(values: Values) -> float:
+def time(seconds: float) -> str:
+    """A time with three digits, in ms or s."""
+    if seconds < 0.9995:
+        return f"{1e3 * seconds:.3g} ms"
+    return f"{seconds:,.0f} s" if seconds >= 100 else f"{seconds:.3g} s"
+
+
+def ratio(value: float) -> str:
+    """A multiple with three digits."""
+    return f"{value:,.0f}x" if value >= 100 else f"{value:.3g}x"
+
+
+def _added(values: Values) -> int:
     assert values.peak is not None
-    return values.peak / 1e9
+    assert values.baseline is not None
+    return values.peak - values.baseline
+
+
+def _ink(name: str) -> str:
+    return style.ACCENT if name == "gatsparse" else "black"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torch._inductor.utils import fresh_cache
 from torch_geometric import seed_everything
 
-from benchmarks.results import Values
+from benchmarks.rows import Values
 from gatsparse.train import fit
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from statistics import mean, stdev
 from rich.console import Console
 
 from benchmarks.layer_report import layer_sections, write_csv
-from benchmarks.results import Measurement
+from benchmarks.plot import plot
+from benchmarks.rows import Measurement
 from benchmarks.summary import Summary
 from benchmarks.text import (
     describe,
@@ -47,8 +48,9 @@ _RECIPE_LEGEND = """\
 
 
 def report(folder: Path, console: Console) -> Path:
-    """Prints the tables of a run, and writes them to ``report.md`` in its folder; the
-    measurements of single layers to ``layers.csv``, too.
+    """Prints the tables of a run, and writes them to ``report.md`` in its folder, with the charts
+    that :func:`benchmarks.plot.plot` draws; the measurements of single layers to ``layers.csv``,
+    too.
 
     Args:
         folder (Path): Folder of a run.
@@ -88,6 +90,10 @@ def report(folder: Path, console: Console) -> Path:
     for text in absent:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     markdown += [*(f"- {text}" for text in absent), ""] if absent else []
+    charts = [f"![{chart.stem.replace('-', ' ')}]({chart.name})" for chart in plot(folder)]
+    markdown += ["## Charts", "", *(line for chart in charts for line in (chart, ""))] * bool(
+        charts
+    )
     path = folder / "report.md"
     path.write_text("\n".join(markdown))
     return path

@@ -11,16 +11,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import gate, plan, worker
+from benchmarks import contenders, datasets, gate, plan, worker
 from benchmarks.config import BenchConfig
-from benchmarks.contenders import CONTENDERS, LAYER_CONTENDERS, Contender
+from benchmarks.contenders import Contender
+from benchmarks.import_path import digests
 from benchmarks.isolate import Call, Outcome, isolated
 from benchmarks.measure import environment
 from benchmarks.plan import Task
-from benchmarks.results import Key, Row, Store, Values, open_store
+from benchmarks.rows import Key, Row, Store, Values, open_store
 from benchmarks.summary import save_settings
 from benchmarks.text import describe
-from gatsparse.data import NAMES
 
 Measure = Callable[[Task, Contender, BenchConfig, Path], Values]
 
@@ -43,27 +43,25 @@ def run(config: BenchConfig, console: Console, measure: Measure = worker.measure
             another run is writing to the folder.
         KeyboardInterrupt: After Ctrl-C; the rows that are finished are kept.
     """
-    trained = (*config.accuracy.contenders, *config.recipe.contenders)
-    _check("contenders", (*config.contenders, *trained), CONTENDERS)
-    _check("datasets", config.datasets, NAMES)
-    _check("graphs", plan.graphs(config), (*config.graphs, *NAMES))
-    _check("contenders", plan.layer_contenders(config), LAYER_CONTENDERS)
-    _check("fallback", () if config.fallback is None else (config.fallback,), NAMES)
+    for name in plan.model_contenders(config):
+        contenders.find(name)
+    for name in plan.layer_contenders(config):
+        contenders.find_for_layers(name)
+    for name in config.datasets:
+        datasets.check("datasets", name)
+    for name in plan.graphs(config):
+        datasets.check("graphs", name, tuple(config.graphs))
+    if config.fallback is not None:
+        datasets.check("fallback", config.fallback)
     folder = Path(config.out)
     for part in ("reference", "logs"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     with open_store(folder / "results.jsonl") as store:
-        here = environment(config.threads)
+        here = environment(config.threads) | digests(plan.names(config))
         save_settings(folder, config, here)
         store.forget(partial(_outdated, folder))
         _Session(config, folder, store, here, measure, console).run()
     return folder
-
-
-def _check(key: str, names: Iterable[str], known: Iterable[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise ValueError(f"{key}: expected some of {', '.join(known)}, got {name!r}")
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ class _Session:
             self.measure,
             (
                 task,
-                CONTENDERS[task.contender],
+                contenders.find(task.contender),
                 self.config,
                 _source_file(self.folder, source),
             ),

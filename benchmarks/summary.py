@@ -13,7 +13,7 @@ from benchmarks import config as configs
 from benchmarks import plan, recipe
 from benchmarks.config import BenchConfig
 from benchmarks.plan import Task
-from benchmarks.results import (
+from benchmarks.rows import (
     Key,
     Measurement,
     ModelMeasurement,
@@ -87,7 +87,7 @@ class Summary:
         A data set that is unavailable does not count if the configuration has a fallback.
         """
         causes: dict[Key, Row] = {}
-        for task in self._tasks():
+        for task in self.tasks():
             row = self.row(task) or self.problem(*task[:3])
             if row is not None and row.status != "ok":
                 causes[row.key] = row
@@ -97,11 +97,12 @@ class Summary:
         """Measurements of the configuration that can still be made: the run was interrupted."""
         return [
             task
-            for task in self._tasks()
+            for task in self.tasks()
             if self.row(task) is None and self.problem(*task[:3]) is None
         ]
 
-    def _tasks(self) -> list[Task]:
+    def tasks(self) -> list[Task]:
+        """Measurements of the configuration."""
         names = self.datasets()
         if self.config.fallback is None:
             names = list(dict.fromkeys([*names, *self.config.datasets]))

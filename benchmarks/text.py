@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.results import Row, Values
+from benchmarks.rows import Row, Values
 from benchmarks.summary import Training
 
 
@@ -128,16 +128,17 @@ def memory(values: Values) -> str:
     return f"{values.peak / 1e9:.2f} (+{(values.peak - values.baseline) / 1e9:.2f})"
 
 
+def milliseconds(seconds: float) -> str:
+    """A time with three digits, in milliseconds, without the unit."""
+    return f"{1e3 * seconds:.0f}" if seconds >= 1 else f"{1e3 * seconds:.3g}"
+
+
 def _time(values: Values) -> str:
     assert values.p10 is not None
     assert values.p90 is not None
-    middle, p10, p90 = map(_milliseconds, (median(values), values.p10, values.p90))
+    middle, p10, p90 = map(milliseconds, (median(values), values.p10, values.p90))
     return f"{middle} ({p10} to {p90})"
 
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.0f}" if seconds >= 100 else f"{seconds:.3g}"
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{1e3 * seconds:.0f}" if seconds >= 1 else f"{1e3 * seconds:.3g}"

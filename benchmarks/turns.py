@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from statistics import median
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+
+def interleaved(
+    functions: Sequence[Callable[[], object]], seconds: float, repetitions: int, calls: int = 1
+) -> np.ndarray:
+    """Seconds ``[repetitions or more, functions]`` of a call of functions that take turns.
+
+    Args:
+        functions (list): All of them run in every repetition.
+        seconds (float): Repetitions start until so many seconds are over, ...
+        repetitions (int): ... and the least number of them; both are met.
+        calls (int, optional): Of each function in a row, for those that are over too soon to be
+            timed alone.
+    """
+    times: list[list[float]] = []
+    end = time.perf_counter() + seconds
+    while len(times) < repetitions or time.perf_counter() < end:
+        times.append([_seconds(function, calls) for function in functions])
+    return np.array(times)
 
 
 def alternate(
@@ -16,14 +36,14 @@ def alternate(
     Args:
         functions (dict): By their names.
         rounds (int): Rounds that are timed.
-        calls (int, optional): Of each function in a row, for those that are over too soon to be
-            timed alone.
+        calls (int, optional): As of :func:`interleaved`.
     """
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(rounds + 1):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            for _ in range(calls):
-                function()
-            times[name].append((time.perf_counter() - start) / calls)
-    return {name: median(seconds[1:]) for name, seconds in times.items()}
+    times = interleaved(list(functions.values()), 0.0, rounds + 1, calls)
+    return dict(zip(functions, np.median(times[1:], axis=0).tolist(), strict=True))
+
+
+def _seconds(function: Callable[[], object], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        function()
+    return (time.perf_counter() - start) / calls

@@ -13,15 +13,17 @@ from torch import Tensor
 from torch_geometric import seed_everything
 from torch_geometric.data import Data
 
-from benchmarks import gate, layers, recipe
+from benchmarks import datasets, gate, layers, recipe
 from benchmarks.config import BenchConfig, Timing
 from benchmarks.contenders import Contender
+from benchmarks.import_path import is_import_path
 from benchmarks.isolate import UnavailableError
 from benchmarks.measure import peak, repeat, resident
 from benchmarks.plan import Task
-from benchmarks.results import ModelMeasurement, Values
+from benchmarks.rows import ModelMeasurement, Values
 from gatsparse.data import DatasetNotFoundError
 from gatsparse.train import ModelConfig, TrainConfig, build_optimizer, fit, load_task
+from gatsparse.train.task import checked_task
 
 
 def measure(task: Task, contender: Contender, config: BenchConfig, reference: Path) -> Values:
@@ -44,15 +46,16 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
     if task.measurement not in get_args(ModelMeasurement):
         return layers.measure(task, contender, config, reference)
     epochs = (config.recipe if task.measurement == "recipe" else config.accuracy).epochs
+    own = is_import_path(task.dataset)
     training = TrainConfig(
-        dataset=task.dataset,
+        dataset="digits" if own else task.dataset,  # of one's own: its name is not used
         root=None if config.root is None else Path(config.root),
         model=ModelConfig(kind=contender.kind),
         epochs=epochs,
         patience=epochs,
     )
     try:
-        data = load_task(training)
+        data = checked_task(datasets.own(task.dataset)) if own else load_task(training)
     except DatasetNotFoundError as error:
         raise UnavailableError(str(error)) from error
 

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from benchmarks.results import Measurement
+from benchmarks import style
+from benchmarks.rows import Measurement
 from benchmarks.text import median
 from docs.tables.numbers import ratio, time
 from docs.tables.speed import NAMES, summary
@@ -27,13 +28,8 @@ ROWS: list[tuple[str, str, str, Measurement]] = [
     ("GATv2 8x8, 2.3 M edges", "kernels", "P GATv2 8x8", "forward+backward"),
     ("GATv2 4x64, 2.3 M edges", "kernels", "P GATv2 4x64", "forward+backward"),
 ]
-#: Colour and marker of each contender: one accent, the others grey and told apart by shape.
-STYLES = {
-    "gatsparse": ("#0072b2", "o"),
-    "pyg-compile": ("#9a9a9a", "D"),
-    "pyg": ("#555555", "s"),
-    "scatter": ("#b5b5b5", "^"),
-}
+#: Colour and marker of each contender.
+STYLES = style.styles(["gatsparse", "pyg-compile", "pyg", "scatter"])
 
 
 def draw(path: Path) -> None:
@@ -43,7 +39,7 @@ def draw(path: Path) -> None:
     for position, row in enumerate(ROWS):
         _draw_row(axis, position, *row)
     axis.set_xscale("log")
-    axis.set_xlim(1e-3, 2e2)
+    axis.set_xlim(6e-4, 3e2)
     axis.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _tick(seconds)))
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlabel("time of a training step or of forward + backward, logarithmic")
@@ -56,7 +52,7 @@ def draw(path: Path) -> None:
         axis.plot([], [], marker, color=color, label=NAMES[name])
     figure.legend(loc="outside upper center", ncols=len(STYLES), frameon=False)
     path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    style.save(figure, path)
 
 
 def _draw_row(axis: Axes, position: int, _: str, run: str, case: str, what: Measurement) -> None:
@@ -69,7 +65,13 @@ def _draw_row(axis: Axes, position: int, _: str, run: str, case: str, what: Meas
     first, pyg = times["gatsparse"], times["pyg"]
     label = {"textcoords": "offset points", "fontsize": 9}
     axis.annotate(
-        time(first), (first, position), (-9, 0), ha="right", va="center", color="#0072b2", **label
+        time(first),
+        (first, position),
+        (-9, 0),
+        ha="right",
+        va="center",
+        color=style.ACCENT,
+        **label,
     )
     axis.annotate(
         f"PyG {time(pyg)}, {ratio(pyg, first)}",

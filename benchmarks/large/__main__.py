@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.config import parse_as, save
+from benchmarks.config_help import KeysAction
 from benchmarks.isolate import Call, Outcome, isolated
 from benchmarks.large import measurements
 from benchmarks.large.config import LargeConfig
 from benchmarks.large.report import read, report
 from benchmarks.measure import environment
+from benchmarks.rows import open_lines
 
 #: Largest error of exact inference relative to the largest output, in float32.
 _LARGEST_DIFFERENCE = 1e-4
@@ -72,11 +74,11 @@ def run(config: LargeConfig) -> tuple[Path, list[str]]:
     waiting = [row for row in plan(config) if (row.graph, row.what, row.who) not in done]
     limits = config.memory_limit, config.time_limit
     calls = [Call(row.function, (), *limits, folder / "last.log") for row in waiting]
-    for row, (_, outcome) in zip(waiting, isolated(calls), strict=True):
-        line = _line(row, outcome, machine)
-        with path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        print(*list(line.values())[:-1], flush=True)
+    with open_lines(path) as append:
+        for row, (_, outcome) in zip(waiting, isolated(calls), strict=True):
+            line = _line(row, outcome, machine)
+            append(json.dumps(line))
+            print(*list(line.values())[:-1], flush=True)
     last = {_key(line): line for line in read(path) if line["machine"] == machine}
     failed = [
         f"{row.graph} {row.what} {row.who}: {line['status']}: {line['detail']}"
@@ -120,8 +122,11 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments (list, optional): Of the command line.
     """
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.large", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.large", description=__doc__, add_help=False
+    )
     parser.add_argument("config", help="YAML file; `--key value` after it overrides a key")
+    parser.add_argument("-h", "--help", action=KeysAction, config=LargeConfig)
     options, overrides = parser.parse_known_args(arguments)
     try:
         path, failed = run(parse_as(LargeConfig, options.config, *overrides))

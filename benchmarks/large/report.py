@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import parsed
+from benchmarks.large.plot import plot
+from benchmarks.rows import parsed
 from benchmarks.text import machine, markdown_table
 
 _HEADER = ["graph", "measurement", "who", "time", "memory", "more"]
 
 
 def report(folder: Path) -> Path:
-    """Writes ``report.md`` of a run's folder; of rows that were measured again, the last.
+    """Writes ``report.md`` and ``large.png`` of a run's folder; of rows that were measured again,
+    the last.
 
     Args:
         folder (Path): With ``rows.jsonl``.
@@ -38,21 +39,20 @@ def report(folder: Path) -> Path:
         "its own sampler needs pyg-lib or torch-sparse. Its inference is its forward pass on the "
         "whole graph.",
     ]
+    if plot(last, folder / "large.png") is not None:
+        lines += ["", "![Time and memory](large.png)"]
     path = folder / "report.md"
     path.write_text("\n".join(lines) + "\n")
     return path
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Rows of a file; a last line without its end was torn by a kill, and is cut off.
+    """Rows of a file, as :func:`benchmarks.rows.parsed`.
 
     Raises:
         ValueError: If another line is not a row.
     """
-    rows = list(parsed(path, _row))
-    if path.exists():
-        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
-    return rows
+    return list(parsed(path, _row))
 
 
 def _row(line: str) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from functools import cache
 from statistics import fmean, stdev
 from typing import Any
 
-from benchmarks.claims.estimate import Estimate
-from benchmarks.claims.findings import Findings
-from benchmarks.claims.models import ATTENTIVE, MODELS
-from benchmarks.claims.training import read
-from benchmarks.paper import samples
-from benchmarks.paper.accuracies import deviation
-from benchmarks.paper.protocols import PROTOCOLS
+from benchmarks import samples
+from benchmarks.experiments.claims.estimate import Estimate
+from benchmarks.experiments.claims.findings import Findings
+from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
+from benchmarks.experiments.claims.training import read
+from benchmarks.experiments.paper.accuracies import deviation
+from benchmarks.experiments.paper.protocols import PROTOCOLS
 from benchmarks.text import markdown_table
 from docs.tables.numbers import DATASETS, RESULTS, digits, ratio
 

@@ -9,7 +9,7 @@ from functools import cache
 from benchmarks import drop_in_rows, plan
 from benchmarks.growth import BEYOND_CACHE, LEAST_EDGES, curves
 from benchmarks.plan import Case
-from benchmarks.results import Measurement, TimedLayer, Values
+from benchmarks.rows import Measurement, TimedLayer, Values
 from benchmarks.summary import Summary
 from benchmarks.text import fraction, machine, markdown_table, median, memory
 from docs.tables.numbers import DATASETS, NOTHING, RESULTS, relative, time

@@ -2,14 +2,17 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks import plan
 from benchmarks.config import Accuracy, BenchConfig, PowerLaw, Sweep
 from benchmarks.contenders import Contender
 from benchmarks.isolate import UnavailableError
 from benchmarks.plan import Case, Task
-from benchmarks.results import Values
+from benchmarks.rows import Row, Values, open_store
+from benchmarks.summary import save_settings
 
 CONTENDERS = ("gatsparse", "scatter", "pyg", "dense-concat")
 
@@ -119,3 +122,21 @@ def troubled(task: Task, contender: Contender, config: BenchConfig, reference: P
 
 def calls(folder: Path) -> list[str]:
     return (folder / "calls").read_text().splitlines()
+
+
+def make(config, machine, changes=None):
+    """A run's folder; :obj:`changes` tells what else than ok a task is, None for no row."""
+    valued = ("ok", "wrong")  # a measurement that did not end has no values
+    save_settings(Path(config.out), config, machine)
+    with open_store(Path(config.out, "results.jsonl")) as store:
+        tasks = [task for name in config.datasets for task in plan.tasks(config, name)]
+        for name in plan.graphs(config):
+            tasks += [plan.graph(name), *plan.layer_tasks(config, name)]
+        for task in tasks:
+            status = (changes or {}).get(task[:3], "ok")
+            if status is not None:
+                key = plan.key(task, config, machine)
+                row = Row(*key, status=status, environment=machine)
+                row = replace(row, values=values(task) if status in valued else Values())
+                store.append(row if status == "ok" else replace(row, detail="why [it] is"))
+    return Path(config.out)

@@ -8,7 +8,7 @@ from benchmarks.config import Accuracy, PowerLaw, Recipe, Sweep, Timing, save
 from benchmarks.contenders import Contender
 from benchmarks.isolate import UnavailableError
 from benchmarks.plan import Task
-from benchmarks.results import read
+from benchmarks.rows import read
 from gatsparse.data import DatasetNotFoundError
 from tests.benchmarks import fakes
 

@@ -5,7 +5,7 @@ from torch_geometric.data import Data
 
 from benchmarks import gate
 from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.results import Values
+from benchmarks.rows import Values
 
 
 @pytest.fixture(scope="module")

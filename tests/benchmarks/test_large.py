@@ -12,6 +12,7 @@ from benchmarks.large.config import LargeConfig
 from benchmarks.large.report import report
 from gatsparse.data import DatasetNotFoundError
 
+RESULTS = Path("benchmarks/results/cpu-2-cores")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="peaks of a process are read from /proc")
 
 
@@ -100,6 +101,14 @@ def test_an_inexact_inference_is_wrong(difference):
     assert line["status"] == "wrong"
     assert "difference from the whole graph" in line["detail"]
     assert line["numbers"]["seconds"] == 1.0
+
+
+def test_report_does_not_change_the_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.large.report.plot", lambda *_: None)
+    text = (RESULTS / "large" / "rows.jsonl").read_text() + '{"graph": "1'
+    (tmp_path / "rows.jsonl").write_text(text)
+    report(tmp_path)
+    assert (tmp_path / "rows.jsonl").read_text() == text
 
 
 def test_rows_that_are_none_are_named(tmp_path):

@@ -1,26 +1,29 @@
 import csv
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
 from rich.console import Console
 
 from benchmarks import __main__ as command_line
 from benchmarks import plan
-from benchmarks.config import Accuracy, Recipe, Sweep
+from benchmarks.config import Accuracy, Recipe
 from benchmarks.growth import Curve
-from benchmarks.layer_plot import layer_charts
 from benchmarks.measure import environment
 from benchmarks.plan import Task
-from benchmarks.plot import plot
 from benchmarks.report import report
-from benchmarks.results import Row, Values, open_store
-from benchmarks.summary import Summary, save_settings
+from benchmarks.rows import Values
+from benchmarks.summary import Summary
 from tests.benchmarks import fakes
 
 LAYERS = ("GAT", "GATv2")
 PNG = b"\x89PNG"
+
+
+@pytest.fixture(autouse=True)
+def _no_charts(monkeypatch):
+    """Charts take seconds, and have tests of their own."""
+    for module in ("benchmarks.report", "benchmarks.__main__"):
+        monkeypatch.setattr(f"{module}.plot", lambda _: [])
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +41,6 @@ def config(tmp_path):
     )
 
 
-def make(config, machine, changes=None):
-    """A run's folder; :obj:`changes` tells what else than ok a task is, None for no row."""
-    valued = ("ok", "wrong")  # a measurement that did not end has no values
-    save_settings(Path(config.out), config, machine)
-    with open_store(Path(config.out, "results.jsonl")) as store:
-        tasks = [task for name in config.datasets for task in plan.tasks(config, name)]
-        for name in plan.graphs(config):
-            tasks += [plan.graph(name), *plan.layer_tasks(config, name)]
-        for task in tasks:
-            status = (changes or {}).get(task[:3], "ok")
-            if status is not None:
-                key = plan.key(task, config, machine)
-                row = Row(*key, status=status, environment=machine)
-                row = replace(row, values=fakes.values(task) if status in valued else Values())
-                store.append(row if status == "ok" else replace(row, detail="why [it] is"))
-    return Path(config.out)
-
-
 def table(folder, dataset):
     """The Markdown table of a data set, by contender."""
     part = (folder / "report.md").read_text().split(f"## {dataset}\n\n")[1].split("\n\n")[0]
@@ -64,7 +49,7 @@ def table(folder, dataset):
 
 
 def test_table(config, machine):
-    folder = make(config, machine)
+    folder = fakes.make(config, machine)
     console = Console(record=True, width=160)
     report(folder, console)
     assert "dense-concat" in console.export_text()
@@ -82,7 +67,7 @@ def test_table(config, machine):
 
 def test_whole_trainings(config, machine):
     config = replace(config, recipe=Recipe(("gatsparse", "pyg", "dense-concat")))
-    folder = make(config, machine, {("citeseer", "pyg", "recipe"): "out of time"})
+    folder = fakes.make(config, machine, {("citeseer", "pyg", "recipe"): "out of time"})
     report(folder, Console(quiet=True))
     lines = {name: line["200 epochs (s)"] for name, line in table(folder, "cora").items()}
     assert lines == {
@@ -95,16 +80,15 @@ def test_whole_trainings(config, machine):
     text = (folder / "report.md").read_text()
     assert "- citeseer pyg recipe 0: out of time: why [it] is" in text
     assert "- 200 epochs: wall seconds of one whole training" in text
-    assert plot(folder)[-1].name == "recipe-time.png"
 
 
 def test_no_column_of_trainings_that_nobody_asked_for(config, machine):
-    folder = make(config, machine)
+    folder = fakes.make(config, machine)
     assert "epochs (s)" not in report(folder, Console(quiet=True)).read_text()
 
 
 def test_machine_and_versions(config, machine):
-    text = report(make(config, machine), Console(quiet=True)).read_text()
+    text = report(fakes.make(config, machine), Console(quiet=True)).read_text()
     assert str(machine["cpu"]) in text
     assert f"- torch: {machine['torch']}" in text
 
@@ -117,7 +101,7 @@ def test_trouble(config, machine):
         ("cora", "dense-concat", "inference"): "out of memory",
         ("citeseer", "pyg", "reference"): "crashed",
     }
-    folder = make(config, machine, changes)
+    folder = fakes.make(config, machine, changes)
     console = Console(record=True, width=160)
     report(folder, console)
     lines = table(folder, "cora")
@@ -140,10 +124,12 @@ def test_trouble(config, machine):
 @pytest.mark.parametrize("status", ["crashed", "unavailable", "out of memory", "out of time"])
 def test_gates_without_values_end_no_report(config, layers, machine, status):
     changes = {(name, "scatter", "gate"): status for name in config.datasets}
-    folder = make(config, machine, changes)
+    folder = fakes.make(config, machine, changes)
     report(folder, Console(quiet=True))
     assert list(table(folder, "cora")["scatter"].values())[1:] == [status, *["-"] * 5]
-    folder = make(layers, machine, {(name, "scatter", "layer gate"): status for name in LAYERS})
+    folder = fakes.make(
+        layers, machine, {(name, "scatter", "layer gate"): status for name in LAYERS}
+    )
     report(folder, Console(quiet=True))
     assert cells(folder, "E1000:", "GAT 8x8", "scatter") == [status, *["-"] * 6]
 
@@ -151,7 +137,7 @@ def test_gates_without_values_end_no_report(config, layers, machine, status):
 @pytest.mark.parametrize("measurement", ["reference", "gate", "step", "accuracy"])
 @pytest.mark.parametrize("status", ["crashed", "unavailable", None])
 def test_the_exit_status_tells_of_failures(config, machine, capsys, measurement, status):
-    folder = make(config, machine, {("cora", "pyg", measurement): status})
+    folder = fakes.make(config, machine, {("cora", "pyg", measurement): status})
     assert command_line.main(["report", str(folder)]) == 1
     printed = capsys.readouterr().err
     if status is None:
@@ -166,7 +152,7 @@ def test_the_exit_status_tells_of_failures(config, machine, capsys, measurement,
     [("E1000", "pyg", "graph"), ("GAT", "pyg", "layer gate"), ("E1000 GAT 8x8", "pyg", "forward")],
 )
 def test_the_exit_status_tells_of_failures_of_layers(layers, machine, capsys, task):
-    folder = make(layers, machine, {task: "crashed"})
+    folder = fakes.make(layers, machine, {task: "crashed"})
     assert command_line.main(["report", str(folder)]) == 1
     assert f"failed: {' '.join(task)}" in capsys.readouterr().err
     assert f"- {' '.join(task)}" in (folder / "report.md").read_text()
@@ -174,49 +160,22 @@ def test_the_exit_status_tells_of_failures_of_layers(layers, machine, capsys, ta
 
 def test_a_data_set_that_the_fallback_replaces_is_no_failure(config, machine):
     config = replace(config, datasets=("cora", "citeseer"), fallback="cora")
-    folder = make(config, machine, {("citeseer", "pyg", "reference"): "unavailable"})
+    folder = fakes.make(config, machine, {("citeseer", "pyg", "reference"): "unavailable"})
     assert command_line.main(["report", str(folder)]) == 0
 
 
-def test_charts_without_values_are_not_drawn(config, machine):
-    folder = make(config, machine)
-    assert len(plot(folder)) == 3
-    changes = {(name, "pyg", "reference"): "crashed" for name in config.datasets}
-    assert plot(make(config, machine, changes)) == []
-    assert list(folder.glob("*.png")) == []
-
-
-def test_charts_of_layers_without_values_are_not_drawn(layers, machine):
-    changes = {(name, "pyg", "graph"): "crashed" for name in fakes.GRAPHS}
-    assert plot(make(layers, machine, changes)) == []
-
-
 def test_published_rows_are_read_without_the_environment_file(config, machine):
-    folder = make(config, machine)
+    folder = fakes.make(config, machine)
     (folder / "environment.json").unlink()
     assert Summary.load(folder).failed() == []
-    assert plot(folder)
     (folder / "environment.json").write_text("{")
     with pytest.raises(ValueError, match=r"environment.json: expected JSON"):
         Summary.load(folder)
 
 
-def test_numbers_are_dots_on_whole_decades(config, machine, monkeypatch):
-    folder = make(config, machine)
-    figures = {}
-    monkeypatch.setattr(
-        Figure, "savefig", lambda self, path, **_: figures.update({path.stem: self})
-    )
-    plot(folder)
-    axis = figures["step-time"].axes[0]
-    assert axis.get_xlim() == (1.0, 100.0)
-    assert not axis.patches
-    assert [text.get_text() for text in axis.texts] == ["2 (1x)", "4 (2x)", "6 (3x)", "8 (4x)"]
-
-
 def test_missing_data_set(config, machine):
     changes = {("citeseer", "pyg", "reference"): "unavailable"}
-    folder = make(config, machine, changes)
+    folder = fakes.make(config, machine, changes)
     console = Console(record=True, width=160)
     text = report(folder, console).read_text()
     assert "## citeseer" not in text
@@ -225,26 +184,19 @@ def test_missing_data_set(config, machine):
 
 
 def test_unfinished_run(config, machine):
-    folder = make(config, machine, {("citeseer", "pyg", name): None for name in ("step", "gate")})
+    folder = fakes.make(
+        config, machine, {("citeseer", "pyg", name): None for name in ("step", "gate")}
+    )
     report(folder, Console(quiet=True))
     assert table(folder, "citeseer")["pyg"]["training step (ms)"] == "-"
-    assert plot(folder)
 
 
 def test_other_settings_are_not_mixed_in(config, machine):
-    folder = make(config, machine)
+    folder = fakes.make(config, machine)
     slower = {**machine, "threads": 1}
     summary = Summary.load(folder)
     assert summary.row(Task("cora", "pyg", "step")) is not None
     assert replace(summary, environment=slower).row(Task("cora", "pyg", "step")) is None
-
-
-def test_plots(config, machine):
-    changes = {("cora", "dense-concat", "step"): "out of memory"}
-    paths = plot(make(config, machine, changes))
-    names = ["inference-time.png", "step-time.png", "peak-memory.png"]
-    assert [path.name for path in paths] == names
-    assert all(path.read_bytes().startswith(PNG) for path in paths)
 
 
 @pytest.mark.parametrize("command", ["report", "plot"])
@@ -253,11 +205,10 @@ def test_no_run_there(tmp_path, capsys, command):
     assert "expected the folder of a run" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["report", "plot"])
-def test_commands(config, machine, command):
-    folder = make(config, machine)
-    assert command_line.main([command, str(folder)]) == 0
-    assert (folder / ("report.md" if command == "report" else "step-time.png")).exists()
+def test_command_writes_the_report(config, machine):
+    folder = fakes.make(config, machine)
+    assert command_line.main(["report", str(folder)]) == 0
+    assert (folder / "report.md").exists()
 
 
 @pytest.fixture
@@ -274,7 +225,7 @@ def cells(folder, title, *start):
 
 
 def test_layer_tables(layers, machine):
-    folder = make(layers, machine)
+    folder = fakes.make(layers, machine)
     console = Console(record=True, width=200)
     report(folder, console)
     assert "E1000000: 100,000 nodes, 1,000,000 edges" in console.export_text()
@@ -287,7 +238,7 @@ def test_layer_tables(layers, machine):
 
 
 def test_growth(layers, machine):
-    folder = make(layers, machine, {("E10000000 GAT 8x8", "pyg", "forward"): "out of memory"})
+    folder = fakes.make(layers, machine, {("E10000000 GAT 8x8", "pyg", "forward"): "out of memory"})
     report(folder, Console(quiet=True))
     # One graph alone has 3e6 edges or more.
     assert cells(folder, "Growth", "GAT 8x8", "gatsparse") == ["1.50", "-", "1.50", "-"]
@@ -312,7 +263,7 @@ def test_trouble_with_layers(layers, machine):
         ("GAT", "scatter", "layer gate"): "wrong",
         ("E100000", "pyg", "graph"): "crashed",
     }
-    folder = make(layers, machine, changes)
+    folder = fakes.make(layers, machine, changes)
     console = Console(record=True, width=200)
     report(folder, console)
     line = cells(folder, "E1000:", "GAT 8x8", "pyg")
@@ -327,7 +278,7 @@ def test_trouble_with_layers(layers, machine):
 
 
 def test_missing_graph(layers, machine):
-    folder = make(layers, machine, {("E1000", "pyg", "graph"): "unavailable"})
+    folder = fakes.make(layers, machine, {("E1000", "pyg", "graph"): "unavailable"})
     text = report(folder, Console(quiet=True)).read_text()
     assert "## E1000:" not in text
     assert "E1000 pyg graph: unavailable: why [it] is" in text
@@ -335,7 +286,7 @@ def test_missing_graph(layers, machine):
 
 def test_csv(layers, machine):
     changes = {("E1000 GAT 8x8", "pyg", "forward+backward"): "out of memory"}
-    folder = make(layers, machine, changes)
+    folder = fakes.make(layers, machine, changes)
     report(folder, Console(quiet=True))
     with (folder / "layers.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
@@ -348,44 +299,3 @@ def test_csv(layers, machine):
     assert float(forward["floor_fraction"]) == 0.25
     assert float(forward["median_s"]) == pytest.approx(4 * float(forward["floor_s"]))
     assert (both["status"], both["median_s"]) == ("out of memory", "")
-
-
-def test_plots_of_layers(layers, machine):
-    changes = {("E1000000 GAT 8x8", "pyg", "forward"): "out of time"}
-    paths = plot(make(layers, machine, changes))
-    assert {path.name for path in paths} == {
-        f"{measurement}-{chart}.png"
-        for measurement in ("forward", "forward-backward")
-        for chart in ("speed-up", "growth-time", "growth-memory")
-    }
-    assert all(path.read_bytes().startswith(PNG) for path in paths)
-
-
-def axes_of(figures, title):
-    return next(axis for axis in figures["forward-speed-up"].axes if axis.get_title() == title)
-
-
-def test_speed_ups_and_growth_are_drawn(layers, machine):
-    changes = {("E1000 GAT 8x8", "pyg", "forward"): "out of memory"}
-    figures = layer_charts(Summary.load(make(layers, machine, changes)))
-    patches = axes_of(figures, "GAT on E1000, forward").patches
-    heights = [bar.get_height() for bar in patches]
-    assert heights == pytest.approx([2.0, 0.0, 0.0, 3.0])  # scatter, then pyg, by shape
-    (axis, *_) = figures["forward-growth-time"].axes
-    assert axis.get_legend_handles_labels()[1] == [
-        "gatsparse, exponent 1.50",
-        "pyg, exponent 1.50; without E1000",
-    ]
-    texts = [text.get_text().strip() for text in axes_of(figures, "GAT on E1000, forward").texts]
-    assert texts.count("out of memory") == 1
-    assert [len(line.get_xdata()) for line in axis.lines] == [4, 3]
-
-
-def test_no_growth_of_two_graphs(layers, machine):
-    graphs = dict(list(fakes.GRAPHS.items())[:2])
-    sweep = Sweep(tuple(graphs), ("GAT",), ("8x8",))
-    config = replace(layers, graphs=graphs, layers=(sweep,))
-    assert set(layer_charts(Summary.load(make(config, machine)))) == {
-        "forward-speed-up",
-        "forward-backward-speed-up",
-    }

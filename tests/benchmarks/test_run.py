@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks import __main__ as command_line
 from benchmarks import plan
 from benchmarks.config import Accuracy, Recipe, Sweep, save
-from benchmarks.results import read
+from benchmarks.rows import read
 from benchmarks.run import run
 from tests.benchmarks import fakes
 
@@ -189,7 +189,7 @@ def test_dense_layers_take_no_graph(tmp_path, console):
 
 
 def test_resume_after_kill(tmp_path, console):
-    config = fakes.config(tmp_path / "run")
+    config = fakes.config(tmp_path / "run", threads=1)
     folder = Path(config.out)
     save(config, tmp_path / "bench.yaml")
     process = subprocess.Popen(

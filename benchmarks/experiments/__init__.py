@@ -1,0 +1,1 @@
+"""Experiments about what graph attention learns; they measure no speed."""

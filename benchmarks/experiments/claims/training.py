@@ -1,0 +1,160 @@
+"""A training, and the row of what was found."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch_geometric import seed_everything
+from torch_geometric.data import Data
+
+from benchmarks.experiments.claims.asymmetry import Asymmetry, asymmetries, attention_and_scores
+from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
+from benchmarks.experiments.claims.noise import equal_weights, noise_edges, weight_share
+from benchmarks.rows import parsed
+from gatsparse.train import ModelConfig, TrainConfig, fit, load_task
+
+
+class Task(NamedTuple):
+    """What to train.
+
+    Args:
+        dataset (str): Name of the data set.
+        model (str): Name in :data:`benchmarks.experiments.claims.models.MODELS`.
+        noise (int): Number of noise edges, in % of the edges.
+        seed (int): Of weights, dropout and noise.
+        epochs (int): The model of the best validation accuracy among them is kept.
+    """
+
+    dataset: str
+    model: str
+    noise: int
+    seed: int
+    epochs: int
+
+
+class Share(NamedTuple):
+    """The share of noise edges in the weights of their destinations' in-edges.
+
+    Args:
+        attention (float): Of the attention.
+        equal (float): Of equal weights.
+    """
+
+    attention: float
+    equal: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """A finished training: one line of ``rows.jsonl``.
+
+    Args:
+        task (Task): What was trained.
+        val_acc, test_acc (float): Accuracies of the model that is kept, 0 .. 1.
+        best_epoch (int): Its epoch, counted from 1.
+        seconds (float): Wall time of the training.
+        shares (list): A :class:`Share` for every layer; none without noise or attention.
+        asymmetries (list): For every layer an :class:`Asymmetry` of each of
+            :data:`benchmarks.experiments.claims.asymmetry.WEIGHTS`; none with noise or without
+            attention.
+    """
+
+    task: Task
+    val_acc: float
+    test_acc: float
+    best_epoch: int
+    seconds: float
+    shares: list[Share] = field(default_factory=list)
+    asymmetries: list[dict[str, Asymmetry]] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """The row as one line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> Row:
+        """The row of a line."""
+        raw = json.loads(line)
+        raw["task"] = Task(*raw["task"])
+        raw["shares"] = [Share(*share) for share in raw["shares"]]
+        raw["asymmetries"] = [
+            {name: Asymmetry(*values) for name, values in layer.items()}
+            for layer in raw["asymmetries"]
+        ]
+        return cls(**raw)
+
+
+class Failure(NamedTuple):
+    """A training that has no row.
+
+    Args:
+        task (Task): What was to be trained.
+        reason (str): Why it failed.
+    """
+
+    task: Task
+    reason: str
+
+
+def read(path: Path) -> dict[Task, Row]:
+    """The rows of a file, as :func:`benchmarks.rows.parsed`.
+
+    Raises:
+        ValueError: If another line is no row.
+    """
+    return {row.task: row for row in parsed(path, Row.from_json)}
+
+
+def train(task: Task) -> Row:
+    """Trains a model on a data set with noise, and looks at its attention.
+
+    Raises:
+        DatasetNotFoundError, TrainingDivergedError: As :mod:`gatsparse.train`.
+        ValueError: If a number of the row is not finite.
+    """
+    model = MODELS[task.model]
+    config = TrainConfig(
+        task.dataset,
+        model=ModelConfig(kind=model.kind),
+        epochs=task.epochs,
+        patience=task.epochs,
+        stopping="val_acc",
+    )
+    data = _load(config.dataset, config.model).clone()
+    assert data.edge_index is not None
+    assert data.num_nodes is not None
+    num_edges = data.edge_index.size(1)
+    noise = noise_edges(data.edge_index, data.num_nodes, task.noise / 100, task.seed)
+    data.edge_index = torch.cat([data.edge_index, noise], dim=1)
+
+    seed_everything(task.seed)
+    network = model.build(data, config.model)
+    result = fit(network, data, config)
+    network.load_state_dict(result.state_dict)
+    shares, found = [], []
+    if task.model in ATTENTIVE:
+        for attention, scores in attention_and_scores(network, data):
+            dst, is_noise = attention.edge_index[1], attention.edge_id >= num_edges
+            if noise.size(1) > 0:
+                weights = attention.alpha, equal_weights(dst)
+                shares.append(Share(*(weight_share(dst, w, is_noise) for w in weights)))
+            else:
+                found.append(asymmetries(attention, scores))
+    numbers = [number for share in shares for number in share]
+    numbers += [number for layer in found for values in layer.values() for number in values]
+    if not all(map(math.isfinite, [result.val_acc, result.test_acc, *numbers])):
+        raise ValueError(f"{task}: expected finite accuracies, shares and asymmetries")
+    return Row(
+        task, result.val_acc, result.test_acc, result.best_epoch, result.seconds, shares, found
+    )
+
+
+@cache
+def _load(dataset: str, model: ModelConfig) -> Data:
+    return load_task(TrainConfig(dataset, model=model))

@@ -1,0 +1,1 @@
+"""The results of the GAT paper, reproduced: ``python -m benchmarks.experiments.paper``."""

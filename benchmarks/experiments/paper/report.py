@@ -1,0 +1,96 @@
+"""The reproduction as tables: on the terminal, and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+
+from benchmarks import samples
+from benchmarks.experiments.paper import accuracies, comparison, times
+from benchmarks.experiments.paper.plot import plot
+from benchmarks.experiments.paper.runs import Workplace
+from benchmarks.measure import environment
+from benchmarks.text import machine, markdown_table, print_table
+
+
+def report(
+    workplace: Workplace,
+    datasets: Sequence[str],
+    console: Console,
+    count: int | None = None,
+    failures: Sequence[str] = (),
+) -> list[Path]:
+    """Prints the tables of all runs that there are, and writes ``report.md`` and
+    ``accuracies.png`` beside them.
+
+    Args:
+        workplace (Workplace): Where the runs are.
+        datasets (list of str): Of which data sets.
+        console (Console): Where to print.
+        count (int, optional): Of how many seeds.
+        failures (list of str): Trainings that failed, and why.
+
+    Returns:
+        list of Path: The files.
+
+    Raises:
+        ValueError: If there is no run, or a run folder is damaged.
+    """
+    notes, tests = _comparison(workplace, datasets, count)
+    sections = (
+        (
+            "Accuracy",
+            accuracies.HEADER,
+            list(accuracies.lines(workplace, datasets, count)),
+            accuracies.LEGEND,
+            [],
+        ),
+        ("gatsparse and PyG", comparison.HEADER, tests, comparison.LEGEND, notes),
+        (
+            "Time",
+            times.HEADER,
+            list(times.lines(workplace, datasets, count)),
+            times.LEGEND,
+            [],
+        ),
+    )
+    markdown = ["# The GAT paper, reproduced", "", *machine(environment(None)), ""]
+    if failures:
+        markdown += ["**Incomplete: some trainings failed.**", ""]
+        markdown += [*(f"- {failure}" for failure in failures), ""]
+    for title, header, lines, legend, notes in sections:
+        if lines or notes:
+            print_table(console, title, header, lines, notes, box.MARKDOWN)
+            markdown += [f"## {title}", "", *markdown_table(header, lines), ""]
+            markdown += [f"- {note}" for note in notes] + [legend]
+    if not any(lines or notes for _, _, lines, _, notes in sections):
+        raise ValueError(f"{workplace.out}: expected runs of {', '.join(datasets)}, found none")
+    charts = plot(workplace, datasets, count)
+    markdown += [line for chart in charts for line in (f"![{chart.stem}]({chart.name})", "")]
+    markdown += _runs(workplace, datasets, count)
+    path = workplace.out / "report.md"
+    path.write_text("\n".join(markdown))
+    return [path, *charts]
+
+
+def _comparison(
+    workplace: Workplace, datasets: Sequence[str], count: int | None
+) -> tuple[list[str], list[list[str]]]:
+    notes, lines = [], []
+    for dataset, ours, theirs in comparison.compared(workplace, datasets, count):
+        if len(set(ours)) == len(set(theirs)) == 1:
+            notes.append(f"{dataset}: each of the two has one accuracy only; nothing to test.")
+            continue
+        result = samples.compare(ours, theirs)
+        lines.append(comparison.line(dataset, ours, theirs, result))
+        notes.append(comparison.verdict(dataset, result))
+    return notes, lines
+
+
+def _runs(workplace: Workplace, datasets: Sequence[str], count: int | None) -> list[str]:
+    found = accuracies.found(workplace, datasets, count)
+    runs = {f"{run.folder.parent.name}/{run.folder.name}": run for _, _, run in found}
+    return [f"- {name}: {len(run.seeds)} seeds, code {run.code}" for name, run in runs.items()]

@@ -1,0 +1,58 @@
+"""Contenders and data sets of one's own, by import path: ``"my_module:my_contender"``."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+_ENTRY = "code of "
+
+
+def is_import_path(name: str) -> bool:
+    """Whether a name is ``"module:object"`` and not one that the package defines."""
+    return ":" in name
+
+
+def imported(key: str, name: str) -> Any:
+    """Imports an object.
+
+    Args:
+        key (str): Key of the configuration, for the message.
+        name (str): ``"module:object"``, where the module is found on ``sys.path``, which has the
+            current folder in ``python -m benchmarks``.
+
+    Raises:
+        ValueError: If there is no such module or object.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{key}: cannot import {name!r}: {error}") from error
+
+
+def digests(names: Iterable[str]) -> dict[str, str]:
+    """Digests of the files of the modules that names refer to, as entries of the environment of a
+    run, so that a changed module is measured again.
+    """
+    found = {}
+    for module in sorted({name.partition(":")[0] for name in names if is_import_path(name)}):
+        spec = find_spec(module)
+        if spec is not None and spec.origin is not None:
+            digest = hashlib.sha256(Path(spec.origin).read_bytes())
+            found[f"{_ENTRY}{module}"] = digest.hexdigest()[:12]
+    return found
+
+
+def relevant(environment: Mapping[str, str | int], names: Iterable[str]) -> dict[str, str | int]:
+    """The environment without the digests of modules that none of the names refers to."""
+    modules = {name.partition(":")[0] for name in names if is_import_path(name)}
+    return {
+        key: value
+        for key, value in environment.items()
+        if not key.startswith(_ENTRY) or key.removeprefix(_ENTRY) in modules
+    }

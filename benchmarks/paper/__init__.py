@@ -1,1 +1,0 @@
-"""The results of the GAT paper, reproduced: ``python -m benchmarks.paper``."""

@@ -1,0 +1,1 @@
+"""Stress tests, which measure no speed."""
