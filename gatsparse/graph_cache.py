@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from threading import Lock
+from weakref import ReferenceType, ref
 
 import torch
-from torch import Tensor
-from torch.utils.weak import WeakIdKeyDictionary
+from torch import Tensor, UntypedStorage
 
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
@@ -66,8 +66,26 @@ def _elements(graph: CSRGraph) -> int:
 
 
 # By storage, not by tensor: views come as new tensors at each call, and
-# torch.utils.swap_tensors refuses a tensor to which there is a weak reference.
-_cache: WeakIdKeyDictionary = WeakIdKeyDictionary()
+# torch.utils.swap_tensors refuses a tensor to which there is a weak reference. The address of a
+# storage is its key while it is alive.
+_cache: dict[int, tuple[ReferenceType, _Graphs]] = {}
+
+
+def _graphs_of(storage: UntypedStorage) -> _Graphs | None:
+    reference, graphs = _cache.get(storage._cdata, (None, None))
+    return graphs if reference is not None and reference() is storage else None
+
+
+def _new_graphs_of(storage: UntypedStorage) -> _Graphs:
+    address = storage._cdata
+
+    def forget(reference: ReferenceType) -> None:
+        if _cache.get(address, (None, None))[0] is reference:
+            _cache.pop(address, None)
+
+    graphs = _Graphs(storage.nbytes() // 8)
+    _cache[address] = ref(storage, forget), graphs
+    return graphs
 
 
 class GraphKey:
@@ -89,17 +107,16 @@ class GraphKey:
 
     def find(self, size: tuple[int, int]) -> CSRGraph | None:
         """Returns the graph of this size that was kept for this content, if there is one."""
-        graphs = _cache.get(self._storage)
+        graphs = _graphs_of(self._storage)
         return None if graphs is None else graphs.find(self._view, size, self._content)
 
     def keep(self, graph: CSRGraph) -> None:
         """Keeps a graph for this content, in place of that of an earlier content."""
-        graphs: _Graphs | None = _cache.get(self._storage)
+        graphs = _graphs_of(self._storage)
         if graphs is None:
             if len(_cache) >= MAX_STORAGES:
-                _cache.pop(next(iter(_cache.keys())), None)
-            capacity = self._storage.nbytes() // 8
-            graphs = _cache[self._storage] = _Graphs(capacity)
+                _cache.pop(next(iter(_cache)), None)
+            graphs = _new_graphs_of(self._storage)
         graphs.keep(self._view, self._content, graph)
 
 
@@ -124,7 +141,7 @@ def fingerprint(index: Tensor) -> Hashable:
     Two tensors of the same shape and dtype that differ have the same hash with a probability of
     about :math:`2^{-64}`.
     """
-    if index.device.type != "cpu" or not _native.available():
+    if not index.is_cpu or _native.MISSING is not None:
         return _fingerprint_in_torch(index)
     if not index.is_contiguous():
         if index.dim() == 2 and index.stride(1) == 1:

@@ -38,7 +38,7 @@ def report_choice(path: str, reasons: list[str], num_edges: int, *, requested: b
         num_edges (int): Number of edges of the graph.
         requested (bool): Whether the caller named the backend.
     """
-    if torch.compiler.is_compiling():
+    if (not reasons and not _observers) or torch.compiler.is_compiling():
         return
     for observer in _observers:
         observer(path, reasons)

@@ -18,6 +18,7 @@ _TRACERS = tuple(
 )
 #: Wrapper subclasses, such as fake tensors, ``DTensor`` and PyG's ``EdgeIndex``.
 _WRAPPER = _C.DispatchKeySet(_KEY.Python).raw_repr()
+_interpreter = _C._functorch.peek_interpreter_stack
 _is_functional = torch._is_functional_tensor  # pyright: ignore[reportPrivateImportUsage]
 
 
@@ -39,7 +40,7 @@ def is_traced(*tensors: Tensor | None) -> bool:
     Args:
         *tensors (Tensor, optional): Tensors of any layout and dtype.
     """
-    if torch.compiler.is_compiling() or is_transformed():
+    if torch.compiler.is_compiling() or _interpreter() is not None:
         return True
     if _C._is_tracing() or _C._dispatch_tls_is_dispatch_key_included(_PRE_DISPATCH):
         return True
@@ -57,7 +58,7 @@ def is_traced(*tensors: Tensor | None) -> bool:
 
 def is_transformed() -> bool:
     """Whether a transform of ``torch.func`` is active, also while ``torch.compile`` traces it."""
-    return _C._functorch.peek_interpreter_stack() is not None
+    return _interpreter() is not None
 
 
 # torch.compile calls it while it traces, as by torch.compiler.assume_constant_result, which

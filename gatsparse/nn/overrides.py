@@ -33,18 +33,24 @@ def reasons_for_pyg(layer: Any) -> list[str]:
     The operators compute no messages, so whatever observes or changes messages needs PyG's.
     """
     reasons = []
+    attributes = vars(layer)
     if layer.explain:
         reasons.append("explain: an explainer masks messages")
-    if any(getattr(layer, hooks) for hooks in _HOOKS):
-        reasons.append("message-passing hooks are registered")
-    attributes = vars(layer)
-    replaced = [name for name in _ALL_STEPS if name in attributes and _is_replaced(layer, name)]
-    overridden = dict.fromkeys((*_overridden(type(layer)), *replaced))
+    for hooks in _HOOKS:
+        if attributes[hooks]:
+            reasons.append("message-passing hooks are registered")
+            break
+    overridden = _overridden(type(layer))
+    for name in _ALL_STEPS:
+        if name in attributes and _is_replaced(layer, name):
+            overridden = [*overridden, name]
     if overridden:
-        reasons.append(f"{type(layer).__name__} overrides {', '.join(overridden)}")
-    if type(layer.aggr_module) is not SumAggregation:
-        reasons.append(f"aggr={layer.aggr!r}, by {layer.aggr_module}; expected 'add'")
-    elif is_changed(layer.aggr_module):
+        names = ", ".join(dict.fromkeys(overridden))
+        reasons.append(f"{type(layer).__name__} overrides {names}")
+    aggregation = layer.aggr_module
+    if type(aggregation) is not SumAggregation:
+        reasons.append(f"aggr={layer.aggr!r}, by {aggregation}; expected 'add'")
+    elif is_changed(aggregation):
         reasons.append("aggr_module has hooks, or a forward of its own")
     return reasons
 

@@ -46,6 +46,9 @@ def choose(backend: Backend, unmet: dict[str, list[str]], num_edges: int) -> str
     """
     requested = backend != "auto"
     require(backend, unmet)
+    if not requested and not unmet["fused"]:
+        report_choice("fused", [], num_edges, requested=False)
+        return "fused"
     chosen = backend if requested else next(name for name in unmet if not unmet[name])
     why = [f"backend={backend!r} was requested"] if requested else unmet["fused"]
     report_choice(chosen, [] if chosen == "fused" else why, num_edges, requested=requested)

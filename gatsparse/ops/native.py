@@ -229,9 +229,9 @@ def unmet(
         reasons.append(_TRACED)
     elif has_tangent(x, *others):
         reasons.append("forward-mode differentiation is supported by backend='scatter'")
-    if x.device.type != "cpu":
+    if not x.is_cpu:
         reasons.append(f"x lies on {x.device.type!r}; there are kernels for 'cpu'")
-    elif not _native.available():
+    elif _native.MISSING is not None:
         reasons.append(f"{_native.MISSING}; `gatsparse info` says how to get it")
     if not (x.dtype in _STORED or (float16 and x.dtype == torch.float16)):
         reasons.append(f"x is {x.dtype}; expected float32, float64 or bfloat16")

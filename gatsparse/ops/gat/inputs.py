@@ -31,7 +31,10 @@ class Inputs(NamedTuple):
     def widened(self) -> Inputs:
         """With all that scores are summed of in :attr:`score_dtype`."""
         dtype = self.score_dtype
-        if all(t is None or t.dtype == dtype for t in self):
+        for t in self:
+            if t is not None and t.dtype != dtype:
+                break
+        else:
             return self
         others = [None if t is None else t.to(dtype) for t in self]
         return Inputs(self.x, others[1], others[2], self.x_dst, others[4], others[5])  # pyright: ignore
