@@ -19,11 +19,11 @@ from gatsparse.nn.edge_features import edge_attr_of, edge_features
 from gatsparse.nn.layer_checks import check_layer
 from gatsparse.nn.overrides import GENERATED, is_changed, overrides, reasons_for_pyg
 from gatsparse.nn.projection import LAYOUTS, Features, for_pyg, project
+from gatsparse.nn.recorded_graph import operand_graph
 from gatsparse.nn.static_graphs import batch_shape, is_batch, repeat_edge_attr, split_attention
 from gatsparse.ops import backend as backends
 from gatsparse.ops.backend import Backend
 from gatsparse.ops.edge_list import EdgeList
-from gatsparse.ops.native import unmet
 from gatsparse.ops.philox import draw_seed
 from gatsparse.slow_path import report_choice
 
@@ -289,18 +289,9 @@ class AttentionConv:
     def _graph(
         self: Any, form: Adjacency, num_nodes: tuple[int, int], x: Tensor, *others: Tensor | None
     ) -> CSRGraph | EdgeList:
-        """The graph that the operator takes, with edges in the direction of :obj:`form`.
-
-        A CSR graph is sorted by the values of its indices. So it is built only of indices that
-        hold data, or if ``torch.compile`` records the kernels together with the sorting.
-        """
+        """The graph that the operator takes, with edges in the direction of :obj:`form`."""
         size = in_flow(self, num_nodes)
-        if not form.traced:
-            return form.graph(size)
-        sorts = torch.compiler.is_compiling() and self.backend in ("auto", "fused")
-        if sorts and not unmet(x, *others, backend=self.backend, float16=True):
-            return form.graph(size)
-        return EdgeList(form.edges(), size)
+        return operand_graph(form, size, x, *others, backend=self.backend)
 
     def _edge_operands(
         self: Any, form: Adjacency, graph: CSRGraph | EdgeList, edge_attr: Tensor | None

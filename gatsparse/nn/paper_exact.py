@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gatsparse.adjacency import as_graph
+from gatsparse.adjacency import adjacency
 from gatsparse.checks import check_instance, check_integer, check_number, check_share
 from gatsparse.nn.layer_checks import check_model
+from gatsparse.nn.recorded_graph import operand_graph
 from gatsparse.ops import dropout as dropout_op
 from gatsparse.ops import gat_attention, sparse_linear
 
@@ -132,7 +133,7 @@ class PaperExactConv(torch.nn.Module):
         H, C = self.heads, self.out_channels
         if x.device != self.lin.weight.device:
             raise ValueError(f"x: expected on {self.lin.weight.device}, got {x.device}")
-        graph = as_graph(edge_index, (x.size(0), x.size(0)))
+        graph = operand_graph(adjacency(edge_index), (x.size(0), x.size(0)), x, self.lin.weight)
         z = self._projected(x)
         # The kernel takes its scores from the features it sums. They are to be of the features
         # before the second dropout, so they are channels of their own, and cut off afterwards.
