@@ -115,12 +115,14 @@ class AttentionConv:
         }
         x_res = x if isinstance(x, Tensor) else x[1]
         residual = self.res is not None and x_res is not None
-        bias = None if residual else self.bias
+        later = residual or self._bias_is_wider(x_src.dtype)
+        bias = None if later else self.bias
         out = self._attention(**operands, bias=bias, concat=self.concat, backend=self.backend)
         out = out.to(torch.promote_types(out.dtype, self._score_dtype))  # autocast: as PyG's sum
         if residual:
             out = out + project(self.res, x_res)  # pyright: ignore[reportArgumentType]
-            out = out if self.bias is None else out + self.bias
+        if later and self.bias is not None:
+            out = out + self.bias
         if return_attention_weights:
             pairs, alpha = self._attention_weights(**operands)
             pairs = pairs.flip(0) if backwards else pairs
@@ -210,16 +212,25 @@ class AttentionConv:
             for table, rows in zip(tables, projected, strict=True):
                 table[first:last] = rows
             first = last
+        later = self._bias_is_wider(tables[0].dtype)
         out = self._attention(
             **self._operands(tables[0], tables[-1]),
             graph=graph,
-            bias=self.bias,
+            bias=None if later else self.bias,
             concat=self.concat,
             add_self_loops=self.add_self_loops,
             negative_slope=self.negative_slope,
             backend=self.backend,
         )
-        return out.to(torch.promote_types(out.dtype, self._score_dtype))
+        out = out.to(torch.promote_types(out.dtype, self._score_dtype))
+        return out + self.bias if later else out
+
+    def _bias_is_wider(self: Any, dtype: torch.dtype) -> bool:
+        """Whether adding the bias promotes the sum of features of :obj:`dtype`, as in PyG."""
+        if self.bias is None or self.bias.dtype == dtype:
+            return False
+        out = torch.promote_types(dtype, self._score_dtype)
+        return torch.promote_types(out, self.bias.dtype) != out
 
     def _attend_batch(
         self: Any,
