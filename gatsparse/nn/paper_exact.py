@@ -149,7 +149,7 @@ class PaperExactConv(torch.nn.Module):
             operand,
             _one_hot(operand, C),
             _one_hot(operand, C + 1),
-            graph,
+            graph,  # pyright: ignore[reportArgumentType]
             concat=self.concat,
             add_self_loops=True,
             negative_slope=self.negative_slope,
