@@ -19,11 +19,11 @@ from gatsparse.nn.edge_features import edge_attr_of, edge_features
 from gatsparse.nn.layer_checks import check_layer
 from gatsparse.nn.overrides import GENERATED, is_changed, overrides, reasons_for_pyg
 from gatsparse.nn.projection import LAYOUTS, Features, for_pyg, project
+from gatsparse.nn.recorded_graph import operand_graph
 from gatsparse.nn.static_graphs import batch_shape, is_batch, repeat_edge_attr, split_attention
 from gatsparse.ops import backend as backends
 from gatsparse.ops.backend import Backend
 from gatsparse.ops.edge_list import EdgeList
-from gatsparse.ops.native import unmet
 from gatsparse.ops.philox import draw_seed
 from gatsparse.slow_path import report_choice
 
@@ -115,13 +115,15 @@ class AttentionConv:
         }
         x_res = x if isinstance(x, Tensor) else x[1]
         residual = self.res is not None and x_res is not None
-        bias = None if residual else self.bias
+        later = residual or self._bias_is_wider(x_src.dtype)
+        bias = None if later else self.bias
         out = self._attention(**operands, bias=bias, concat=self.concat, backend=self.backend)
         if out.dtype != self._score_dtype:  # autocast: as PyG's sum
             out = out.to(torch.promote_types(out.dtype, self._score_dtype))
         if residual:
             out = out + project(self.res, x_res)  # pyright: ignore[reportArgumentType]
-            out = out if self.bias is None else out + self.bias
+        if later and self.bias is not None:
+            out = out + self.bias
         if return_attention_weights:
             pairs, alpha = self._attention_weights(**operands)
             pairs = pairs.flip(0) if backwards else pairs
@@ -211,16 +213,25 @@ class AttentionConv:
             for table, rows in zip(tables, projected, strict=True):
                 table[first:last] = rows
             first = last
+        later = self._bias_is_wider(tables[0].dtype)
         out = self._attention(
             **self._operands(tables[0], tables[-1]),
             graph=graph,
-            bias=self.bias,
+            bias=None if later else self.bias,
             concat=self.concat,
             add_self_loops=self.add_self_loops,
             negative_slope=self.negative_slope,
             backend=self.backend,
         )
-        return out.to(torch.promote_types(out.dtype, self._score_dtype))
+        out = out.to(torch.promote_types(out.dtype, self._score_dtype))
+        return out + self.bias if later else out
+
+    def _bias_is_wider(self: Any, dtype: torch.dtype) -> bool:
+        """Whether adding the bias promotes the sum of features of :obj:`dtype`, as in PyG."""
+        if self.bias is None or self.bias.dtype == dtype:
+            return False
+        out = torch.promote_types(dtype, self._score_dtype)
+        return torch.promote_types(out, self.bias.dtype) != out
 
     def _attend_batch(
         self: Any,
@@ -290,18 +301,9 @@ class AttentionConv:
     def _graph(
         self: Any, form: Adjacency, num_nodes: tuple[int, int], x: Tensor, *others: Tensor | None
     ) -> CSRGraph | EdgeList:
-        """The graph that the operator takes, with edges in the direction of :obj:`form`.
-
-        A CSR graph is sorted by the values of its indices. So it is built only of indices that
-        hold data, or if ``torch.compile`` records the kernels together with the sorting.
-        """
+        """The graph that the operator takes, with edges in the direction of :obj:`form`."""
         size = in_flow(self, num_nodes)
-        if not form.traced:
-            return form.graph(size)
-        sorts = torch.compiler.is_compiling() and self.backend in ("auto", "fused")
-        if sorts and not unmet(x, *others, backend=self.backend, float16=True):
-            return form.graph(size)
-        return EdgeList(form.edges(), size)
+        return operand_graph(form, size, x, *others, backend=self.backend)
 
     def _edge_operands(
         self: Any, form: Adjacency, graph: CSRGraph | EdgeList, edge_attr: Tensor | None

@@ -34,13 +34,20 @@ def edge_features(
     ``[min(N_src, N_dst), D]``, filled by its ``fill_value``.
 
     Raises:
-        TypeError: If :obj:`edge_attr` is no floating point tensor.
+        TypeError: If :obj:`edge_attr` is neither a floating point tensor nor, where the layer fills
+            self-loops by their mean, one of integers or bool. These are summed in their own dtype
+            and become floats by the division, as in PyG.
         ValueError: If it has no row for every edge, or not the layer's ``edge_dim``.
     """
     if not isinstance(edge_attr, Tensor):
         raise TypeError(f"edge_attr: expected a tensor, got {type(edge_attr).__name__}")
     if not edge_attr.is_floating_point():
-        raise TypeError(f"edge_attr: expected a floating point tensor, got {edge_attr.dtype}")
+        filled = layer.add_self_loops and isinstance(layer.fill_value, str)
+        if edge_attr.is_complex() or not (filled and layer.fill_value == "mean"):
+            raise TypeError(
+                "edge_attr: expected a floating point tensor, or integers with add_self_loops=True "
+                f"and fill_value='mean', got {edge_attr.dtype}"
+            )
     edge_attr = edge_attr[:, None] if edge_attr.dim() == 1 else edge_attr
     width = getattr(layer.lin_edge, "in_channels", -1)
     fits = edge_attr.dim() == 2 and (width == -1 or width == edge_attr.size(1))
@@ -59,7 +66,8 @@ def edge_features(
         # Self-loops, and edges to nodes without an added loop, go to a row beyond the last.
         counts = (src != dst) & (dst < num_loops)
         row = torch.where(counts, dst, num_loops)
-        return edge_attr, _reduce(values, row, num_loops + 1, fill_value)[:-1]
+        loop = _reduce(values, row, num_loops + 1, fill_value)[:-1]
+        return edge_attr.to(loop.dtype), loop
     if isinstance(fill_value, Tensor):
         return edge_attr, fill_value.to(edge_attr).expand(shape)
     return edge_attr, edge_attr.new_full(shape, 1.0 if fill_value is None else fill_value)

@@ -16,6 +16,7 @@ from gatsparse.nn.attention_conv import AttentionConv
 from gatsparse.nn.paper_exact import PaperExactConv
 from gatsparse.slow_path import observed
 
+_OPAQUE = "traced, scripted and exported modules hold no layers: explain the original model"
 _LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv, PaperExactConv)
 
 
@@ -25,7 +26,8 @@ class LayerBackend(NamedTuple):
     Args:
         layer (str): Name of the module in the model; empty for the model itself.
         kind (str): Name of its class.
-        backend (str): ``"fused"``, ``"scatter"``, ``"dense"``, ``"PyG"`` or ``"not called"``.
+        backend (str): ``"fused"``, ``"scatter"``, ``"dense"``, ``"PyG"``, ``"not called"``, or
+            ``"unknown"`` for a traced, scripted or exported module.
         reasons (tuple of str): Reasons why it was not ``"fused"``.
 
     Example:
@@ -88,6 +90,9 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
         model (torch.nn.Module): A model or a layer, of gatsparse or of PyG.
         *args, **kwargs: Its arguments, such as features ``[N, F]`` and an :obj:`edge_index`.
 
+    A traced, scripted or exported module holds operators instead of layers. It is one entry of
+    the report, ``"unknown"``.
+
     Returns:
         BackendReport: A sequence with a :class:`gatsparse.nn.LayerBackend` for each layer, in the
         order of :meth:`torch.nn.Module.named_modules`. It prints as a table.
@@ -104,7 +109,10 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
     """
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"model: expected a torch.nn.Module, got {type(model).__name__}")
-    layers = {name: m for name, m in model.named_modules() if isinstance(m, _LAYERS)}
+    opaque = _opaque(model)
+    layers = {
+        name: m for name, m in model.named_modules() if isinstance(m, _LAYERS) or name in opaque
+    }
     chosen: dict[str, tuple[str, list[str]]] = {}
     running: list[str] = []
 
@@ -124,9 +132,16 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
     modes = {module: module.training for module in model.modules()}
     try:
         for name, layer in layers.items():
+            if name in opaque:
+                chosen[name] = "unknown", [_OPAQUE]
+                continue
             handles.append(layer.register_forward_pre_hook(partial(enter, name)))
             handles.append(layer.register_forward_hook(leave, always_call=True))
-        model.eval()
+        try:
+            model.eval()
+        except NotImplementedError:  # exported modules have one mode
+            for module in modes:
+                module.training = False
         eager = torch.compiler.set_stance("force_eager")
         with torch.no_grad(), torch.random.fork_rng(devices=[]), eager, observed(note):
             model(*args, **kwargs)
@@ -140,3 +155,17 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
         backend, reasons = chosen.get(name, ("not called", []))
         rows.append(LayerBackend(name, type(layer).__name__, backend, tuple(reasons)))
     return BackendReport(rows)
+
+
+def _opaque(model: torch.nn.Module) -> set[str]:
+    """Names of the outermost modules that hold recorded operators instead of layers."""
+    names: set[str] = set()
+    for name, module in model.named_modules():
+        recorded = isinstance(module, torch.jit.ScriptModule)
+        if isinstance(module, torch.fx.GraphModule):
+            calls = {n.target for n in module.graph.nodes if n.op == "call_module"}
+            recorded = calls <= {"_guards_fn"}  # torch.export checks inputs by it
+        inside = any(outer == "" or name.startswith(f"{outer}.") for outer in names)
+        if recorded and not inside:
+            names.add(name)
+    return names

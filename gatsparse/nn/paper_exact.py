@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gatsparse.adjacency import as_graph
+from gatsparse.adjacency import adjacency
 from gatsparse.checks import check_instance, check_integer, check_number, check_share
 from gatsparse.nn.layer_checks import check_model
+from gatsparse.nn.recorded_graph import operand_graph
 from gatsparse.ops import dropout as dropout_op
 from gatsparse.ops import gat_attention, sparse_linear
+from gatsparse.tracing import is_traced
 
 # The kernel's fast rows have a multiple of so many channels: forward and backward on Cora, 8 heads
 # of 8 channels and their scores, take 4.0 ms padded to 16, 6.4 ms as 10, and 7.1 ms as 12. With
@@ -112,7 +114,7 @@ class PaperExactConv(torch.nn.Module):
         r"""Runs the layer.
 
         Args:
-            x (Tensor): ``[N, F]``, dense or ``sparse_csr``.
+            x (Tensor): ``[N, F]``, dense, ``sparse_csr``, ``sparse_csc`` or ``sparse_coo``.
             edge_index (Tensor or CSRGraph): As in :class:`gatsparse.GATConv`. Each node
                 attends to itself once, whether the graph has self-loops or not.
 
@@ -132,7 +134,7 @@ class PaperExactConv(torch.nn.Module):
         H, C = self.heads, self.out_channels
         if x.device != self.lin.weight.device:
             raise ValueError(f"x: expected on {self.lin.weight.device}, got {x.device}")
-        graph = as_graph(edge_index, (x.size(0), x.size(0)))
+        graph = operand_graph(adjacency(edge_index), (x.size(0), x.size(0)), x, self.lin.weight)
         z = self._projected(x)
         # The kernel takes its scores from the features it sums. They are to be of the features
         # before the second dropout, so they are channels of their own, and cut off afterwards.
@@ -147,7 +149,7 @@ class PaperExactConv(torch.nn.Module):
             operand,
             _one_hot(operand, C),
             _one_hot(operand, C + 1),
-            graph,
+            graph,  # pyright: ignore[reportArgumentType]
             concat=self.concat,
             add_self_loops=True,
             negative_slope=self.negative_slope,
@@ -215,15 +217,17 @@ class PaperExactGAT(torch.nn.Module):
         )
 
     def forward(self, x: Tensor, edge_index: Any) -> Tensor:
-        """Logits ``[N, out_channels]`` of features :obj:`x` ``[N, in_channels]``, dense or
-        ``sparse_csr``.
+        """Logits ``[N, out_channels]`` of features :obj:`x` ``[N, in_channels]``, dense,
+        ``sparse_csr``, ``sparse_csc`` or ``sparse_coo``.
         """
         return self.conv2(F.elu(self.conv1(x, edge_index)), edge_index)
 
 
 def _project(x: Tensor, weight: Tensor) -> Tensor:
     """``x @ weight.T`` of dense or sparse features."""
-    return sparse_linear(x, weight) if x.layout == torch.sparse_csr else F.linear(x, weight)
+    if x.layout == torch.strided:
+        return F.linear(x, weight)
+    return F.linear(x.to_dense(), weight) if is_traced(x) else sparse_linear(x, weight)
 
 
 def _one_hot(operand: Tensor, channel: int) -> Tensor:

@@ -103,7 +103,8 @@ class PaperGAT(torch.nn.Module):
         """Logits of features.
 
         Args:
-            x (Tensor): ``[N, in_channels]``.
+            x (Tensor): ``[N, in_channels]``, dense, ``sparse_csr``, ``sparse_csc`` or
+                ``sparse_coo``.
             edge_index (Tensor or CSRGraph): As of :class:`gatsparse.GATConv`.
             num_sampled_nodes_per_hop (list of int, optional): Of a batch of
                 :class:`gatsparse.data.NeighborLoader`, its :obj:`num_sampled_nodes`: each layer

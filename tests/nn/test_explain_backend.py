@@ -62,6 +62,38 @@ def test_compiled_models_are_explained_as_they_run_eagerly(compiled):
     assert [row.backend for row in report] == ["fused", "fused"]
 
 
+def exported(conv):
+    return torch.export.export(conv, (X, EDGES), strict=False).module()
+
+
+def traced(conv):
+    return torch.jit.trace(conv, (X, EDGES))
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("record", [exported, traced])
+def test_recorded_modules_are_reported_as_unknown(record):
+    recorded = record(gatsparse.GATConv(6, 6).eval())
+    report = gatsparse.explain_backend(recorded, X, EDGES)
+    assert backends(report) == {"": "unknown"}
+    assert "explain the original model" in report[0].reasons[0]
+
+    class Both(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.recorded, self.conv = recorded, gatsparse.GATConv(6, 2)
+
+        def forward(self, x, edge_index):
+            return self.conv(self.recorded(x, edge_index), edge_index)
+
+    model = Both()
+    report = gatsparse.explain_backend(model, X, EDGES)
+    assert backends(report) == {"recorded": "unknown", "conv": "fused"}
+    assert model.training
+    assert model.conv.training
+
+
 def test_report_of_the_exact_model_of_the_paper():
     model = PaperExactGAT(6, 4, 3)
     assert set(backends(gatsparse.explain_backend(model, X, EDGES)).values()) == {"fused"}

@@ -18,6 +18,7 @@ from torch_geometric import EdgeIndex
 
 import gatsparse
 from gatsparse import CSRGraph
+from gatsparse.nn import PaperExactGAT
 from gatsparse.testing import relative_error
 from tests.nn.layers import OURS, pair
 
@@ -224,3 +225,39 @@ def test_a_model():
     actual = grad(loss)(parameters, X, edge_index)
     for gradient, name in zip(expected, parameters, strict=True):
         assert relative_error(actual[name], gradient) <= 1e-10
+
+
+def reference(model, x, edge_index):
+    """The exact model of the paper on a dense matrix of edges, by operators of torch alone."""
+    src, dst = edge_index
+    count = torch.zeros(NODES, NODES, dtype=torch.float64)
+    count = count.index_put((dst, src), torch.ones(src.numel()).double(), accumulate=True)
+    mask = torch.where(torch.eye(NODES, dtype=torch.bool), 1.0, count).log()
+    for conv in (model.conv1, model.conv2):
+        z = conv.lin(x).unflatten(1, (conv.heads, conv.out_channels))
+        source, target = (
+            (z * att).sum(-1) + bias
+            for att, bias in ((conv.att_src, conv.bias_src), (conv.att_dst, conv.bias_dst))
+        )
+        scores = F.leaky_relu(target[:, None] + source[None], conv.negative_slope)
+        alpha = (scores + mask[..., None]).softmax(1)
+        x = torch.einsum("ijh,jhc->ihc", alpha, z).flatten(1) + conv.bias
+        x = F.elu(x) if conv.concat else x.unflatten(1, (conv.heads, -1)).mean(1)
+    return x
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_exact_model_of_the_paper(transform):
+    model = PaperExactGAT(4, 3, 2, heads=2, out_heads=2).double().eval()
+    edge_index = graph()
+    expected = expected_of(transform, lambda x, edges: reference(model, x, edges), X, edge_index)
+    for _ in range(2):  # built, then cached
+        actual = TRANSFORMS[transform](model, X, edge_index)
+        assert relative_error(actual, expected) <= 1e-9
+
+
+def test_a_batch_of_graphs_in_the_exact_model_of_the_paper():
+    model = PaperExactGAT(4, 3, 2, heads=2, out_heads=2).double().eval()
+    graphs = torch.stack([graph() for _ in range(3)])
+    expected = torch.stack([model(X, edges) for edges in graphs])
+    assert relative_error(vmap(model, in_dims=(None, 0))(X, graphs), expected) <= 1e-10

@@ -46,7 +46,7 @@ SHORT = torch.tensor([[0, 1], [1, 2]])
         ((None, X), SHORT, None, TypeError, r"x\[0\]: expected a tensor"),
         (X, CSRGraph.from_edge_index(SHORT, 4), None, ValueError, r"size\[0\]: expected 5"),
         (X, SHORT, [1.0, 2.0], TypeError, "edge_attr: expected a tensor, got list"),
-        (X, SHORT, torch.zeros(2, 3).long(), TypeError, "edge_attr: expected a floating point"),
+        (X, SHORT, torch.zeros(2, 3).cfloat(), TypeError, "edge_attr: expected a floating point"),
         (X, SHORT, torch.zeros(3, 3), ValueError, r"edge_attr: expected shape \[2, 3\], got \[3"),
         (X, SHORT, torch.zeros(2, 4), ValueError, r"edge_attr: expected shape \[2, 3\], got \[2"),
         (X, SHORT, torch.zeros(2), ValueError, r"edge_attr: expected shape \[2, 3\], got \[2, 1"),
@@ -89,3 +89,56 @@ def test_narrow_integers_are_accepted(layer, dtype):
     for wrong in (torch.bool, torch.float32):
         with pytest.raises(TypeError, match="edge_index: expected int64 or int32"):
             ours(x, edge_index.to(wrong))
+
+
+INTEGERS = [torch.int64, torch.int32, torch.uint8, torch.bool]
+
+
+@pytest.mark.parametrize("backend", ["auto", "scatter"])
+@pytest.mark.parametrize("dtype", INTEGERS)
+@every_layer
+def test_integer_edge_features_equal_pyg(layer, dtype, backend):
+    """PyG divides their sums, in their own dtype, by a number of edges of the same dtype."""
+    theirs, ours = pair(layer, 6, 5, heads=2, edge_dim=3, backend=backend)
+    theirs, ours = theirs.float(), ours.float()
+    edge_index = torch.randint(4, (2, 1200))  # more than 255 edges to each node
+    edge_attr = torch.randint(0, 9, (1200, 3)).to(dtype)
+    x = torch.randn(20, 6)
+    out, expected = ours(x, edge_index, edge_attr), theirs(x, edge_index, edge_attr)
+    assert out.dtype == expected.dtype
+    assert relative_error(out, expected) <= 1e-4
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("options", [{"add_self_loops": False}, {"fill_value": "max"}])
+@every_layer
+def test_integer_edge_features_raise_where_pyg_does(layer, options, dtype):
+    edge_attr = torch.ones(2, 3).to(dtype)
+    theirs, ours = pair(layer, 6, 5, edge_dim=3, **options)
+    with pytest.raises(RuntimeError):
+        theirs.float()(X, SHORT, edge_attr)
+    with pytest.raises(TypeError, match="edge_attr: expected a floating point tensor, or integers"):
+        ours.float()(X, SHORT, edge_attr)
+
+
+@pytest.mark.parametrize("backend", ["auto", "scatter", "dense"])
+@pytest.mark.parametrize("options", [{}, {"concat": False}, {"residual": True}])
+@pytest.mark.parametrize(
+    ("dtype", "of_bias"),
+    [
+        (torch.float32, torch.float64),
+        (torch.float32, torch.bfloat16),
+        (torch.bfloat16, torch.float32),
+    ],
+)
+@every_layer
+def test_bias_of_another_dtype_promotes_as_in_pyg(layer, dtype, of_bias, options, backend):
+    theirs, ours = (conv.to(dtype) for conv in pair(layer, 6, 5, heads=3, **options))
+    ours.backend = backend
+    for conv in (theirs, ours):
+        conv.bias = torch.nn.Parameter(conv.bias.detach().to(of_bias))
+    outs = [conv(X.to(dtype), SHORT) for conv in (theirs, ours)]
+    assert outs[1].dtype == outs[0].dtype
+    assert relative_error(outs[1], outs[0]) <= 8 * torch.finfo(dtype).eps
+    outs[1].sum().backward()
+    assert ours.bias.grad.dtype == of_bias

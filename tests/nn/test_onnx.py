@@ -9,6 +9,7 @@ import torch_geometric.nn
 from torch.export import Dim
 
 import gatsparse
+from gatsparse.nn import PaperExactGAT
 from gatsparse.testing import error_budget, relative_error
 from tests.nn.layers import OURS
 
@@ -149,6 +150,15 @@ def test_deprecated_exporter_with_known_shapes(layer):
 def test_onnx_of_a_model(dynamo):
     torch.manual_seed(0)
     model = gatsparse.GAT(6, 8, 2, 3, v2=True, heads=2, jk="cat").eval()
+    run = onnx(model, arguments()[:2], dynamo)
+    given = arguments(30, 110)[:2]
+    assert relative_error(run(*given)[0], model(*given)) <= 32 * torch.finfo().eps
+
+
+@every_exporter
+def test_onnx_of_the_exact_model_of_the_paper(dynamo):
+    torch.manual_seed(0)
+    model = PaperExactGAT(6, 4, 3, heads=2, out_heads=2).eval()
     run = onnx(model, arguments()[:2], dynamo)
     given = arguments(30, 110)[:2]
     assert relative_error(run(*given)[0], model(*given)) <= 32 * torch.finfo().eps

@@ -5,7 +5,7 @@ import torch
 import torch_geometric.nn
 
 import gatsparse
-from gatsparse.nn import PaperGAT
+from gatsparse.nn import PaperExactGAT, PaperGAT, dropout
 from gatsparse.testing import relative_error
 
 pytestmark = [
@@ -147,6 +147,34 @@ def test_sparse_linear_of_other_layouts(layout):
     out.square().sum().backward()
     expected.square().sum().backward()
     assert relative_error(x.grad, dense.grad) <= BUDGET
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("wants_grad", [False, True])
+@pytest.mark.parametrize("layout", ["csr", "coo", "csc", "unsorted coo"])
+@pytest.mark.parametrize("kind", [PaperGAT, PaperExactGAT])
+def test_models_of_the_paper_take_every_layout(kind, layout, wants_grad, training):
+    x = {**layouts(), "csr": features().to_sparse_csr()}[layout]
+    model = kind(F, 4, 3, heads=2, dropout=0.0).double().train(training)
+    compare(model, x.to_dense(), x.clone().requires_grad_(wants_grad), graph())
+    model = kind(F, 4, 3, heads=2, dropout=0.5).double().train(training)
+    given = x.clone().requires_grad_(wants_grad)
+    model(given, graph()).square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    if wants_grad:
+        assert given.grad.to_dense().isfinite().all()
+        assert given.grad.to_dense().any()
+
+
+@pytest.mark.parametrize("layout", ["csr", "coo", "csc", "unsorted coo"])
+def test_dropout_of_every_layout(layout):
+    x = {**layouts(), "csr": features().to_sparse_csr()}[layout]
+    out = dropout(x, 0.5)
+    assert (out.layout, out.shape) == (x.layout, x.shape)
+    scale = (out.to_dense() / x.to_dense())[x.to_dense() != 0]
+    assert set(scale.tolist()) == {0.0, 2.0}  # entries that are stored twice are one number
+    assert not out.to_dense()[x.to_dense() == 0].any()
+    assert dropout(x, 0.5, training=False) is x
 
 
 def test_unsupported_layouts_raise():

@@ -12,6 +12,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 import gatsparse
 from gatsparse import CSRGraph
+from gatsparse.nn import PaperExactConv, PaperExactGAT
 from gatsparse.testing import relative_error
 from tests.nn.layers import OURS, pair
 
@@ -107,6 +108,19 @@ def test_traced_layers_take_other_graphs(layer, tracer, option):
     for given in (example, other):
         assert relative_error(recorded(*given), theirs(*given)) <= 1e-10
     assert relative_error(ours(*other), theirs(*other)) <= 1e-10
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("tracer", TRACERS)
+def test_traced_exact_models_of_the_paper_take_other_graphs(tracer):
+    model = PaperExactGAT(6, 4, 3, heads=2, out_heads=2).double().eval()
+    example = arguments({})
+    model(*example)  # the graph is cached
+    trace, any_size = TRACERS[tracer]
+    recorded = trace(model, example)
+    other = arguments({}, 23, 77) if any_size else arguments({})
+    for given in (example, other):
+        assert relative_error(recorded(*given), model(*given)) <= 1e-10
 
 
 @pytest.mark.parametrize("mode", ["autograd", "torch.func"])
@@ -214,6 +228,15 @@ def test_meta_tensors(layer, option):
     out.sum().backward()
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_meta_tensors_in_the_exact_model_of_the_paper(training):
+    model = PaperExactGAT(6, 4, 3, heads=2).train(training).to("meta")
+    x, edge_index = arguments({})
+    out = model(x.float().to("meta"), edge_index.to("meta"))
+    assert (out.is_meta, out.shape, out.dtype) == (True, (NODES, 3), torch.float32)
+    out.sum().backward()
+
+
 @every_option
 @every_layer
 def test_fake_tensors(layer, option):
@@ -292,10 +315,11 @@ def operators(program):
 
 
 @pytest.mark.parametrize("strict", [False, True])
-@every_layer
+@pytest.mark.parametrize("layer", [*OURS, "PaperExactConv"])
 def test_exported_programs_run_without_gatsparse(layer, strict):
-    _, ours = pair(layer, 6, 5, heads=2)
-    program = torch.export.export(ours, arguments({}), strict=strict)
+    ours = PaperExactConv if layer == "PaperExactConv" else OURS[layer]
+    conv = ours(6, 5, heads=2).double()
+    program = torch.export.export(conv, arguments({}), strict=strict)
     assert not any("gatsparse" in name for name in operators(program))
 
 

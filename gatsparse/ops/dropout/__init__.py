@@ -10,8 +10,22 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.checks import check_instance, check_share
-from gatsparse.ops.native import differentiable, no_second_derivatives, past_autograd, unmet
+from gatsparse.ops.native import (
+    differentiable,
+    no_second_derivatives,
+    past_autograd,
+    unmet,
+    wants_grad,
+)
 from gatsparse.ops.philox import draw_seed
+
+#: Layouts that :func:`dropout` takes, as error messages name them.
+_NAMES = {
+    torch.strided: "dense",
+    torch.sparse_csr: "sparse_csr",
+    torch.sparse_csc: "sparse_csc",
+    torch.sparse_coo: "sparse_coo",
+}
 
 _native.LIBRARY.define("dropout(Tensor x, float p, Tensor seed) -> Tensor")
 _native.LIBRARY.define("elu_dropout(Tensor x, float p, Tensor? seed) -> Tensor")
@@ -81,12 +95,13 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     parallel, and the backward pass draws them again instead of keeping a mask. The seed
     is drawn from torch's generator. Where no kernel is available, torch's dropout is used.
 
-    In a ``sparse_csr`` matrix the stored values are dropped: zeros that are not stored stay
-    zero either way, so the distribution is that of the dense matrix. Dropped values stay
-    stored, as zeros, and the result has the same indices as :obj:`x`.
+    In a sparse matrix the stored values are dropped: zeros that are not stored stay zero either
+    way, so the distribution is that of the dense matrix. Dropped values stay stored, as zeros,
+    and the result has the same indices as :obj:`x`; a ``sparse_coo`` matrix is coalesced.
 
     Args:
-        x (Tensor): Floating-point tensor of any shape, dense or ``sparse_csr``.
+        x (Tensor): Floating-point tensor of any shape, dense, ``sparse_csr``, ``sparse_csc`` or
+            ``sparse_coo``.
         p (float, optional): Probability in 0 .. 1.
         training (bool, optional): Returns :obj:`x` if False.
 
@@ -106,11 +121,12 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         >>> 0.55 < float((x == 0).float().mean()) < 0.65
         True
     """
-    _check(x, p, torch.strided, torch.sparse_csr)
+    _check(x, p, *_NAMES)
     if not training or p == 0.0:
         return x
-    if x.layout == torch.sparse_csr:
-        return _with_values(x, dropout(x.values(), p))
+    if x.layout != torch.strided:
+        x = x.coalesce() if x.layout == torch.sparse_coo else x
+        return _with_values(x, dropout(_values(x), p))
     if p == 1.0 or unmet(x):
         return F.dropout(x, p)
     return _dropout(x.contiguous(), p, draw_seed())
@@ -153,17 +169,48 @@ def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 def _check(x: Tensor, p: float, *layouts: torch.layout) -> None:
     check_instance("x", x, Tensor, "a tensor")
     if x.layout not in layouts:
-        names = " or ".join(
-            "dense" if layout == torch.strided else "sparse_csr" for layout in layouts
-        )
-        raise TypeError(f"x: expected a {names} tensor, got {x.layout}")
+        *names, last = (_NAMES[layout] for layout in layouts)
+        expected = f"{', '.join(names)} or {last}" if names else last
+        raise TypeError(f"x: expected a {expected} tensor, got {x.layout}")
     if not x.is_floating_point():
         raise TypeError(f"x: expected a floating point tensor, got {x.dtype}")
     check_share("p", p)
 
 
+class _ValuesOfCSC(torch.autograd.Function):
+    """The values of a ``sparse_csc`` matrix; torch cannot differentiate them. The gradient is
+    dense, as that of a product with such a matrix.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.values().clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (x,) = ctx.saved_tensors
+        return _with_values(x.detach(), grad).to_dense()
+
+
+def _values(x: Tensor) -> Tensor:
+    """The values of a sparse matrix, with gradients."""
+    csc = x.layout == torch.sparse_csc and wants_grad(x)
+    return _ValuesOfCSC.apply(x) if csc else x.values()  # pyright: ignore[reportReturnType]
+
+
 def _with_values(x: Tensor, values: Tensor) -> Tensor:
-    """Other values at the places of a ``sparse_csr`` matrix."""
-    return torch.sparse_csr_tensor(
-        x.crow_indices(), x.col_indices(), values, x.shape, check_invariants=False
+    """Other values at the places of a sparse matrix, coalesced if it is ``sparse_coo``."""
+    if x.layout == torch.sparse_coo:
+        return torch.sparse_coo_tensor(
+            x.indices(), values, x.shape, check_invariants=False, is_coalesced=True
+        )
+    by_row = x.layout == torch.sparse_csr
+    return torch.sparse_compressed_tensor(
+        x.crow_indices() if by_row else x.ccol_indices(),
+        x.col_indices() if by_row else x.row_indices(),
+        values,
+        x.shape,
+        layout=x.layout,
+        check_invariants=False,
     )
