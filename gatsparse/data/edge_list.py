@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gatsparse.data.edge_files.collect import Edges, Relabeled, index_dtype
+from gatsparse.data.edge_files.columns import Columns
 from gatsparse.data.edge_files.files import Paths, find_files, open_file
 from gatsparse.data.edge_files.places import ReadFiles, check_range
 from gatsparse.data.edge_files.reader import INT64_MAX, EdgeListError, Reader
@@ -35,7 +36,7 @@ def read_edge_list(
     path: Paths,
     *,
     num_nodes: int | None = None,
-    columns: tuple[str, str] | None = None,
+    columns: Columns | None = None,
     base: int | None = None,
     relabel: Literal[False] = False,
     block_size: int = 2**22,
@@ -48,7 +49,7 @@ def read_edge_list(
     path: Paths,
     *,
     num_nodes: int | None = None,
-    columns: tuple[str, str] | None = None,
+    columns: Columns | None = None,
     base: int | None = None,
     relabel: Literal[True],
     block_size: int = 2**22,
@@ -60,7 +61,7 @@ def read_edge_list(
     path: Paths,
     *,
     num_nodes: int | None = None,
-    columns: tuple[str, str] | None = None,
+    columns: Columns | None = None,
     base: int | None = None,
     relabel: bool = False,
     block_size: int = 2**22,
@@ -84,11 +85,17 @@ def read_edge_list(
       diagonal is followed by its mirror image. Ids start at 1 in the file and at 0 in the result.
     * Text may be compressed: ``.gz``, ``.bz2``, ``.xz``, ``.zst``.
 
-    Columns that have names are found by name, in any order and case: ``src`` and ``dst``,
-    ``source`` and ``target``, ``from`` and ``to``, ``u`` and ``v``, ``row`` and ``col``, ``head``
-    and ``tail``, also with ``node`` or ``id``. If there are no such names, the file must have
-    just two columns (in Parquet: of integers), whose names do not say that they are something
-    else, such as ``edge_id`` or ``weight``. Otherwise :obj:`columns` must name them.
+    Columns that have names, in a first line or in a comment above the edges, are found by name:
+    ``src`` and ``dst``, ``source`` and ``target``, ``from`` and ``to``, ``u`` and ``v``, ``row``
+    and ``col``, ``head`` and ``tail`` and the like, in any order, case and number, also as parts
+    of names such as ``from_user_id``. If there are no such names, the file must have just two
+    columns (in Parquet: of integers). Names that differ by a number or letter, such as ``node_a``
+    and ``node_b``, are taken in that order; names of nodes, such as ``user`` and ``item`` or
+    ``gene_id`` and ``drug_id``, in the order of the columns. Anything else, such as ``weight`` or
+    a name that is not understood, is refused unless :obj:`columns` tells the columns.
+
+    A first line of integers is an edge. If it holds names, as of ``DataFrame.to_csv(index=False)``
+    with columns ``0`` and ``1``, pass ``columns=("0", "1")`` or name the columns before.
 
     Parquet and text need pyarrow: ``pip install 'gatsparse[large]'``.
 
@@ -98,7 +105,8 @@ def read_edge_list(
             or ``_`` are ignored.
         num_nodes (int, optional): Number of nodes :math:`N`, which no index may reach.
             (default: the number of rows of Matrix Market, else any index that int64 holds)
-        columns (tuple, optional): The names of the columns of sources and destinations.
+        columns (tuple, optional): The columns of sources and destinations: two names, or two
+            positions counted from 0.
         base (int, optional): The id of the first node in the file, 0 or 1, which becomes node 0.
             (default: 1 for Matrix Market, else 0)
         relabel (bool, optional): If set, ids may be any integers of 64 bits. The distinct ids in
@@ -139,7 +147,7 @@ def read_graph(
     path: Paths,
     *,
     num_nodes: int | None = None,
-    columns: tuple[str, str] | None = None,
+    columns: Columns | None = None,
     base: int | None = None,
     relabel: Literal[False] = False,
     duplicates: Duplicates = "error",
@@ -153,7 +161,7 @@ def read_graph(
     path: Paths,
     *,
     num_nodes: int | None = None,
-    columns: tuple[str, str] | None = None,
+    columns: Columns | None = None,
     base: int | None = None,
     relabel: Literal[True],
     duplicates: Duplicates = "error",
@@ -166,7 +174,7 @@ def read_graph(
     path: Paths,
     *,
     num_nodes: int | None = None,
-    columns: tuple[str, str] | None = None,
+    columns: Columns | None = None,
     base: int | None = None,
     relabel: bool = False,
     duplicates: Duplicates = "error",
@@ -234,7 +242,7 @@ class _Contents(NamedTuple):
 def _read(
     path: Paths,
     num_nodes: int | None,
-    columns: tuple[str, str] | None,
+    columns: Columns | None,
     base: int | None,
     relabel: bool,
     block_size: int,
@@ -348,11 +356,14 @@ def _check_integer(name: str, value: int, least: int, most: int) -> int:
     return value
 
 
-def _check_columns(columns: tuple[str, str]) -> None:
-    if not isinstance(columns, (tuple, list)) or not all(isinstance(c, str) for c in columns):
-        raise TypeError(f"columns: expected two names, got {columns!r}")
+def _check_columns(columns: Columns) -> None:
+    kinds = set(map(type, columns)) if isinstance(columns, (tuple, list)) else set()
+    if kinds not in ({str}, {int}):
+        raise TypeError(f"columns: expected two names or two positions, got {columns!r}")
     if len(columns) != 2 or columns[0] == columns[1]:
-        raise ValueError(f"columns: expected two different names, got {columns!r}")
+        raise ValueError(f"columns: expected two different columns, got {columns!r}")
+    if any(isinstance(column, int) and column < 0 for column in columns):
+        raise ValueError(f"columns: expected positions from 0, got {columns!r}")
 
 
 def _edge(graph: CSRGraph, position: int) -> tuple[int, int]:

@@ -111,10 +111,12 @@ def test_unknown_format(tmp_path: Path):
         ({"block_size": 0}, ValueError, r"block_size: expected 1 \.\. 2\*\*63 - 1, got 0"),
         ({"block_size": None}, TypeError, "block_size: expected an integer, got None"),
         ({"columns": ("a", "b")}, ValueError, "columns: expected None, as .* has no names, got"),
-        ({"columns": ("a", "a")}, ValueError, "columns: expected two different names, got"),
-        ({"columns": ("a",)}, ValueError, "columns: expected two different names, got"),
-        ({"columns": "ab"}, TypeError, "columns: expected two names, got 'ab'"),
-        ({"columns": (0, 1)}, TypeError, r"columns: expected two names, got \(0, 1\)"),
+        ({"columns": ("a", "a")}, ValueError, "columns: expected two different columns, got"),
+        ({"columns": ("a",)}, ValueError, "columns: expected two different columns, got"),
+        ({"columns": "ab"}, TypeError, "columns: expected two names or two positions, got 'ab'"),
+        ({"columns": ("a", 1)}, TypeError, r"columns: expected two names or two positions, got \("),
+        ({"columns": (True, False)}, TypeError, "columns: expected two names or two positions"),
+        ({"columns": (0, -1)}, ValueError, "columns: expected positions from 0, got"),
     ],
 )
 @pytest.mark.parametrize("read", [read_edge_list, read_graph])

@@ -5,84 +5,88 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from gatsparse.data.edge_files.column_words import (
+    PARTNERS,
+    Name,
+    is_prose,
+    read_name,
+)
 from gatsparse.data.edge_files.reader import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_DESTINATIONS = ("dst", "dest", "destination", "target", "tgt")
-#: Names of a column of sources, and the names that its column of destinations may have.
-_PARTNERS = {
-    "src": _DESTINATIONS,
-    "source": _DESTINATIONS,
-    "from": ("to",),
-    "u": ("v",),
-    "s": ("t",),
-    "row": ("col", "column"),
-    "head": ("tail",),
-    "start": ("end",),
-    "subject": ("object",),
-    "sender": ("receiver",),
-    "citing": ("cited",),
-    "origin": _DESTINATIONS,
-    "orig": _DESTINATIONS,
-    "parent": ("child",),
-    "follower": ("followee", "followed"),
-    "node 0": ("node 1",),
-    "node 1": ("node 2",),
-}
-_ENDS = {*_PARTNERS, *(name for partners in _PARTNERS.values() for name in partners)}
+Columns = tuple[str, str] | tuple[int, int]
+"""Names or positions of the columns of sources and destinations."""
 
-_CORE = re.compile(r"(?P<before>(?:node|vertex|id)*)(?P<core>.+?)(?:nodes?|vertex|ids?|idx|index)*")
-#: Names of columns that are not nodes. They never stand for an end of an edge unless asked for.
-_OTHER = re.compile(
-    r"|(edge|time|weight|date|label|unnamed).*|.*(time|timestamp|weight|date)"
-    r"|e?id|index|idx|w|wt|ts|year|month|day|hour|class|split|type|kind|sign"
-    r"|rel|relation|predicate|count|cnt|num|number|no|value|val|score|rating|rank|line|degree"
-    r"|age|size|length|duration|distance|price|amount|flag|group|component|status|state|level"
-)
-_LONGEST_NAME = 64
 _PANDAS_INDEX = re.compile(r"__index_level_[0-9]+__")
+_LETTERS = (("r", "c"), ("h", "t"))  # row and column, head and tail
+_ROLES = (("er", "ee"), ("or", "ee"), ("er", "ed"), ("ing", "ed"))
 
 
-def find_columns(columns: tuple[str, str], names: Sequence[str]) -> tuple[int, int]:
-    """Positions of two named columns.
+def find_columns(columns: Columns, names: Sequence[str]) -> tuple[int, int]:
+    """Positions of two columns that are given by name or position.
 
     Raises:
-        ValueError: If a name is not among :obj:`names`, or is there more than once.
+        ValueError: If a name is not among :obj:`names`, or is there more than once, or a position
+            is out of range.
     """
-    for name in columns:
-        if names.count(name) != 1:
+    first, second = (_find_column(column, names) for column in columns)
+    return first, second
+
+
+def _find_column(column: str | int, names: Sequence[str]) -> int:
+    if isinstance(column, int):
+        if column >= len(names):
             raise ValueError(
-                f"expected one column {name!r}, got {names.count(name)} among {listed(names)}"
+                f"expected positions of columns from 0 to {len(names) - 1}, got {column}"
             )
-    return names.index(columns[0]), names.index(columns[1])
+        return column
+    if names.count(column) != 1:
+        raise ValueError(
+            f"expected one column {column!r}, got {names.count(column)} among {listed(names)}"
+        )
+    return names.index(column)
 
 
-def find_pair(names: Sequence[str]) -> tuple[int, int] | None:
+def find_pair(
+    names: Sequence[str], integers: Sequence[int] | None = None
+) -> tuple[int, int] | None:
     """Positions of the columns whose names say that they are sources and destinations, such as
     ``src`` and ``dst``; None if there are none.
+
+    Names with further words, such as ``from_user``, are considered if all other columns are
+    attributes.
+
+    Args:
+        names (list): The names of all columns.
+        integers (list, optional): The positions of the columns of integers. (default: all)
 
     Raises:
         ValueError: If several columns could be meant.
     """
-    normal = [_normal(name) for name in names]
-    pairs = [
-        (source, destination)
-        for source, name in enumerate(normal)
-        for destination, other in enumerate(normal)
-        if other in _PARTNERS.get(name, ())
-    ]
+    read = [read_name(name) for name in names]
+    told = [i for i, name in enumerate(read) if not name.attribute and name.end]
+    pairs = _pairs(read, [i for i in told if read[i].plain])
     if len(pairs) > 1:
         raise _ambiguous(names)
+    if pairs:
+        return pairs[0]
+    candidates = [i for i in _candidates(names, integers) if not read[i].attribute]
+    if told != candidates or any(read[i].contradictory for i in candidates):
+        return None
+    pairs = _pairs(read, candidates) if len(candidates) == 2 else []
     return pairs[0] if pairs else None
 
 
 def recognize_columns(
     names: Sequence[str], integers: Sequence[int] | None = None
 ) -> tuple[int, int]:
-    """Positions of the columns of sources and destinations: those whose names say so, or the only
-    two columns of integers, unless a name says that they are something else.
+    """Positions of the columns of sources and destinations.
+
+    They are those whose names say so. Else there must be just two columns of integers, whose names
+    are in an order of their own, such as ``node_a`` and ``node_b``, or are names of nodes, such as
+    ``user`` and ``item``, which are taken as they are.
 
     Args:
         names (list): The names of all columns.
@@ -91,32 +95,82 @@ def recognize_columns(
     Raises:
         ValueError: If it cannot be told. The message lists the columns.
     """
-    pair = find_pair(names)
+    pair = find_pair(names, integers)
     if pair is not None:
         return pair
-    candidates = range(len(names)) if integers is None else integers
-    found = [index for index in candidates if not _PANDAS_INDEX.fullmatch(names[index])]
-    if len(found) != 2 or any(_normal(name) in _ENDS for name in names):
+    found = _candidates(names, integers)
+    read = [read_name(name) for name in names]
+    if len(found) != 2:
         raise _ambiguous(names)
-    if any(_OTHER.fullmatch(name) for index in found for name in _forms(names[index])):
+    first, second = found
+    if names[first] == names[second]:
+        find_columns((names[first], names[first]), names)  # raises
+    if any(read[index].attribute or read[index].contradictory for index in found):
         raise _ambiguous(names)
-    return found[0], found[1]
+    order = _order(read[first].words, read[second].words)
+    told = {name.end for name in read if name.end and not name.attribute}
+    same = len(read[first].end) == 1 and read[first].end == read[second].end  # as of v1 and v2
+    if told and not (order != 0 and (same or all(end.startswith("node ") for end in told))):
+        raise _ambiguous(names)
+    if order != 0:
+        return (first, second) if order > 0 else (second, first)
+    if not (read[first].node and read[second].node):
+        raise _ambiguous(names)
+    return first, second
 
 
-def _forms(name: str) -> tuple[str, str]:
-    """Name in lower case without separators, and the same without ``node`` and ``id``."""
-    return re.sub(r"[\W_]+", "", name).lower(), _normal(name)
+def is_header(fields: Sequence[str], blanks: bool) -> bool:
+    """Whether the fields of a comment are the names of columns.
+
+    Args:
+        fields (list): The fields.
+        blanks (bool): Whether they are separated by blanks, as the words of a sentence are.
+    """
+    if blanks and is_prose(list(fields)):
+        return False
+    read = [read_name(field) for field in fields]
+    return any(name.tells for name in read) or all(name.understood for name in read)
 
 
-def _normal(name: str) -> str:
-    """Name in lower case without separators, ``node`` and ``id``: ``From_Node_ID`` is ``from``."""
-    letters = re.sub(r"[\W_]+", "", name).lower()
-    match = _CORE.fullmatch(letters) if len(letters) <= _LONGEST_NAME else None
-    if match is None or letters in ("id", "idx", "index"):
-        return letters
-    core = match["core"]
-    numbered = core.isdigit() and core != letters
-    return f"node {core}" if numbered else core
+def _candidates(names: Sequence[str], integers: Sequence[int] | None) -> list[int]:
+    positions = range(len(names)) if integers is None else integers
+    return [index for index in positions if not _PANDAS_INDEX.fullmatch(names[index])]
+
+
+def _pairs(read: Sequence[Name], positions: Sequence[int]) -> list[tuple[int, int]]:
+    return [
+        (source, destination)
+        for source in positions
+        for destination in positions
+        if read[destination].end in PARTNERS.get(read[source].end, ())
+    ]
+
+
+def _order(first: tuple[str, ...], second: tuple[str, ...]) -> int:
+    """1 if two names are alike but for a number, a letter or a role that puts :obj:`first` before
+    :obj:`second`, -1 if it is the other way round, 0 if the names do not tell.
+    """
+    if len(first) != len(second):  # pandas names a second column so: node, node.1
+        shorter, longer = sorted((first, second), key=len)
+        numbered = longer[:-1] == shorter and longer[-1] in ("1", "2")
+        return 0 if not numbered else (1 if shorter == first else -1)
+    different = [(a, b) for a, b in zip(first, second, strict=True) if a != b]
+    if len(different) != 1:
+        return 0
+    a, b = different[0]
+    return 1 if _precedes(a, b) else (-1 if _precedes(b, a) else 0)
+
+
+def _precedes(a: str, b: str) -> bool:
+    """Whether two words are neighbors in an order. Others, such as c and r, may be initials."""
+    if a.isdigit() and b.isdigit():
+        return int(b) - int(a) == 1
+    if len(a) == len(b) == 1:
+        return ord(b) - ord(a) == 1 or (a, b) in _LETTERS
+    return any(
+        a.endswith(x) and b.endswith(y) and a.removesuffix(x) == b.removesuffix(y) != ""
+        for x, y in _ROLES
+    )
 
 
 def _ambiguous(names: Sequence[str]) -> ValueError:

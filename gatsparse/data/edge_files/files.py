@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gatsparse.data.edge_files.lines import PACKED
 from gatsparse.data.edge_files.npy import Npy
 from gatsparse.data.edge_files.reader import EdgeListError, Reader
 from gatsparse.data.places import expand
 from gatsparse.extras import require_extra
+
+if TYPE_CHECKING:
+    from gatsparse.data.edge_files.columns import Columns
 
 Paths = str | os.PathLike[str] | list[str | os.PathLike[str]] | tuple[str | os.PathLike[str], ...]
 
@@ -49,12 +53,12 @@ def find_files(path: Paths) -> list[Path]:
     return files
 
 
-def open_file(path: Path, columns: tuple[str, str] | None, block_size: int, wide: bool) -> Reader:
+def open_file(path: Path, columns: Columns | None, block_size: int, wide: bool) -> Reader:
     """Reader of a file, by its suffix.
 
     Args:
         path (Path): The file.
-        columns (tuple, optional): The names of the columns of sources and destinations.
+        columns (tuple, optional): The columns of sources and destinations, by name or position.
         block_size (int): Number of edges to read at a time.
         wide (bool): Whether ids may be any integers of 64 bits.
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gatsparse.data.edge_files.columns import find_columns, find_pair, recognize_columns
+from gatsparse.data.edge_files.columns import (
+    Columns,
+    find_columns,
+    find_pair,
+    is_header,
+    recognize_columns,
+)
 from gatsparse.data.edge_files.lines import (
     is_skipped,
     line_problem,
@@ -14,12 +20,15 @@ from gatsparse.data.edge_files.lines import (
 )
 from gatsparse.data.edge_files.reader import ENDS, INT64_MAX, excerpt
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _BLANKS = b" "  # any number of spaces and tabs
 _DELIMITERS = (b",", b";", b"|", b"\t", _BLANKS)
 
 _INTEGER = re.compile(rb"-?[0-9]+|0[xX][0-9a-fA-F]{1,16}")
 _NAME = re.compile(rb"""\s*["']?[A-Za-z_:~\x80-\xff]""")
-_COMMENT = re.compile(rb"[ \t]*(?:#+|%+|//+)")
+_COMMENT = re.compile(rb"[ \t]*(?:#+|%+|//+)(?:[ \t]*(?:columns?|fields?|format|header):)?", re.I)
 _SINGLE_QUOTES = re.compile(rb"(?<![^ \t\n,;|])'(-?[0-9]+)'(?![^ \t\r\n,;|])")
 _QUOTED = re.compile(rb''' *"((?:[^"]|"")*)"''')
 _ODD_QUOTES = re.compile(rb"""^[^"\n]*"(?:[^"\n]*"[^"\n]*")*[^"\n]*$""", re.MULTILINE)
@@ -35,6 +44,7 @@ class Layout(NamedTuple):
         width (int): Number of fields.
         chosen (tuple): Positions of the source and the destination.
         named (bool): Whether the first line is a line of names.
+        certain (bool): Whether it can be nothing else, even if no line follows it.
         first_delimiter (bytes): What probably separates fields, if there is only one blank.
     """
 
@@ -42,6 +52,7 @@ class Layout(NamedTuple):
     width: int
     chosen: tuple[int, int] = (0, 1)
     named: bool = False
+    certain: bool = False
     first_delimiter: bytes = b""
 
     @property
@@ -112,13 +123,15 @@ def matrix_layout(width: int) -> Layout:
     return Layout(_BLANKS, width, first_delimiter=b" ")
 
 
-def read_layout(line: bytes, comment: bytes, columns: tuple[str, str] | None, tabs: bool) -> Layout:
+def read_layout(
+    line: bytes, comments: Sequence[bytes], columns: Columns | None, tabs: bool
+) -> Layout:
     """Layout of a file.
 
     Args:
         line (bytes): The first line that is not a comment.
-        comment (bytes): The last comment before it, which may hold the names of columns.
-        columns (tuple, optional): The names of the columns of sources and destinations.
+        comments (list): The comments before it, one of which may hold the names of columns.
+        columns (tuple, optional): The columns of sources and destinations, by name or position.
         tabs (bool): Whether a tab always separates fields.
 
     Raises:
@@ -126,16 +139,31 @@ def read_layout(line: bytes, comment: bytes, columns: tuple[str, str] | None, ta
     """
     layout = _layout_of_edge(line, tabs) or _layout_of_names(line, tabs)
     fields = _names(_split(line, layout.delimiter))
-    above = _names(_split(_COMMENT.sub(b"", comment, count=1), layout.delimiter))
     if layout.named:
         chosen = find_columns(columns, fields) if columns else recognize_columns(fields)
-        return layout._replace(chosen=chosen)
-    if len(above) == layout.width:
-        chosen = find_columns(columns, above) if columns else find_pair(above) or (0, 1)
+        certain = columns is not None or find_pair(fields) is not None
+        return layout._replace(chosen=chosen, certain=certain)
+    header = _header(comments, layout, columns)
+    if header:
+        chosen = find_columns(columns, header) if columns else recognize_columns(header)
         return layout._replace(chosen=chosen)
     if columns is None:
         return layout
-    return layout._replace(chosen=find_columns(columns, fields), named=True)
+    chosen = find_columns(columns, fields)
+    return layout._replace(chosen=chosen, named=not isinstance(columns[0], int))
+
+
+def _header(comments: Sequence[bytes], layout: Layout, columns: Columns | None) -> list[str]:
+    """Names of columns in the last comment that has as many as there are columns; else empty."""
+    for comment in reversed(comments):
+        words = _split(_COMMENT.sub(b"", comment, count=1), layout.delimiter)
+        names = _names(words)
+        if len(words) != layout.width or not _may_be_names(words):
+            continue
+        asked = columns is not None and any(column in names for column in columns)
+        if asked or is_header(names, blanks=layout.loose):
+            return names
+    return []
 
 
 def _layout_of_edge(line: bytes, tabs: bool) -> Layout | None:
@@ -155,7 +183,7 @@ def _layout_of_names(line: bytes, tabs: bool) -> Layout:
     candidates = (b"\t", *_DELIMITERS) if tabs else _DELIMITERS
     delimiter = next((d for d in candidates if d in line.strip(b" \t\r\n")), _BLANKS)
     fields = _split(line, delimiter)
-    named = all(not field or _NAME.match(field) for field in fields) and any(fields)
+    named = _may_be_names(fields)
     layout = _layout(delimiter, line, fields, tabs)
     return layout._replace(named=named) if named else layout
 
@@ -198,6 +226,10 @@ def _split_quoted(line: bytes, delimiter: bytes) -> list[bytes]:
         fields.append(inside + line[start:stop])
         position = stop + 1
     return fields
+
+
+def _may_be_names(fields: list[bytes]) -> bool:
+    return any(fields) and all(not field or _NAME.match(field) for field in fields)
 
 
 def _names(fields: list[bytes]) -> list[str]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from gatsparse.data.edge_files.columns import Columns
+
 _MAGIC = b"PAR1"
 _BUFFER = 2**20  # bytes; without one, pyarrow reads a column of a row group at once
 
@@ -24,7 +26,7 @@ class Parquet:
     base = None
     num_nodes = None
 
-    def __init__(self, path: Path, columns: tuple[str, str] | None, block_size: int) -> None:
+    def __init__(self, path: Path, columns: Columns | None, block_size: int) -> None:
         from pyarrow import types
 
         self.path = path
@@ -48,8 +50,10 @@ class Parquet:
         try:
             if columns is None:
                 found = recognize_columns(names, integers)
-                columns = names[found[0]], names[found[1]]
-            found = find_columns(columns, names)  # also that each name is there once
+            else:
+                found = find_columns(columns, names)
+            chosen = names[found[0]], names[found[1]]
+            find_columns(chosen, names)  # each name must be there once
         except ValueError as error:
             raise EdgeListError(f"{path}: {error}") from error
         for index in found:
@@ -57,7 +61,7 @@ class Parquet:
                 raise EdgeListError(
                     f"{path}: column {names[index]!r}: expected integers, got {fields[index].type}"
                 )
-        self._columns = columns
+        self._columns = chosen
 
     def blocks(self) -> Generator[Block]:
         """Yields all edges of the file, in its order."""

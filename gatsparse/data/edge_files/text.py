@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from gatsparse.data.edge_files.columns import Columns
+
 _EDGE_BYTES = 16  # of text, about
+_COMMENTS, _LONGEST_COMMENT = 50, 2**12  # that may be names of columns
 
 
 class Text:
@@ -43,9 +47,7 @@ class Text:
         wide (bool): Whether ids may be any integers of 64 bits, signed or not.
     """
 
-    def __init__(
-        self, path: Path, columns: tuple[str, str] | None, block_size: int, wide: bool
-    ) -> None:
+    def __init__(self, path: Path, columns: Columns | None, block_size: int, wide: bool) -> None:
         self.path = path
         self.base: int | None = None
         self.num_nodes: int | None = None
@@ -110,16 +112,21 @@ class Text:
                     num_edges += len(src)
                     yield Block((src, dst), done)
                 text, done = (b"", done) if following is None else following.result()
+        if num_lines == 0 and self._layout.named and not self._layout.certain:
+            raise EdgeListError(
+                f"{self.path}: expected lines of two integers after the names of columns, got none"
+            )
         if self._matrix is not None and num_lines != self._matrix.num_entries:
             raise EdgeListError(
                 f"{self.path}: expected {self._matrix.num_entries} entries, as the line of sizes "
                 f"says, got {num_lines}"
             )
 
-    def _read_head(self, file: BinaryIO, columns: tuple[str, str] | None) -> tuple[Layout, int]:
+    def _read_head(self, file: BinaryIO, columns: Columns | None) -> tuple[Layout, int]:
         """Layout of the lines, and the offset of the first one that may be an edge."""
         number = offset = 0
-        comment, banner = b"", None
+        banner = None
+        comments: deque[bytes] = deque(maxlen=_COMMENTS)
         while True:
             line = file.readline(LONGEST_LINE + 1)
             number += 1
@@ -135,20 +142,21 @@ class Text:
                 elif number == 1 and _name(self.path).suffix.lower() == ".mtx":
                     read_banner(line)  # raises
                 elif is_skipped(line):
-                    comment = line if line.strip() else comment
+                    if len(line) <= _LONGEST_COMMENT:
+                        comments.append(line)
                 elif banner is not None:
                     self._matrix = read_size(line, *banner)
                     self._check_matrix(columns)
                     return matrix_layout(self._matrix.width), stop
                 else:
                     tabs = _name(self.path).suffix.lower() == ".tsv"
-                    layout = read_layout(line, comment, columns, tabs)
+                    layout = read_layout(line, comments, columns, tabs)
                     return layout, stop if layout.named else offset
             except ValueError as error:
                 raise EdgeListError(f"{self.path}: line {number}: {error}") from error
             offset = stop
 
-    def _check_matrix(self, columns: tuple[str, str] | None) -> None:
+    def _check_matrix(self, columns: Columns | None) -> None:
         assert self._matrix is not None
         if columns is not None:
             raise ValueError(f"expected columns=None for a Matrix Market file, got {columns!r}")

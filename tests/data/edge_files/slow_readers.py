@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from gatsparse.data.edge_files.columns import find_pair, recognize_columns
+from gatsparse.data.edge_files.columns import is_header, recognize_columns
 
+_NAME = r"""["']?[A-Za-z_:~\x80-\xff]|$"""
 _UNPACK = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}
 _UNPACK[".zst"] = lambda content: pa.CompressedInputStream(pa.BufferReader(content), "zstd").read()
 
@@ -85,7 +86,7 @@ def _edges_of_text(content: bytes, options: dict) -> list[tuple[int, int]] | Non
     first = lines.index(used[0])
     head = [line for line in lines[:first] if line in comments]
     for delimiter in [",", ";", "|", "\t", " "]:
-        edges = _edges_by_delimiter(used, head[-1:], delimiter)
+        edges = _edges_by_delimiter(used, head, delimiter)
         if edges is not None:
             return edges
     return None
@@ -113,7 +114,7 @@ def _fields(line: str, delimiter: str) -> list[str]:
     return [re.sub(r"^'(-?[0-9]+)'$", r"\1", field) for field in fields]
 
 
-def _edges_by_delimiter(used, comment, delimiter) -> list[tuple[int, int]] | None:
+def _edges_by_delimiter(used, comments, delimiter) -> list[tuple[int, int]] | None:
     def cut(line: str, width: int = 2) -> str:
         start = line.find("{")
         before = line[: max(start, 0)].rstrip(" \t,;|")
@@ -131,16 +132,20 @@ def _edges_by_delimiter(used, comment, delimiter) -> list[tuple[int, int]] | Non
     if len(first) < 2:
         return None
     if number(first[0]) is None or number(first[1]) is None:
-        if not all(re.match(r"""["']?[A-Za-z_:~\x80-\xff]|$""", name) for name in names):
+        if not all(re.match(_NAME, name) for name in names):
             return None
         chosen, rows = recognize_columns(list(map(_name, names))), used[1:]
         width, named = len(names), True
     else:
         named = False
-        for line in comment:
-            above = _fields(re.sub(r"^[ \t]*(#+|%+|//+)", "", line), delimiter)
-            pair = find_pair(list(map(_name, above))) if len(above) == width else None
-            chosen = pair or chosen
+        for line in reversed(comments):
+            start = r"^[ \t]*(#+|%+|//+)([ \t]*(columns?|fields?|format|header):)?"
+            above = _fields(re.sub(start, "", line, flags=re.IGNORECASE), delimiter)
+            named_above = any(above) and all(re.match(_NAME, name) for name in above)
+            head = list(map(_name, above))
+            if len(head) == width and named_above and is_header(head, delimiter == " "):
+                chosen = recognize_columns(head)
+                break
     edges = []
     for line in rows:
         line = line if named else cut(line, width)

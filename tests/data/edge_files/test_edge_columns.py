@@ -53,8 +53,34 @@ OTHERS = [
     "age",
     "amount",
 ]
-#: Two unknown names, which are taken in their order.
-UNKNOWN = [("a", "b"), ("b", "a"), ("user", "item"), ("0", "1"), ("x", "y"), ("node", "neighbor")]
+#: Names that do not tell another order than that of the columns.
+IN_ORDER = [
+    ("a", "b"),
+    ("user", "item"),
+    ("item", "user"),
+    ("0", "1"),
+    ("x", "y"),
+    ("node", "neighbor"),
+    ("node", "node.1"),
+    ("gene_id", "drug_id"),
+    ("movieId", "userId"),
+]
+#: Names of the destination and the source.
+BACKWARDS = [
+    *("targets,sources", "idx_dst,idx_src", "dsts,srcs", "cols,rows", "to_user,from_user"),
+    *("to_address,from_address", "dst_user_id,src_user_id", "target_paper,source_paper"),
+    *("cited_paper_id,citing_paper_id", "target_x,source_x", "V2,V1", "n2,n1", "node_b,node_a"),
+    *("second,first", "callee,caller", "ending,starting", "j,i", "b,a", "touser,fromuser"),
+    *("employee,employer", "node.1,node", "edge_to,edge_from", "dstIDs,srcIDs", "vertexB,vertexA"),
+    *("c,r", "col_idxs,row_idxs"),
+]
+#: Two names that are refused: attributes, one end, unclear directions, or not understood.
+REFUSED = [
+    *("node,community", "node,cluster", "node,y", "node,epoch", "a,capacity", "unix,node"),
+    *("node_id,community_id", "user,user_group", "source_type,target_type", "lat1,lat2"),
+    *("in,out", "out_node,in_node", "target,user", "dst_src,src_dst", "user_id,to", "start,target"),
+    *("foo,bar", "node,weird", "t,u", "p,c", "id,node", "valid_from,valid_to", "a,a", "x1,x9"),
+]
 
 VALUES = {"source": [1, 2, 3], "destination": [4, 5, 6], "other": [7, 8, 9]}
 
@@ -112,12 +138,37 @@ def test_columns_of_files(tmp_path: Path, suffix: str):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("names", UNKNOWN)
-def test_two_columns_of_other_names_are_taken_in_order(tmp_path: Path, suffix: str, names):
+@pytest.mark.parametrize("names", IN_ORDER)
+def test_two_columns_of_nodes_are_taken_in_order(tmp_path: Path, suffix: str, names):
     if names == ("0", "1"):
         suffix = ".parquet"  # in text, a line of two integers is an edge
     path = write(tmp_path / f"e{suffix}", list(zip(names, ("source", "destination"), strict=True)))
     assert read(path) == RIGHT
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("names", BACKWARDS)
+def test_names_outweigh_positions(tmp_path: Path, suffix: str, names: str):
+    destination, source = names.split(",")
+    path = tmp_path / f"e{suffix}"
+    assert read(write(path, [(destination, "destination"), (source, "source")])) == RIGHT
+    assert read(write(path, [(source, "source"), (destination, "destination")])) == RIGHT
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_names_with_further_words_beside_attributes(tmp_path: Path, suffix: str):
+    columns = [("to_user", "destination"), ("weight", "other"), ("from_user", "source")]
+    assert read(write(tmp_path / f"e{suffix}", columns)) == RIGHT
+    columns[1] = ("unclear", "other")
+    with pytest.raises(EdgeListError, match=r"columns="):
+        read(write(tmp_path / f"e{suffix}", columns))
+
+
+@pytest.mark.parametrize("names", REFUSED)
+def test_names_that_do_not_tell_are_refused(names: str):
+    for order in permutations(names.split(",")):
+        with pytest.raises(ValueError, match=r"expected (two columns|one column 'a')"):
+            recognize_columns(order)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -182,6 +233,81 @@ def test_names_in_a_comment(tmp_path: Path):
     assert read(path) == RIGHT
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "# edge_id a b",
+        "# timestamp a b",
+        "#edge_id x y",
+        "# edge_id foo bar",
+        "# a b c",
+        "# b to c",
+        "# columns: edge_id a b",
+        "# edge_id a b\n#",
+        "# edge_id a b\n# 3 edges\n# --- --- ---\n\n",
+    ],
+)
+@pytest.mark.parametrize("separator", [" ", ",", "\t"])
+def test_names_in_a_comment_are_refused_as_in_a_first_line(tmp_path: Path, head, separator):
+    path = tmp_path / "e.csv"
+    start, *names = head.split(" ", 1) if head.startswith("# ") else ("#", head[1:])
+    head = f"{start} " + "".join(names).replace(" ", separator).replace(f":{separator}", ": ")
+    path.write_text(f"{head}\n" + "7 1 4\n8 2 5\n9 3 6\n".replace(" ", separator))
+    with pytest.raises(EdgeListError, match=r"columns=\(source, destination\)"):
+        read(path)
+    assert read(path, columns=(1, 2)) == RIGHT
+
+
+def test_comments_of_two_words(tmp_path: Path):
+    path = tmp_path / "e.txt"
+    for names in ("# edge_id weight", "# target,label", "# node community"):
+        separator = "," if "," in names else " "
+        path.write_text(f"{names}\n7{separator}1\n")
+        with pytest.raises(EdgeListError, match="columns="):
+            read(path)
+    for rest in ("#---\n", "# --- ---\n", "#\n# 3 edges\n\n", "# edge list\n"):
+        path.write_text(f"# target\tsource\n{rest}4\t1\n5\t2\n6\t3\n")
+        assert read(path) == RIGHT
+    for prose in ("edge list", "Directed graph", "email network", "Source: SNAP", "a comment"):
+        path.write_text(f"# {prose}\n1 4\n2 5\n3 6\n")
+        assert read(path) == RIGHT
+    path.write_text("# columns: target source\n4 1\n5 2\n6 3\n")
+    assert read(path) == RIGHT
+
+
+def test_names_without_edges(tmp_path: Path):
+    path = tmp_path / "e.txt"
+    for names in ("source target", "To_User From_User", "node1 node2"):
+        path.write_text(f"{names}\n")
+        assert read(path) == [[], []]
+    for line in ("a1b2c3d4 deadbeef", "a b\n# c\n", "user item\n\n"):
+        path.write_text(line)
+        with pytest.raises(EdgeListError, match="expected "):
+            read(path)
+    path.write_text("left right\n")
+    assert read(path, columns=("left", "right")) == [[], []]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_columns_by_position(tmp_path: Path, suffix: str):
+    columns = [("weight", "other"), ("p", "destination"), ("q", "source")]
+    path = write(tmp_path / f"e{suffix}", columns)
+    assert read(path, columns=(2, 1)) == RIGHT
+    with pytest.raises(EdgeListError, match="expected positions of columns from 0 to 2, got 3"):
+        read(path, columns=(0, 3))
+
+
+def test_columns_by_position_without_names(tmp_path: Path):
+    path = tmp_path / "e.csv"
+    for first in ("7", "x", ""):
+        path.write_text(f"{first},4,1\n{first},5,2\n{first},6,3\n")
+        assert read(path, columns=(2, 1)) == RIGHT
+    with pytest.raises(EdgeListError, match="from 0 to 2, got 3"):
+        read(path, columns=(3, 1))
+    path.write_text("4 1\n5 2 {'w': 3}\n6 3\n")
+    assert read(path, columns=(1, 0)) == RIGHT
+
+
 def test_columns_with_integers_as_names(tmp_path: Path):
     """pandas names columns so that have no name."""
     path = tmp_path / "e.csv"
@@ -199,5 +325,7 @@ def test_any_names_are_recognized_or_refused(names: list[str]):
 
 
 def test_long_names(tmp_path: Path):
+    """They are refused without delay."""
     path = write(tmp_path / "e.csv", [("id" * 10**5, "source"), ("node" * 10**5, "destination")])
-    assert read(path) == RIGHT
+    with pytest.raises(EdgeListError, match="columns="):
+        read(path)
