@@ -123,8 +123,7 @@ MUTANTS = [
         "index_checks.py",
         "max(sizes) <= _INT32_MAX",
         "max(sizes) <= _INT32_MAX + 1",
-        "graph",
-        "int32 or narrow or fit",
+        "test_index_checks.py",
     ),
     Mutant(
         "attention of compressed columns in the order of rows",

@@ -34,8 +34,7 @@ MUTANTS = [
         "inference/stage.py",
         "        if self._writer is not None:\n            self._writer.sync()\n",
         "",
-        "inference",
-        "sync or on_disk",
+        "inference/test_stage.py",
     ),
     Mutant(
         "the fingerprint of a model leaves out its weights",
