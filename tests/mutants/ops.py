@@ -38,8 +38,7 @@ MUTANTS = [
         "ops/edgewise.py",
         "(score - row_max.index_select(0, index)).exp()",
         "score.exp()",
-        _ATTENTION,
-        "huge or without_torch_scatter or softmax",
+        "ops/test_scatter_softmax.py",
     ),
     Mutant(
         "added self-loops reuse the features of the edges",
@@ -70,8 +69,7 @@ MUTANTS = [
         "ops/native.py",
         "(heads + 15) // 16 * 16)",
         "heads)",
-        _ATTENTION,
-        "test_opcheck and gat",
+        "ops/test_padded_heads.py",
     ),
     Mutant(
         "float64 features are scored in float32",

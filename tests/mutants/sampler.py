@@ -129,7 +129,7 @@ MUTANTS = [
         "data/labels.py",
         "_MISSING = (-1, -100)",
         "_MISSING = (-1,)",
-        "data/test_split.py",
+        "data/test_labels.py",
     ),
     Mutant(
         "rows of a file are read from its header on",
