@@ -12,6 +12,7 @@ status is 1 if a fault survived, or if tests that are to detect it cannot be run
 import argparse
 import sys
 import time
+from contextlib import nullcontext
 
 from tests.mutants.copies import Copy, copy_of_the_package
 from tests.mutants.kernel_build import KernelBuild
@@ -27,10 +28,12 @@ def main() -> int:
         for mutant in AREAS[area]
         if arguments.filter in f"{mutant.fault} {mutant.file} {mutant.tests} {mutant.only}"
     ]
+    kernels = any(_is_kernel(mutant) for _, mutant in chosen)
+    build = KernelBuild(arguments.isa) if kernels else None
     with copy_of_the_package() as copy:
         if arguments.unmutated:
-            return _run_unmutated(copy, [mutant for _, mutant in chosen])
-        return _run_mutants(copy, chosen, arguments.isa)
+            return _run_unmutated(copy, build, [mutant for _, mutant in chosen])
+        return _run_mutants(copy, build, chosen)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,8 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run_mutants(copy: Copy, chosen: list[tuple[str, Mutant]], isa: str) -> int:
-    build = KernelBuild(isa) if any(_is_kernel(mutant) for _, mutant in chosen) else None
+def _run_mutants(copy: Copy, build: KernelBuild | None, chosen: list[tuple[str, Mutant]]) -> int:
     alive, total = 0, 0.0
     for area, mutant in chosen:
         begin = time.monotonic()
@@ -66,11 +68,12 @@ def _run_mutants(copy: Copy, chosen: list[tuple[str, Mutant]], isa: str) -> int:
     return int(alive > 0)
 
 
-def _run_unmutated(copy: Copy, mutants: list[Mutant]) -> int:
+def _run_unmutated(copy: Copy, build: KernelBuild | None, mutants: list[Mutant]) -> int:
     failed = 0
-    selections = dict.fromkeys((mutant.tests, mutant.only) for mutant in mutants)
-    for tests, only in selections:
-        outcome = copy.run(tests, only)
+    selections = dict.fromkeys((m.tests, m.only, _is_kernel(m)) for m in mutants)
+    for tests, only, kernel in selections:
+        with build.installed(copy.extension) if build is not None and kernel else nullcontext():
+            outcome = copy.run(tests, only)
         failed += outcome.failed
         verdict = "FAILED" if outcome.failed else "passed"
         _print(verdict, outcome.seconds, f"{tests} -k {only!r}", outcome.how)

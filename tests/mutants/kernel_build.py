@@ -24,7 +24,7 @@ class KernelBuild:
 
     def __init__(self, isa: str) -> None:
         self._source, self._tree = _FOLDER / "source", _FOLDER / f"tree-{isa}"
-        self.extension = self._tree / "_C.abi3.so"
+        self._extension = self._tree / "_C.abi3.so"
         _update(self._source)
         csrc = self._source / "gatsparse/csrc"
         options = {
@@ -40,15 +40,24 @@ class KernelBuild:
     def mutated(self, mutant: Mutant, target: Path) -> Iterator[None]:
         """Has the extension with the fault in it in place of the file :obj:`target`."""
         path = self._source / "gatsparse" / mutant.file
-        text, extension = path.read_text(), target.read_bytes()
+        text = path.read_text()
         path.write_text(mutant.applied(self._source))
         try:
             self._build()
-            shutil.copy(self.extension, target)
-            yield
+            with self.installed(target):
+                yield
         finally:
             path.write_text(text)
-            target.write_bytes(extension)
+
+    @contextmanager
+    def installed(self, target: Path) -> Iterator[None]:
+        """Has the extension, as it was built last, in place of the file :obj:`target`."""
+        before = target.read_bytes()
+        shutil.copy(self._extension, target)
+        try:
+            yield
+        finally:
+            target.write_bytes(before)
 
     def _build(self) -> None:
         _call(["cmake", "--build", self._tree])

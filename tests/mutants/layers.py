@@ -54,8 +54,8 @@ MUTANTS = [
         "nn/attention_conv.py",
         "pairs = pairs.flip(0) if backwards else pairs",
         "pairs = pairs",
-        "nn/test_returned_attention.py nn/test_forms.py",
-        "attention or flow",
+        "nn/test_returned_attention.py",
+        "flow",
     ),
     Mutant(
         "autocast rounds the output",

@@ -131,8 +131,7 @@ MUTANTS = [
         "ops/dropout/__init__.py",
         "(1 - ctx.p) * out + 1.0",
         "out + 1.0",
-        "ops/test_dropout.py",
-        "elu",
+        "ops/test_elu_dropout_gradients.py",
     ),
     Mutant(
         "dropout does not draw its seed",
