@@ -155,7 +155,7 @@ MUTANTS = [
         "nn/sampled_block.py",
         "for k in (layer, layer + 1))\n    if",
         "for k in (layer, layer))\n    if",
-        "data/loader/test_layers.py data/test_full_fan_out.py",
+        "data/test_full_fan_out.py",
         "trimm",
     ),
     Mutant(
