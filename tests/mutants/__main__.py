@@ -53,9 +53,9 @@ def _run_mutants(copy: Copy, build: KernelBuild | None, chosen: list[tuple[str, 
     alive, total = 0, 0.0
     for area, mutant in chosen:
         begin = time.monotonic()
-        kernel = build is not None and _is_kernel(mutant)
+        kernels = build if _is_kernel(mutant) else None
         try:
-            with build.mutated(mutant, copy.extension) if kernel else copy.mutated(mutant):
+            with kernels.mutated(mutant, copy.extension) if kernels else copy.mutated(mutant):
                 outcome = copy.run(mutant.tests, mutant.only)
             verdict, how = "killed" if outcome.failed else "SURVIVED", outcome.how
         except ValueError as error:

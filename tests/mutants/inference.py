@@ -71,6 +71,7 @@ MUTANTS = [
         "int(_FILL * (budget - resident))",
         "int(_FILL * budget)",
         "inference/test_blocks.py",
+        "resident",
     ),
     Mutant(
         "heads of parts of unequal size count alike in the mean",
@@ -124,7 +125,7 @@ MUTANTS = [
         "inference/__init__.py",
         "shape[0] * (comes_in + output_channels(model, layer))",
         "shape[0] * output_channels(model, layer)",
-        "inference",
-        "budget",
+        "inference/test_blocks.py",
+        "count",
     ),
 ]

@@ -46,16 +46,15 @@ ATTENTION = [
         "ops/gat/forward.cpp",
         "node_factors(g.Hp, src_terms, g.num_src, src_factors.data(), OfSrc<A>{g.slope});",
         "node_factors(g.Hp, src_terms, g.num_src, src_factors.data(), OfDst<A>{g.slope});",
-        "ops/test_attention.py",
-        "test_rows_that_fit_the_registers",
+        "ops/test_whole_rows.py",
     ),
     Mutant(
         "the derivative of the LeakyReLU counts positive entries twice",
         "ops/gatv2/backward.cpp",
         "(A(1) - g_.slope) * tile.read(positive, v)",
         "tile.read(positive, v)",
-        "ops/test_attention.py",
-        "test_rows_that_fit_the_registers and gatv2",
+        "ops/test_whole_rows.py",
+        "gatv2",
     ),
     Mutant(
         "GATv2's backward pass drops edges by their position among the out-edges",
@@ -95,7 +94,7 @@ ATTENTION = [
         "edge < num_edges ? int64_t{perm[edge]} : edge",
         "edge",
         "ops/test_attention.py",
-        "test_dropout_does_not_depend_on_the_order",
+        "test_backends_drop_the_same_weights",
     ),
     Mutant(
         "heads from the 16th on are dropped like the first ones",
