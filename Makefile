@@ -13,7 +13,7 @@ step = @printf '\n==> %s\n' "$(1)"
 needs = @command -v $(1) > /dev/null $(call fail,$(1),it is missing: apt-get install $(2))
 fail = || { printf '\n*** failed: %s\n    %s\n' "$(1)" "$(2)" >&2; exit 1; }
 
-.PHONY: setup bench test lint docs sanitize check-compilers clean
+.PHONY: setup bench test coverage mutants lint docs sanitize check-compilers clean
 .DELETE_ON_ERROR:
 
 # The two builds share the cores.
@@ -25,6 +25,16 @@ bench: setup
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# The lines and branches of gatsparse/ that no test runs; as pages into build/coverage.
+coverage: setup
+	@mkdir -p build/coverage
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term \
+	  --cov-report=html:build/coverage
+
+# Small faults, each of which some tests must detect. MUTANTS='--only training' makes some of them.
+mutants: setup
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.mutants $(MUTANTS)
 
 lint: setup
 	$(BIN)/ruff check .

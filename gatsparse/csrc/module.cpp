@@ -35,7 +35,9 @@ void register_sampling(StableLibrary& library);
   }                                              \
   }
 
+#ifdef GATSPARSE_HAS_baseline
 GATSPARSE_DECLARE(baseline)
+#endif
 #ifdef GATSPARSE_HAS_avx2
 GATSPARSE_DECLARE(avx2)
 #endif
@@ -65,7 +67,9 @@ const Isa kIsas[] = {
     {"avx2", [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); },
      &avx2::load},
 #endif
+#ifdef GATSPARSE_HAS_baseline
     {"baseline", [] { return true; }, &baseline::load},
+#endif
 };
 
 std::unique_ptr<StableLibrary> kernels;  // the registration; replaced by use_isa

@@ -30,9 +30,22 @@ def test_rows_are_written_and_gathered(tmp_path_factory, data):
             rows.gather(torch.tensor([0, wrong]))
 
 
+def test_ranges_of_rows_are_read(tmp_path):
+    x = np.random.default_rng(0).random((50, 3))
+    np.save(tmp_path / "x.npy", x)
+    rows = RowFile(tmp_path / "x.npy")
+    for first, last in ((0, 50), (7, 8), (20, 50), (50, 50)):
+        assert np.array_equal(rows.read(first, last).numpy(), x[first:last])
+    for first, last in ((-1, 3), (4, 3), (0, 51)):
+        with pytest.raises(IndexError, match=rf"got {first} to {last}"):
+            rows.read(first, last)
+
+
 def test_truncated_file_raises(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((100, 8)))
     rows = RowFile(tmp_path / "x.npy")
     os.truncate(tmp_path / "x.npy", 1000)
     with pytest.raises(OSError, match=r"x\.npy"):
         rows.gather(torch.tensor([99]))
+    with pytest.raises(OSError, match=r"x\.npy"):
+        rows.read(0, 100)

@@ -48,6 +48,13 @@ def test_depends_on_the_seed_alone():
         assert not torch.equal(first[key], other[key])
 
 
+def test_classes_are_drawn_independently():
+    data = Data(y=torch.arange(2).repeat_interleave(100), x=torch.rand(200, 2))
+    for key in KEYS:
+        of_first, of_second = random_split(data, 0)[key].chunk(2)
+        assert not torch.equal(of_first, of_second)
+
+
 def test_leaves_its_input_alone():
     data = data_of(100, 100)
     split = random_split(data, 0)

@@ -40,8 +40,9 @@ def test_bad_pointers_and_indices_raise(rowptr, col, error, message):
 
 def test_from_csr_copies_its_arguments():
     ptr, other = torch.tensor([0, 1]), torch.tensor([0], dtype=torch.int32)
-    graph = CSRGraph.from_csr(ptr, other, 1)
-    ptr[1], other[0] = 5, 7
+    perm = torch.tensor([0], dtype=torch.int32)
+    graph = CSRGraph.from_csr(ptr, other, 1, perm)
+    ptr[1], other[0], perm[0] = 5, 7, 3
     assert torch.equal(graph.edge_index(), torch.zeros(2, 1, dtype=torch.int64))
 
 

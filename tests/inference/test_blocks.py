@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import gatsparse
 from gatsparse.data import rmat
-from gatsparse.inference import blocks, infer, stage
+from gatsparse.inference import _SLACK, blocks, check_budget, infer, stage
 from tests.inference.models import F
 
 
@@ -39,6 +39,28 @@ def test_blocks_cover_any_graph_within_the_budget(num_nodes, num_edges, seed, mo
     assert first == num_nodes
     with torch.no_grad():
         torch.testing.assert_close(infer(model, x, graph), model(x, graph))
+
+
+@pytest.mark.parametrize("resident", [0, 30_000, 60_000])
+def test_blocks_leave_what_is_resident_free(task, resident):
+    x, edge_index = task
+    model, rows = gatsparse.nn.PaperGAT(F, 4, 3, heads=2).double().eval(), stage.Rows(x)
+    graph, budget = gatsparse.CSRGraph.from_edge_index(edge_index, len(x)), 120_000
+    cost = blocks._cost(model, 0, rows)
+    for block in blocks.destination_blocks(model, 0, rows, graph, 0, budget, resident, True):
+        used = (block.nodes.numel(), block.graph.num_dst, block.graph.num_edges)
+        needed = sum(a * b for a, b in zip(cost, used, strict=True))
+        assert resident + 4 * len(x) + needed <= budget
+
+
+def test_input_and_output_of_a_layer_count():
+    model = gatsparse.nn.PaperGAT(F, 8, 5, heads=4)
+    needed = _SLACK + 10**6 * (4 * 8 + 5) * 4  # of the second layer
+    shape = torch.Size([10**6, F])
+    check_budget(model, shape, torch.float32, needed, on_disk=False)
+    with pytest.raises(ValueError, match=f"max_memory: layer 2 needs {needed:,} bytes"):
+        check_budget(model, shape, torch.float32, needed - 1, on_disk=False)
+    check_budget(model, shape, torch.float32, _SLACK, on_disk=True)
 
 
 def test_blocks_of_the_scatter_backend_are_smaller(task):

@@ -21,6 +21,13 @@ def test_edge_index_with_a_false_sort_order_raises():
             as_graph(EdgeIndex(edges, sparse_size=size, sort_order=sort_order), size)
 
 
+def test_false_sort_order_of_cached_edges_raises():
+    edges, size = ZOO["random"]
+    as_graph(EdgeIndex(edges, sparse_size=size), size)
+    with pytest.raises(ValueError, match="edge_index: expected to be sorted by 'col'"):
+        as_graph(EdgeIndex(edges, sparse_size=size, sort_order="col"), size)
+
+
 BAD = torch.tensor([[0, 9], [1, 2]])
 
 

@@ -32,6 +32,16 @@ def test_returned_attention_equals_pyg(layer, add_self_loops, concat, edge_dim):
 
 
 @every_layer
+def test_returned_edges_keep_their_direction_in_the_other_flow(layer):
+    theirs, ours = pair(layer, 6, 5, heads=3, flow="target_to_source")
+    x = features()
+    _, (edges, alpha) = theirs(x, EDGES, return_attention_weights=True)
+    _, (our_edges, our_alpha) = ours(x, EDGES, return_attention_weights=True)
+    assert torch.equal(our_edges, edges)
+    assert relative_error(our_alpha, alpha) <= 1e-12
+
+
+@every_layer
 def test_returned_attention_includes_dropout(layer):
     conv = OURS[layer](6, 5, heads=3, dropout=0.5, bias=False).double().train()
     x = features()

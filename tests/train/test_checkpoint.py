@@ -8,6 +8,7 @@ from torch_geometric import seed_everything
 
 from gatsparse.train import (
     ConfigError,
+    DamagedFileError,
     ModelConfig,
     OptimConfig,
     SamplingConfig,
@@ -98,6 +99,24 @@ def test_is_the_last_complete_one_whenever_it_ends(tmp_path, monkeypatch):
     assert checkpoint.load()["epoch"] == 1
     checkpoint.remove()
     assert checkpoint.load() is None
+
+
+def test_checkpoint_of_another_training_is_refused(tmp_path):
+    path = tmp_path / "checkpoint"
+    Checkpoint(path, training="seed 0").save({"epoch": 1})
+    assert Checkpoint(path, training="seed 0").load() == {"epoch": 1}
+    with pytest.raises(DamagedFileError, match=r"checkpoint: .* it is of another training"):
+        Checkpoint(path, training="seed 1").load()
+
+
+def test_checkpoint_with_another_number_is_refused(tmp_path):
+    path = tmp_path / "checkpoint"
+    Checkpoint(path).save({"weights": torch.full((1000,), 1.5)})
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.full((8,), 1.5).numpy().tobytes()) + 1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DamagedFileError, match="it is truncated or damaged"):
+        Checkpoint(path).load()
 
 
 def test_is_due_after_some_seconds(tmp_path, monkeypatch):

@@ -18,9 +18,11 @@ from gatsparse.train import (
     FitResult,
     ModelConfig,
     OptimConfig,
+    SamplingConfig,
     TrainConfig,
     TrainingDivergedError,
     build_model,
+    build_optimizer,
     fit,
     load_task,
     model_structure,
@@ -54,6 +56,25 @@ def test_same_seed_same_losses(task: Data, kind: str):
     first, second, other = (run(task, config, seed).losses for seed in (3, 3, 4))
     assert first == second
     assert first != other
+
+
+@pytest.mark.parametrize("mode", ["full", "sampled"])
+def test_each_step_uses_its_own_gradients(task: Data, mode: Any):
+    """Training without dropout takes the steps of a loop in torch."""
+    sampling = SamplingConfig(batch_size=20, num_neighbors=[-1, -1])
+    config = config_of(epochs=6, dropout=0.0, mode=mode, sampling=sampling)
+    seed_everything(0)
+    model = build_model(config.model, task)
+    optimizer = build_optimizer(config.optim, model)
+    losses: list[float] = []
+    for _ in range(6):
+        logits = model(task.x, task.edge_index)[task.train_mask]
+        loss = torch.nn.functional.cross_entropy(logits, task.y[task.train_mask])  # pyright: ignore
+        model.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert run(task, config).losses == pytest.approx(losses, rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -199,6 +220,20 @@ def test_split_is_chosen(monkeypatch: pytest.MonkeyPatch, task: Data):
     assert torch.equal(data.test_mask, masks[:, 2])
     with pytest.raises(ConfigError, match="split: expected 0 <= split < 3 of tolokers, got 3"):
         load_task(TrainConfig("tolokers", split=3))
+
+
+def test_split_of_each_seed(monkeypatch: pytest.MonkeyPatch, task: Data):
+    for key in ("train_mask", "val_mask", "test_mask"):
+        task[key] = torch.stack([task[key].roll(k) for k in range(3)], dim=1)
+    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task)
+    config = TrainConfig("tolokers", split="seed")
+    data = load_task(config)
+    for seed in (2, 0, 1):
+        chosen = task_of_seed(data, config, seed)
+        assert torch.equal(chosen.train_mask, data.train_mask[:, seed])
+        assert torch.equal(chosen.test_mask, data.test_mask[:, seed])
+    with pytest.raises(ConfigError, match=r"split: expected seeds below 3, .* got 3"):
+        task_of_seed(data, config, 3)
 
 
 def test_random_split():

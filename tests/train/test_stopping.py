@@ -174,6 +174,22 @@ def test_nothing_is_kept_before_the_first_epoch(rule: Any):
 
 
 @pytest.mark.parametrize("rule", RULES)
+@given(
+    results=st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.0, 1.0, 3.0]))),
+    patience=st.integers(1, 3),
+)
+def test_restored_rule_judges_like_the_original(rule, results, patience):
+    original = EarlyStopping(rule, patience, epochs=8)
+    for result in results:
+        if original.exhausted:
+            break
+        restored = EarlyStopping(rule, patience, epochs=8)
+        restored.load_state_dict(original.state_dict())
+        assert restored.update(*result) == original.update(*result)
+        assert restored.state_dict() == original.state_dict()
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_no_epoch_after_the_last(rule: Any):
     stopping = EarlyStopping(rule, 1, 1)
     stopping.update(0.5, 1.0)

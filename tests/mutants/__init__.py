@@ -1,0 +1,1 @@
+"""Small faults, each of which a selection of the tests must detect: ``python -m tests.mutants``."""

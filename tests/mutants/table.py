@@ -1,0 +1,12 @@
+from tests.mutants import graphs, inference, kernels, layers, ops, sampler, training
+
+#: The faults of each area.
+AREAS = {
+    "graphs": graphs.MUTANTS,
+    "ops": ops.MUTANTS,
+    "layers": layers.MUTANTS,
+    "sampler": sampler.MUTANTS,
+    "inference": inference.MUTANTS,
+    "training": training.MUTANTS,
+    "kernels": kernels.MUTANTS,
+}

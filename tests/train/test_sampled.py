@@ -1,0 +1,21 @@
+import pytest
+import torch
+
+from gatsparse.nn import PaperGAT
+from gatsparse.train import OptimConfig, SamplingConfig, TrainConfig, build_optimizer
+from gatsparse.train.full_batch import FullBatch
+from gatsparse.train.sampled import Sampled
+from gatsparse.train.task import checked_task, load_task
+from tests.train.test_checkpoint import SYNTHETIC
+
+
+def test_loss_of_an_epoch_is_the_mean_over_its_nodes():
+    """Batches of unequal size with all neighbours, without dropout and almost without steps."""
+    data = checked_task(load_task(TrainConfig("sbm", synthetic=SYNTHETIC, dtype="float64")))
+    data.x = data.x if data.x.layout == torch.strided else data.x.to_dense()
+    model = PaperGAT(8, 4, 4, heads=2, dropout=0.0).double()
+    optimizer = build_optimizer(OptimConfig(lr=1e-12), model)
+    num_train = int(data.train_mask.sum())
+    sampling = SamplingConfig(batch_size=num_train - 1, num_neighbors=[-1, -1])
+    expected = FullBatch(model, data, optimizer, "gatsparse").epoch()
+    assert Sampled(model, data, optimizer, sampling).epoch() == pytest.approx(expected, rel=1e-8)
