@@ -49,7 +49,7 @@ wheel: $(WHEEL)
 $(WHEEL): $(STAMP)/package $(SOURCES)
 	$(call step,wheel)
 	@rm -f dist/gatsparse-*.whl
-	@$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist . \
+	@$(PIP) wheel --no-cache-dir --no-build-isolation --no-deps --wheel-dir dist . \
 	  $(call fail,wheel,pip printed the reason above)
 	@test -f dist/gatsparse-*-abi3-*.whl $(call fail,wheel,the kernels were not built)
 
@@ -117,6 +117,8 @@ $(STAMP)/scatter: $(STAMP)/torch
 	@DIST_EXTRA_CONFIG=$(abspath $(STAMP)/parallel.cfg) \
 	  $(PIP) install --no-build-isolation torch-scatter==2.1.2 \
 	  $(call fail,torch-scatter,it is compiled from source: is a C++ compiler installed?)
+	@$(BIN)/python -c 'import torch_scatter' \
+	  $(call fail,torch-scatter,built for another torch: run pip cache remove torch_scatter)
 	@touch $@
 
 # What is not compiled: tools, dependencies, and gatsparse without its kernels unless it has them.
