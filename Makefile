@@ -83,13 +83,16 @@ check-compilers: $(STAMP)/torch
 	$(call compile,aarch64-linux-gnu-g++,g++-aarch64-linux-gnu,-DCMAKE_SYSTEM_NAME=Linux \
 	  -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DTORCH_CPU_LIBRARY=)
 
-# Of a compiler, its Debian package and options for CMake.
+# Of a compiler, its Debian package and options for CMake. CMake does not find the headers of Python
+# by itself when it compiles for another processor.
+headers := -c 'import sysconfig; print(sysconfig.get_path("include"))'
 define compile
 	$(call step,compiling with $(1))
 	$(call needs,$(1),$(2))
 	@PATH="$(abspath $(BIN)):$$PATH" && \
 	  cmake -G Ninja -S gatsparse/csrc -B build/check-$(1) -DCMAKE_CXX_COMPILER=$(1) \
-	    -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DPython_EXECUTABLE=$(abspath $(BIN)/python) $(3) && \
+	    -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DPython_EXECUTABLE=$(abspath $(BIN)/python) \
+	    -DPython_INCLUDE_DIR="$$(python $(headers))" $(3) && \
 	  cmake --build build/check-$(1) $(call fail,$(1),the compiler printed the reason above)
 endef
 
