@@ -93,7 +93,7 @@ def _threads() -> Row:
 
 def _scatter() -> Row:
     try:
-        import torch_scatter
+        import torch_scatter  # pyright: ignore[reportMissingImports]
     except (ImportError, OSError) as error:  # OSError: built for another torch
         return Row(
             "torch-scatter",

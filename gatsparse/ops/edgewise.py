@@ -25,7 +25,7 @@ from gatsparse.tracing import is_traced
 def torch_scatter() -> Any:
     """The package torch-scatter, or None if it is missing or was built for another torch."""
     try:
-        import torch_scatter
+        import torch_scatter  # pyright: ignore[reportMissingImports]
     except (ImportError, OSError):  # OSError: a library that cannot be loaded
         return None
     return torch_scatter
