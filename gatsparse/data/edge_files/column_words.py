@@ -69,18 +69,19 @@ ATTRIBUTES = _words(
     " lng latitude longitude position pos port byte packet protocol valid train test mask fold"
     " partition prob probability confidence similarity sim strength frequency freq percent ratio"
     " version hash depth width height layer importance centrality pagerank"
-    " latency bandwidth salary population temperature pressure volume area"
+    " latency bandwidth coord coordinate salary population temperature pressure volume area"
 )
-_ORDINALS = {"first": "1", "second": "2", "one": "1", "two": "2"}
+#: Words for numbers.
+ORDINALS = {"first": "1", "second": "2", "one": "1", "two": "2"}
 _NO_HEADER = _words(
     "the of is and are this that with for by list graph network file data dataset set format"
-    " comment comments directed undirected weighted unweighted edges nodes vertices links below"
-    " above one per each see note an all no"
+    " comment comments directed undirected weighted unweighted edges below"
+    " above one per each see note an all"
 )
 
 _WORDS = (
     {word for word in SOURCES | DESTINATIONS | ATTRIBUTES if len(word) > 1}
-    | UNCLEAR | _FILLERS | _EDGE | _NODES | set(_ORDINALS)
+    | UNCLEAR | _FILLERS | _EDGE | _NODES | set(ORDINALS)
 )  # fmt: skip
 _LONGEST_NAME = 64
 _PARTS = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
@@ -112,8 +113,8 @@ class Name(NamedTuple):
     @property
     def understood(self) -> bool:
         """Whether it may be the name of a column rather than a word of a sentence."""
-        short = all(len(word) == 1 or word.isdigit() for word in self.words)
-        return self.tells or self.node or short or set(self.words) <= set(_ORDINALS.values())
+        short = all(len(word) == 1 or word.isdecimal() for word in self.words)
+        return self.tells or self.node or short or set(self.words) <= set(ORDINALS)
 
     @property
     def tells(self) -> bool:
@@ -132,7 +133,7 @@ def read_name(name: str) -> Name:
     ends = [word for word in words if word in SOURCES or word in DESTINATIONS]
     if ends and len(words) > 1:
         words = [word for word in words if word not in _EDGE]
-    numbered = len(words) == 1 and words[0].isdigit() and len(found) > 1
+    numbered = len(words) == 1 and words[0].isdecimal() and len(found) > 1
     if numbered and f"node {int(words[0])}" in SOURCES | DESTINATIONS:
         ends = [f"node {int(words[0])}"]
     others = set(words) - set(ends)
@@ -140,9 +141,9 @@ def read_name(name: str) -> Name:
         attribute = False
     else:
         attribute = bool(others & (ATTRIBUTES | _EDGE)) or set(found) <= _ID
-    nodes = all(word in _NODES or word.isdigit() for word in words)
+    nodes = all(word in _NODES or word.isdecimal() for word in words)
     return Name(
-        tuple(_ORDINALS.get(word, word) for word in words),
+        tuple(words),
         ends[0] if len(ends) == 1 else "",
         contradictory=len(ends) > 1 or bool(others & UNCLEAR),
         attribute=attribute,
@@ -150,11 +151,11 @@ def read_name(name: str) -> Name:
     )
 
 
-def is_prose(fields: list[str]) -> bool:
-    """Whether fields are words of a sentence rather than names of columns."""
+def is_prose(words: list[str]) -> bool:
+    """Whether words are of a sentence rather than names of columns."""
     return any(
-        field.lower() in _NO_HEADER or field.endswith((":", ".", "!", "?", ")")) or "//" in field
-        for field in fields
+        word.lower() in _NO_HEADER or word.endswith((":", ".", "!", "?", ")")) or "//" in word
+        for word in words
     )
 
 

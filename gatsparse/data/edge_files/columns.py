@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gatsparse.data.edge_files.column_words import (
+    ORDINALS,
     PARTNERS,
     Name,
     is_prose,
@@ -126,7 +127,8 @@ def is_header(fields: Sequence[str], blanks: bool) -> bool:
         fields (list): The fields.
         blanks (bool): Whether they are separated by blanks, as the words of a sentence are.
     """
-    if blanks and is_prose(list(fields)):
+    words = [word for field in fields for word in field.split()]
+    if (blanks or len(words) > len(fields)) and is_prose(words):
         return False
     read = [read_name(field) for field in fields]
     return any(name.tells for name in read) or all(name.understood for name in read)
@@ -163,7 +165,8 @@ def _order(first: tuple[str, ...], second: tuple[str, ...]) -> int:
 
 def _precedes(a: str, b: str) -> bool:
     """Whether two words are neighbors in an order. Others, such as c and r, may be initials."""
-    if a.isdigit() and b.isdigit():
+    a, b = ORDINALS.get(a, a), ORDINALS.get(b, b)
+    if a.isdecimal() and b.isdecimal():
         return int(b) - int(a) == 1
     if len(a) == len(b) == 1:
         return ord(b) - ord(a) == 1 or (a, b) in _LETTERS

@@ -271,6 +271,9 @@ def test_comments_of_two_words(tmp_path: Path):
     for prose in ("edge list", "Directed graph", "email network", "Source: SNAP", "a comment"):
         path.write_text(f"# {prose}\n1 4\n2 5\n3 6\n")
         assert read(path) == RIGHT
+    for prose in ("Edges, one per line", "made by me, today"):
+        path.write_text(f"# {prose}\n1,4\n2,5\n3,6\n")
+        assert read(path) == RIGHT
     path.write_text("# columns: target source\n4 1\n5 2\n6 3\n")
     assert read(path) == RIGHT
 
