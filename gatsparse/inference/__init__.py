@@ -18,6 +18,7 @@ from gatsparse.graph import CSRGraph
 from gatsparse.inference.blocks import ON_DISK, destination_blocks, edge_rows, run_block
 from gatsparse.inference.heads import heads_at_once, passes, run_heads
 from gatsparse.inference.model import check_model, model_dtype, output_channels
+from gatsparse.inference.node_wise import check_node_wise
 from gatsparse.inference.sources import Source, edge_source, node_source
 from gatsparse.inference.stage import Folder, Memory
 
@@ -81,8 +82,9 @@ def infer(
         TypeError: If a layer is not from gatsparse, :obj:`x` or :obj:`edge_attr` is not a dense
             floating-point tensor or file, the model takes no edge features, or a bfloat16 model is
             used with a :obj:`folder`.
-        ValueError: If the model is in training mode or mixes nodes outside of its attention
-            layers, a shape is wrong, edge features are missing, or :obj:`max_memory` is too small;
+        ValueError: If the model is in training mode, a function or hook of it is random or mixes
+            nodes outside of its attention layers (random features are used to find out), a shape
+            is wrong, edge features are missing, or :obj:`max_memory` is too small;
             the message has the numbers.
         OSError: If a file cannot be read or written.
 
@@ -97,6 +99,7 @@ def infer(
     budget = parse_bytes(max_memory)
     shown = _bar() if progress else nullcontext()
     check_model(model)
+    check_node_wise(model)
     dtype = model_dtype(model)
     source = node_source(x, dtype)
     num_nodes, width = source.shape[0], getattr(model.convs[0], "in_channels", -1)  # pyright: ignore

@@ -15,7 +15,7 @@ from torch import Tensor
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
 from gatsparse.graph.csr import CSR
-from gatsparse.inference.model import output_channels, with_edge_features
+from gatsparse.inference.model import output_channels, run_layer
 from gatsparse.inference.sources import Source, gather_into, row_bytes
 from gatsparse.nn import GATv2Conv
 from gatsparse.ops.native import kernel_itemsize, padded_heads
@@ -119,11 +119,8 @@ def run_block(
     model: Any, layer: int, source: Source, block: Block, edges: EdgeRows | None = None
 ) -> Tensor:
     """Computes the layer's rows of a block's destinations."""
-    num_dst = block.graph.num_dst
-    if edges is not None:
-        model = with_edge_features(model, layer, edges.of(block))
-    x = source.gather(block.nodes)
-    return model.inference_per_layer(layer, (x, x[:num_dst]), block.graph, num_dst)
+    edge_attr = None if edges is None else edges.of(block)
+    return run_layer(model, layer, source.gather(block.nodes), block.graph, edge_attr)
 
 
 def _cost(

@@ -33,6 +33,8 @@ def fingerprint(
     digest = blake2b(digest_size=16)
     for name, module in model.named_modules():
         digest.update(f"{name} {type(module).__qualname__} {_settings(module)}".encode())
+        hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
+        digest.update(describe(hooks).encode())
     for named in (model.named_parameters(), model.named_buffers()):
         for key, value in named:
             digest.update(f"{key} {value.dtype} {list(value.shape)}".encode())

@@ -14,7 +14,13 @@ import torch
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
-from gatsparse.inference.model import after_layer, is_plain, output_channels
+from gatsparse.inference.model import (
+    apply_steps,
+    is_plain,
+    output_channels,
+    steps_after,
+    steps_before,
+)
 from gatsparse.inference.sources import Source
 from gatsparse.inference.stage import Folder, Memory
 from gatsparse.nn.projection import project
@@ -63,17 +69,19 @@ def run_heads(
     widest = max(source.shape[1], conv.heads * conv.out_channels, output_channels(model, layer))
     step = max(1, _ROWS_BYTES // (source.dtype.itemsize * widest))
     ranges = [(k, min(k + step, num_nodes)) for k in range(0, num_nodes, step)]
+    before, after = steps_before(model, layer), steps_after(model, layer)
     while (done := sum(heads for heads, _ in stage.parts)) < conv.heads:
         heads = min(some, conv.heads - done)
-        blocks = (source.read(*rows) for rows in ranges)
+        blocks = (apply_steps(before, source.read(*rows)) for rows in ranges)
         stage.write_part(heads, conv.of_heads(done, done + heads).attend_all(blocks, graph))
         yield num_nodes
-    after = after_layer(model, layer)
     for first, last in ranges:
         if last > stage.rows_done:
             rows = _joined(conv, [(n, part.read(first, last)) for n, part in stage.parts])
-            x = source.read(first, last) if conv.res is not None else None
-            rows = after.inference_per_layer(layer, _finished(conv, rows, x), None, last - first)
+            x = None
+            if conv.res is not None:
+                x = apply_steps(before, source.read(first, last))
+            rows = apply_steps(after, _finished(conv, rows, x))
             stage.write(first, rows, num_nodes)
         yield last - first
 

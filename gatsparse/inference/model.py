@@ -1,8 +1,9 @@
-"""Requirements of exact inference on a model, and views of a model around one layer."""
+"""Requirements of exact inference on a model, and the steps of one of its layers."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 from torch_geometric.nn.norm import BatchNorm, LayerNorm
 
+from gatsparse.graph import CSRGraph
 from gatsparse.nn import PaperGAT
 from gatsparse.nn.attention_conv import AttentionConv
 from gatsparse.nn.overrides import is_changed
@@ -38,7 +40,7 @@ def check_model(model: Any) -> None:
                 f"model: expected {type(model).__name__} to override inference_per_layer as well, "
                 "as it overrides forward"
             )
-    if is_changed(model):
+    if is_changed(model) or "inference_per_layer" in vars(model):
         raise ValueError("model: expected no hooks on it, and no forward of its own")
     if model.training:
         raise ValueError("model: expected evaluation mode, got training mode: call model.eval()")
@@ -51,7 +53,7 @@ def check_model(model: Any) -> None:
             "model: expected sizes of all parameters, got in_channels=-1 before the first call: "
             "call the model once"
         )
-    if getattr(model, "jk_mode", None) not in (None, "last"):
+    if getattr(model, "jk_mode", None) not in (None, "last") or hasattr(model, "jk"):
         raise ValueError(f"model: expected jk None or 'last', got {model.jk_mode!r}")
     for conv in model.convs:
         if not isinstance(conv, AttentionConv):
@@ -101,11 +103,62 @@ def is_plain(model: Any) -> bool:
     return type(model).inference_per_layer in known
 
 
-class _Identity(torch.nn.Module):
-    """Replaces a layer whose output is the input already."""
+#: A name for messages, and a function of the features of all nodes.
+Step = tuple[str, Callable[[Tensor], Tensor]]
 
-    def forward(self, x: Tensor, edge_index: Any) -> Tensor:  # noqa: ARG002
-        return x
+
+def steps_before(model: Any, layer: int) -> list[Step]:
+    """Functions that a model's ``forward`` applies to the input of a layer."""
+    if layer > 0 or not isinstance(model, PaperGAT):
+        return []
+    return [("dropout_fn", lambda x: model.dropout_fn(x, model.dropout, model.training))]
+
+
+def steps_after(model: Any, layer: int) -> list[Step]:
+    """Functions that a model's ``forward`` applies to the output of a layer."""
+    last = layer == model.num_layers - 1
+    if isinstance(model, PaperGAT):
+        step = lambda x: model.elu_dropout_fn(x, model.dropout, model.training)  # noqa: E731
+        return [] if last else [("elu_dropout_fn", step)]
+    if not isinstance(model, BasicGNN):
+        return []
+    steps: list[Step] = []
+    if not last or model.jk_mode is not None:
+        norm: Any = model.norms[layer]
+        batch = (None, None) if model.supports_norm_batch else ()
+        steps.append((f"norms.{layer}", lambda x: norm(x, *batch)))
+        if model.act is not None:
+            steps.insert(0 if model.act_first else 1, ("act", model.act))
+        steps.append(("dropout", model.dropout))
+    if last and hasattr(model, "lin"):
+        steps.append(("lin", model.lin))
+    return steps
+
+
+def apply_steps(steps: list[Step], x: Tensor) -> Tensor:
+    """Returns the result of one function after another."""
+    for _, step in steps:
+        x = step(x)
+    return x
+
+
+def run_layer(
+    model: Any, layer: int, x: Tensor, graph: CSRGraph, edge_attr: Tensor | None = None
+) -> Tensor:
+    """Computes a layer and what the model applies before and after it.
+
+    Args:
+        x (Tensor): Features of the sources; the first ones are the destinations.
+        edge_attr (Tensor, optional): Edge features in the order of the graph's edges.
+    """
+    num_dst = graph.num_dst
+    if not is_plain(model):
+        view = model if edge_attr is None else with_edge_features(model, layer, edge_attr)
+        return view.inference_per_layer(layer, (x, x[:num_dst]), graph, num_dst)
+    x = apply_steps(steps_before(model, layer), x)
+    options = {} if edge_attr is None else {"edge_attr": edge_attr}
+    out = model.convs[layer]((x, x[:num_dst]), graph, **options)
+    return apply_steps(steps_after(model, layer), out)
 
 
 class _WithEdgeFeatures(torch.nn.Module):
@@ -117,11 +170,6 @@ class _WithEdgeFeatures(torch.nn.Module):
 
     def forward(self, x: Any, edge_index: Any) -> Tensor:
         return self.conv(x, edge_index, edge_attr=self.edge_attr)
-
-
-def after_layer(model: Any, layer: int) -> Any:
-    """Returns a view of a model that applies only what follows a layer."""
-    return _replaced(model, layer, _Identity())
 
 
 def with_edge_features(model: Any, layer: int, edge_attr: Tensor) -> Any:

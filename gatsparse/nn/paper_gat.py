@@ -135,6 +135,12 @@ class PaperGAT(torch.nn.Module):
             edge_index (Tensor or CSRGraph): As of :class:`gatsparse.GATConv`.
             batch_size (int): How many rows are asked for, the first ones.
         """
+        if layer == 0:
+            dropped = [
+                self.dropout_fn(features, self.dropout, self.training)
+                for features in (x if isinstance(x, tuple) else (x,))
+            ]
+            x = tuple(dropped) if isinstance(x, tuple) else dropped[0]
         x = self.convs[layer](x, edge_index)[:batch_size]
         last = layer == self.num_layers - 1
         return x if last else self.elu_dropout_fn(x, self.dropout, self.training)
