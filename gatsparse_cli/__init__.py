@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from gatsparse_cli.config_keys import unknown_key
 from gatsparse_cli.failure import failure_of
 
 
@@ -28,6 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: After ``--help``, and with code 2 if there is no such command.
         Exception: An error that is not documented: a bug of gatsparse.
     """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv[:1] == ["train"] and argv[1:2] and argv[1][:2] == "--" and argv[1] != "--help":
+        print(f"gatsparse train: expected CONFIG before {argv[1]}", file=sys.stderr)
+        return 2
     arguments = _parser().parse_args(argv)
     run = _info if arguments.command == "info" else _train
     try:
@@ -75,6 +80,9 @@ def _train(arguments: argparse.Namespace) -> int:
     config = Path(arguments.config).expanduser()
     if not config.exists():  # known without torch
         print(f"gatsparse train: {config}: no such file", file=sys.stderr)
+        return 2
+    if (message := unknown_key(arguments.overrides)) is not None:
+        print(f"gatsparse train: {message}", file=sys.stderr)
         return 2
     from gatsparse.train import parse_config, train
 

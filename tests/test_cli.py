@@ -9,8 +9,8 @@ import torch
 import torch_geometric
 
 from gatsparse import _native
-from gatsparse.train import ProcessDiedError
-from gatsparse_cli import main
+from gatsparse.train import ProcessDiedError, config_file
+from gatsparse_cli import config_keys, main
 
 
 @pytest.fixture(autouse=True)
@@ -199,3 +199,34 @@ def test_info_finds_data_sets(capsys: pytest.CaptureFixture[str]):
     raw_dir.mkdir(parents=True)
     (raw_dir / "tolokers.npz").touch()
     assert f"tolokers{raw_dir}" in info(capsys)
+
+
+def test_config_keys_are_read_from_the_source():
+    assert list(config_keys._config_keys()) == list(config_file._keys())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epoch", "3"], "--epoch: no such key; did you mean --epochs?"),
+        (
+            ["--epochs=3", "--model.head=3"],
+            "--model.head: no such key; did you mean --model.heads?",
+        ),
+        (["--thing"], "--thing: no such key; --help lists the keys"),
+    ],
+)
+def test_unknown_key_is_found_without_torch(
+    config: str,
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setitem(sys.modules, "gatsparse.train", None)  # its import fails
+    assert fails(capsys, "train", config, *arguments) == (2, f"gatsparse train: {message}\n")
+
+
+def test_keys_before_the_configuration(capsys: pytest.CaptureFixture[str]):
+    code, error = fails(capsys, "train", "--epochs", "3")
+    assert (code, error) == (2, "gatsparse train: expected CONFIG before --epochs\n")

@@ -1,0 +1,51 @@
+"""Keys of the configuration of a training, read from its source without importing it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+
+_ROOT = "TrainConfig"
+_OPTIONS = ("config", "help", "print_config", "")
+
+
+def unknown_key(overrides: Sequence[str]) -> str | None:
+    """Returns the message about the first key of ``--key value`` that does not exist, or None.
+
+    Args:
+        overrides (list of str): Arguments of the command line that override keys.
+    """
+    keys = list(_config_keys())
+    for argument in overrides:
+        key = argument.removeprefix("--").partition("=")[0]
+        if not keys or not argument.startswith("--") or key in (*keys, *_OPTIONS):
+            continue
+        close = get_close_matches(key, keys, n=1)
+        hint = f"did you mean --{close[0]}?" if close else "--help lists the keys"
+        return f"--{key}: no such key; {hint}"
+    return None
+
+
+def _config_keys() -> Iterator[str]:
+    """The keys, those of groups as ``group.key``; none if there is no source."""
+    spec = find_spec("gatsparse")
+    for place in (spec and spec.submodule_search_locations) or ():
+        source = Path(place, "train", "config.py")
+        if source.is_file():
+            tree = ast.parse(source.read_text(encoding="utf-8"))
+            classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+            yield from _keys(_ROOT, "", classes)
+            return
+
+
+def _keys(name: str, prefix: str, classes: dict[str, ast.ClassDef]) -> Iterator[str]:
+    for statement in classes[name].body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            key = prefix + statement.target.id
+            yield key
+            hint = ast.unparse(statement.annotation)
+            if hint in classes:
+                yield from _keys(hint, f"{key}.", classes)
