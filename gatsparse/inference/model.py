@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -55,6 +55,9 @@ def check_model(model: Any) -> None:
         )
     if getattr(model, "jk_mode", None) not in (None, "last") or hasattr(model, "jk"):
         raise ValueError(f"model: expected jk None or 'last', got {model.jk_mode!r}")
+    lin = getattr(model, "lin", None)
+    if isinstance(lin, torch.nn.Module) and not hasattr(lin, "out_features"):
+        raise ValueError(f"model: lin: expected a torch.nn.Linear, got {type(lin).__name__}")
     for conv in model.convs:
         if not isinstance(conv, AttentionConv):
             raise TypeError(
@@ -103,41 +106,54 @@ def is_plain(model: Any) -> bool:
     return type(model).inference_per_layer in known
 
 
-#: A name for messages, and a function of the features of all nodes.
-Step = tuple[str, Callable[[Tensor], Tensor]]
+class Step(NamedTuple):
+    """A function that a model applies to the features of nodes.
+
+    Attributes:
+        name (str): Its name, for messages.
+        function (callable): ``function(x, *args)``.
+        args (tuple): The other arguments.
+    """
+
+    name: str
+    function: Callable[..., Tensor]
+    args: tuple[Any, ...] = ()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Returns the function of the features."""
+        return self.function(x, *self.args)
 
 
 def steps_before(model: Any, layer: int) -> list[Step]:
     """Functions that a model's ``forward`` applies to the input of a layer."""
     if layer > 0 or not isinstance(model, PaperGAT):
         return []
-    return [("dropout_fn", lambda x: model.dropout_fn(x, model.dropout, model.training))]
+    return [Step("dropout_fn", model.dropout_fn, (model.dropout, model.training))]
 
 
 def steps_after(model: Any, layer: int) -> list[Step]:
     """Functions that a model's ``forward`` applies to the output of a layer."""
     last = layer == model.num_layers - 1
     if isinstance(model, PaperGAT):
-        step = lambda x: model.elu_dropout_fn(x, model.dropout, model.training)  # noqa: E731
-        return [] if last else [("elu_dropout_fn", step)]
+        step = Step("elu_dropout_fn", model.elu_dropout_fn, (model.dropout, model.training))
+        return [] if last else [step]
     if not isinstance(model, BasicGNN):
         return []
     steps: list[Step] = []
     if not last or model.jk_mode is not None:
-        norm: Any = model.norms[layer]
         batch = (None, None) if model.supports_norm_batch else ()
-        steps.append((f"norms.{layer}", lambda x: norm(x, *batch)))
+        steps.append(Step(f"norms.{layer}", model.norms[layer], batch))
         if model.act is not None:
-            steps.insert(0 if model.act_first else 1, ("act", model.act))
-        steps.append(("dropout", model.dropout))
+            steps.insert(0 if model.act_first else 1, Step("act", model.act))
+        steps.append(Step("dropout", model.dropout))
     if last and hasattr(model, "lin"):
-        steps.append(("lin", model.lin))
+        steps.append(Step("lin", model.lin))
     return steps
 
 
 def apply_steps(steps: list[Step], x: Tensor) -> Tensor:
     """Returns the result of one function after another."""
-    for _, step in steps:
+    for step in steps:
         x = step(x)
     return x
 

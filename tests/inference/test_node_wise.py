@@ -1,5 +1,7 @@
 """Functions between the layers are called as in ``forward``; those that mix nodes are refused."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as tf
@@ -18,7 +20,7 @@ def way(request, monkeypatch):
     monkeypatch.setattr(inference, "heads_at_once", lambda *args: min(most, at_once(*args)))
 
 
-def gat(**options):
+def gat(**options) -> Any:
     return gatsparse.GAT(F, 16, 2, 5, heads=2, **options).double().eval()
 
 
@@ -32,7 +34,7 @@ def assert_exact(model, task):
 
 @pytest.mark.parametrize("num_layers", [1, 3])
 def test_dropout_functions_are_called(task, num_layers):
-    options = {
+    options: Any = {
         "dropout_fn": lambda z, _p, _training: z * 2,
         "elu_dropout_fn": lambda z, p, _training: tf.elu(z) + p,
     }
@@ -53,7 +55,7 @@ def test_random_dropout_raises(task):
         def forward(self, x):
             return tf.dropout(x, 0.5, True)
 
-    model = gat()
+    model: Any = gat()
     model.dropout = Always().eval()
     with pytest.raises(ValueError, match="dropout: expected"):
         infer(model, *task)
@@ -67,7 +69,7 @@ def test_models_with_an_inference_of_their_own_need_a_plain_dropout(task):
         def inference_per_layer(self, *args):
             return super().inference_per_layer(*args)
 
-    model = Own(F, 16, 2, 5, heads=2).double().eval()
+    model: Any = Own(F, 16, 2, 5, heads=2).double().eval()
     assert_exact(model, task)
     model.dropout = torch.nn.Hardtanh().eval()
     with pytest.raises(ValueError, match=r"dropout: expected .* evaluation mode"):
@@ -116,7 +118,7 @@ def test_activations_that_mix_nodes_raise(task, act):
 
 def test_mixing_functions_of_the_paper_model_raise(task):
     for name in ("dropout_fn", "elu_dropout_fn"):
-        mixing = {name: lambda z, _p, _training: z - z.mean(0)}
+        mixing: Any = {name: lambda z, _p, _training: z - z.mean(0)}
         with pytest.raises(ValueError, match=f"{name}: expected"):
             infer(PaperGAT(F, 4, 3, **mixing).double().eval(), *task)
 
@@ -168,8 +170,11 @@ def test_layer_that_mixes_nodes_raises(task):
 
 def test_linear_layer_set_by_hand_is_applied(task):
     model = gat()
-    model.lin = torch.nn.Linear(5, 4).double()
+    model.lin = torch.nn.Linear(5, 4).double().eval()
     assert_exact(model, task)
+    model.lin = torch.nn.Sequential(model.lin).eval()
+    with pytest.raises(ValueError, match="lin: expected"):
+        infer(model, *task)
 
 
 def test_other_hooks_start_again(task, tmp_path):
