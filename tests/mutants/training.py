@@ -121,7 +121,7 @@ MUTANTS = [
         "{key: value.clone() for key, value in model.state_dict().items()}",
         "dict(model.state_dict())",
         _FITTING,
-        "kept_model",
+        "kept_model and pyg",
     ),
     Mutant(
         "the test score is that of the validation nodes",
@@ -129,7 +129,7 @@ MUTANTS = [
         "test_acc=score(logits[test], y_test)",
         "test_acc=score(of_val, y_val)",
         _FITTING,
-        "kept_model or learns or rules",
+        "kept_model and pyg",
     ),
     Mutant(
         "gradients of earlier steps are added",
@@ -137,6 +137,7 @@ MUTANTS = [
         "        self.optimizer.zero_grad()\n",
         "",
         _FITTING,
+        "own_gradients",
     ),
     Mutant(
         "training of a full batch without dropout",
@@ -144,6 +145,7 @@ MUTANTS = [
         "self.model.train()",
         "self.model.eval()",
         _FITTING,
+        "not_finite",
     ),
     Mutant(
         "the epoch's loss does not weigh batches by their size",
