@@ -213,7 +213,7 @@ def test_config_keys_are_read_from_the_source():
             ["--epochs=3", "--model.head=3"],
             "--model.head: no such key; did you mean --model.heads?",
         ),
-        (["--thing"], "--thing: no such key; --help lists the keys"),
+        (["--zzz"], "--zzz: no such key; --help lists the keys"),
     ],
 )
 def test_unknown_key_is_found_without_torch(
