@@ -49,7 +49,18 @@ def functions() -> Iterator[Function]:
     reading = {
         "path": NO_PATHS,
         "num_nodes": COUNTS,
-        "columns": ["src", 3, ("src",), ("a", "b", "c"), (1, 2), ("a", "a"), [], object()],
+        "columns": [
+            "src",
+            3,
+            ("src",),
+            ("a", "b", "c"),
+            (-1, 2),
+            (1, 1),
+            ("a", 1),
+            ("a", "a"),
+            [],
+            object(),
+        ],
         "base": [2, -1, 1.5, "1", [], NAN, object()],
         "block_size": SIZES,
     }

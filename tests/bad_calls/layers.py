@@ -56,7 +56,7 @@ def functions() -> Iterator[Function]:
             },
             {"x": ("edge_index",), "edge_index": ("x",)},
         )
-        edge_layer = layer(F, C, H, edge_dim=2)
+        edge_layer = layer(F, C, H, edge_dim=2, fill_value="add")
         rows = len(EDGES[0])
         yield Function(
             f"{name}.forward with edge_dim",
