@@ -1,12 +1,14 @@
 from tests.mutants.mutant import Mutant
 
+_ATTENTION = "ops/test_attention.py"
+
 ATTENTION = [
     Mutant(
         "grad_alpha_dst counts the self-loops that virtual ones replace",
         "ops/gat/backward.cpp",
         "if (g_.num_loops == 0 || g_.csr.index[e] != i) add_row",
         "add_row",
-        "ops/test_attention.py",
+        _ATTENTION,
         "test_backends_agree_on_the_zoo and gat",
     ),
     Mutant(
@@ -30,7 +32,7 @@ ATTENTION = [
         "ops/gat/backward.cpp",
         "g_.edge ? block.number[b] : block.slot[b]",
         "block.slot[b]",
-        "ops/test_attention.py",
+        _ATTENTION,
         "test_backends_agree_on_the_zoo and gat",
     ),
     Mutant(
@@ -61,7 +63,7 @@ ATTENTION = [
         "ops/gatv2/backward.cpp",
         "g.number() || g.dropout.active() ?",
         "g.number() ?",
-        "ops/test_attention.py",
+        _ATTENTION,
         "test_backends_agree_on_the_zoo and gatv2",
     ),
     Mutant(
@@ -69,7 +71,7 @@ ATTENTION = [
         "ops/gatv2/leaky_score.cpp",
         "weight * (z > A(0) ? above : slope * above)",
         "weight * above",
-        "ops/test_attention.py",
+        _ATTENTION,
         "test_backends_agree_on_the_zoo and gatv2",
     ),
     Mutant(
@@ -77,7 +79,7 @@ ATTENTION = [
         "csrc/attention_forward.h",
         "    raise(piece, shift);\n",
         "",
-        "ops/test_attention.py",
+        _ATTENTION,
         "test_scores_that_rise_or_fall or test_long_rows",
     ),
     Mutant(
@@ -85,7 +87,7 @@ ATTENTION = [
         "csrc/attention.cpp",
         "if (i + 1 < last && (i + 1) % kShortSum > 0) continue;",
         "if ((i + 1) % kShortSum > 0) continue;",
-        "ops/test_attention.py",
+        _ATTENTION,
         "test_backends_agree_on_the_zoo",
     ),
     Mutant(
@@ -93,7 +95,7 @@ ATTENTION = [
         "csrc/edge_dropout.cpp",
         "edge < num_edges ? int64_t{perm[edge]} : edge",
         "edge",
-        "ops/test_attention.py",
+        _ATTENTION,
         "test_backends_drop_the_same_weights",
     ),
     Mutant(
@@ -101,7 +103,7 @@ ATTENTION = [
         "csrc/edge_dropout.cpp",
         "static_cast<uint64_t>((head + h) / 4)",
         "static_cast<uint64_t>(h / 4)",
-        "ops/test_attention.py",
+        _ATTENTION,
         "test_backends_drop_the_same_weights",
     ),
 ]
@@ -112,7 +114,7 @@ SUMS = [
         "csrc/rows.cpp",
         "for (size_t q = p + 1; q < pieces.size()",
         "for (size_t q = p + 2; q < pieces.size()",
-        "ops/test_attention.py",
+        _ATTENTION,
         "test_long_rows",
     ),
     Mutant(
@@ -120,7 +122,7 @@ SUMS = [
         "csrc/rows.cpp",
         "for (int64_t first = begin + kRun; first < end; first += kRun)",
         "for (int64_t first = begin + kRun; first + kRun <= end; first += kRun)",
-        "ops/test_attention.py",
+        _ATTENTION,
         "test_rows_of_this_length and 65",
     ),
     Mutant(
