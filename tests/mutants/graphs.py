@@ -6,8 +6,8 @@ MUTANTS = [
     Mutant(
         "the cache recognises graphs without their content",
         "graph_cache.py",
-        "None if entry is None or entry.content != self._content else",
-        "None if entry is None else",
+        "return graph if known == content else None",
+        "return graph",
         _CACHE,
         "changes",
     ),
@@ -21,8 +21,8 @@ MUTANTS = [
     Mutant(
         "the cache does not distinguish sizes",
         "graph_cache.py",
-        "(_cache.get(self._storage) or {}).get((self._view, size))",
-        "dict((k[0], e) for k, e in (_cache.get(self._storage) or {}).items()).get(self._view)",
+        "known, graph = self._graphs.get((view, size), (None, None))",
+        "known, graph = {k[0]: e for k, e in self._graphs.items()}.get(view, (None, None))",
         f"{_CACHE} nn/test_format_cache.py",
     ),
     Mutant(
@@ -35,16 +35,16 @@ MUTANTS = [
     Mutant(
         "graphs of an earlier content are kept",
         "graph_cache.py",
-        "if key[0] == self._view and entry.content != self._content:",
-        "if key[0] == self._view and entry.content is None:",
+        "if self._contents.get(view, content) != content:",
+        "if self._contents.get(view, content) is None:",
         _CACHE,
         "last_content",
     ),
     Mutant(
         "the number of views is not bounded",
         "graph_cache.py",
-        "if len(views) >= MAX_VIEWS:",
-        "if len(views) > 10 * MAX_VIEWS:",
+        "len(self) > MAX_VIEWS or",
+        "len(self) > 10 * MAX_VIEWS or",
         _CACHE,
         "bounded",
     ),

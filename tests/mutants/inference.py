@@ -100,8 +100,8 @@ MUTANTS = [
     Mutant(
         "the last rows of features are projected into the wrong place",
         "nn/attention_conv.py",
-        "            first = last\n        out",
-        "            first = last - 1\n        out",
+        "            first = last\n        later",
+        "            first = last - 1\n        later",
         f"{_HEADS} inference/test_infer.py",
     ),
     Mutant(
