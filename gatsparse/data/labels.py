@@ -22,7 +22,8 @@ def node_labels(data: Data) -> Tensor:
         Tensor: int64 ``[N]``, at least 0, or -1 for unlabelled nodes.
 
     Raises:
-        TypeError: If :obj:`data` is no :class:`~torch_geometric.data.Data`, or :obj:`y` no tensor.
+        TypeError: If :obj:`data` is no :class:`~torch_geometric.data.Data`, or :obj:`y` no
+            dense tensor.
         ValueError: If :obj:`y` has another shape, or values that are not classes.
     """
     if not isinstance(data, Data):
@@ -30,6 +31,8 @@ def node_labels(data: Data) -> Tensor:
     y = data.y
     if not isinstance(y, Tensor):
         raise TypeError(f"data.y: expected a tensor of labels [N], got {type(y).__name__}")
+    if y.layout != torch.strided:
+        raise TypeError(f"data.y: expected a dense tensor of labels [N], got {y.layout}")
     num_nodes = data.x.size(0) if isinstance(data.x, Tensor) else y.size(0) if y.dim() else 0
     if y.shape not in ((num_nodes,), (num_nodes, 1)):
         hint = " (several labels per node are not supported)" if y.dim() == 2 else ""

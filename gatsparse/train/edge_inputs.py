@@ -38,7 +38,8 @@ def edge_inputs(model: torch.nn.Module, data: Data) -> dict[str, Tensor]:
             "data.edge_attr: expected edge features [E, edge_dim] of the model, got None"
         )
     if edge_attr is not None:
-        if "edge_attr" not in parameters or (dims and not needs):
+        by_keyword = needs and any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        if not ("edge_attr" in parameters or by_keyword) or (dims and not needs):
             raise ValueError(
                 "data.edge_attr: expected None, as the model takes no edge features: "
                 "build it with edge_dim, or delete data.edge_attr to train without them"

@@ -113,8 +113,9 @@ def fit(
     continues from a checkpoint ends as if it had never been interrupted, bit for bit.
 
     Raises:
-        TypeError, ValueError: If labels, masks, edge features or weights cannot be used, or the
-            metric is not defined for these classes.
+        TypeError, ValueError: If labels, masks, edges, edge features or weights cannot be used, the
+            metric is not defined for these classes, the model does not return logits of every node,
+            or sampled training does not support the model.
         TrainingDivergedError: If the training or validation loss is not finite.
         DamagedFileError: If the checkpoint cannot be continued.
         OSError: If the checkpoint cannot be written.

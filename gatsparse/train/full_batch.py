@@ -43,7 +43,7 @@ class FullBatch:
         """Trains one epoch; returns its training loss."""
         self.model.train()
         self.optimizer.zero_grad()
-        logits = self.model(self.x, self.structure, **self.inputs)
+        logits = self._forward()
         loss = class_loss(logits[self.train], self.y_train)
         loss.backward()
         self.optimizer.step()
@@ -53,7 +53,20 @@ class FullBatch:
     def logits(self) -> Tensor:
         """Logits of all nodes ``[N, classes]``, without dropout."""
         self.model.eval()
-        return self.model(self.x, self.structure, **self.inputs)
+        return self._forward()
+
+    def _forward(self) -> Tensor:
+        logits = self.model(self.x, self.structure, **self.inputs)
+        if not isinstance(logits, Tensor):
+            raise TypeError(
+                f"model: expected logits [N, classes] from forward, got {type(logits).__name__}"
+            )
+        if logits.dim() != 2 or len(logits) != len(self.x):
+            raise ValueError(
+                f"model: expected logits [{len(self.x)}, classes] from forward, "
+                f"got {list(logits.shape)}"
+            )
+        return logits
 
 
 def model_structure(kind: Kind, data: Data) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from gatsparse.train.config import SamplingConfig
 
 
+def _check_model(model: Any) -> None:
+    needed = ("convs", "num_layers", "inference_per_layer")
+    if missing := [name for name in needed if not hasattr(model, name)]:
+        raise TypeError(
+            "model: expected gatsparse.GAT, PaperGAT or PyG's with mode sampled, got "
+            f"{type(model).__name__} without {', '.join(missing)}: use mode full"
+        )
+    if getattr(model, "jk_mode", None) not in (None, "last"):
+        raise ValueError(
+            f"model: expected jk None or 'last' with mode sampled, got {model.jk_mode!r}: "
+            "use mode full"
+        )
+
+
 class Sampled:
     """Steps of a model on sampled batches, and its exact logits.
 
@@ -28,9 +42,12 @@ class Sampled:
         config (SamplingConfig): Sizes of the batches.
 
     Raises:
+        TypeError: If exact inference does not support the model, or :obj:`edge_index` is not a
+            dense tensor.
         ConfigError: If exact inference does not fit into :obj:`sampling.max_memory`.
-        ValueError: As :func:`~gatsparse.train.edge_inputs.edge_inputs`, or if the model takes
-            edge weights or :obj:`batch`, which exact inference does not support.
+        ValueError: As :func:`~gatsparse.train.edge_inputs.edge_inputs`, or if the model has
+            another :obj:`jk` than None or ``"last"``, takes edge weights or
+            :obj:`batch`, which exact inference does not support.
     """
 
     def __init__(
@@ -41,6 +58,13 @@ class Sampled:
         config: SamplingConfig,
     ) -> None:
         assert isinstance(data.x, Tensor)
+        _check_model(model)
+        edge_index: Any = data.edge_index
+        if not isinstance(edge_index, Tensor) or edge_index.layout != torch.strided:
+            got = getattr(edge_index, "layout", type(edge_index).__name__)
+            raise TypeError(
+                f"data.edge_index: expected a dense tensor [2, E] with mode sampled, got {got}"
+            )
         x = data.x if data.x.layout == torch.strided else data.x.to_dense()
         try:  # before hours of work
             check_budget(model, x.shape, x.dtype, config.max_memory, on_disk=False)

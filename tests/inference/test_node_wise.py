@@ -66,8 +66,8 @@ def test_random_dropout_raises(task):
 
 def test_models_with_an_inference_of_their_own_need_a_plain_dropout(task):
     class Own(gatsparse.GAT):
-        def inference_per_layer(self, *args):
-            return super().inference_per_layer(*args)
+        def inference_per_layer(self, layer, x, edge_index, batch_size):
+            return super().inference_per_layer(layer, x, edge_index, batch_size)
 
     model: Any = Own(F, 16, 2, 5, heads=2).double().eval()
     assert_exact(model, task)
