@@ -32,14 +32,6 @@ class Reordered(NamedTuple):
         >>> reordered, x = graph.reorder("rcm"), torch.randn(3, 4)
         >>> torch.equal(reordered.to_caller(reordered.to_new(x)), x)
         True
-
-    Example:
-        >>> import torch
-        >>> from gatsparse import CSRGraph
-        >>> graph = CSRGraph.from_edge_index(torch.tensor([[0, 1, 2], [1, 2, 0]]), num_nodes=3)
-        >>> reordered, x = graph.reorder("rcm"), torch.randn(3, 4)
-        >>> torch.equal(reordered.to_caller(reordered.to_new(x)), x)
-        True
     """
 
     graph: CSRGraph
