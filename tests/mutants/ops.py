@@ -1,6 +1,9 @@
 from tests.mutants.mutant import Mutant
 
-_ATTENTION = "ops/test_attention.py"
+_ATTENTION = (
+    "ops/test_attention.py ops/test_accuracy.py ops/test_attention_dropout.py "
+    "ops/test_pytorch_checks.py ops/test_attention_inputs.py"
+)
 
 MUTANTS = [
     Mutant(
