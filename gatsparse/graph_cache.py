@@ -30,35 +30,42 @@ class _Graphs:
     """
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.total = 0
-        self._graphs: dict[tuple[Hashable, tuple[int, int]], tuple[Hashable, CSRGraph]] = {}
-        self._contents: dict[Hashable, Hashable] = {}
+        self._capacity = capacity
+        self._total = 0
+        self._count = 0
+        #: By view: its content, and its graphs by size.
+        self._views: dict[Hashable, tuple[Hashable, dict[tuple[int, int], CSRGraph]]] = {}
 
     def __len__(self) -> int:
-        return len(self._graphs)
+        return self._count
 
     def find(self, view: Hashable, size: tuple[int, int], content: Hashable) -> CSRGraph | None:
-        known, graph = self._graphs.get((view, size), (None, None))
-        return graph if known == content else None
+        known, graphs = self._views.get(view, (None, {}))
+        return graphs.get(size) if known == content else None
 
     def keep(self, view: Hashable, content: Hashable, graph: CSRGraph) -> None:
         with _lock:
-            if self._contents.get(view, content) != content:
-                for key in [key for key in self._graphs if key[0] == view]:
-                    self._drop(key)
-            self._drop((view, graph.size))
-            self._contents[view] = content
-            self._graphs[view, graph.size] = content, graph
-            self.total += _elements(graph)
-            self.capacity = max(self.capacity, _elements(graph))
-            while len(self) > MAX_VIEWS or self.total > MAX_COPIES * self.capacity:
-                self._drop(next(iter(self._graphs)))
+            known, graphs = self._views.get(view, (content, {}))
+            for size in list(graphs) if known != content else [graph.size]:
+                self._drop(view, size)
+            _, graphs = self._views.setdefault(view, (content, {}))
+            graphs[graph.size] = graph
+            self._count += 1
+            self._total += _elements(graph)
+            self._capacity = max(self._capacity, _elements(graph))
+            while len(self) > MAX_VIEWS or self._total > MAX_COPIES * self._capacity:
+                oldest, (_, graphs) = next(iter(self._views.items()))
+                self._drop(oldest, next(iter(graphs)))
 
-    def _drop(self, key: tuple[Hashable, tuple[int, int]]) -> None:
-        _, graph = self._graphs.pop(key, (None, None))
-        self.total -= 0 if graph is None else _elements(graph)
-        self._contents.pop(key[0], None)
+    def _drop(self, view: Hashable, size: tuple[int, int]) -> None:
+        """Drops a graph if there is one, and the view with its last graph."""
+        _, graphs = self._views.get(view, (None, {}))
+        graph = graphs.pop(size, None)
+        if graph is not None:
+            self._count -= 1
+            self._total -= _elements(graph)
+        if not graphs:
+            self._views.pop(view, None)
 
 
 def _elements(graph: CSRGraph) -> int:
@@ -141,7 +148,7 @@ def fingerprint(index: Tensor) -> Hashable:
     Two tensors of the same shape and dtype that differ have the same hash with a probability of
     about :math:`2^{-64}`.
     """
-    if not index.is_cpu or _native.MISSING is not None:
+    if not index.is_cpu or not _native.available():
         return _fingerprint_in_torch(index)
     if not index.is_contiguous():
         if index.dim() == 2 and index.stride(1) == 1:
