@@ -28,7 +28,7 @@ _NOTES = (
 
 
 class What(NamedTuple):
-    """What both runs may have measured: as in :class:`benchmarks.rows.Key`."""
+    """A measurement that two runs can share: as :class:`benchmarks.rows.Key`."""
 
     dataset: str
     contender: str

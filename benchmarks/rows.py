@@ -125,7 +125,7 @@ class Row:
 
 
 def parsed(path: Path, parse: Callable[[str], Parsed]) -> Iterator[Parsed]:
-    """What a function makes of every line of a file, if there is one. The file is left as it is.
+    """Returns a function's result for each line of a file, if it exists; never writes to it.
 
     A last line without its end was torn by a kill and is none.
 

@@ -45,9 +45,11 @@ def adjacency(edge_index: Any) -> Adjacency:
             )
         kind = _TorchSparse
     else:
-        narrow = isinstance(edge_index, Tensor) and edge_index.dtype in _NARROW
-        check_edge_index(edge_index.long() if narrow else edge_index)
-        kind = _NarrowEdges if narrow else Adjacency
+        if isinstance(edge_index, Tensor) and edge_index.dtype in _NARROW:
+            check_edge_index(wide := edge_index.long())
+            return _NarrowEdges(edge_index, wide)
+        check_edge_index(edge_index)
+        kind = Adjacency
     return kind(edge_index)
 
 
@@ -146,11 +148,15 @@ class Adjacency:
 class _NarrowEdges(Adjacency):
     """A plain ``edge_index`` of integers that are widened, recognised as it was passed."""
 
+    def __init__(self, given: Tensor, wide: Tensor) -> None:
+        super().__init__(given)
+        self._wide = wide
+
     def edges(self) -> Tensor:
-        return self.given.long()
+        return self._wide
 
     def _build(self, size: tuple[int, int]) -> CSRGraph:
-        return CSRGraph.from_edge_index(self.given.long(), size=size)
+        return CSRGraph.from_edge_index(self._wide, size=size)
 
 
 class _CSRGraph(Adjacency):

@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, promote_types
 from torch_geometric.nn import Linear, MessagePassing
 
 from gatsparse.adjacency import Adjacency, Size, adjacency
 from gatsparse.graph import CSRGraph
 from gatsparse.nn.edge_features import edge_attr_of, edge_features
 from gatsparse.nn.layer_checks import check_layer
+from gatsparse.nn.operand_graph import operand_graph
 from gatsparse.nn.overrides import GENERATED, is_changed, overrides, reasons_for_pyg
 from gatsparse.nn.projection import LAYOUTS, Features, for_pyg, project
-from gatsparse.nn.recorded_graph import operand_graph
 from gatsparse.nn.static_graphs import batch_shape, is_batch, repeat_edge_attr, split_attention
 from gatsparse.ops import backend as backends
 from gatsparse.ops.backend import Backend
@@ -118,8 +118,7 @@ class AttentionConv:
         later = residual or self._bias_is_wider(x_src.dtype)
         bias = None if later else self.bias
         out = self._attention(**operands, bias=bias, concat=self.concat, backend=self.backend)
-        if out.dtype != self._score_dtype:  # autocast: as PyG's sum
-            out = out.to(torch.promote_types(out.dtype, self._score_dtype))
+        out = self._promoted(out)
         if residual:
             out = out + project(self.res, x_res)  # pyright: ignore[reportArgumentType]
         if later and self.bias is not None:
@@ -223,15 +222,20 @@ class AttentionConv:
             negative_slope=self.negative_slope,
             backend=self.backend,
         )
-        out = out.to(torch.promote_types(out.dtype, self._score_dtype))
+        out = self._promoted(out)
         return out + self.bias if later else out
+
+    def _promoted(self: Any, out: Tensor) -> Tensor:
+        """The output in the dtype of PyG's sum, which autocast does not lower."""
+        score_dtype = self._score_dtype
+        return out if out.dtype == score_dtype else out.to(promote_types(out.dtype, score_dtype))
 
     def _bias_is_wider(self: Any, dtype: torch.dtype) -> bool:
         """Whether adding the bias promotes the sum of features of :obj:`dtype`, as in PyG."""
         if self.bias is None or self.bias.dtype == dtype:
             return False
-        out = torch.promote_types(dtype, self._score_dtype)
-        return torch.promote_types(out, self.bias.dtype) != out
+        out = promote_types(dtype, self._score_dtype)
+        return promote_types(out, self.bias.dtype) != out
 
     def _attend_batch(
         self: Any,

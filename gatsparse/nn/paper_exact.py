@@ -12,7 +12,7 @@ from torch import Tensor
 from gatsparse.adjacency import adjacency
 from gatsparse.checks import check_instance, check_integer, check_number, check_share
 from gatsparse.nn.layer_checks import check_model
-from gatsparse.nn.recorded_graph import operand_graph
+from gatsparse.nn.operand_graph import operand_graph
 from gatsparse.ops import dropout as dropout_op
 from gatsparse.ops import gat_attention, sparse_linear
 from gatsparse.tracing import is_traced

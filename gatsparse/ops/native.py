@@ -231,7 +231,7 @@ def unmet(
         reasons.append("forward-mode differentiation is supported by backend='scatter'")
     if not x.is_cpu:
         reasons.append(f"x lies on {x.device.type!r}; there are kernels for 'cpu'")
-    elif _native.MISSING is not None:
+    elif not _native.available():
         reasons.append(f"{_native.MISSING}; `gatsparse info` says how to get it")
     if not (x.dtype in _STORED or (float16 and x.dtype == torch.float16)):
         reasons.append(f"x is {x.dtype}; expected float32, float64 or bfloat16")

@@ -60,8 +60,8 @@ MUTANTS = [
     Mutant(
         "autocast rounds the output",
         "nn/attention_conv.py",
-        "if out.dtype != self._score_dtype:  #",
-        "if out.dtype is None:  #",
+        "return out if out.dtype == score_dtype else",
+        "return out if out is not None else",
         "nn/test_autograd.py",
         "autocast",
     ),

@@ -1,4 +1,4 @@
-"""What a model is called with to read its attention."""
+"""Arguments of a model when its attention is read."""
 
 import pytest
 import torch

@@ -89,7 +89,7 @@ _LETTER = re.compile(r"(node|vertex|id)?([a-z])(node|vertex|ids?|idx|index)*")
 
 
 class Name(NamedTuple):
-    """What the name of a column says.
+    """Meaning of the name of a column.
 
     Attributes:
         words (tuple): Its words in lower case and singular, without ``node`` and ``id``.
