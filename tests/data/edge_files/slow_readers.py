@@ -134,7 +134,10 @@ def _edges_by_delimiter(used, comments, delimiter) -> list[tuple[int, int]] | No
     if number(first[0]) is None or number(first[1]) is None:
         if not all(re.match(_NAME, name) for name in names):
             return None
-        chosen, rows = recognize_columns(list(map(_name, names))), used[1:]
+        try:
+            chosen, rows = recognize_columns(list(map(_name, names))), used[1:]
+        except ValueError:  # no header with this delimiter
+            return None
         width, named = len(names), True
     else:
         named = False
