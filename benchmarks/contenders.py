@@ -15,9 +15,10 @@ from torch_geometric.data import Data
 import gatsparse
 from benchmarks.config import Layer
 from benchmarks.import_path import imported, is_import_path
-from gatsparse.nn import DenseGAT, build_gat, dense_adjacency
+from gatsparse.nn import dense_adjacency
 from gatsparse.nn.dense import Form
-from gatsparse.nn.paper_gat import Kind
+from gatsparse.train import DenseGAT, build_gat
+from gatsparse.train.config import Kind
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Contender:
     or :meth:`load`.
 
     Args:
-        kind (str, optional): As in :func:`gatsparse.nn.build_gat`.
+        kind (str, optional): As in :func:`gatsparse.train.build_gat`.
         form (str, optional): Of dense layers.
         compiled (bool, optional): Whether the model goes through ``torch.compile``.
         requires (str, optional): A module without which the contender would silently be

@@ -53,7 +53,7 @@ def train(contender: Contender, data: Data, training: TrainConfig, recipe: Recip
     with fresh_cache() if contender.compiled else nullcontext():
         start = time.perf_counter()
         with suppress(_CutOffError):
-            accuracy = fit(model, data, training, on_epoch=on_epoch).test_acc
+            accuracy = fit(model, data, training, on_epoch=on_epoch).test_score
     return Values(accuracy=accuracy, seconds=ends[-1], first_epoch=ends[0], epochs=len(ends))
 
 

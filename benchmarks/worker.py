@@ -113,4 +113,4 @@ def _step(contender: Contender, data: Data, timing: Timing, training: TrainConfi
 def _accuracy(contender: Contender, data: Data, training: TrainConfig, seed: int) -> Values:
     seed_everything(seed)
     result = fit(contender.build(data, training.model.dropout), data, training)
-    return Values(accuracy=result.test_acc, seconds=result.seconds)
+    return Values(accuracy=result.test_score, seconds=result.seconds)

@@ -40,7 +40,7 @@ def test_train(config: str, kind: str, capsys: pytest.CaptureFixture[str]):
     (folder,) = Path("runs").iterdir()
     captured = capsys.readouterr()
     assert folder.name in captured.out
-    assert f"digits, {kind}, val_acc: test accuracy" in captured.out
+    assert f"digits, {kind}, val_score: test accuracy" in captured.out
     assert json.loads((folder / "summary.json").read_text())["epochs"] == [2, 2]
 
 

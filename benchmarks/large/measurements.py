@@ -22,8 +22,8 @@ from benchmarks.large.config import LargeConfig
 from benchmarks.measure import peak, resident
 from gatsparse import CSRGraph, infer
 from gatsparse.data import DatasetNotFoundError, NeighborLoader, NeighborSampler, load, rmat
-from gatsparse.nn import build_gat
 from gatsparse.ops import neighbor_sum
+from gatsparse.train import build_gat
 
 #: Seconds, bytes, rates and differences, by name.
 Numbers = dict[str, float]

@@ -42,7 +42,7 @@ def paper_accuracy() -> list[str]:
     for dataset, name in DATASETS.items():
         for protocol in PROTOCOLS:
             rules = _paper(f"{dataset}{protocol.suffix}-gatsparse")["rules"]
-            values = [100 * value for value in rules[protocol.rule]["test_acc"]]
+            values = [100 * value for value in rules[protocol.rule]["test_score"]]
             interval = samples.mean(values)
             published = "; ".join(
                 f"{p.mean} ± {p.std} ({p.source})" for p in protocol.published.get(dataset, ())
@@ -60,7 +60,7 @@ def paper_comparison() -> list[str]:
     lines = []
     for dataset, name in DATASETS.items():
         ours, theirs = (
-            [100 * v for v in _paper(f"{dataset}-short-{kind}")["rules"]["val_acc"]["test_acc"]]
+            [100 * v for v in _paper(f"{dataset}-short-{kind}")["rules"]["val_score"]["test_score"]]
             for kind in ("gatsparse", "pyg")
         )
         result = samples.compare(ours, theirs)
@@ -161,7 +161,7 @@ def tolokers() -> list[str]:
     lines = []
     for mode in ("full", "sampled"):
         found = json.loads((RESULTS / "tolokers" / mode / "summary.json").read_text())
-        values = [100 * value for value in found["rules"]["val_acc"]["test_acc"]]
+        values = [100 * value for value in found["rules"]["val_score"]["test_score"]]
         lines.append([mode, str(len(values)), f"{fmean(values):.1f} ± {stdev(values):.1f}"])
     lines.append(["Platonov et al., GAT", "10", "83.7 ± 0.5"])
     return markdown_table(["tolokers", "splits", "test ROC AUC (%)"], lines)

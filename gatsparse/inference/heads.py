@@ -24,7 +24,7 @@ from gatsparse.inference.model import (
 from gatsparse.inference.sources import Source
 from gatsparse.inference.stage import Folder, Memory
 from gatsparse.nn.projection import project
-from gatsparse.ops.native import KERNEL_DTYPES, kernel_itemsize, padded_heads
+from gatsparse.ops.fused import KERNEL_DTYPES, kernel_itemsize, padded_heads
 
 _ROWS_BYTES = 4 * 10**6  # of the features that are read at a time
 

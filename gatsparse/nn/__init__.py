@@ -6,15 +6,14 @@ from gatsparse.nn.dense import GraphAttentionLayer, dense_adjacency
 from gatsparse.nn.explain_backend import BackendReport, LayerBackend, explain_backend
 from gatsparse.nn.gat_conv import GATConv
 from gatsparse.nn.gatv2_conv import GATv2Conv
-from gatsparse.nn.models import GAT, build_deep_gat
+from gatsparse.nn.models import GAT
 from gatsparse.nn.paper_exact import PaperExactConv, PaperExactGAT
-from gatsparse.nn.paper_gat import DenseGAT, PaperGAT, build_gat
+from gatsparse.nn.paper_gat import PaperGAT
 from gatsparse.ops import dropout, elu_dropout, sparse_linear
 
 __all__ = [
     "GAT",
     "BackendReport",
-    "DenseGAT",
     "GATConv",
     "GATv2Conv",
     "GraphAttentionLayer",
@@ -25,8 +24,6 @@ __all__ = [
     "PaperGAT",
     "accelerate",
     "attention_weights",
-    "build_deep_gat",
-    "build_gat",
     "dense_adjacency",
     "dropout",
     "elu_dropout",

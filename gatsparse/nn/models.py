@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, cast
 
 import torch
@@ -14,7 +13,7 @@ from torch_geometric.loader import NeighborLoader
 
 from gatsparse.checks import check_choice, check_integer
 from gatsparse.nn.accelerate import accelerate
-from gatsparse.nn.layer_checks import check_layer, check_model
+from gatsparse.nn.layer_checks import check_layer
 from gatsparse.ops.backend import Backend
 
 
@@ -161,62 +160,3 @@ def _check_inference(model: Any, loader: Any) -> None:
             "loader: expected data without edge_attr, which PyG's inference leaves out: call "
             "gatsparse.infer(model, x, edge_index, edge_attr)"
         )
-
-
-def build_deep_gat(
-    kind: str,
-    in_channels: int,
-    out_channels: int,
-    *,
-    hidden_channels: int = 8,
-    heads: int = 8,
-    num_layers: int = 3,
-    dropout: float = 0.2,
-    negative_slope: float = 0.2,
-) -> torch.nn.Module:
-    """PyG's model with what lets more than two layers learn: residual connections, a LayerNorm of
-    each node and GELU, as in `"A critical look at the evaluation of GNNs under heterophily"
-    <https://arxiv.org/abs/2302.11640>`_.
-
-    Args:
-        kind (str): ``"gatsparse"``, ``"scatter"`` (our layers, scatter backend) or ``"pyg"``.
-        in_channels, out_channels (int): Numbers of features and of classes.
-        hidden_channels (int, optional): Size of each head of the layers but the last.
-        heads (int, optional): Of every layer; those of the last are averaged.
-        num_layers (int, optional): Number of layers.
-        dropout (float, optional): On the inputs of the layers but the first, and on the attention.
-        negative_slope (float, optional): Of the LeakyReLU of the scores.
-
-    Raises:
-        TypeError: If an argument is of a wrong type.
-        ValueError: If there is no such kind, or a number is out of range.
-
-    Example:
-        >>> import torch
-        >>> from gatsparse.nn import build_deep_gat
-        >>> model = build_deep_gat("gatsparse", 16, 4, num_layers=5)
-        >>> model(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])).shape
-        torch.Size([3, 4])
-    """
-    models = {
-        "gatsparse": GAT,
-        "scatter": partial(GAT, backend="scatter"),
-        "pyg": torch_geometric.nn.GAT,
-    }
-    check_choice("kind", kind, models)
-    check_model(
-        in_channels, hidden_channels, out_channels, heads, 1, dropout, negative_slope, num_layers
-    )
-    return models[kind](
-        in_channels,
-        heads * hidden_channels,
-        num_layers,
-        out_channels,
-        heads=heads,
-        dropout=dropout,
-        negative_slope=negative_slope,
-        residual=True,
-        act="gelu",
-        norm="layer",
-        norm_kwargs={"mode": "node"},
-    )

@@ -1,27 +1,18 @@
-"""The GAT of the paper, of two or more layers, on sparse or on dense layers."""
+"""The GAT of the paper, of two or more layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-import torch_geometric.nn
 from torch import Tensor
 
-from gatsparse.checks import check_choice
-from gatsparse.nn.dense import Form, GraphAttentionLayer
 from gatsparse.nn.gat_conv import GATConv
 from gatsparse.nn.layer_checks import check_model
-from gatsparse.nn.paper_exact import PaperExactGAT
 from gatsparse.nn.sampled_block import sampled_block
 from gatsparse.ops import dropout as dropout_op
 from gatsparse.ops import elu_dropout
-
-#: What a GAT is built of: our layer, our scatter backend, PyG's layer, dense layers.
-Kind = Literal["gatsparse", "scatter", "pyg", "dense"]
 
 
 class PaperGAT(torch.nn.Module):
@@ -144,146 +135,3 @@ class PaperGAT(torch.nn.Module):
         x = self.convs[layer](x, edge_index)[:batch_size]
         last = layer == self.num_layers - 1
         return x if last else self.elu_dropout_fn(x, self.dropout, self.training)
-
-
-class DenseGAT(torch.nn.Module):
-    r"""The same model on dense layers: one :class:`GraphAttentionLayer` per head.
-
-    Args:
-        in_channels, hidden_channels, out_channels, heads, out_heads, dropout, negative_slope:
-            As in :class:`PaperGAT`.
-        form (str, optional): As in :class:`GraphAttentionLayer`.
-
-    With the weights of a :class:`PaperGAT` (:meth:`load_gat_state`) it computes the same
-    function of a graph without duplicate edges.
-
-    Example:
-        >>> import torch
-        >>> from gatsparse.nn import DenseGAT, PaperGAT, dense_adjacency
-        >>> sparse, dense = PaperGAT(16, 8, 7).eval(), DenseGAT(16, 8, 7).eval()
-        >>> dense.load_gat_state(sparse.state_dict())
-        >>> x, edge_index = torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])
-        >>> adj = dense_adjacency(edge_index, num_nodes=3)
-        >>> torch.allclose(sparse(x, edge_index), dense(x, adj), atol=1e-5)
-        True
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        hidden_channels: int,
-        out_channels: int,
-        heads: int = 8,
-        out_heads: int = 1,
-        dropout: float = 0.6,
-        negative_slope: float = 0.2,
-        form: Form = "broadcast",
-    ) -> None:
-        super().__init__()
-        sizes = (in_channels, hidden_channels, out_channels, heads, out_heads)
-        check_model(*sizes, dropout, negative_slope)
-
-        def layers(count: int, inputs: int, outputs: int, concat: bool) -> torch.nn.ModuleList:
-            return torch.nn.ModuleList(
-                GraphAttentionLayer(
-                    inputs, outputs, dropout, negative_slope, concat, form=form, bias=True
-                )
-                for _ in range(count)
-            )
-
-        self.dropout = dropout
-        self.hidden = layers(heads, in_channels, hidden_channels, concat=True)
-        self.out = layers(out_heads, heads * hidden_channels, out_channels, concat=False)
-
-    def forward(self, x: Tensor, adj: Tensor) -> Tensor:
-        """Logits ``[N, out_channels]`` of features :obj:`x` and adjacency ``[N, N]``."""
-        x = F.dropout(x, self.dropout, self.training)
-        x = torch.cat([layer(x, adj) for layer in self.hidden], dim=1)
-        x = F.dropout(x, self.dropout, self.training)
-        return torch.stack([layer(x, adj) for layer in self.out]).mean(dim=0)
-
-    @torch.no_grad()
-    def load_gat_state(self, state_dict: dict[str, Tensor]) -> None:
-        """Takes the weights of a :class:`PaperGAT` of the same sizes.
-
-        Raises:
-            KeyError: If :obj:`state_dict` is not that of a :class:`PaperGAT`.
-            RuntimeError: If its sizes differ.
-        """
-        for conv, layers in (("conv1", self.hidden), ("conv2", self.out)):
-            heads = len(layers)
-            weight = state_dict[f"{conv}.lin.weight"].chunk(heads, dim=0)
-            bias = state_dict[f"{conv}.bias"]
-            # Concatenated heads have a part of the bias each; averaged ones share it.
-            biases = bias.chunk(heads) if conv == "conv1" else (bias,) * heads
-            for h, layer in enumerate(layers):
-                assert isinstance(layer, GraphAttentionLayer)
-                assert layer.bias is not None
-                att_src, att_dst = (
-                    state_dict[f"{conv}.{name}"][0, h] for name in ("att_src", "att_dst")
-                )
-                layer.W.copy_(weight[h].T)
-                layer.a.copy_(torch.cat([att_dst, att_src])[:, None])
-                layer.bias.copy_(biases[h])
-
-
-def _elu_dropout_of_torch(x: Tensor, p: float, training: bool) -> Tensor:
-    return F.dropout(F.elu(x), p, training)
-
-
-def build_gat(
-    kind: Kind,
-    in_channels: int,
-    out_channels: int,
-    *,
-    hidden_channels: int = 8,
-    heads: int = 8,
-    out_heads: int = 1,
-    dropout: float = 0.6,
-    negative_slope: float = 0.2,
-    form: Form = "broadcast",
-    paper_exact: bool = False,
-    num_layers: int = 2,
-) -> torch.nn.Module:
-    """The GAT of the paper on layers of a kind.
-
-    Args:
-        kind (str): ``"gatsparse"``, ``"scatter"`` (our layer, scatter backend), ``"pyg"``
-            or ``"dense"``.
-        in_channels, out_channels, hidden_channels, heads, out_heads, dropout, negative_slope,
-            num_layers: As in :class:`PaperGAT`; dense layers are two.
-        form (str, optional): As in :class:`GraphAttentionLayer`.
-        paper_exact (bool, optional): A :class:`PaperExactGAT`, of kind ``"gatsparse"`` only.
-
-    Returns:
-        torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense.
-
-    Raises:
-        ValueError: If :obj:`kind` is unknown, or it does not support :obj:`paper_exact` or
-            :obj:`num_layers`.
-
-    Example:
-        >>> from gatsparse.nn import build_gat
-        >>> type(build_gat("gatsparse", 16, 7)).__name__
-        'PaperGAT'
-        >>> type(build_gat("dense", 16, 7, form="concat")).__name__
-        'DenseGAT'
-    """
-    sizes = (in_channels, hidden_channels, out_channels, heads, out_heads)
-    check_choice("kind", kind, ("gatsparse", "scatter", "pyg", "dense"))
-    check_choice("form", form, get_args(Form))
-    check_model(*sizes, dropout, negative_slope, num_layers)
-    if num_layers != 2 and (paper_exact or kind == "dense"):
-        raise ValueError(f"num_layers: expected 2 of dense and of exact layers, got {num_layers}")
-    if paper_exact:
-        if kind != "gatsparse":
-            raise ValueError(f"paper_exact: expected False with kind {kind!r}, got True")
-        return PaperExactGAT(*sizes, dropout, negative_slope)
-    if kind == "dense":
-        return DenseGAT(*sizes, dropout, negative_slope, form)
-    parts = {
-        "gatsparse": (GATConv, dropout_op, elu_dropout),
-        "scatter": (partial(GATConv, backend="scatter"), F.dropout, _elu_dropout_of_torch),
-        "pyg": (torch_geometric.nn.GATConv, F.dropout, _elu_dropout_of_torch),
-    }
-    return PaperGAT(*sizes, dropout, negative_slope, *parts[kind], num_layers=num_layers)

@@ -9,7 +9,7 @@ from torch_geometric.nn import Linear
 
 from gatsparse.nn.overrides import is_changed
 from gatsparse.ops import sparse_linear
-from gatsparse.ops.native import wants_grad
+from gatsparse.ops.autograd import wants_grad
 from gatsparse.tracing import is_traced
 
 #: Node features, or those of sources and of destinations.

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatsparse.ops.edgewise import edges
+from gatsparse.ops.scatter import edges
 
 
 def is_batch(x: Any) -> bool:

@@ -23,6 +23,7 @@ from gatsparse.train.config import (
     TrainConfig,
 )
 from gatsparse.train.config_file import parse_config
+from gatsparse.train.dense_gat import DenseGAT
 from gatsparse.train.errors import (
     ConfigError,
     DamagedFileError,
@@ -30,8 +31,9 @@ from gatsparse.train.errors import (
     TrainingDivergedError,
 )
 from gatsparse.train.experiment import train
-from gatsparse.train.fitting import build_model, build_optimizer, fit
+from gatsparse.train.fitting import build_optimizer, fit
 from gatsparse.train.full_batch import model_structure
+from gatsparse.train.models import build_deep_gat, build_gat, build_model
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.stopping import EarlyStopping
 from gatsparse.train.task import load_task, task_of_seed
@@ -39,6 +41,7 @@ from gatsparse.train.task import load_task, task_of_seed
 __all__ = [
     "ConfigError",
     "DamagedFileError",
+    "DenseGAT",
     "EarlyStopping",
     "Epoch",
     "FitResult",
@@ -50,6 +53,8 @@ __all__ = [
     "SyntheticConfig",
     "TrainConfig",
     "TrainingDivergedError",
+    "build_deep_gat",
+    "build_gat",
     "build_model",
     "build_optimizer",
     "fit",

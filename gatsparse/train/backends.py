@@ -8,7 +8,7 @@ import torch
 
 from gatsparse.data import NeighborLoader
 from gatsparse.nn import explain_backend
-from gatsparse.train.fitting import build_model
+from gatsparse.train.models import build_model
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

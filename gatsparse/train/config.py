@@ -12,7 +12,6 @@ from typing import Literal
 from gatsparse.data import NAMES, OGB_NAMES
 from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
-from gatsparse.nn.paper_gat import Kind
 from gatsparse.train.config_types import require, require_types
 from gatsparse.train.errors import ConfigError
 from gatsparse.train.stopping import StoppingRule
@@ -35,6 +34,10 @@ def _require_bytes(key: str, value: str) -> None:
         require(False, key, "bytes > 0, such as 4GB or 512MiB", value)
 
 
+#: Layers of a model: ours, ours on the scatter backend, PyG's, or dense ones.
+Kind = Literal["gatsparse", "scatter", "pyg", "dense"]
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """The GAT of the paper, or a deeper one.
@@ -49,7 +52,7 @@ class ModelConfig:
         paper_exact: Every detail as the authors' code has it, see gatsparse.nn.PaperExactGAT.
         num_layers: Number of layers; those but the last are as the first.
         architecture: That of the paper, or deep: with residual connections, LayerNorm and GELU,
-            all layers of the same number of heads, see gatsparse.nn.build_deep_gat.
+            all layers of the same number of heads, see gatsparse.train.build_deep_gat.
 
     Example:
         >>> from gatsparse.train import ModelConfig, TrainConfig
@@ -208,7 +211,7 @@ class TrainConfig:
         optim: How it is optimised.
         sampling: Of mode sampled.
         synthetic: Of the data set sbm.
-        metric: What val_acc and test_acc are: the accuracy, or of two classes the area under the
+        metric: Of val_score and test_score: the accuracy, or of two classes the area under the
             receiver operating characteristic.
         epochs: The most epochs.
         patience: Epochs without improvement after which training stops.
@@ -228,7 +231,7 @@ class TrainConfig:
 
     Example:
         >>> from gatsparse.train import TrainConfig
-        >>> config = TrainConfig("digits", epochs=50, seeds=3, stopping=["val_acc", "val_loss"])
+        >>> config = TrainConfig("digits", epochs=50, seeds=3, stopping=["val_score", "val_loss"])
         >>> config.all_seeds
         [0, 1, 2]
     """
@@ -248,7 +251,7 @@ class TrainConfig:
     metric: Literal["accuracy", "roc_auc"] = "accuracy"
     epochs: int = 200
     patience: int = 100
-    stopping: StoppingRule | list[StoppingRule] = "val_acc"
+    stopping: StoppingRule | list[StoppingRule] = "val_score"
     seeds: int | list[int] = field(default_factory=lambda: [0])
     threads: int = 1
     processes: int | None = None

@@ -13,8 +13,9 @@ from torch_geometric import seed_everything
 from gatsparse.train.backends import backend_report
 from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.errors import TrainingDivergedError
-from gatsparse.train.fitting import build_model, fit
+from gatsparse.train.fitting import fit
 from gatsparse.train.memory import check_memory, num_processes
+from gatsparse.train.models import build_model
 from gatsparse.train.progress import RunProgress, heartbeat, progress_bar
 from gatsparse.train.run_folder import open_run_folder
 from gatsparse.train.side_by_side import side_by_side
@@ -143,7 +144,7 @@ def _train_in_turn(
             task = progress.add_task(f"seed {seed}", total=config.epochs, state="")
 
             def show(epoch: Epoch, task: TaskID = task) -> None:
-                state = f"loss {epoch.train_loss:.4f}, val {epoch.val_acc:.1%}"
+                state = f"loss {epoch.train_loss:.4f}, val {epoch.val_score:.1%}"
                 progress.update(task, completed=epoch.epoch, state=state)
 
             _train_seed(seed, config, data, folder, show)
@@ -173,6 +174,6 @@ def _prepare(config: TrainConfig, folder: RunFolder) -> Callable[[int], None]:
 
 def _line(seed: int, result: FitResult) -> str:
     return (
-        f"seed {seed}: test {result.test_acc:.1%}, val {result.val_acc:.1%}, epoch "
+        f"seed {seed}: test {result.test_score:.1%}, val {result.val_score:.1%}, epoch "
         f"{result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
     )

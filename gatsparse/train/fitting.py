@@ -11,10 +11,8 @@ import torch
 from torch import Tensor
 
 from gatsparse.checks import check_instance
-from gatsparse.data.labels import node_labels
-from gatsparse.nn import build_deep_gat, build_gat
 from gatsparse.train.checkpoint import Checkpoint
-from gatsparse.train.config import ModelConfig, OptimConfig, TrainConfig
+from gatsparse.train.config import OptimConfig, TrainConfig
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.full_batch import FullBatch
 from gatsparse.train.metrics import class_loss, metric_function
@@ -27,42 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch_geometric.data import Data
-
-
-def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
-    """Returns the GAT for the features and classes of :obj:`data`, of its dtype.
-
-    Initial weights are drawn from torch's generator: seed it before.
-
-    Raises:
-        TypeError: If an argument is of a wrong type.
-        ValueError: If :obj:`data` has no features ``[N, F]`` or no labelled node.
-
-    Example:
-        >>> from gatsparse.data import load
-        >>> from gatsparse.train import ModelConfig, build_model
-        >>> type(build_model(ModelConfig(), load("digits"))).__name__
-        'PaperGAT'
-    """
-    check_instance("config", config, ModelConfig, "a ModelConfig")
-    y = node_labels(data)
-    x = data.x
-    if not isinstance(x, Tensor) or x.dim() != 2:
-        raise ValueError("data.x: expected features [N, F]")
-    if not bool((y >= 0).any()):
-        raise ValueError("data.y: expected a labelled node, got none")
-    sizes = x.size(1), int(y.max()) + 1
-    options = {
-        "hidden_channels": config.hidden_channels,
-        "heads": config.heads,
-        "dropout": config.dropout,
-        "negative_slope": config.negative_slope,
-        "num_layers": config.num_layers,
-    }
-    if config.architecture == "deep":
-        return build_deep_gat(config.kind, *sizes, **options).to(x.dtype)
-    paper = {"out_heads": config.out_heads, "paper_exact": config.paper_exact}
-    return build_gat(config.kind, *sizes, **options, **paper).to(x.dtype)
 
 
 def build_optimizer(config: OptimConfig, model: torch.nn.Module) -> torch.optim.Adam:
@@ -152,8 +114,8 @@ def fit(
             epoch=epoch,
             train_loss=train_loss,
             val_loss=class_loss(of_val, y_val).item(),
-            val_acc=score(of_val, y_val),
-            test_acc=score(logits[test], y_test),
+            val_score=score(of_val, y_val),
+            test_score=score(logits[test], y_test),
         )
 
     rules = [EarlyStopping(rule, config.patience, config.epochs) for rule in config.rules]
@@ -180,7 +142,7 @@ def fit(
         _check_finite(current)
         epochs.append(current)
         for rule in running:
-            if rule.update(current.val_acc, current.val_loss):
+            if rule.update(current.val_score, current.val_loss):
                 kept[rule.rule] = current
                 if rule is rules[0]:
                     state_dict = {key: value.clone() for key, value in model.state_dict().items()}
@@ -211,9 +173,9 @@ def _rule_result(rule: EarlyStopping, kept: Epoch) -> RuleResult:
     return RuleResult(
         best_epoch=kept.epoch,
         epochs=rule.epoch,
-        val_acc=kept.val_acc,
+        val_score=kept.val_score,
         val_loss=kept.val_loss,
-        test_acc=kept.test_acc,
+        test_score=kept.test_score,
     )
 
 

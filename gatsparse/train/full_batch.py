@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 
 from gatsparse.checks import check_choice, check_instance
 from gatsparse.nn import dense_adjacency
-from gatsparse.nn.paper_gat import Kind
+from gatsparse.train.config import Kind
 from gatsparse.train.edge_inputs import edge_inputs
 from gatsparse.train.metrics import class_loss
 

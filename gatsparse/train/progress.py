@@ -65,7 +65,7 @@ class RunProgress:
         for seed, epoch in list(running.items())[:4]:
             parts.append(
                 f"seed {seed} epoch {epoch.epoch} of {most}, loss {epoch.train_loss:.4f}, "
-                f"val {epoch.val_acc:.1%}"
+                f"val {epoch.val_score:.1%}"
             )
         if len(running) > 4:
             parts.append(f"and {len(running) - 4} more")

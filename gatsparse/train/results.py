@@ -18,15 +18,15 @@ class Epoch:
 
     Example:
         >>> from gatsparse.train import Epoch
-        >>> Epoch(epoch=1, train_loss=2.3, val_loss=2.2, val_acc=0.3, test_acc=0.3).val_acc
+        >>> Epoch(epoch=1, train_loss=2.3, val_loss=2.2, val_score=0.3, test_score=0.3).val_score
         0.3
     """
 
     epoch: int
     train_loss: float
     val_loss: float
-    val_acc: float
-    test_acc: float
+    val_score: float
+    test_score: float
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RuleResult:
     Attributes:
         best_epoch (int): The epoch whose model the rule keeps, counted from 1.
         epochs (int): Number of epochs after which it stops.
-        val_acc, val_loss, test_acc (float): Of the model that it keeps.
+        val_score, val_loss, test_score (float): Of the model that it keeps.
 
     Example:
         >>> from gatsparse.data import load
@@ -49,9 +49,9 @@ class RuleResult:
 
     best_epoch: int
     epochs: int
-    val_acc: float
+    val_score: float
     val_loss: float
-    test_acc: float
+    test_score: float
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class FitResult:
         >>> model = build_model(config.model, data)
         >>> result = fit(model, data, config)
         >>> result.epochs, sorted(result.rules)
-        (3, ['val_acc'])
+        (3, ['val_score'])
         >>> model.load_state_dict(result.state_dict)
         <All keys matched successfully>
     """
@@ -92,9 +92,9 @@ class FitResult:
         return self._first.best_epoch
 
     @property
-    def val_acc(self) -> float:
+    def val_score(self) -> float:
         """Validation score under the first rule."""
-        return self._first.val_acc
+        return self._first.val_score
 
     @property
     def val_loss(self) -> float:
@@ -102,9 +102,9 @@ class FitResult:
         return self._first.val_loss
 
     @property
-    def test_acc(self) -> float:
+    def test_score(self) -> float:
         """Test score under the first rule."""
-        return self._first.test_acc
+        return self._first.test_score
 
     @property
     def _first(self) -> RuleResult:

@@ -11,7 +11,7 @@ import torch
 from gatsparse.checks import check_choice, check_integer
 
 #: The rules of :class:`EarlyStopping`.
-StoppingRule = Literal["val_acc", "val_loss", "paper", "pyg"]
+StoppingRule = Literal["val_score", "val_loss", "paper", "pyg"]
 
 
 class EarlyStopping:
@@ -20,12 +20,12 @@ class EarlyStopping:
     ========== ================================ ==========================================
     rule       the model that is kept           stops
     ========== ================================ ==========================================
-    val_acc    the first of the highest         after :obj:`patience` epochs in a row
-               accuracy                         whose accuracy is not above all earlier
+    val_score  the first of the highest score   after :obj:`patience` epochs in a row
+                                                whose score is not above all earlier
     val_loss   the first of the lowest loss     after :obj:`patience` epochs in a row
                                                 whose loss is not below all earlier
-    paper      the last whose accuracy is >=    after :obj:`patience` epochs in a row
-               **and** whose loss is <= those   whose accuracy is not >= **and** whose
+    paper      the last whose score is >=       after :obj:`patience` epochs in a row
+               **and** whose loss is <= those   whose score is not >= **and** whose
                of all earlier epochs            loss is not <= those of all earlier
     pyg        the first of the lowest loss     in the second half of :obj:`epochs`, after
                                                 the first whose loss is above the mean of
@@ -56,8 +56,8 @@ class EarlyStopping:
 
     Example:
         >>> from gatsparse.train import EarlyStopping
-        >>> rule = EarlyStopping("val_acc", patience=2, epochs=100)
-        >>> [rule.update(val_acc, val_loss=1.0) for val_acc in (0.5, 0.6, 0.6, 0.6)]
+        >>> rule = EarlyStopping("val_score", patience=2, epochs=100)
+        >>> [rule.update(val_score, val_loss=1.0) for val_score in (0.5, 0.6, 0.6, 0.6)]
         [True, True, False, False]
         >>> rule.exhausted, rule.best_epoch
         (True, 2)
@@ -74,11 +74,11 @@ class EarlyStopping:
         self.best_epoch = 0
         self.exhausted = False
         self._waited = 0
-        self._max_acc = -math.inf
+        self._max_score = -math.inf
         self._min_loss = math.inf
         self._losses: deque[float] = deque(maxlen=patience)
 
-    def update(self, val_acc: float, val_loss: float) -> bool:
+    def update(self, val_score: float, val_loss: float) -> bool:
         """Takes the result of one more epoch; returns whether to keep its model.
 
         Raises:
@@ -87,15 +87,15 @@ class EarlyStopping:
         if self.exhausted:
             raise RuntimeError(f"{self.rule}: stopped after epoch {self.epoch}, got one more")
         self.epoch += 1
-        accurate, fitting = val_acc >= self._max_acc, val_loss <= self._min_loss
-        if self.rule == "val_acc":
-            improved = keep = val_acc > self._max_acc
+        better, fitting = val_score >= self._max_score, val_loss <= self._min_loss
+        if self.rule == "val_score":
+            improved = keep = val_score > self._max_score
         elif self.rule == "paper":
-            improved, keep = accurate or fitting, accurate and fitting
+            improved, keep = better or fitting, better and fitting
         else:
             improved = keep = val_loss < self._min_loss
         self._waited = 0 if improved else self._waited + 1
-        self._max_acc = max(val_acc, self._max_acc)
+        self._max_score = max(val_score, self._max_score)
         self._min_loss = min(val_loss, self._min_loss)
         if self.rule == "pyg":
             impatient = self.epoch > self.epochs // 2 and val_loss > self._mean_loss()

@@ -25,9 +25,9 @@ def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str
     Returns:
         dict: ``dataset``, ``kind``, ``metric``; ``seeds``, ``epochs`` and ``seconds``, one entry
         per seed in the order of the configuration; ``epochs_mean``, ``seconds_total``; and
-        ``rules``, which holds for every rule ``best_epoch``, ``epochs``, ``val_acc``,
-        ``val_loss`` and ``test_acc`` per seed, and the statistics of :func:`spread` as
-        ``test_acc_mean`` and so on.
+        ``rules``, which holds for every rule ``best_epoch``, ``epochs``, ``val_score``,
+        ``val_loss`` and ``test_score`` per seed, and the statistics of :func:`spread` as
+        ``test_score_mean`` and so on.
     """
     seeds = [seed for seed in config.all_seeds if seed in results]
     finished = [results[seed] for seed in seeds]
@@ -35,8 +35,8 @@ def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str
     for rule in config.rules:
         of_rule = [vars(result.rules[rule]) for result in finished]
         columns = {key: [row[key] for row in of_rule] for key in of_rule[0]}
-        figures = spread(columns["test_acc"])
-        rules[rule] = columns | {f"test_acc_{key}": value for key, value in figures.items()}
+        figures = spread(columns["test_score"])
+        rules[rule] = columns | {f"test_score_{key}": value for key, value in figures.items()}
     return {
         "dataset": config.dataset,
         "kind": config.model.kind,
@@ -94,7 +94,7 @@ def _percent(figures: dict[str, Any]) -> str:
     mean, std, low, high, least, most = (
         None if value is None else 100 * value
         for value in (
-            figures[f"test_acc_{key}"]
+            figures[f"test_score_{key}"]
             for key in ("mean", "std", "ci95_low", "ci95_high", "min", "max")
         )
     )

@@ -10,7 +10,7 @@ import torch_geometric.nn
 from torch_geometric.data import Data
 
 import gatsparse
-from gatsparse import nn
+from gatsparse import nn, train
 from tests.bad_calls.values import (
     CHOICES,
     COUNTS,
@@ -58,7 +58,7 @@ def functions() -> Iterator[Function]:
         {"x": ("edge_index",), "edge_index": ("x",)},
     )
     yield Function("PaperGAT", nn.PaperGAT, lambda: GOOD_MODEL, {**MODEL, "num_layers": SIZES})
-    yield Function("DenseGAT", nn.DenseGAT, lambda: GOOD_MODEL, {**MODEL, "form": CHOICES})
+    yield Function("DenseGAT", train.DenseGAT, lambda: GOOD_MODEL, {**MODEL, "form": CHOICES})
     yield Function("PaperExactGAT", nn.PaperExactGAT, lambda: GOOD_MODEL, MODEL)
     yield Function(
         "PaperExactConv",
@@ -110,13 +110,13 @@ def functions() -> Iterator[Function]:
     )
     yield Function(
         "build_gat",
-        nn.build_gat,
+        train.build_gat,
         lambda: {"kind": "gatsparse", "in_channels": F, "out_channels": 2},
         {**MODEL, "kind": CHOICES, "num_layers": SIZES, "form": CHOICES},
     )
     yield Function(
         "build_deep_gat",
-        nn.build_deep_gat,
+        train.build_deep_gat,
         lambda: {"kind": "gatsparse", "in_channels": F, "out_channels": 2},
         {
             **{key: values for key, values in MODEL.items() if key != "out_heads"},

@@ -108,7 +108,7 @@ def functions() -> Iterator[Function]:
     yield Function(
         "EarlyStopping",
         train.EarlyStopping,
-        lambda: {"rule": "val_acc", "patience": 2, "epochs": 5},
+        lambda: {"rule": "val_score", "patience": 2, "epochs": 5},
         {"rule": CHOICES, "patience": SIZES, "epochs": SIZES},
     )
     model, config = gatsparse.GAT(F, C, 2, 3), train.TrainConfig("digits", epochs=1)

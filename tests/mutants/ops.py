@@ -30,7 +30,7 @@ MUTANTS = [
     ),
     Mutant(
         "self-loops of the graph are not replaced",
-        "ops/edgewise.py",
+        "ops/scatter.py",
         "torch.cat([edge_index[0] == edge_index[1], torch",
         "torch.cat([edge_index[0] < 0, torch",
         _ATTENTION,
@@ -38,14 +38,14 @@ MUTANTS = [
     ),
     Mutant(
         "softmax without subtracting the maximum",
-        "ops/edgewise.py",
+        "ops/scatter.py",
         "(score - row_max.index_select(0, index)).exp()",
         "score.exp()",
         "ops/test_scatter_softmax.py",
     ),
     Mutant(
         "added self-loops reuse the features of the edges",
-        "ops/edgewise.py",
+        "ops/scatter.py",
         "torch.cat([edge, loop])",
         "torch.cat([edge, edge[: loop.size(0)]]) if len(edge) >= len(loop) else loop",
         _ATTENTION,
@@ -53,7 +53,7 @@ MUTANTS = [
     ),
     Mutant(
         "the gradient of a mean over heads is that of their sum",
-        "ops/native.py",
+        "ops/autograd.py",
         "(grad_out / heads)[:, None, :]",
         "grad_out[:, None, :]",
         _ATTENTION,
@@ -61,15 +61,15 @@ MUTANTS = [
     ),
     Mutant(
         "the gradient of the bias of a mean is averaged twice",
-        "ops/native.py",
-        "grad.flatten() if concat else grad.sum(0)",
-        "grad.flatten() if concat else grad.mean(0)",
+        "ops/autograd.py",
+        "grad_heads.flatten() if concat else grad_heads.sum(0)",
+        "grad_heads.flatten() if concat else grad_heads.mean(0)",
         _ATTENTION,
         "test_backends_agree_on_the_zoo",
     ),
     Mutant(
         "tracers see unpadded heads",
-        "ops/native.py",
+        "ops/fused.py",
         "(heads + 15) // 16 * 16)",
         "heads)",
         "ops/test_padded_heads.py",
@@ -123,7 +123,7 @@ MUTANTS = [
     ),
     Mutant(
         "two edges of one pair count once in the sum of weights",
-        "ops/pairwise.py",
+        "ops/dense.py",
         "row_sum = (count * weight).sum",
         "row_sum = weight.sum",
         _ATTENTION,

@@ -9,8 +9,8 @@ MUTANTS = [
     Mutant(
         "an equal accuracy is an improvement",
         "train/stopping.py",
-        "improved = keep = val_acc > self._max_acc",
-        "improved = keep = val_acc >= self._max_acc",
+        "improved = keep = val_score > self._max_acc",
+        "improved = keep = val_score >= self._max_acc",
         _STOPPING,
     ),
     Mutant(
@@ -126,8 +126,8 @@ MUTANTS = [
     Mutant(
         "the test score is that of the validation nodes",
         "train/fitting.py",
-        "test_acc=score(logits[test], y_test)",
-        "test_acc=score(of_val, y_val)",
+        "test_score=score(logits[test], y_test)",
+        "test_score=score(of_val, y_val)",
         _FITTING,
         "kept_model and pyg",
     ),

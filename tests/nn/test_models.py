@@ -229,15 +229,3 @@ def test_bad_arguments():
         gatsparse.GAT(6, 8, 2, backend="best")
     with pytest.raises(ValueError, match="divisible by the number of heads"):
         gatsparse.GAT(6, 8, 2, heads=3)
-
-
-def test_deep_models_are_one_model():
-    sizes = {"hidden_channels": 4, "heads": 2, "num_layers": 4, "dropout": 0.0}
-    theirs = gatsparse.nn.build_deep_gat("pyg", 6, 3, **sizes).double()
-    for kind in ("gatsparse", "scatter"):
-        ours = gatsparse.nn.build_deep_gat(kind, 6, 3, **sizes).double()
-        ours.load_state_dict(theirs.state_dict())
-        assert_same(theirs, ours, features(NUM_NODES, 6), EDGES)
-        assert all(conv.backend == ("auto" if kind == "gatsparse" else kind) for conv in ours.convs)
-    with pytest.raises(ValueError, match="kind: expected one of"):
-        gatsparse.nn.build_deep_gat("dense", 6, 3)

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from gatsparse.data import load
 from gatsparse.graph import CSRGraph
-from gatsparse.nn import PaperExactConv, PaperExactGAT, build_gat, paper_exact
+from gatsparse.nn import PaperExactConv, PaperExactGAT, paper_exact
 from gatsparse.ops import dropout, gat_attention, gat_attention_weights
 from gatsparse.testing import graph_zoo, relative_error
 from gatsparse.train import ConfigError, ModelConfig, TrainConfig, build_model, parse_config
@@ -306,19 +306,6 @@ def test_bad_features(shape):
 
 def test_repr():
     assert repr(PaperExactConv(12, 8, heads=2)) == "PaperExactConv(12, 8, heads=2)"
-
-
-def test_build_gat():
-    model = build_gat(
-        "gatsparse", 12, 5, hidden_channels=4, heads=2, out_heads=3, dropout=0.1, paper_exact=True
-    )
-    assert isinstance(model, PaperExactGAT)
-    assert repr(model.conv1) == "PaperExactConv(12, 4, heads=2)"
-    assert repr(model.conv2) == "PaperExactConv(8, 5, heads=3)"
-    assert model.conv1.dropout == model.conv2.dropout == 0.1
-    for kind in ("scatter", "pyg", "dense"):
-        with pytest.raises(ValueError, match="paper_exact: expected False with kind"):
-            build_gat(kind, 12, 5, paper_exact=True)
 
 
 def test_configuration(tmp_path):

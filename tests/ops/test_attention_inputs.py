@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gatsparse import _native, slow_path
-from gatsparse.ops import edgewise
+from gatsparse.ops import scatter
 from gatsparse.slow_path import SlowPathWarning
 from gatsparse.testing import Graph, cast, relative_error
 from tests.ops.agreement import (
@@ -192,5 +192,5 @@ def test_without_torch_scatter(variant, monkeypatch):
     inputs = VARIANTS[variant].inputs(graph, 3, 2, edge=True, loop=True)
     options = {"add_self_loops": True, "dropout": 0.5, "seed": torch.tensor(1)}
     expected = run(variant, inputs, graph.csr(), backend="fused", **options)
-    monkeypatch.setattr(edgewise, "torch_scatter", lambda: None)
+    monkeypatch.setattr(scatter, "torch_scatter", lambda: None)
     assert_close(run(variant, inputs, graph.csr(), backend="scatter", **options), expected, 1e-12)

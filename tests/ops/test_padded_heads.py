@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gatsparse.ops.native import padded_heads
+from gatsparse.ops.fused import padded_heads
 from gatsparse.testing import Graph
 from tests.ops.variants import VARIANTS, call, operator_arguments
 

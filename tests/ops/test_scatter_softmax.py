@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from gatsparse.ops import edgewise
-from gatsparse.ops.edgewise import scatter_softmax
+from gatsparse.ops import scatter
+from gatsparse.ops.scatter import scatter_softmax
 
 
 @pytest.fixture(params=["with", "without"], autouse=True)
 def _torch_scatter(request, monkeypatch):
     if request.param == "without":
-        monkeypatch.setattr(edgewise, "torch_scatter", lambda: None)
+        monkeypatch.setattr(scatter, "torch_scatter", lambda: None)
 
 
 @pytest.mark.parametrize("size", [1.0, 1e4])

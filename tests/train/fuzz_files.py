@@ -46,7 +46,7 @@ dataset: digits
 mode: full
 epochs: 5
 seeds: 2
-stopping: [val_acc, val_loss]
+stopping: [val_score, val_loss]
 model:
   kind: gat
   heads: 4

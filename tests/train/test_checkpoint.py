@@ -35,7 +35,7 @@ def config_of(mode="full", architecture="paper", **options):
         synthetic=SYNTHETIC,
         model=model,
         sampling=SamplingConfig(batch_size=64, num_neighbors=[4, 3], max_memory="100MB"),
-        stopping=["val_acc", "val_loss", "paper", "pyg"],
+        stopping=["val_score", "val_loss", "paper", "pyg"],
         normalize_features=False,
         optim=OptimConfig(lr=0.02),
         epochs=8,
@@ -133,10 +133,12 @@ def test_is_due_after_some_seconds(tmp_path, monkeypatch):
 
 def test_sampled_training_learns():
     model = ModelConfig(hidden_channels=8, heads=2, dropout=0.1)
-    config = replace(config_of("sampled"), epochs=30, stopping="val_acc", patience=30, model=model)
+    config = replace(
+        config_of("sampled"), epochs=30, stopping="val_score", patience=30, model=model
+    )
     data = load_task(config)
     result = train(config, data)
-    assert result.test_acc > 0.5
+    assert result.test_score > 0.5
     assert result.losses[-1] < result.losses[0]
 
 
@@ -198,7 +200,7 @@ def test_roc_auc():
         metric="roc_auc",
         epochs=5,
     )
-    assert train(config, load_task(config)).test_acc > 0.6
+    assert train(config, load_task(config)).test_score > 0.6
     with pytest.raises(ValueError, match="metric: expected 2 classes"):
         train(config_of(metric="roc_auc"), load_task(config_of()))
 

@@ -27,7 +27,7 @@ def test_defaults_are_the_recipe_of_the_paper(write):
     assert config == TrainConfig("cora")
     assert config.model == ModelConfig("gatsparse", 8, 8, 1, 0.6, 0.2)
     assert config.optim == OptimConfig(0.005, 5e-4)
-    assert (config.epochs, config.patience, config.stopping) == (200, 100, "val_acc")
+    assert (config.epochs, config.patience, config.stopping) == (200, 100, "val_score")
     assert config.normalize_features
 
 
@@ -179,7 +179,7 @@ def test_split_by_number_or_random(write, text: str, split: Any):
     "options",
     [
         {"split": 3, "stopping": "paper", "seeds": [5, 6], "processes": None},
-        {"split": "random", "stopping": ["pyg", "val_acc"], "seeds": 5, "processes": 3},
+        {"split": "random", "stopping": ["pyg", "val_score"], "seeds": 5, "processes": 3},
     ],
 )
 def test_yaml_round_trip(write, root: Path | None, options: Any):

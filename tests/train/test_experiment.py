@@ -69,18 +69,18 @@ def test_run_folder(config: TrainConfig, task: Data, progress: bool):
 
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["seeds"] == [5, 6]
-    assert summary["rules"]["val_acc"]["test_acc"] == [result.test_acc for result in results]
+    assert summary["rules"]["val_score"]["test_score"] == [result.test_score for result in results]
 
     checkpoint = torch.load(folder / "seed-6.pt", weights_only=True)
-    assert (checkpoint["seed"], checkpoint["test_acc"]) == (6, results[1].test_acc)
-    assert checkpoint["rule"] == "val_acc"
+    assert (checkpoint["seed"], checkpoint["test_score"]) == (6, results[1].test_score)
+    assert checkpoint["rule"] == "val_score"
     data = task.clone()
     data.x = data["x"] / data["x"].sum(dim=1, keepdim=True)
     model = build_model(config.model, data)
     model.load_state_dict(checkpoint["state_dict"])
     predicted = model.eval()(data.x, model_structure(config.model.kind, data)).argmax(dim=1)
     correct = (predicted == data.y)[data.test_mask]
-    assert correct.double().mean().item() == results[1].test_acc
+    assert correct.double().mean().item() == results[1].test_score
 
 
 def test_same_config_same_results_in_a_folder_of_its_own(config: TrainConfig):

@@ -103,8 +103,8 @@ def test_any_number_of_processes(whole: Path, tmp_path: Path, processes: int):
     results = train(config)
     (folder,) = folders(config)
     assert_equal_to(whole, folder)
-    assert [result.rules["pyg"].test_acc for result in results] == (
-        numbers(whole)["rules"]["pyg"]["test_acc"]
+    assert [result.rules["pyg"].test_score for result in results] == (
+        numbers(whole)["rules"]["pyg"]["test_score"]
     )
 
 

@@ -41,9 +41,9 @@ def run(
         ([0.0, 0.0], 1, [1], 2),
     ],
 )
-def test_val_acc(accs: list[float], patience: int, kept: list[int], epochs: int):
+def test_val_score(accs: list[float], patience: int, kept: list[int], epochs: int):
     improving_losses = [1.0 / (i + 1) for i in range(len(accs))]  # which do not count
-    assert run("val_acc", patience, accs, improving_losses) == (kept, epochs)
+    assert run("val_score", patience, accs, improving_losses) == (kept, epochs)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_every_rule_against_its_loop(history: list[tuple[float, float]], patienc
     accs, losses = map(list, zip(*history, strict=True))
     epochs = len(history)
     expected = {
-        "val_acc": first_best(accs, patience),
+        "val_score": first_best(accs, patience),
         "val_loss": first_best([-loss for loss in losses], patience),
         "paper": execute_cora(accs, losses, patience),
         "pyg": train_eval_of_pyg(losses, patience, epochs),

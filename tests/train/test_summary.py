@@ -13,9 +13,9 @@ from gatsparse.train import FitResult, RuleResult, TrainConfig
 from gatsparse.train.summary import headline, spread, summarize
 
 
-def result(test_acc: float, **options: Any) -> FitResult:
-    first = RuleResult(best_epoch=3, epochs=4, val_acc=0.5, val_loss=1.5, test_acc=test_acc)
-    second = replace(first, best_epoch=5, test_acc=test_acc / 2)
+def result(test_score: float, **options: Any) -> FitResult:
+    first = RuleResult(best_epoch=3, epochs=4, val_score=0.5, val_loss=1.5, test_score=test_score)
+    second = replace(first, best_epoch=5, test_score=test_score / 2)
     rules = {"paper": first, "pyg": second}
     return FitResult(rules=rules, losses=[1.0] * 6, seconds=2.5, state_dict={}, **options)
 
@@ -57,13 +57,13 @@ def test_seeds_stand_in_the_order_of_the_configuration():
     assert (summary["seconds"], summary["seconds_total"]) == ([2.5, 2.5], 5)
     assert list(summary["rules"]) == ["paper", "pyg"]
     paper, pyg = summary["rules"].values()
-    assert (paper["test_acc"], paper["best_epoch"], paper["epochs"]) == (
+    assert (paper["test_score"], paper["best_epoch"], paper["epochs"]) == (
         [0.75, 0.5],
         [3, 3],
         [4, 4],
     )
-    assert (pyg["test_acc"], pyg["best_epoch"]) == ([0.375, 0.25], [5, 5])
-    assert (paper["test_acc_mean"], pyg["test_acc_max"]) == (0.625, 0.375)
+    assert (pyg["test_score"], pyg["best_epoch"]) == ([0.375, 0.25], [5, 5])
+    assert (paper["test_score_mean"], pyg["test_score_max"]) == (0.625, 0.375)
 
 
 def test_headline():

@@ -103,7 +103,7 @@ def _report(findings: Findings, failures: list[str], folder: Path, console: Cons
 
 
 def _describe(row: Row) -> str:
-    return f"{_name(row.task)}: {100 * row.test_acc:.1f} % in {row.seconds:.1f} s"
+    return f"{_name(row.task)}: {100 * row.test_score:.1f} % in {row.seconds:.1f} s"
 
 
 def _name(task: Task) -> str:

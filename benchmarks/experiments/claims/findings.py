@@ -122,7 +122,7 @@ class Findings:
             writer.writerows(lines)
 
     def _accuracies(self, dataset: str, model: str, noise: int) -> list[float]:
-        return [100 * row.test_acc for row in self.of(dataset, model, noise)]
+        return [100 * row.test_score for row in self.of(dataset, model, noise)]
 
     def _losses(self, dataset: str, model: str) -> list[float]:
         return _differences(
@@ -137,8 +137,8 @@ def _differences(values: Iterable[float], others: Iterable[float]) -> list[float
 def _flat(row: Row) -> dict[str, object]:
     line: dict[str, object] = {
         **row.task._asdict(),
-        "val_acc": row.val_acc,
-        "test_acc": row.test_acc,
+        "val_score": row.val_score,
+        "test_score": row.test_score,
         "best_epoch": row.best_epoch,
         "seconds": row.seconds,
     }

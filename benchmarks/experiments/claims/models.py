@@ -13,8 +13,8 @@ from torch_geometric.data import Data
 
 import gatsparse
 from gatsparse.nn import PaperGAT
-from gatsparse.nn.paper_gat import Kind
 from gatsparse.train import ModelConfig
+from gatsparse.train.config import Kind
 
 
 class MeanConv(gatsparse.GATConv):

@@ -56,7 +56,7 @@ class Row:
 
     Args:
         task (Task): What was trained.
-        val_acc, test_acc (float): Accuracies of the model that is kept, 0 .. 1.
+        val_score, test_score (float): Accuracies of the model that is kept, 0 .. 1.
         best_epoch (int): Its epoch, counted from 1.
         seconds (float): Wall time of the training.
         shares (list): A :class:`Share` for every layer; none without noise or attention.
@@ -66,8 +66,8 @@ class Row:
     """
 
     task: Task
-    val_acc: float
-    test_acc: float
+    val_score: float
+    test_score: float
     best_epoch: int
     seconds: float
     shares: list[Share] = field(default_factory=list)
@@ -124,7 +124,7 @@ def train(task: Task) -> Row:
         model=ModelConfig(kind=model.kind),
         epochs=task.epochs,
         patience=task.epochs,
-        stopping="val_acc",
+        stopping="val_score",
     )
     data = _load(config.dataset, config.model).clone()
     assert data.edge_index is not None
@@ -148,10 +148,10 @@ def train(task: Task) -> Row:
                 found.append(asymmetries(attention, scores))
     numbers = [number for share in shares for number in share]
     numbers += [number for layer in found for values in layer.values() for number in values]
-    if not all(map(math.isfinite, [result.val_acc, result.test_acc, *numbers])):
+    if not all(map(math.isfinite, [result.val_score, result.test_score, *numbers])):
         raise ValueError(f"{task}: expected finite accuracies, shares and asymmetries")
     return Row(
-        task, result.val_acc, result.test_acc, result.best_epoch, result.seconds, shares, found
+        task, result.val_score, result.test_score, result.best_epoch, result.seconds, shares, found
     )
 
 

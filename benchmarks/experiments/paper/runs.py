@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.experiments.paper.protocols import SUFFIXES, TIMED, paper_config, short_config
-from gatsparse.nn.paper_gat import Kind
 from gatsparse.train import ConfigError, TrainConfig, parse_config, train
+from gatsparse.train.config import Kind
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _read(path: Path) -> Run:
 def _parsed(path: Path) -> Run:
     summary = json.loads(path.read_text())
     environment = json.loads(path.with_name("environment.json").read_text())
-    rules = {name: rule["test_acc"] for name, rule in summary["rules"].items()}
+    rules = {name: rule["test_score"] for name, rule in summary["rules"].items()}
     rows = zip(summary["seeds"], summary["epochs"], summary["seconds"], strict=True)
     seeds = {
         seed: Seed({name: 100 * accuracies[k] for name, accuracies in rules.items()}, *row)

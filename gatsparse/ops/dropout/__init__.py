@@ -10,13 +10,13 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.checks import check_instance, check_share
-from gatsparse.ops.native import (
+from gatsparse.ops.autograd import (
     differentiable,
-    no_second_derivatives,
     past_autograd,
-    unmet,
+    refuse_second_derivatives,
     wants_grad,
 )
+from gatsparse.ops.fused import unmet
 from gatsparse.ops.philox import draw_seed
 
 #: Layouts that :func:`dropout` takes, as error messages name them.
@@ -82,9 +82,7 @@ def _backward_of_elu(ctx: Any, grad: Tensor) -> tuple:
 
 
 _elu_dropout = differentiable("elu_dropout", _setup_context_of_elu, _backward_of_elu)
-torch.library.register_autograd(
-    "gatsparse::elu_dropout_backward", no_second_derivatives, lib=_native.LIBRARY
-)
+refuse_second_derivatives("elu_dropout", "torch.nn.functional.elu and dropout")
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:

@@ -50,15 +50,16 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
-from gatsparse.ops.gat.inputs import Inputs
-from gatsparse.ops.native import (
-    STRUCTURE,
-    contiguous,
-    padded_heads,
-    register_autograd,
-    structure,
+from gatsparse.ops.autograd import (
+    differentiable,
+    grad_of_bias,
+    grad_of_heads,
+    past_autograd,
+    refuse_second_derivatives,
     wants_grad,
 )
+from gatsparse.ops.fused import STRUCTURE, contiguous, padded_heads, structure
+from gatsparse.ops.gat.inputs import Inputs
 from gatsparse.ops.options import Options
 
 _INPUTS = "Tensor x, Tensor att_src, Tensor? att_dst"
@@ -118,7 +119,41 @@ def _(*args: Any) -> tuple[Tensor, ...]:
     )
 
 
-_gat = register_autograd("gat")
+_gat_backward = past_autograd(torch.ops.gatsparse.gat_backward.default)
+
+
+def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
+    x, att_src, att_dst, _alpha_dst, edge, loop, bias, ctx.concat, _save, _positive, *rest = inputs
+    csr, csr_t, *ctx.options, seed = rest
+    _out, *results = output
+    ctx.bias_dtype = None if bias is None else bias.dtype
+    ctx.set_materialize_grads(False)  # no zeros for results that are only saved
+    ctx.mark_non_differentiable(*results)
+    ctx.save_for_backward(x, att_src, att_dst, edge, loop, *results, seed, *csr, *csr_t)
+
+
+def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
+    saved = ctx.saved_tensors  # once: each access unpacks them anew
+    values, seed, csr, csr_t = saved[:12], saved[12], saved[13:16], saved[16:]
+    needed = ctx.needs_input_grad[:7]
+    grads: list[Tensor | None] = [None] * 7
+    if grad_out is not None and any(needed[:6]):
+        _, heads, channels = values[0].shape
+        grad_heads = grad_of_heads(grad_out, heads, channels, ctx.concat)
+        x, att_src, att_dst, alpha_dst, bias, edge, loop = _gat_backward(
+            grad_heads, *values, csr, csr_t, *ctx.options, seed
+        )
+        alpha_dst, bias = alpha_dst[:, :heads], grad_of_bias(bias, ctx.concat)
+        computed = (x, att_src, att_dst, alpha_dst, edge, loop, bias)
+        grads = [grad if need else None for grad, need in zip(computed, needed, strict=True)]
+    elif grad_out is not None and needed[6]:
+        grads[6] = grad_out.sum(0, dtype=ctx.bias_dtype)
+    # None for concat, save and positive, for each tensor of csr and csr_t, and for the options.
+    return (*grads, None, None, None, [None] * len(csr), [None] * len(csr_t), *[None] * 4)
+
+
+_gat = differentiable("gat", _setup_context, _backward, "backend='dense'")
+refuse_second_derivatives("gat", "backend='scatter' or backend='dense'")
 
 
 def gat_attention(

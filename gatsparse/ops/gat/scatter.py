@@ -1,4 +1,4 @@
-"""The scatter backend of GAT; see :mod:`gatsparse.ops.edgewise`."""
+"""The scatter backend of GAT; see :mod:`gatsparse.ops.scatter`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import Tensor
 
 from gatsparse.graph import CSRGraph
 from gatsparse.ops.edge_list import EdgeList
-from gatsparse.ops.edgewise import Edges, attention_weights, edge_rows, edges, weighted_sum
 from gatsparse.ops.gat.inputs import Inputs
 from gatsparse.ops.options import Options, combine_heads
+from gatsparse.ops.scatter import Edges, attention_weights, edge_rows, edges, weighted_sum
 
 
 def gat_attention_weights(

@@ -1,4 +1,4 @@
-"""The dense backend of GATv2; see :mod:`gatsparse.ops.pairwise`."""
+"""The dense backend of GATv2; see :mod:`gatsparse.ops.dense`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
+from gatsparse.ops.dense import dense_attention
 from gatsparse.ops.edge_list import EdgeList
 from gatsparse.ops.gatv2.inputs import Inputs
 from gatsparse.ops.options import Options, combine_heads
-from gatsparse.ops.pairwise import dense_attention
 
 
 def gatv2_attention(

@@ -38,15 +38,16 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
-from gatsparse.ops.gatv2.inputs import Inputs
-from gatsparse.ops.native import (
-    STRUCTURE,
-    contiguous,
-    padded_heads,
-    register_autograd,
-    structure,
+from gatsparse.ops.autograd import (
+    differentiable,
+    grad_of_bias,
+    grad_of_heads,
+    past_autograd,
+    refuse_second_derivatives,
     wants_grad,
 )
+from gatsparse.ops.fused import STRUCTURE, contiguous, padded_heads, structure
+from gatsparse.ops.gatv2.inputs import Inputs
 from gatsparse.ops.options import Options
 
 _INPUTS = "Tensor x_src, Tensor x_dst, Tensor att, Tensor? edge, Tensor? loop"
@@ -88,7 +89,39 @@ def _(*args: Any) -> tuple[Tensor, ...]:
     )
 
 
-_gatv2 = register_autograd("gatv2")
+_gatv2_backward = past_autograd(torch.ops.gatsparse.gatv2_backward.default)
+
+
+def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
+    x_src, x_dst, att, edge, loop, bias, ctx.concat, _save, csr, csr_t, *ctx.options, seed = inputs
+    _out, *results = output
+    ctx.bias_dtype = None if bias is None else bias.dtype
+    ctx.set_materialize_grads(False)  # no zeros for results that are only saved
+    ctx.mark_non_differentiable(*results)
+    ctx.save_for_backward(x_src, x_dst, att, edge, loop, *results, seed, *csr, *csr_t)
+
+
+def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
+    saved = ctx.saved_tensors  # once: each access unpacks them anew
+    values, seed, csr, csr_t = saved[:8], saved[8], saved[9:12], saved[12:]
+    needed = ctx.needs_input_grad[:6]
+    grads: list[Tensor | None] = [None] * 6
+    if grad_out is not None and any(needed[:5]):
+        _, heads, channels = values[0].shape
+        grad_heads = grad_of_heads(grad_out, heads, channels, ctx.concat)
+        x_src, x_dst, att, bias, edge, loop = _gatv2_backward(
+            grad_heads, *values, csr, csr_t, *ctx.options, seed
+        )
+        computed = (x_src, x_dst, att, edge, loop, grad_of_bias(bias, ctx.concat))
+        grads = [grad if need else None for grad, need in zip(computed, needed, strict=True)]
+    elif grad_out is not None and needed[5]:
+        grads[5] = grad_out.sum(0, dtype=ctx.bias_dtype)
+    # None for concat and save, for each tensor of csr and csr_t, and for the options.
+    return (*grads, None, None, [None] * len(csr), [None] * len(csr_t), *[None] * 4)
+
+
+_gatv2 = differentiable("gatv2", _setup_context, _backward, "backend='dense'")
+refuse_second_derivatives("gatv2", "backend='scatter' or backend='dense'")
 
 
 def gatv2_attention(

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
-from gatsparse.ops.native import structure, unmet, wants_grad
+from gatsparse.ops.autograd import wants_grad
+from gatsparse.ops.fused import structure, unmet
 from gatsparse.ops.options import check_graph, check_tensor
 
 _native.LIBRARY.define("neighbor_sum(Tensor x, Tensor[] csr, Tensor[] csr_t) -> Tensor")

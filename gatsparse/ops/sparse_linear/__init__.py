@@ -10,15 +10,13 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.adjacency import as_graph
-from gatsparse.ops.native import (
-    contiguous,
+from gatsparse.ops.autograd import (
     differentiable,
-    no_second_derivatives,
     past_autograd,
-    structure,
-    unmet,
+    refuse_second_derivatives,
     wants_grad,
 )
+from gatsparse.ops.fused import contiguous, structure, unmet
 
 _native.LIBRARY.define(
     "sparse_linear(Tensor values, Tensor weight, Tensor? bias, Tensor[] csr, Tensor[] csr_t) "
@@ -81,10 +79,9 @@ def _backward(ctx: Any, grad_out: Tensor) -> tuple:
     )
 
 
-_sparse_linear = differentiable("sparse_linear", _setup_context, _backward)
-torch.library.register_autograd(
-    "gatsparse::sparse_linear_backward", no_second_derivatives, lib=_native.LIBRARY
-)
+_DENSE = "torch.nn.functional.linear with x.to_dense()"
+_sparse_linear = differentiable("sparse_linear", _setup_context, _backward, _DENSE)
+refuse_second_derivatives("sparse_linear", _DENSE)
 
 
 def sparse_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

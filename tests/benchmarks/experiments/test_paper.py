@@ -59,7 +59,7 @@ def write(folder, config, lower=0.0, seeds=None):
         "seeds": seeds,
         "epochs": [100] * len(seeds),
         "seconds": [30.0 if lower else 3.0] * len(seeds),
-        "rules": {rule: {"test_acc": accuracies} for rule in config.rules},
+        "rules": {rule: {"test_score": accuracies} for rule in config.rules},
     }
     (folder / "summary.json").write_text(json.dumps(summary))
 
@@ -86,7 +86,7 @@ def test_recipes_of_the_configs(dataset):
     assert pyg == replace(recipe, epochs=1000, stopping="pyg")
     assert random == replace(pyg, split="random", largest_component=True)
     exact = replace(model, paper_exact=True)
-    rules = ["paper", "val_acc"]
+    rules = ["paper", "val_score"]
     assert original == replace(recipe, model=exact, epochs=100_000, stopping=rules)
 
 
@@ -101,8 +101,8 @@ def test_a_real_run_is_found(tmp_path):
     results = train(config)
     run = find(replace(config, seeds=7, root=Path("elsewhere"), progress=True))
     assert run is not None
-    expected = [100 * result.test_acc for result in results]
-    assert run.accuracies("val_acc") == pytest.approx(expected)
+    expected = [100 * result.test_score for result in results]
+    assert run.accuracies("val_score") == pytest.approx(expected)
     assert [seed.epochs for seed in run.seeds.values()] == [2, 2]
     assert [seed.seconds for seed in run.seeds.values()] == [r.seconds for r in results]
     assert list(run.first(1).seeds) == [0]
@@ -214,7 +214,7 @@ def test_compare(tmp_path, trained):
     assert (gatsparse.all_seeds, gatsparse.epochs, gatsparse.rules) == (
         list(range(30)),
         200,
-        ["val_acc"],
+        ["val_score"],
     )
     (line,) = table(tmp_path, "gatsparse and PyG")
     assert line["gatsparse (%), n"] == "83.00 ± 0.58, 30"
@@ -230,7 +230,7 @@ def test_nothing_varies(tmp_path):
     assert command_line.main(["compare", "--out", str(tmp_path), "--seeds", "2"]) == 0
     for path in tmp_path.glob("*/*/summary.json"):
         summary = json.loads(path.read_text())
-        summary["rules"]["val_acc"]["test_acc"] = [0.5, 0.5]
+        summary["rules"]["val_score"]["test_score"] = [0.5, 0.5]
         path.write_text(json.dumps(summary))
     assert command_line.main(["report", "--out", str(tmp_path), "--datasets", "cora"]) == 0
     assert "nothing to test" in (tmp_path / "report.md").read_text()

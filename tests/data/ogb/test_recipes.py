@@ -30,4 +30,6 @@ def test_recipe_trains_to_the_accuracy_of_ogb(places, recipe: Path, mode: str, t
     found = model(task["x"], task["edge_index"]).argmax(dim=1)
     test = task["test_mask"]
     assert result.epochs == 2
-    assert result.test_acc == pytest.approx(evaluator(config.dataset)(task["y"][test], found[test]))
+    assert result.test_score == pytest.approx(
+        evaluator(config.dataset)(task["y"][test], found[test])
+    )

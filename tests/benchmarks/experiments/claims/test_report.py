@@ -29,7 +29,7 @@ def test_interval_has_the_sign_of_its_difference():
     findings = made_up(dict.fromkeys(MODELS, (0.8, 0.6)) | {"GAT": (0.8, 0.5)})
     for seed, step in enumerate((0.0, 0.01, -0.01)):
         task = Task("digits", "GAT", 100, seed, 1)
-        findings.rows[task] = dataclasses.replace(findings.rows[task], test_acc=0.5 + step)
+        findings.rows[task] = dataclasses.replace(findings.rows[task], test_score=0.5 + step)
     found = findings.advantage("digits", "GAT", "mean")
     assert found.low < found.mean < found.high < 0
     assert f"more ({-found.high:.1f} to {-found.low:.1f})" in resistance(findings, "digits", "GAT")

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from gatsparse.graph import CSRGraph
 from gatsparse.ops.edge_list import EdgeList
-from gatsparse.ops.edgewise import edges
 from gatsparse.ops.options import Options
 from gatsparse.ops.philox import edge_dropout
+from gatsparse.ops.scatter import edges
 
 
 def dense_attention(

@@ -1,0 +1,34 @@
+"""Gradients of gradients and of batches: computed, or an error that names what computes them."""
+
+import pytest
+import torch
+
+from gatsparse.ops import dropout, elu_dropout, sparse_linear
+
+
+def weight() -> torch.Tensor:
+    return torch.randn(3, 4, requires_grad=True)
+
+
+@pytest.mark.parametrize("operator", [dropout, elu_dropout])
+def test_batches_of_gradients(operator):
+    w = weight()
+    out, grads_out = operator(w, 0.5), torch.randn(5, 3, 4)
+    (batch,) = torch.autograd.grad(out, w, grads_out, is_grads_batched=True, retain_graph=True)
+    for grad_out, grad in zip(grads_out, batch, strict=True):
+        (alone,) = torch.autograd.grad(out, w, grad_out, retain_graph=True)
+        assert torch.equal(grad, alone)
+
+
+def test_sparse_linear_names_what_computes_them():
+    x, w = torch.eye(4).to_sparse_coo(), weight()
+    out = sparse_linear(x, w)
+    grad_out = torch.ones_like(out, requires_grad=True)
+    instead = r"use torch\.nn\.functional\.linear with x\.to_dense\(\)"
+    with pytest.raises(NotImplementedError, match=f"^sparse_linear: batches of .*{instead}, or"):
+        torch.autograd.grad(
+            out, w, torch.ones(2, *out.shape), is_grads_batched=True, retain_graph=True
+        )
+    (grad,) = torch.autograd.grad(out, w, grad_out, create_graph=True)
+    with pytest.raises(NotImplementedError, match=f"^sparse_linear: second .*{instead}"):
+        grad.sum().backward()
