@@ -20,9 +20,8 @@ Attention::Attention(const Tensor& x, const Tensors& csr_, bool add_self_loops, 
 }
 
 template <class T>
-void row_products(const Attention& a, const T* x, const acc_t<T>* y,
-                                     int64_t stride, int64_t first, int64_t last,
-                                     acc_t<T>* product, int64_t distance) {
+void row_products(const Attention& a, const T* x, const RowProducts<acc_t<T>>& one,
+                  const RowProducts<acc_t<T>>& other, int64_t first, int64_t last) {
   using A = acc_t<T>;
   const int64_t HC = a.H * a.C;
   const bool whole = with_whole_row<A>(a.H, a.C, [&](auto P, const auto& tile) {
@@ -30,30 +29,35 @@ void row_products(const Attention& a, const T* x, const acc_t<T>* y,
     for (int64_t n = first; n < last; ++n) {
       Vec<A> x_v[Tile::vectors], y_v[Tile::vectors];
       prefetch_stream(x + n * HC, HC);
-      unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
-        x_v[v] = tile.read(x + n * HC, v);
-        y_v[v] = tile.read(y + n * stride, v);
-      });
-      store(product + n * distance, tile_products<P, Tile, A>(x_v, y_v));
+      unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA { x_v[v] = tile.read(x + n * HC, v); });
+      for (const auto* p : {&one, &other}) {
+        if (!p->y) continue;
+        unroll<Tile::vectors>(
+            [&](auto v) GATSPARSE_LAMBDA { y_v[v] = tile.read(p->y + n * p->stride, v); });
+        store(p->product + n * p->distance, tile_products<P, Tile, A>(x_v, y_v));
+      }
     }
   });
   if (whole) return;
   // By the sums of inner_products: <grad_out, x> and D cancel to 0 in rows with one neighbour.
   std::vector<A> block((kBlock + 3) * a.Hp);
   int64_t id[kBlock + 3], size;
-  for (int64_t n = first; n < last; n += size) {
-    size = stride == 0 ? std::min(kBlock, last - n) : 1;
-    for (int64_t b = 0; b < size + 3; ++b) id[b] = n + std::min(b, size - 1);
-    inner_products(x, HC, id, size, y + n * stride, a.Hp, a.H, a.C, block.data());
-    for (int64_t b = 0; b < size; ++b)
-      std::copy_n(block.data() + b * a.Hp, a.Hp, product + (n + b) * distance);
+  for (const auto* p : {&one, &other}) {
+    if (!p->y) continue;
+    for (int64_t n = first; n < last; n += size) {
+      size = p->stride == 0 ? std::min(kBlock, last - n) : 1;
+      for (int64_t b = 0; b < size + 3; ++b) id[b] = n + std::min(b, size - 1);
+      inner_products(x, HC, id, size, p->y + n * p->stride, a.Hp, a.H, a.C, block.data());
+      for (int64_t b = 0; b < size; ++b)
+        std::copy_n(block.data() + b * a.Hp, a.Hp, p->product + (n + b) * p->distance);
+    }
   }
 }
 
 template <class T>
 void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor& heads_out,
                        const Tensor& shift, const Tensor& weight_sum, int64_t num_terms,
-                       acc_t<T>* terms, acc_t<T>* grad_bias,
+                       acc_t<T>* terms, acc_t<T>* grad_bias, const RowProducts<acc_t<T>>& products,
                        FunctionRef<void(int64_t, int64_t)> more) {
   using A = acc_t<T>;
   constexpr int64_t kShortSum = 32;
@@ -67,7 +71,7 @@ void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor&
   const A* sum = weight_sum.const_data_ptr<A>();
   ChunkSums<A> bias_sums(num_node_chunks(a.num_dst), HC);
   for_each_node_chunk(a.num_dst, [&](int64_t chunk, int64_t first, int64_t last) {
-    row_products<T>(a, g, out, HC, first, last, terms + kD * a.Hp, distance);
+    row_products<T>(a, g, {out, HC, terms + kD * a.Hp, distance}, products, first, last);
     A* bias_sum = bias_sums.at(chunk);
     std::vector<A> short_sum(HC);
     for (int64_t i = first; i < last; ++i) {
@@ -87,12 +91,12 @@ void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor&
   bias_sums.write(grad_bias);
 }
 
-#define GATSPARSE_INSTANTIATE(T)                                                              \
-  template void row_products(const Attention&, const T*, const acc_t<T>*, int64_t, int64_t,   \
-                             int64_t, acc_t<T>*, int64_t);                                    \
-  template void destination_terms<T>(const Attention&, const Tensor&, const Tensor&,          \
-                                     const Tensor&, const Tensor&, int64_t, acc_t<T>*,        \
-                                     acc_t<T>*, FunctionRef<void(int64_t, int64_t)>)
+#define GATSPARSE_INSTANTIATE(T)                                                             \
+  template void row_products(const Attention&, const T*, const RowProducts<acc_t<T>>&,       \
+                             const RowProducts<acc_t<T>>&, int64_t, int64_t);                \
+  template void destination_terms<T>(                                                        \
+      const Attention&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, \
+      acc_t<T>*, acc_t<T>*, const RowProducts<acc_t<T>>&, FunctionRef<void(int64_t, int64_t)>)
 GATSPARSE_INSTANTIATE(float);
 GATSPARSE_INSTANTIATE(double);
 GATSPARSE_INSTANTIATE(BFloat16);

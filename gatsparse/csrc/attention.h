@@ -66,10 +66,20 @@ inline void for_each_node_chunk(int64_t num_nodes,
   });
 }
 
-// product[n * distance + h] = <x[n, h], y[n, h]> for the rows first .. last-1 and every head, and
-// 0 up to the padded number of heads. The rows of y are `stride` apart: 0 if there is one.
+// Inner products of rows: product[n * distance + h] = <x[n, h], y[n, h]> for every head, and 0 up
+// to the padded number of heads. The rows of y are `stride` apart: 0 if there is one.
+template <class A>
+struct RowProducts {
+  const A* y;
+  int64_t stride;
+  A* product;
+  int64_t distance;
+};
+
+// Computes `one` and `other` for the rows first .. last-1 of x, each of which is read once. If y
+// of `other` is null, it is left out.
 template <class T>
-void row_products(const Attention& a, const T* x, const acc_t<T>* y, int64_t stride, int64_t first,
-                  int64_t last, acc_t<T>* product, int64_t distance);
+void row_products(const Attention& a, const T* x, const RowProducts<acc_t<T>>& one,
+                  const RowProducts<acc_t<T>>& other, int64_t first, int64_t last);
 
 }  // namespace gatsparse::GATSPARSE_ISA

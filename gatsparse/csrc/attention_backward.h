@@ -37,12 +37,12 @@ GATSPARSE_INLINE void for_each_quad(int64_t Hp, const F& f) {
 }
 
 // The first pass of the backward: terms [N_dst, num_terms, Hp] with D = <grad_out, heads_out>,
-// and the sums of grad_out over all nodes, [H, C]. more(first, last) adds what a variant has for
-// the destinations first .. last-1.
+// and the sums of grad_out over all nodes, [H, C]. A variant may ask for other products of
+// grad_out; more(first, last) adds its own terms for the destinations first .. last-1.
 template <class T>
 void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor& heads_out,
                        const Tensor& shift, const Tensor& weight_sum, int64_t num_terms,
-                       acc_t<T>* terms, acc_t<T>* grad_bias,
+                       acc_t<T>* terms, acc_t<T>* grad_bias, const RowProducts<acc_t<T>>& products,
                        FunctionRef<void(int64_t, int64_t)> more);
 
 // The softmax of an edge, from its score and the terms of its destination.

@@ -96,28 +96,30 @@ struct Edges {
   template <class Visit>
   GATSPARSE_INLINE void visit_each(int64_t row, int64_t begin, int64_t end,
                                    const Visit& visit) const {
-    const Index ids = rows.index, slots = slot ? *slot : Index{nullptr, false};
-    const int64_t loop = num_loops > 0 ? row : -1, last = num_edges - 1, bound = num_others;
-    const int64_t distance = ahead, stop = end + has_loop(row, end);
-    for (int64_t t = begin; t < stop; ++t) {
-      int64_t id = row, at = num_edges + row, next = row, next_at = at;
-      if (t < end) {
-        next_at = std::min(t + distance, last);
-        id = ids[t];
-        next = ids[next_at];
-        if (!flag->in_bounds(id, bound) || id == loop) continue;
-        at = t;
-        if (slots.data) {
-          at = slots[t];
-          next_at = slots[next_at];
-          if (!flag->in_bounds(at, num_edges)) continue;
-        }
-      }
-      visit(id, at, next, next_at);
-    }
+    if (rows.index.wide) visit_entries<int64_t>(row, begin, end, visit);
+    else visit_entries<int32_t>(row, begin, end, visit);
+    const int64_t loop = num_edges + row;
+    if (has_loop(row, end)) visit(row, loop, row, loop);
   }
 
  private:
+  // `slot` has the type of `rows.index`: see Csr.
+  template <class index_t, class Visit>
+  GATSPARSE_INLINE void visit_entries(int64_t row, int64_t begin, int64_t end,
+                                      const Visit& visit) const {
+    const index_t* ids = rows.index.as<index_t>();
+    const index_t* slots = slot ? slot->as<index_t>() : nullptr;
+    const int64_t loop = num_loops > 0 ? row : -1, last = num_edges - 1, bound = num_others;
+    const int64_t distance = ahead;
+    for (int64_t t = begin; t < end; ++t) {
+      const int64_t id = ids[t], later = std::min(t + distance, last);
+      if (!flag->in_bounds(id, bound) || id == loop) continue;
+      const int64_t at = slots ? slots[t] : t;
+      if (slots && !flag->in_bounds(at, num_edges)) continue;
+      visit(id, at, ids[later], slots ? slots[later] : later);
+    }
+  }
+
   bool has_loop(int64_t row, int64_t end) const {
     return end == rows.ptr[row + 1] && row < num_loops;
   }

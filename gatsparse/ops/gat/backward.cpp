@@ -289,7 +289,6 @@ Results backward(const Gat<T>& g, const Csr& csr_t, ScalarType dtype, const Tens
   }
   const auto more_terms = [&](int64_t first, int64_t last) {
     A* grad_dst = grads.grad_alpha_dst;
-    if (known) row_products<T>(g, grads.grad_out, positive_rows, HC, first, last, grad_dst, g.Hp);
     for (int64_t i = first; i < last; ++i)
       for_each_quad(g.Hp, [&](auto P, int64_t h0) GATSPARSE_LAMBDA {
         using Heads = Vec<A, P>;
@@ -309,7 +308,9 @@ Results backward(const Gat<T>& g, const Csr& csr_t, ScalarType dtype, const Tens
       });
   };
   destination_terms<T>(g, grad_out, heads_out, shift, weight_sum, kTerms, grads.dst_terms,
-                       grad_bias.mutable_data_ptr<A>(), more_terms);
+                       grad_bias.mutable_data_ptr<A>(),
+                       {known ? positive_rows : nullptr, HC, grads.grad_alpha_dst, g.Hp},
+                       more_terms);
 
   BoundsFlag flag;
   const Index* slot = known && !g.number() && !g.dropout.active() ? nullptr : &csr_t.perm;

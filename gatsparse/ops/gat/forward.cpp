@@ -9,8 +9,8 @@ namespace {
 template <class T>
 void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst) {
   for_each_node_chunk(g.num_src, [&](int64_t, int64_t first, int64_t last) {
-    row_products<T>(g, g.x, g.att_src, 0, first, last, alpha_src, g.Hp);
-    if (g.att_dst) row_products<T>(g, g.x, g.att_dst, 0, first, last, alpha_dst, g.Hp);
+    row_products<T>(g, g.x, {g.att_src, 0, alpha_src, g.Hp}, {g.att_dst, 0, alpha_dst, g.Hp}, first,
+                    last);
   });
 }
 

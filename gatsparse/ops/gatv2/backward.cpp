@@ -197,7 +197,7 @@ Results backward(const Gatv2<T>& g, const Csr& csr_t, ScalarType dtype, const Te
   const Scratch<A> dst_terms(g.num_dst * kNumTerms * g.Hp);
   check_tensor(grad_out, "grad_out", dtype, {g.num_dst, g.H, g.C});
   destination_terms<T>(g, grad_out, heads_out, shift, weight_sum, kNumTerms, dst_terms.data(),
-                       grad_bias.mutable_data_ptr<A>(), [](int64_t, int64_t) {});
+                       grad_bias.mutable_data_ptr<A>(), {}, [](int64_t, int64_t) {});
 
   const Rows rows(g.num_dst, g.csr.ptr), rows_t(g.num_src, csr_t.ptr);
   ChunkSums<A> att_sums(rows.num_chunks(), g.H * g.C);
