@@ -1,5 +1,5 @@
 # `make test` and `make bench` do the whole set-up on a machine that has python3 >= 3.10,
-# a C++ compiler and make; what is there already is not done again.
+# a C++ compiler and make; finished steps are not repeated.
 
 PYTHON ?= python3
 TORCH  := 2.13.0
@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamps
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-# Every step prints what it does; one that fails prints its name last.
+# Every step prints its description; a failed step prints its name last.
 step = @printf '\n==> %s\n' "$(1)"
 needs = @command -v $(1) > /dev/null $(call fail,$(1),it is missing: apt-get install $(2))
 fail = || { printf '\n*** failed: %s\n    %s\n' "$(1)" "$(2)" >&2; exit 1; }
@@ -27,30 +27,30 @@ test: setup
 	@$(MAKE) --no-print-directory wheel
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-# The lines and branches of gatsparse/ that no test runs; as pages into build/coverage.
+# Lists the lines and branches of gatsparse/ that no test runs, and writes pages into build/coverage.
 coverage: setup
 	@mkdir -p build/coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term \
 	  --cov-report=html:build/coverage
 
-# Small faults, each of which some tests must detect. MUTANTS='--only training' makes some of them.
+# Makes small faults, each of which some tests must detect. MUTANTS='--only training' selects some.
 mutants: setup
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.mutants $(MUTANTS)
 
-# Nothing is compiled for it.
+# Compiles nothing.
 lint: $(STAMP)/python
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-# Into build/docs. Warnings and references that lead nowhere are errors.
+# Builds into build/docs. Warnings and broken references are errors.
 docs: $(STAMP)/python
 	$(call step,documentation)
 	@$(BIN)/python -m sphinx -W -n --keep-going -q -b html $(DOCS_OPTIONS) docs build/docs \
 	  $(call fail,docs,Sphinx printed the reason above)
 	@printf 'build/docs/index.html\n'
 
-# Into dist. Kernels that `make setup` compiled are not compiled again.
+# Builds into dist. Kernels that `make setup` compiled are not compiled again.
 WHEEL   := $(or $(firstword $(wildcard dist/gatsparse-*.whl)),dist/gatsparse.whl)
 SOURCES := $(shell find gatsparse gatsparse_cli -name '*.py') gatsparse/py.typed README.md LICENSE
 
@@ -63,8 +63,8 @@ $(WHEEL): $(STAMP)/package $(SOURCES)
 	  $(call fail,wheel,pip printed the reason above)
 	@test -f dist/gatsparse-*-abi3-*.whl $(call fail,wheel,the kernels were not built)
 
-# The kernels with AddressSanitizer and UndefinedBehaviorSanitizer, in an environment of their
-# own that shares all other packages. TESTS=... runs some of the tests.
+# Tests the kernels with AddressSanitizer and UndefinedBehaviorSanitizer, in a separate environment
+# that shares all other packages. TESTS=... runs some of the tests.
 TESTS   := tests/ops tests/graph tests/test_native.py
 SAN     := build/sanitize
 purelib := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
@@ -83,8 +83,8 @@ sanitize: $(STAMP)/python
 	  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	  $(SAN)/bin/python -m pytest --capture=sys $(TESTS)
 
-# Without warnings, for every instruction set of the target. For arm64 there is no torch to
-# link with, and nothing is run.
+# Compiles without warnings, for every instruction set of the target. For arm64, torch is not
+# linked and nothing is run.
 CLANGXX = $(notdir $(shell command -v clang++ || echo clang++-14))
 
 check-compilers: $(STAMP)/torch
@@ -93,8 +93,8 @@ check-compilers: $(STAMP)/torch
 	$(call compile,aarch64-linux-gnu-g++,g++-aarch64-linux-gnu,-DCMAKE_SYSTEM_NAME=Linux \
 	  -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DTORCH_CPU_LIBRARY=)
 
-# Of a compiler, its Debian package and options for CMake. CMake does not find the headers of Python
-# by itself when it compiles for another processor.
+# Arguments: compiler, Debian package, options of CMake. CMake does not find the headers of Python
+# when it compiles for another processor.
 headers := -c 'import sysconfig; print(sysconfig.get_path("include"))'
 define compile
 	$(call step,compiling with $(1))
@@ -123,7 +123,7 @@ $(STAMP)/torch: $(STAMP)/venv Makefile
 	  $(call fail,torch $(TORCH),pip printed the reason above)
 	@touch $@
 
-# Its setup.py turns ninja off; setuptools compiles its extensions side by side instead.
+# Its setup.py turns ninja off; setuptools compiles its extensions in parallel instead.
 $(STAMP)/scatter: $(STAMP)/torch
 	$(call step,4/5 torch-scatter 2.1.2: built from source in about six minutes)
 	@printf '[build_ext]\nparallel = 2\n' > $(STAMP)/parallel.cfg
@@ -134,7 +134,7 @@ $(STAMP)/scatter: $(STAMP)/torch
 	  $(call fail,torch-scatter,built for another torch: run pip cache remove torch_scatter)
 	@touch $@
 
-# What is not compiled: tools, dependencies, and gatsparse without its kernels unless it has them.
+# Parts without compilation: tools, dependencies, and gatsparse, without kernels unless it has them.
 $(STAMP)/python: $(STAMP)/torch pyproject.toml
 	$(call step,3/5 dependencies and tools)
 	@$(PIP) install --no-build-isolation -e ".[bench,dev,docs]" $(if $(wildcard $(STAMP)/package),, \

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-# Without gatsparse, whose import takes seconds: processes that measure import this first.
+# This module does not import gatsparse, which takes seconds: measuring processes import it first.
 for _package in ("jsonargparse", "matplotlib", "psutil", "rich", "scipy"):
     if find_spec(_package) is None:
         raise ImportError(

@@ -20,11 +20,10 @@ from benchmarks.text import describe
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command and returns its exit status: 1 if a measurement that the configuration asks
-    for failed or was not made.
+    """Runs a command and returns its exit status, which is 1 if a measurement failed or is missing.
 
     Args:
-        arguments (list, optional): Of the command line.
+        arguments (list, optional): Command-line arguments.
     """
     parser = _parser()
     options, overrides = parser.parse_known_args(arguments)
@@ -51,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         summary = Summary.load(options.folder)
         failed, unfinished = summary.failed(), summary.unfinished()
     except KeyboardInterrupt:
-        console.print("Stopped. The finished rows are kept: the same command goes on from there.")
+        console.print("Stopped. The finished rows are kept; the same command continues the run.")
         return 130
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -73,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (("report", "print and draw again"), ("plot", "draw the charts again")):
         command = commands.add_parser(name, help=text)
         command.add_argument("folder", type=Path, help="folder of a run")
-    command = commands.add_parser("compare", help="two runs side by side")
+    command = commands.add_parser("compare", help="compare two runs")
     for name in ("first", "second"):
         command.add_argument(name, type=Path, help="folder of a run")
     return parser

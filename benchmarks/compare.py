@@ -1,4 +1,4 @@
-"""Two runs side by side: what differs in configuration and environment, and the ratios."""
+"""Compares two runs: differences of configuration and environment, and ratios of the results."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from benchmarks.text import median, milliseconds, print_table
 _TIMED = ("inference", "step", "forward", "forward+backward", "operator", "operator backward")
 _RATIOS = ("on", "contender", "measurement", "A", "B", "B / A", "interval", "peak, B / A")
 _NOTES = (
-    "B / A: above 1, B takes longer, or more memory. interval: with two rounds or more in both, "
-    "95 % of the ratio (Welch, of the logarithms of the medians of rounds); with fewer, marked ~, "
-    "from the 10th percentile of B over the 90th of A to the 90th over the 10th.",
+    "B / A: above 1 if B takes longer or uses more memory. interval: with at least two rounds in "
+    "both, the 95 % confidence interval of the ratio (Welch, on logarithms of the medians of "
+    "rounds); with fewer, marked ~, from p10 of B / p90 of A to p90 of B / p10 of A.",
     "accuracy: means over seeds, and the difference in points with its 95 % interval (Welch).",
 )
 
 
 class What(NamedTuple):
-    """A measurement that two runs can share: as :class:`benchmarks.rows.Key`."""
+    """A measurement that two runs can have in common; see :class:`benchmarks.rows.Key`."""
 
     dataset: str
     contender: str
@@ -40,10 +40,10 @@ def compare(first: Path, second: Path, console: Console) -> None:
 
     Args:
         first, second (Path): Folders of runs.
-        console (Console): Where to print.
+        console (Console): Console to print on.
 
     Raises:
-        ValueError: If one of them is none.
+        ValueError: If one of them is not the folder of a run.
     """
     a, b = Summary.load(first), Summary.load(second)
     console.print(f"A: {first}\nB: {second}", markup=False, highlight=False, soft_wrap=True)
@@ -69,7 +69,7 @@ def compare(first: Path, second: Path, console: Console) -> None:
 
 
 def flat(value: Any, key: str = "") -> dict[str, str]:
-    """The leaves of a configuration by their keys, such as ``step.seconds``."""
+    """Returns the leaves of a configuration by key, such as ``step.seconds``."""
     if isinstance(value, Mapping) and value:
         parts = {f"{key}.{name}" if key else str(name): part for name, part in value.items()}
     elif isinstance(value, list | tuple) and any(isinstance(part, Mapping) for part in value):
@@ -81,7 +81,7 @@ def flat(value: Any, key: str = "") -> dict[str, str]:
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[list[str]]:
-    """Lines of the keys whose values differ."""
+    """Returns a line for each key whose values differ."""
     names = dict.fromkeys([*a, *b])
     pairs = {name: (str(a.get(name, "-")), str(b.get(name, "-"))) for name in names}
     return [[name, left, right] for name, (left, right) in pairs.items() if left != right]
@@ -94,7 +94,7 @@ def _asked(summary: Summary) -> Iterator[What]:
 
 
 def _line(a: Summary, b: Summary, what: What) -> list[str] | None:
-    """A line of the table; None of what neither run has."""
+    """Returns a line of the table, or None if neither run has the measurement."""
     rows = a.all(*what), b.all(*what)
     problems = [summary.problem(*what) for summary in (a, b)]
     if not any(rows) and not any(problems):
@@ -134,7 +134,7 @@ def _times(
 def _interval(
     first: Sequence[Row], second: Sequence[Row], left: Values, right: Values
 ) -> tuple[float, float, str]:
-    """Bounds of the ratio, and ``"~ "`` if they are of percentiles."""
+    """Returns the bounds of the ratio, and ``"~ "`` if they are computed from percentiles."""
     logs = [[math.log(median(row.values)) for row in rows] for rows in (second, first)]
     if min(map(len, logs)) > 1 and any(len(set(values)) > 1 for values in logs):
         low, high = welch_interval(*logs)
@@ -156,6 +156,6 @@ def _accuracies(first: Sequence[Row], second: Sequence[Row]) -> list[str]:
 
 
 def welch_interval(values: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
-    """95 % confidence interval of the mean of values less the mean of others."""
+    """Returns the 95 % confidence interval of the mean of values minus the mean of others."""
     found = difference(values, fmean(others), stdev(others), len(others))
     return found.low, found.high

@@ -1,4 +1,4 @@
-"""What a benchmark run does, as a typed configuration file."""
+"""Typed configuration of a benchmark run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from jsonargparse import ArgumentParser
 
 Config = TypeVar("Config")
 
-#: The layers that can be measured alone; PyG's class is called that, and ``Conv``.
+#: Layers that can be measured alone; the name of the class adds ``Conv``.
 Layer = Literal["GAT", "GATv2"]
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How often something is run to be timed.
+    """Duration and number of timed runs.
 
     Args:
-        warmup: Seconds of runs that are thrown away; at least one run.
-        seconds: Seconds of runs that count, ...
-        repetitions: ... and the least number of them; both are met.
+        warmup: Seconds of warm-up runs, which are not counted; at least one run.
+        seconds: Minimum seconds of all timed runs together.
+        repetitions: Minimum number of timed runs.
     """
 
     warmup: float = 1.0
@@ -37,14 +37,14 @@ class Timing:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How the test accuracy is measured.
+    """Measurement of the test accuracy.
 
     Args:
-        seeds: Number of seeds; none measures no accuracy.
+        seeds: Number of seeds; 0 skips the measurement.
         epochs: Epochs of each training; the epoch of the best validation accuracy counts.
-        contenders: Who is trained; for the others the gate stands in.
-        processes: Trainings at a time, each with one thread; one per thread of the other
-            measurements if not given.
+        contenders: Contenders that are trained; the others only pass the gate.
+        processes: Trainings at a time, each with one thread; by default, one per thread of
+            the other measurements.
     """
 
     seeds: int = 2
@@ -60,14 +60,15 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Whole trainings that are timed, one after another, with all threads.
+    """Timed trainings, one after another, with all threads.
 
     Args:
-        contenders: Who is trained.
+        contenders: Contenders that are trained.
         epochs: Epochs of each training; the epoch of the best validation accuracy counts.
-        seed: Of each training.
-        limit: A training that would take more seconds is not run to its end, ...
-        seconds: ... but for so many after its first epoch, and its time is scaled up.
+        seed: Seed of each training.
+        limit: Seconds; a training that would take longer is stopped early, and its time is
+            scaled up.
+        seconds: Seconds that such a training runs after its first epoch.
     """
 
     contenders: tuple[str, ...] = ()
@@ -101,11 +102,11 @@ class Sweep:
     """Single layers to measure: each layer in each shape on each graph.
 
     Args:
-        graphs: Names of synthetic graphs, or of data sets.
-        layers: Which layers.
-        shapes: Heads times channels of each head, such as ``"8x16"``.
-        contenders: Who computes them; the contenders of the run if not given.
-        timing: Of the forward pass, of forward and backward pass, and of the operator.
+        graphs: Names of synthetic graphs or data sets.
+        layers: Layers to measure.
+        shapes: Heads times channels per head, such as ``"8x16"``.
+        contenders: Contenders to measure; by default, those of the run.
+        timing: Timing of the forward pass, of forward + backward, and of the operator.
     """
 
     graphs: tuple[str, ...]
@@ -125,26 +126,26 @@ class BenchConfig:
     """A benchmark run.
 
     Args:
-        out: Folder of the run: rows, report, plots. A run goes on with the rows it finds.
-        contenders: Names, as in the table of contenders, or import paths such as
+        out: Folder of the run: rows, report, plots. A run continues with the rows it finds.
+        contenders: Names from the table of contenders, or import paths such as
             ``my_module:my_contender``.
-        datasets: Names, as in ``gatsparse.data.load``, or import paths such as
-            ``my_module:my_dataset``, of those that the two-layer model is measured on.
-        fallback: Data set that stands in for those that cannot be had.
-        root: Folder in which data sets are looked for first.
-        rounds: How often the contenders are timed in turn, each time in new processes;
-            none times nothing.
-        threads: Threads of each measurement; one per core if not given.
-        memory_limit: GB (1e9 bytes) of private memory that each measurement may take.
+        datasets: Data sets of the two-layer model: names, as in ``gatsparse.data.load``, or
+            import paths such as ``my_module:my_dataset``.
+        fallback: Data set that replaces unavailable ones.
+        root: Folder that is searched first for data sets.
+        rounds: Number of rounds, each of which times every contender in a new process; 0
+            times nothing.
+        threads: Threads of each measurement; by default, one per core.
+        memory_limit: Private memory of each measurement, in GB (1e9 bytes).
         time_limit: Seconds that each measurement may take.
-        seed: Of the weights that the gate compares on, of synthetic graphs, and of the
-            features of single layers.
+        seed: Seed of the weights in the gate, of synthetic graphs, and of the features of
+            single layers.
         inference: Timing of the forward pass.
         step: Timing of the training step.
-        accuracy: Training runs.
-        recipe: Training runs that are timed.
+        accuracy: Trainings that measure the accuracy.
+        recipe: Trainings that are timed.
         graphs: Synthetic graphs by name.
-        in_channels: Width of the features that single layers take.
+        in_channels: Number of input features of single layers.
         layers: Single layers to measure.
     """
 
@@ -171,7 +172,7 @@ class BenchConfig:
         if self.threads is not None:
             _check(self, threads=1)
         if not self.datasets and not self.layers:
-            raise ValueError("datasets: expected at least one, or layers, got none")
+            raise ValueError("datasets: expected at least one, or layers, got neither")
         for name in self.graphs:
             if " " in name:
                 raise ValueError(f"graphs: expected names without spaces, got {name!r}")
@@ -187,15 +188,15 @@ def parse_as(config: type[Config], path: str | Path, *overrides: str) -> Config:
 
     Args:
         config (type): Dataclass of the configuration.
-        path (str): A YAML file with its fields.
-        *overrides (str): ``"--key", "value"``, in place of what the file says.
+        path (str): Path of a YAML file.
+        *overrides (str): ``"--key", "value"`` pairs that override the file.
 
     Raises:
-        ValueError: If the file cannot be read, a key is unknown, or a value is of a wrong
-            type or out of range.
+        ValueError: If the file cannot be read, a key is unknown, or a value has a wrong type
+            or is out of range.
     """
     parser = ArgumentParser(prog="CONFIG", exit_on_error=False, allow_abbrev=False, add_help=False)
-    parser.add_argument("--config", action="config", help="another file, on top of CONFIG")
+    parser.add_argument("--config", action="config", help="another file that overrides CONFIG")
     parser.add_class_arguments(config, as_group=True)
     try:
         values = dict(parser.instantiate(parser.parse_args(["--config", str(path), *overrides])))

@@ -1,4 +1,4 @@
-"""The keys of a configuration as a table, made of its dataclasses."""
+"""Table of the keys of a configuration, generated from its dataclasses."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from rich.table import Table
 
 
 def keys(config: type, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """Returns key, type, default and description of every field of a dataclass, those of nested
-    ones after it: ``graphs.NAME.num_nodes`` of a dictionary, ``layers[].shapes`` of a list.
+    """Yields key, type, default and description of every field of a dataclass, also nested ones.
+
+    A key is ``graphs.NAME.num_nodes`` in a dictionary and ``layers[].shapes`` in a list.
     """
     texts = {item.arg_name: item.description or "" for item in parse(config.__doc__ or "").params}
     types = get_type_hints(config)
@@ -36,7 +37,7 @@ def print_keys(config: type, usage: str, console: Console) -> None:
     Args:
         config (type): Dataclass of the configuration.
         usage (str): Line above the table.
-        console (Console): Where to print.
+        console (Console): Console to print on.
     """
     console.print(usage, markup=False, highlight=False, soft_wrap=True)
     table = Table("key", "type", "default", "description", box=box.SIMPLE_HEAD)
@@ -47,7 +48,7 @@ def print_keys(config: type, usage: str, console: Console) -> None:
 
 
 class KeysAction(argparse.Action):
-    """``--help`` of a command that takes a configuration: its options, and all keys."""
+    """``--help`` of a command with a configuration: prints its options and all keys."""
 
     def __init__(self, option_strings: list[str], dest: str, *, config: type) -> None:
         super().__init__(option_strings, dest, nargs=0, help="list the keys of CONFIG")
@@ -64,7 +65,7 @@ class KeysAction(argparse.Action):
 
 
 def _inner(kind: Any) -> tuple[type, str] | None:
-    """A dataclass in a type, and how its keys continue the one of the field."""
+    """Returns the dataclass in a type, and the separator between a field and its keys."""
     if is_dataclass(kind) and isinstance(kind, type):
         return kind, "."
     for argument in get_args(kind):

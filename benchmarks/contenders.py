@@ -1,6 +1,4 @@
-"""The table of contenders: one function, the two-layer GAT or one of its layers, computed
-in several ways.
-"""
+"""The table of contenders, which compute the same two-layer GAT or single layer."""
 
 from __future__ import annotations
 
@@ -25,15 +23,16 @@ from gatsparse.train.config import Kind
 class Contender:
     """One way to compute the two-layer GAT of the paper.
 
-    A contender of one's own is an instance of a subclass with its own :meth:`build`, :meth:`layer`,
-    or :meth:`load`.
+    A custom contender is an instance of a subclass that overrides :meth:`build`, :meth:`layer` or
+    :meth:`load`.
 
     Args:
-        kind (str, optional): As in :func:`gatsparse.train.build_gat`.
-        form (str, optional): Of dense layers.
-        compiled (bool, optional): Whether the model goes through ``torch.compile``.
-        requires (str, optional): A module without which the contender would silently be
-            another one.
+        kind (str, optional): Kind of the model, see :func:`gatsparse.train.build_gat`.
+        form (str, optional): Form of dense layers, see
+            :class:`gatsparse.nn.GraphAttentionLayer`.
+        compiled (bool, optional): Whether the model is compiled by ``torch.compile``.
+        requires (str, optional): A module without which the model would silently fall back to
+            another implementation.
     """
 
     kind: Kind = "pyg"
@@ -42,7 +41,7 @@ class Contender:
     requires: str | None = None
 
     def build(self, data: Data, dropout: float) -> torch.nn.Module:
-        """The model for a data set, ``forward(x, structure) -> logits [N, classes]``."""
+        """Returns the model for a data set, ``forward(x, structure) -> logits [N, classes]``."""
         assert data.x is not None
         assert isinstance(data.y, Tensor)
         model = build_gat(
@@ -53,7 +52,7 @@ class Contender:
         return model
 
     def layer(self, name: Layer, in_channels: int, heads: int, channels: int) -> torch.nn.Module:
-        """A single layer, ``forward(x, edge_index) -> [N, heads * channels]``."""
+        """Returns a single layer, ``forward(x, edge_index) -> [N, heads * channels]``."""
         assert self.kind != "dense"
         if self.kind == "pyg":
             layer = getattr(torch_geometric.nn, f"{name}Conv")(in_channels, channels, heads)
@@ -66,7 +65,7 @@ class Contender:
         return layer
 
     def structure(self, data: Data) -> Tensor:
-        """What the model takes beside the features: edges ``[2, E]``, or dense ``[N, N]``."""
+        """Returns the graph as the model takes it: edges ``[2, E]``, or dense ``[N, N]``."""
         assert data.x is not None
         assert data.edge_index is not None
         if self.kind == "dense":
@@ -75,14 +74,14 @@ class Contender:
 
     @staticmethod
     def load(model: torch.nn.Module, state: dict[str, Any]) -> None:
-        """Gives a model the weights, named as in PyG's model."""
+        """Loads weights that are named as in PyG's model."""
         if isinstance(model, DenseGAT):
             model.load_gat_state(state)
         else:
             model.load_state_dict(state)
 
 
-#: Every contender by its name.
+#: Contenders by name.
 CONTENDERS = {
     "gatsparse": Contender("gatsparse", requires="gatsparse._C"),
     "scatter": Contender("scatter", requires="torch_scatter"),
@@ -92,7 +91,7 @@ CONTENDERS = {
     "dense-concat": Contender("dense", form="concat"),
 }
 
-#: Those of them that have single layers which take any graph.
+#: Contenders with single layers that accept any graph.
 LAYER_CONTENDERS = tuple(name for name, item in CONTENDERS.items() if item.kind != "dense")
 
 
@@ -100,12 +99,12 @@ def find(name: str) -> Contender:
     """Returns a contender by its name or import path.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If the contender is unknown.
     """
     if not is_import_path(name):
         if name not in CONTENDERS:
             raise ValueError(
-                f"contenders: expected some of {', '.join(CONTENDERS)}, or an import path such as "
+                f"contenders: expected one of {', '.join(CONTENDERS)}, or an import path such as "
                 f"my_module:my_contender, got {name!r}"
             )
         return CONTENDERS[name]
@@ -119,11 +118,11 @@ def find(name: str) -> Contender:
 
 
 def find_for_layers(name: str) -> Contender:
-    """Returns a contender that has single layers, as :func:`find`."""
+    """Returns a contender that has single layers; see :func:`find`."""
     found = find(name)
     if found.kind == "dense":
         raise ValueError(
-            f"contenders: expected some of {', '.join(LAYER_CONTENDERS)} for single layers, "
+            f"contenders: expected one of {', '.join(LAYER_CONTENDERS)} for single layers, "
             f"got {name!r}"
         )
     return found

@@ -9,7 +9,7 @@ from gatsparse.data import NAMES
 
 
 def check(key: str, name: str, others: tuple[str, ...] = ()) -> None:
-    """Checks that there is such a data set.
+    """Checks that a data set is known.
 
     Args:
         key (str): Key of the configuration, for the message.
@@ -17,23 +17,23 @@ def check(key: str, name: str, others: tuple[str, ...] = ()) -> None:
         others (tuple): Further names that are accepted.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If it is unknown.
     """
     if is_import_path(name):
         if not callable(imported(key, name)):
             raise ValueError(f"{key}: expected {name!r} to be a function that returns the data")
     elif name not in (*others, *NAMES):
         raise ValueError(
-            f"{key}: expected some of {', '.join((*others, *NAMES))}, or an import path such as "
+            f"{key}: expected one of {', '.join((*others, *NAMES))}, or an import path such as "
             f"my_module:my_dataset, got {name!r}"
         )
 
 
 def own(name: str) -> Data:
-    """Calls the function of an import path, which returns the data of a data set.
+    """Returns the data set of a function that an import path names; features are not normalized.
 
     Args:
-        name (str): ``"my_module:my_dataset"``. The features are used as they are.
+        name (str): Import path, such as ``"my_module:my_dataset"``.
     """
     data = imported("datasets", name)()
     if not isinstance(data, Data):

@@ -1,7 +1,7 @@
-"""What our layers gain where they replace PyG's: ``python -m benchmarks.drop_in``.
+"""Measures the gain of our layers in place of PyG's: ``python -m benchmarks.drop_in``.
 
-On small graphs, in models of PyG and its users, and under ``torch.compile``. Whatever is timed
-has first computed the same outputs and gradients as PyG in float64.
+They are timed on small graphs, in models of PyG and its users, and under ``torch.compile``. Outputs
+and gradients are first compared with PyG's in float64.
 """
 
 from __future__ import annotations
@@ -41,25 +41,25 @@ from gatsparse.nn import PaperGAT
 HEADS, CHANNELS = 8, 8
 LAYERS = ("GATConv", "GATv2Conv")
 
-Inputs = Iterator[tuple[Tensor, ...]]  # of call after call
+Inputs = Iterator[tuple[Tensor, ...]]  # of successive calls
 
 
 def accelerated(name: str, model: torch.nn.Module, inputs: Inputs) -> tuple[torch.nn.Module, float]:
-    """An accelerated copy of a model, and its error in float64; see :func:`error`.
+    """Returns an accelerated copy of a model, and its error in float64; see :func:`error`.
 
     Raises:
-        RuntimeError: If the error is beyond :data:`TOLERANCE`.
+        RuntimeError: If the error exceeds :data:`TOLERANCE`.
     """
     ours = gatsparse.accelerate(copy.deepcopy(model))
     expected, found = (computed(copy.deepcopy(m).double(), *next(inputs)) for m in (model, ours))
     difference = error(found, expected)
     if not difference <= TOLERANCE:
-        raise RuntimeError(f"{name}: expected PyG's results in float64, error {difference:.1e}")
+        raise RuntimeError(f"{name}: expected PyG's results, got an error of {difference:.1e}")
     return ours, difference
 
 
 def computed(model: torch.nn.Module, *inputs: Tensor) -> list[Tensor]:
-    """The output of a model in float64, and the gradients of its parameters."""
+    """Returns the output of a float64 model, and the gradients of its parameters."""
     model.zero_grad()
     out = model(*(t.double() if t.is_floating_point() else t for t in inputs))
     out.backward(torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out))
@@ -68,7 +68,7 @@ def computed(model: torch.nn.Module, *inputs: Tensor) -> list[Tensor]:
 
 
 def error(found: list[Tensor], expected: list[Tensor]) -> float:
-    """The larger error of output and gradients, each relative to its largest entry."""
+    """Returns the larger error of output and gradients, each relative to its largest entry."""
     pairs = zip(found, expected, strict=True)
     differences = torch.stack([(a - b).abs().max() for a, b in pairs])
     largest = torch.stack([tensor.abs().max() for tensor in expected])
@@ -77,7 +77,7 @@ def error(found: list[Tensor], expected: list[Tensor]) -> float:
 
 
 def small_graphs(options: argparse.Namespace) -> Iterator[Job]:
-    """Layers on graphs so small that the overhead of a call counts."""
+    """Yields layers on small graphs, where the overhead of a call matters."""
     karate = KarateClub()[0]
     batch = zoo.molecules(options.graphs, 32, 8)
     pair = torch.tensor([[0], [1]])
@@ -112,7 +112,7 @@ def _layer_rows(
 
 
 def models(options: argparse.Namespace) -> Iterator[Job]:
-    """Models as they are, and accelerated."""
+    """Yields models with PyG's layers and accelerated."""
     for name, case in zoo.models(options.nodes, options.edges, options.graphs // 2).items():
         yield Job(name, partial(_model_rows, name, case, options.rounds))
 
@@ -149,9 +149,7 @@ def _elu(x: Tensor, _p: float, _training: bool) -> Tensor:
 
 
 def compiled(options: argparse.Namespace) -> Iterator[Job]:
-    """Two-layer models under ``torch.compile``, for one graph each or, where that fails, with
-    graph breaks.
-    """
+    """Yields two-layer models under ``torch.compile``, as one graph or else with graph breaks."""
     for name in LAYERS:
         for key, library in (("PyG", torch_geometric.nn), ("gatsparse", gatsparse)):
             layer = getattr(library, name)
@@ -171,7 +169,7 @@ def _compiled_rows(
             break
 
 
-@fresh_cache()  # so that runs before this one change nothing
+@fresh_cache()  # independent of earlier runs
 def _compiled(
     name: str,
     model: torch.nn.Module,
@@ -216,7 +214,7 @@ def _compiled(
 
 
 def _reason(failure: Exception) -> str:
-    """The line of a compiler's message that says what happened."""
+    """Returns the line of a compiler's message that describes the failure."""
     text = str(failure)
     line = (text.partition("debug context: ")[2] or text).partition("\n")[0]
     return f"{type(failure).__name__}: {line}"
@@ -276,7 +274,7 @@ SECTIONS = {
 
 
 def measured(section: Section, options: argparse.Namespace) -> tuple[list[Row], list[str]]:
-    """The rows of a section, and what failed; one failure does not end the other measurements."""
+    """Returns the rows and the failures of a section; a failure does not stop the others."""
     rows: list[Row] = []
     failures: list[str] = []
     jobs = section.measure(options)
@@ -288,26 +286,27 @@ def measured(section: Section, options: argparse.Namespace) -> tuple[list[Row], 
                 return rows, failures + [row.failure() for row in rows if row.failure()]
             name = job.name
             for row in job.rows():
-                rows.append(row)  # noqa: PERF402  what came before an error is kept
+                rows.append(row)  # noqa: PERF402  rows before an error are kept
         except Exception as error:  # each one becomes a line of the report
             traceback.print_exc()
             failures.append(f"{name}: {type(error).__name__}: {error}".splitlines()[0])
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measures all sections, and writes the files after each; returns the exit status: 1 if a
-    measurement failed.
+    """Measures all sections and returns the exit status, which is 1 if a measurement failed.
+
+    The files are written after each section.
 
     Args:
-        arguments (list, optional): Of the command line.
+        arguments (list, optional): Command-line arguments.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drop_in", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20, help="in which all contenders run")
+    parser.add_argument("--rounds", type=int, default=20, help="interleaved rounds")
     parser.add_argument("--out", type=Path, help="folder for report.md and drop_in.json")
-    parser.add_argument("--graphs", type=int, default=512, help="in a batch of small ones")
-    parser.add_argument("--nodes", type=int, default=20_000, help="of the power-law graph")
-    parser.add_argument("--edges", type=int, default=400_000, help="of the power-law graph")
-    parser.add_argument("--batches", type=int, default=50, help="that compiled models run on")
+    parser.add_argument("--graphs", type=int, default=512, help="graphs in a batch of molecules")
+    parser.add_argument("--nodes", type=int, default=20_000, help="nodes of the power-law graph")
+    parser.add_argument("--edges", type=int, default=400_000, help="edges of the power-law graph")
+    parser.add_argument("--batches", type=int, default=50, help="batches for compiled models")
     parser.add_argument("--compiler", default="inductor", help="backend of torch.compile")
     options = parser.parse_args(arguments)
     torch.manual_seed(0)
@@ -336,5 +335,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.WARNING)  # the compiler's: what fails there is a row here
+    logging.disable(logging.WARNING)  # of the compiler, whose failures become rows
     sys.exit(main())

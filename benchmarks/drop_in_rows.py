@@ -14,24 +14,24 @@ class Row:
     """A line of a table, and the numbers behind it."""
 
     def cells(self) -> list[str]:
-        """The line."""
+        """Cells of the line."""
         raise NotImplementedError
 
     def notes(self) -> list[str]:
-        """Lines below the table."""
+        """Notes below the table."""
         return []
 
     def failure(self) -> str:
-        """Why the line is not a result; empty if it is one."""
+        """Reason of a failure; empty if the measurement succeeded."""
         return ""
 
 
 class Job(NamedTuple):
-    """Lines of a table that fail together.
+    """A measurement that yields several rows.
 
     Args:
-        name (str): What is measured.
-        rows (callable): Measures it.
+        name (str): Name of the measurement.
+        rows (callable): Returns the rows.
     """
 
     name: str
@@ -50,7 +50,7 @@ class LayerRow(Row):
     error: float
 
     def cells(self) -> list[str]:
-        """The line, in microseconds."""
+        """Cells of the line, with times in microseconds."""
         what = [self.layer, self.graph, self.edge_index, self.work]
         return [*what, *_times(self.seconds, 1e6), f"{self.error:.0e}"]
 
@@ -66,14 +66,14 @@ class ModelRow(Row):
     error: float
 
     def cells(self) -> list[str]:
-        """The line, in milliseconds."""
+        """Cells of the line, with times in milliseconds."""
         what = [self.model, self.graph, str(self.layers)]
         return [*what, *_times(self.seconds, 1e3), f"{self.error:.0e}"]
 
 
 @dataclass(frozen=True)
 class CompiledRow(Row):
-    """What ``torch.compile`` made of a model, on graphs of many sizes."""
+    """A model under ``torch.compile``, on graphs of many sizes."""
 
     model: str
     dynamic: bool | None
@@ -87,7 +87,7 @@ class CompiledRow(Row):
     problem: str
 
     def cells(self) -> list[str]:
-        """The line."""
+        """Cells of the line."""
         return [
             self.model,
             str(self.dynamic),
@@ -101,7 +101,7 @@ class CompiledRow(Row):
         ]
 
     def notes(self) -> list[str]:
-        """What the compiler says of the one graph that was asked for."""
+        """Reason of a failure, or of each recompilation with ``fullgraph=True``."""
         what = f"{self.model}, dynamic={self.dynamic}, fullgraph={self.fullgraph}"
         if self.problem:
             return [f"{what} failed: {self.problem}"]
@@ -109,7 +109,7 @@ class CompiledRow(Row):
         return [f"{what} was compiled again: {reason}" for reason in reasons]
 
     def failure(self) -> str:
-        """A model that cannot be compiled even with graph breaks, or computes something else."""
+        """Reason why a model cannot be compiled with graph breaks, or its error."""
         if self.problem:
             return "" if self.fullgraph else self.notes()[0]
         wrong = not self.error <= TOLERANCE
@@ -117,6 +117,6 @@ class CompiledRow(Row):
 
 
 def _times(seconds: dict[str, float], scale: float) -> list[str]:
-    """Two cells for the times, one for their ratio."""
+    """Returns two cells for the times, and one for their ratio."""
     pyg, ours = (scale * seconds[name] for name in ("PyG", "gatsparse"))
     return [*(f"{t:,.0f}" if t >= 100 else f"{t:.3g}" for t in (pyg, ours)), f"{pyg / ours:.2f}x"]

@@ -1,10 +1,10 @@
 """The correctness gate: same weights, same output and gradients, within the error budget.
 
-The truth is PyG's model in float64. Errors are the largest ones, relative to the largest
-entry: of the output, or of all gradients. The budget of the output is that of
-:func:`gatsparse.testing.error_budget`: twice the error of PyG in float32. Gradients may
-err ten times as much: the dense backward, right as it is, sums over all pairs of nodes
-and was seen to err eight times as much as PyG's.
+The reference is PyG's model in float64. Errors are maximum errors relative to the largest
+entry, of the output or of all gradients. The budget of the output is that of
+:func:`gatsparse.testing.error_budget`: twice the error of PyG in float32. The budget of
+gradients is ten times larger, because the correct dense backward pass sums over all pairs of
+nodes and was seen to have eight times the error of PyG's.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.rows import Values
 from gatsparse.testing import error_budget
 
-#: Gradients may err this many times as much as the output.
+#: Factor of the budget of gradients.
 BACKWARD = 10.0
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Weights, and what PyG's model makes of them in float64.
+    """Weights, and the results of PyG's model with them in float64.
 
     Args:
-        state (dict): Weights, float32, as PyG names them.
-        output (Tensor): Logits ``[N, classes]``, float64.
-        gradients (dict): Of the cross-entropy loss by each weight, float64.
-        output_budget, gradient_budget (float): Largest errors that are allowed.
+        state (dict): Weights in float32, named as in PyG's model.
+        output (Tensor): Logits ``[N, classes]`` in float64.
+        gradients (dict): Gradients of the cross-entropy loss by weight, in float64.
+        output_budget, gradient_budget (float): Largest allowed errors.
     """
 
     state: dict[str, Tensor]
@@ -44,30 +44,30 @@ class Reference:
     gradient_budget: float
 
     def save(self, path: Path) -> None:
-        """Writes the reference, as a whole or not at all."""
+        """Writes the reference atomically."""
         partial = path.with_suffix(".partial")
         torch.save(vars(self), partial)
         partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Reference:
-        """Reads what :meth:`save` wrote."""
+        """Reads a reference that :meth:`save` wrote."""
         return cls(**torch.load(path, weights_only=True))
 
 
 def reference(data: Data, seed: int) -> Reference:
-    """Draws weights and computes what a contender must agree with.
+    """Draws weights and computes the reference that contenders are compared with.
 
     Args:
-        data (Data): With ``x [N, F]`` in float32.
-        seed (int): Of the weights.
+        data (Data): Data with ``x [N, F]`` in float32.
+        seed (int): Seed of the weights.
     """
     torch.manual_seed(seed)
     pyg = CONTENDERS["pyg"]
     model = pyg.build(data, dropout=0.0)
     with torch.no_grad():
-        # Features whose rows sum to 1 are small: PyG's initial weights would leave every
-        # score near 0, where attention hardly matters; and its biases are 0.
+        # Features whose rows sum to 1 are small: with PyG's initial weights, every score would
+        # be near 0, where attention hardly matters. PyG's initial biases are 0.
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):
                 parameter.normal_(std=0.1)
@@ -90,12 +90,12 @@ def reference(data: Data, seed: int) -> Reference:
 
 
 def check(contender: Contender, data: Data, reference: Reference) -> Values:
-    """The errors of a contender in float32, and their budgets; see :func:`failures`."""
+    """Returns the errors of a contender in float32 and their budgets; see :func:`failures`."""
     model = contender.build(data, dropout=0.0)
     contender.load(model, reference.state)
     output = _backward(contender, model, data)
 
-    # Loading only moves numbers about, so it brings gradients into a model's layout too.
+    # Loading only rearranges numbers, so it also brings gradients into the layout of a model.
     exact = contender.build(data, dropout=0.0).double()
     contender.load(exact, reference.gradients)
     differences = [
@@ -114,7 +114,7 @@ def check(contender: Contender, data: Data, reference: Reference) -> Values:
 
 
 def failures(values: Values) -> list[str]:
-    """Errors that are over their budget, NaN, or not measured, in words."""
+    """Describes the errors that exceed their budget, are NaN, or were not measured."""
     found = []
     for name in ("output", "gradient"):
         error = getattr(values, f"{name}_error")
@@ -127,7 +127,7 @@ def failures(values: Values) -> list[str]:
 
 
 def _backward(contender: Contender, model: torch.nn.Module, data: Data) -> Tensor:
-    """Runs a model without dropout, and its loss backward; the logits."""
+    """Runs the forward and backward pass without dropout, and returns the logits."""
     assert isinstance(data.y, Tensor)
     model.eval()
     output = model(data.x, contender.structure(data))
@@ -136,7 +136,7 @@ def _backward(contender: Contender, model: torch.nn.Module, data: Data) -> Tenso
 
 
 def gradient(parameter: torch.nn.Parameter) -> Tensor:
-    """The gradient of a weight that has one."""
+    """Returns the gradient of a weight, which must have one."""
     assert parameter.grad is not None
     return parameter.grad
 

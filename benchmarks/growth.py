@@ -15,9 +15,9 @@ from benchmarks.text import median
 
 _LEAST_GRAPHS = 3
 
-#: Edges from which on exponents are fitted: enough for both cores to have work.
+#: Minimum number of edges for fits of exponents: enough work for both cores.
 LEAST_EDGES = 10**5
-#: Edges from which on, at 16 per node, rows of 64 floats exceed a cache of 32 MB.
+#: Number of edges from which, at 16 per node, rows of 64 floats exceed a cache of 32 MB.
 BEYOND_CACHE = 3 * 10**6
 
 
@@ -26,11 +26,11 @@ class Curve:
     """A layer on graphs of growing size.
 
     Args:
-        layer, shape (str): As in :class:`benchmarks.plan.Case`.
-        contender (str): Whose layer.
-        points (list): Number of edges, and what was measured; fewest edges first.
-        missing (list): Graphs on which the layer was to be measured and has no values.
-        failures (list): Number of edges of those that failed, and how they ended.
+        layer, shape (str): See :class:`benchmarks.plan.Case`.
+        contender (str): Contender of the layer.
+        points (list): Number of edges and measured values, in ascending order.
+        missing (list): Planned graphs for which the layer has no values.
+        failures (list): Number of edges and status of the failed measurements.
     """
 
     layer: str
@@ -41,8 +41,9 @@ class Curve:
     failures: Sequence[tuple[int, str]] = ()
 
     def exponent(self, least: int = LEAST_EDGES) -> float | None:
-        """The ``b`` of ``time ~ edges ** b``, by least squares of the logarithms from
-        :obj:`least` edges on; None of fewer than two points.
+        """Returns the ``b`` of ``time ~ edges ** b``, or None for fewer than two points.
+
+        It is fitted by least squares to the logarithms, from :obj:`least` edges on.
         """
         points = [(edges, median(value)) for edges, value in self.points if edges >= least]
         if len(points) < 2:
@@ -52,7 +53,7 @@ class Curve:
 
 
 def curves(summary: Summary, measurement: TimedLayer) -> list[Curve]:
-    """Layers that are measured on three or more synthetic graphs."""
+    """Returns the curves of layers that are measured on three or more synthetic graphs."""
     points: dict[tuple[str, str, str], dict[str, tuple[int, Values]]] = {}
     asked: dict[tuple[str, str, str], set[str]] = {}
     failures: dict[tuple[str, str, str], list[tuple[int, str]]] = {}

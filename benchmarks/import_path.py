@@ -1,4 +1,4 @@
-"""Contenders and data sets of one's own, by import path: ``"my_module:my_contender"``."""
+"""Custom contenders and data sets by import path, such as ``"my_module:my_contender"``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ENTRY = "code of "
 
 
 def is_import_path(name: str) -> bool:
-    """Whether a name is ``"module:object"`` and not one that the package defines."""
+    """Returns whether a name is an import path, ``"module:object"``."""
     return ":" in name
 
 
@@ -22,11 +22,11 @@ def imported(key: str, name: str) -> Any:
 
     Args:
         key (str): Key of the configuration, for the message.
-        name (str): ``"module:object"``, where the module is found on ``sys.path``, which has the
+        name (str): ``"module:object"``. The module is searched on ``sys.path``, which includes the
             current folder in ``python -m benchmarks``.
 
     Raises:
-        ValueError: If there is no such module or object.
+        ValueError: If the module or object does not exist.
     """
     module, _, attribute = name.partition(":")
     try:
@@ -36,8 +36,9 @@ def imported(key: str, name: str) -> Any:
 
 
 def digests(names: Iterable[str]) -> dict[str, str]:
-    """Digests of the files of the modules that names refer to, as entries of the environment of a
-    run, so that a changed module is measured again.
+    """Returns digests of the modules in import paths, as entries of the environment of a run.
+
+    They make a run measure a changed module again.
     """
     found = {}
     for module in sorted({name.partition(":")[0] for name in names if is_import_path(name)}):
@@ -49,7 +50,7 @@ def digests(names: Iterable[str]) -> dict[str, str]:
 
 
 def relevant(environment: Mapping[str, str | int], names: Iterable[str]) -> dict[str, str | int]:
-    """The environment without the digests of modules that none of the names refers to."""
+    """Returns the environment without the digests of modules that no name refers to."""
     modules = {name.partition(":")[0] for name in names if is_import_path(name)}
     return {
         key: value

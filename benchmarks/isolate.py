@@ -1,4 +1,4 @@
-"""Calls functions in processes of their own, with a limit on memory and on time."""
+"""Calls functions in separate processes, with limits on memory and time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.rows import Status
 
-# Every process is forked from a server that has imported the libraries and run nothing:
+# Every process is forked from a server that has imported the libraries and run nothing else:
 # as clean as a new interpreter, without seconds of imports for each measurement.
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["torch_geometric.nn", "gatsparse.nn", "gatsparse.train"])
@@ -30,19 +30,20 @@ _SECONDS_TO_TIDY_UP = 5.0
 
 
 class UnavailableError(Exception):
-    """What a measurement needs is not on this machine."""
+    """A data set or package that a measurement needs is missing."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A function call in a process of its own.
+    """A function call in a separate process.
 
     Args:
-        function (callable): Importable by name, like its arguments and result picklable.
-        args (tuple): Its arguments.
-        memory_limit (float): GB of private memory (``RLIMIT_DATA``).
-        time_limit (float): Seconds.
-        log (Path): File that takes what the process prints, and its traceback.
+        function (callable): Function that is importable by name. The function, its arguments and
+            its result must be picklable.
+        args (tuple): Arguments of the function.
+        memory_limit (float): Limit on private memory (``RLIMIT_DATA``), in GB.
+        time_limit (float): Time limit in seconds.
+        log (Path): File for the output and the traceback of the process.
     """
 
     function: Callable[..., Any]
@@ -54,12 +55,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended.
+    """Outcome of a call.
 
     Args:
-        status (str): ``"ok"``, or what went wrong.
-        detail (str): The reason in words.
-        value: What the function returned.
+        status (str): ``"ok"``, or the kind of failure.
+        detail (str): Reason of the failure.
+        value: Result of the function.
     """
 
     status: Status
@@ -70,14 +71,13 @@ class Outcome:
 def isolated(
     calls: Iterable[Call], at_once: int = 1
 ) -> Generator[tuple[Call, Outcome], None, None]:
-    """Makes calls in new processes; whatever happens there, their outcomes come back.
+    """Runs calls in new processes, and yields their outcomes, also if a process crashes.
 
-    A call is taken from :obj:`calls` when it can start, so that it may depend on the
-    outcomes before. Processes that still run when this ends, by an exception too, are
-    killed.
+    A call is taken from :obj:`calls` only when it can start, so it may depend on earlier
+    outcomes. Processes that still run when the generator ends or raises are killed.
 
     Args:
-        calls (iterable): What to call.
+        calls (iterable): Calls to run.
         at_once (int, optional): Number of processes at a time.
     """
     waiting = iter(calls)
@@ -113,11 +113,11 @@ class _Process:
         self._process.start()
         sender.close()
         self.deadline = time.monotonic() + call.time_limit
-        #: What becomes ready when the call ends.
+        #: Handles that become ready when the call ends.
         self.handles = [self._receiver, self._process.sentinel]
 
     def outcome(self) -> Outcome | None:
-        """How the call ended, or None while it runs and may."""
+        """Returns the outcome, or None while the call runs within its time limit."""
         alive = self._process.is_alive()
         if self._receiver.poll():
             with suppress(EOFError):
@@ -134,7 +134,7 @@ class _Process:
         return None
 
     def kill(self) -> None:
-        """Ends the process and what it started, compilers for instance."""
+        """Kills the process and its children, such as compilers."""
         assert self._process.pid is not None
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The measurements of single layers as charts."""
+"""Charts of single layers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ _MEASUREMENTS: tuple[TimedLayer, ...] = ("forward", "forward+backward")
 
 
 def layer_charts(summary: Summary) -> dict[str, Figure | None]:
-    """Speed-up by shape, and growth where there are graphs of growing size.
+    """Draws the speed-up by shape, and the growth over graphs of growing size.
 
     Args:
-        summary (Summary): Of a run.
+        summary (Summary): Summary of a run.
 
     Returns:
-        dict: Figures by the names of their files, without the ending; None of a figure for which
-        nothing was measured.
+        dict: Figures by file name without suffix; None for a figure without measured values.
     """
     charts: dict[str, Figure | None] = {}
     for measurement in _MEASUREMENTS:
@@ -44,12 +43,12 @@ def layer_charts(summary: Summary) -> dict[str, Figure | None]:
     return charts
 
 
-#: A case with the contenders whose time is compared with that of the first one.
+#: Cases, each with the contenders whose time is compared with that of the first one.
 _Bars = list[tuple[Case, list[str]]]
 
 
 def _speed_ups(summary: Summary, measurement: TimedLayer) -> Figure | None:
-    """Bars from zero: a panel for each graph and layer, a group of bars for each shape."""
+    """Draws bars from zero: a panel for each graph and layer, a group of bars for each shape."""
     first, *others = plan.layer_contenders(summary.config)
     layers = list(dict.fromkeys(name for sweep in summary.config.layers for name in sweep.layers))
     panels = {
@@ -115,7 +114,7 @@ def _bars(
 
 
 def _height(bars: _Bars) -> float:
-    """Lines of a panel: one for each bar, and half a line between shapes."""
+    """Returns the lines of a panel: one for each bar, and half a line between shapes."""
     return sum(len(names) + 0.5 for _, names in bars) - 0.5
 
 
@@ -147,7 +146,7 @@ def _draw_bars(
 def _ratio(
     summary: Summary, case: Case, contender: str, first: str, measurement: TimedLayer
 ) -> float | None:
-    """How many times faster the first contender is; None where one was not measured."""
+    """Returns how many times faster the first contender is; None if one was not measured."""
     values = summary.times(str(case), contender, measurement)
     base = summary.times(str(case), first, measurement)
     return median(values) / median(base) if values and base else None
@@ -156,7 +155,7 @@ def _ratio(
 def _reason(
     summary: Summary, case: Case, contender: str, first: str, measurement: TimedLayer
 ) -> str:
-    """Why there is no ratio."""
+    """Returns the reason why there is no ratio."""
     for name in (contender, first):
         problem = summary.problem(str(case), name, measurement)
         if problem is not None:
@@ -171,7 +170,7 @@ def _growth(
     quantity: Callable[[Values], float],
     whole: Callable[[Values], float] | None = None,
 ) -> Figure | None:
-    """Lines over the number of edges, a panel for each layer and shape; :obj:`whole` is dotted."""
+    """Draws lines over the number of edges, a panel per layer and shape; ``whole`` is dotted."""
     if not any(curve.points for curve in found):
         return None
     panels = list(dict.fromkeys((curve.layer, curve.shape) for curve in found))
@@ -199,11 +198,11 @@ def _growth(
                 frameon=False, fontsize=8, loc="upper left", title="exponent", title_fontsize=8
             )
     low, high = axes[0].get_ylim()
-    for panel, axis in zip(panels, axes, strict=True):  # when the limits are known
+    for panel, axis in zip(panels, axes, strict=True):  # after the limits are known
         own = [curve for curve in found if (curve.layer, curve.shape) == panel]
         failures = [(c.contender, *failure) for c in own for failure in c.failures]
         for k, (name, edges, status) in enumerate(failures):
-            # At the top, because how high the point would be is not known.
+            # At the top, because the value is not known.
             axis.plot(edges, high, "x", color=style.FAILED, markeredgewidth=2, clip_on=False)
             offset = {"xytext": (-7, -11 * k), "textcoords": "offset points", "ha": "right"}
             text = f"{name}: {status}"
@@ -232,7 +231,7 @@ def _line(axis: Axes, curve: Curve, look: style.Style, quantity: Callable[[Value
 
 
 def _print_ratio(axis: Axes, own: list[Curve], quantity: Callable[[Values], float]) -> None:
-    """The ratio to the first contender at the largest graph that both have."""
+    """Prints the ratio to the first contender at the largest graph that both have."""
     first, *others = own
     base = {edges: quantity(values) for edges, values in first.points}
     for curve in others:

@@ -1,4 +1,4 @@
-"""The measurements of single layers as tables, and as CSV."""
+"""Tables and CSV of single layers."""
 
 from __future__ import annotations
 
@@ -91,11 +91,11 @@ def layer_sections(summary: Summary, console: Console) -> list[str]:
     """Prints the tables of all graphs.
 
     Args:
-        summary (Summary): Of a run.
-        console (Console): Where to print.
+        summary (Summary): Summary of a run.
+        console (Console): Console to print on.
 
     Returns:
-        list: The lines of Markdown; none if the run has no layers.
+        list: Lines of Markdown; empty if the run has no layers.
     """
     markdown: list[str] = []
     for graph, size in summary.graphs().items():
@@ -143,7 +143,7 @@ def write_csv(summary: Summary, path: Path) -> None:
 
 
 def _pairs(summary: Summary, graph: str) -> list[tuple[Case, str]]:
-    """What is measured on a graph, and of whom; all contenders of a case stand together."""
+    """Returns the cases on a graph with their contenders, grouped by case."""
     tasks = plan.layer_tasks(summary.config, graph)
     timed_tasks = [task for task in tasks if task.measurement in get_args(TimedLayer)]
     pairs = dict.fromkeys((Case.of(task), task.contender) for task in timed_tasks)
@@ -178,7 +178,7 @@ def _operator(summary: Summary, case: Case) -> list[str]:
 
 
 def _cells(summary: Summary, case: Case, contender: str, measurement: TimedLayer) -> list[str]:
-    """Time and fraction of the floor, or why there are none."""
+    """Returns time and fraction of the floor, or the reason why there are none."""
     values = summary.times(str(case), contender, measurement)
     if values is not None:
         return [timed(values), fraction(values)]
@@ -189,7 +189,7 @@ def _cells(summary: Summary, case: Case, contender: str, measurement: TimedLayer
 
 
 def _notes(summary: Summary, pairs: list[tuple[Case, str]]) -> list[str]:
-    """Everything that did not go well, once each."""
+    """Describes each problem once."""
     measurements: tuple[Measurement, ...] = get_args(TimedLayer)
     problems = [
         problem

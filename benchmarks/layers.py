@@ -1,4 +1,4 @@
-"""What runs in the process of one measurement of a single layer."""
+"""Measurements of single layers, which run in separate processes."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _GATE_NODES, _GATE_EDGES, _GATE_CHANNELS = 300, 3000, 16
 
 
 def measure(task: Task, contender: Contender, config: BenchConfig, source: Path) -> Values:
-    """Does one measurement in this process.
+    """Makes one measurement in this process.
 
     Args:
-        task (Task): What to measure.
-        contender (Contender): Of whom.
-        config (BenchConfig): How.
+        task (Task): Measurement to make.
+        contender (Contender): Contender to measure.
+        config (BenchConfig): Configuration of the run.
         source (Path): File of the graph.
 
     Raises:
-        UnavailableError: If the graph is of a data set that is missing.
+        UnavailableError: If the data set of the graph is missing.
     """
     match task.measurement:
         case "graph":
@@ -47,19 +47,19 @@ def measure(task: Task, contender: Contender, config: BenchConfig, source: Path)
 
 
 def check(contender: Contender, name: Layer, shapes: list[str], seed: int) -> Values:
-    """The errors of a contender's layer in float32, and their budgets; see
+    """Returns the errors of a contender's layer in float32 and their budgets.
+
+    The layer is compared with PyG's layer in float64 on a small power-law graph; see
     :func:`benchmarks.gate.failures`.
 
-    On a small power-law graph, against PyG's layer in float64.
-
     Args:
-        contender (Contender): Whose layer.
-        name (str): Which layer.
-        shapes (list): Which shapes of it.
-        seed (int): Of graph, features and weights.
+        contender (Contender): Contender to check.
+        name (str): Name of the layer.
+        shapes (list): Shapes of the layer.
+        seed (int): Seed of graph, features and weights.
 
     Returns:
-        Values: Of the first shape that is over its budget, else of the last one.
+        Values: Errors of the first shape that exceeds its budget, else of the last shape.
     """
     values = Values()
     for shape in shapes:
@@ -81,7 +81,7 @@ def _check(contender: Contender, name: Layer, size: tuple[int, int], seed: int) 
     grad = torch.randn(_GATE_NODES, size[0] * size[1])
 
     def computed(contender: Contender, dtype: torch.dtype) -> list[Tensor]:
-        """The output, and the gradients in the order of the weights' names."""
+        """Returns the output, and the gradients in the order of the weights' names."""
         layer = contender.layer(name, _GATE_CHANNELS, *size)
         layer.load_state_dict(state)
         layer.to(dtype)
@@ -108,7 +108,7 @@ def _check(contender: Contender, name: Layer, size: tuple[int, int], seed: int) 
 
 
 def _keep_graph(name: str, config: BenchConfig, path: Path) -> Values:
-    """Draws or loads a graph, and writes it for the measurements to read."""
+    """Draws or loads a graph, and writes it to the file that the measurements read."""
     if name in config.graphs:
         num_nodes = config.graphs[name].num_nodes
         edge_index = rmat(num_nodes, config.graphs[name].num_edges, config.seed)
@@ -140,7 +140,7 @@ def _timed(task: Task, contender: Contender, config: BenchConfig, source: Path) 
             layer = contender.layer(case.layer, config.in_channels, heads, channels)
             function = _pass(task, layer, x, edge_index, torch.randn(num_nodes, heads * channels))
     with torch.set_grad_enabled(task.measurement == "forward+backward"):
-        function()  # before there is a floor, so that the peak is the contender's own
+        function()  # before the floor is built, so that the peak is that of the contender
         highest = peak()
         floor = Floor(edge_index, num_nodes, heads * channels)
         floors = {"forward+backward": floor.both, "operator backward": floor.backward}
@@ -153,7 +153,7 @@ def _timed(task: Task, contender: Contender, config: BenchConfig, source: Path) 
 def _pass(
     task: Task, layer: torch.nn.Module, x: Tensor, edge_index: Tensor, grad: Tensor
 ) -> Callable[[], object]:
-    """A first layer's work: the features need no gradient."""
+    """Returns the work of a first layer, whose features need no gradient."""
     if task.measurement == "forward":
         return lambda: layer(x, edge_index)
 

@@ -1,4 +1,4 @@
-"""Time, memory, and what they were measured on."""
+"""Measurement of time and memory, and the environment of a run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OWN_CODE = (
 
 
 def repeat(function: Callable[[], object], timing: Timing) -> Values:
-    """Runs a function to warm up, then until both bounds of :obj:`timing` are met.
+    """Times a function after a warm-up, until both minimums of :obj:`timing` are reached.
 
     Returns:
         Values: Median, 10th and 90th percentile in seconds, and the number of runs.
@@ -48,10 +48,10 @@ def repeat(function: Callable[[], object], timing: Timing) -> Values:
 def alternate(
     function: Callable[[], object], floor: Callable[[], object], timing: Timing
 ) -> Values:
-    """As :func:`repeat`, with the floor in turn, so that a drift of the machine meets both.
+    """Times a function interleaved with the floor, so that a drift of the machine affects both.
 
     Returns:
-        Values: As :func:`repeat`, and the median time of the floor.
+        Values: Result of :func:`repeat`, and the median time of the floor.
     """
     interleaved([function, floor], timing.warmup, repetitions=1)
     times = interleaved([function, floor], timing.seconds, timing.repetitions)
@@ -64,23 +64,23 @@ def _quantiles(times: np.ndarray) -> Values:
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory now."""
+    """Returns the resident bytes of this process."""
     return psutil.Process().memory_info().rss
 
 
 def peak() -> int:
-    """Most bytes of this process that were ever in memory at a time."""
-    if sys.platform == "linux":  # ru_maxrss would count the process that was forked from
+    """Returns the peak of the resident bytes of this process."""
+    if sys.platform == "linux":  # ru_maxrss would include the peak of the parent process
         status = Path("/proc/self/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def environment(threads: int | None) -> dict[str, str | int]:
-    """The machine, the versions and a fingerprint of the code that is measured.
+    """Returns the machine, the versions, and a fingerprint of the measured code.
 
     Args:
-        threads (int, optional): Threads that torch will use; its default if not given.
+        threads (int, optional): Number of threads of torch; by default, the current one.
     """
     return {
         "cpu": _cpu(),
@@ -113,7 +113,7 @@ def _version(package: str) -> str:
 
 
 def _fingerprint() -> str:
-    """Changes with the measured code, so that rows of different code never mix."""
+    """Returns a digest of the measured code, so that rows of different code never mix."""
     digest = hashlib.sha256(code_digest().encode())
     for name in sorted(_OWN_CODE):
         digest.update((Path(benchmarks.__path__[0]) / name).read_bytes())

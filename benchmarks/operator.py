@@ -1,4 +1,4 @@
-"""The fused operator alone, and the gather floor that it is measured against."""
+"""The fused operator alone, and the gather floor that it is compared with."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from gatsparse import CSRGraph, ops
 
 
 class Floor:
-    r"""The least that a layer can do: for every edge and self-loop, read one row and add it up.
+    r"""The gather floor, the least work of a layer: reads and adds one row per edge and self-loop.
 
-    The same edges in the same order, the same bytes per row and the same threads as the
-    operator, and nothing but sums.
+    Edges, their order, bytes per row and threads are those of the operator.
 
     Args:
         edge_index (Tensor): int64 ``[2, E]``.
         num_nodes (int): Number of nodes :math:`N`.
-        width (int): Floats of a row, heads times channels.
+        width (int): Number of floats in a row, heads times channels.
     """
 
     def __init__(self, edge_index: Tensor, num_nodes: int, width: int) -> None:
@@ -31,15 +30,15 @@ class Floor:
         self._rows = torch.randn(num_nodes, width)
 
     def forward(self) -> Tensor:
-        """What the forward pass must gather: over the in-edges of every node."""
+        """Sums over the in-edges of every node, as the forward pass does."""
         return ops.neighbor_sum(self._rows, self._in_edges)
 
     def backward(self) -> Tensor:
-        """What the backward pass must gather: over the out-edges of every node."""
+        """Sums over the out-edges of every node, as the backward pass does."""
         return ops.neighbor_sum(self._rows, self._out_edges)
 
     def both(self) -> None:
-        """Forward, then backward."""
+        """Runs :meth:`forward`, then :meth:`backward`."""
         self.forward()
         self.backward()
 
@@ -47,10 +46,10 @@ class Floor:
 def forward(
     layer: Layer, size: tuple[int, int], edge_index: Tensor, num_nodes: int
 ) -> Callable[[], Tensor]:
-    """The forward pass of the operator, ``-> [N, H * C]``; the structure is built before.
+    """Returns the forward pass of the operator, ``-> [N, H * C]``, on a CSR graph built before.
 
     Args:
-        layer (str): Whose operator.
+        layer (str): Layer of the operator.
         size (tuple): ``(H, C)``, heads and channels.
         edge_index (Tensor): int64 ``[2, E]``.
         num_nodes (int): Number of nodes :math:`N`.
@@ -63,10 +62,10 @@ def forward(
 def backward(
     layer: Layer, size: tuple[int, int], edge_index: Tensor, num_nodes: int
 ) -> Callable[[], object]:
-    """The backward pass of the operator, to the gradients of all its inputs.
+    """Returns the backward pass of the operator, to the gradients of all its inputs.
 
     Args:
-        layer, size, edge_index, num_nodes: As of :func:`forward`.
+        layer, size, edge_index, num_nodes: See :func:`forward`.
     """
     inputs = [tensor.requires_grad_() for tensor in _inputs(layer, size, num_nodes)]
     graph = CSRGraph.from_edge_index(edge_index, num_nodes)
@@ -76,7 +75,7 @@ def backward(
 
 
 def _inputs(layer: Layer, size: tuple[int, int], num_nodes: int) -> list[Tensor]:
-    """``x, att_src, att_dst`` of GAT, ``x_src, x_dst, att`` of GATv2."""
+    """Returns ``x, att_src, att_dst`` of GAT, or ``x_src, x_dst, att`` of GATv2."""
     nodes, parameters = (1, 2) if layer == "GAT" else (2, 1)
     return [torch.randn(num_nodes, *size) for _ in range(nodes)] + [
         torch.randn(1, *size) for _ in range(parameters)

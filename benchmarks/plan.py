@@ -1,4 +1,4 @@
-"""The measurements that a run is made of, and what each one's result depends on."""
+"""Measurements of a run, and the settings that each result depends on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Task(NamedTuple):
     """One measurement.
 
     Args:
-        dataset, contender, measurement, round: As in :class:`benchmarks.rows.Key`.
+        dataset, contender, measurement, round: See :class:`benchmarks.rows.Key`.
     """
 
     dataset: str
@@ -30,7 +30,7 @@ class Task(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A layer of a shape on a graph, which a row names as ``"graph layer shape"``.
+    """A layer with a shape on a graph, named ``"graph layer shape"`` in rows.
 
     Args:
         graph (str): Name of a synthetic graph or a data set.
@@ -47,7 +47,7 @@ class Case(NamedTuple):
 
     @classmethod
     def of(cls, task: Task) -> Case:
-        """The case of a timed layer."""
+        """Returns the case of a timed layer."""
         return cls(*task.dataset.split(" "))  # pyright: ignore[reportArgumentType]
 
     @property
@@ -57,30 +57,30 @@ class Case(NamedTuple):
 
 
 def split(shape: str) -> tuple[int, int]:
-    """``(heads, channels)`` of a shape such as ``"8x16"``."""
+    """Returns ``(heads, channels)`` of a shape such as ``"8x16"``."""
     heads, channels = map(int, shape.split("x"))
     return heads, channels
 
 
 def reference(dataset: str) -> Task:
-    """The computation that all gates of a data set compare with."""
+    """Returns the task that computes the reference of all gates of a data set."""
     return Task(dataset, "pyg", "reference")
 
 
 def graph(name: str) -> Task:
-    """The drawing or loading of a graph that layers are measured on."""
+    """Returns the task that draws or loads a graph for single layers."""
     return Task(name, "pyg", "graph")
 
 
 def source(task: Task) -> Task:
-    """The task that writes the file which a task needs."""
+    """Returns the task that writes the input file of a task."""
     if task.measurement in _TIMED_LAYERS:
         return graph(Case.of(task).graph)
     return task if task.measurement == "graph" else reference(task.dataset)
 
 
 def requirements(task: Task) -> tuple[Task, ...]:
-    """The measurements that must have gone well before this one."""
+    """Returns the tasks that must succeed before this one."""
     match task.measurement:
         case "reference" | "graph" | "layer gate":
             return ()
@@ -93,7 +93,7 @@ def requirements(task: Task) -> tuple[Task, ...]:
 
 
 def datasets(config: BenchConfig, available: Callable[[str], bool]) -> list[str]:
-    """The data sets that can be had, and the one that stands in for the others."""
+    """Returns the available data sets, and the fallback if one is missing."""
     names = [name for name in config.datasets if available(name)]
     missing = len(names) < len(config.datasets)
     if missing and config.fallback is not None and config.fallback not in names:
@@ -102,9 +102,9 @@ def datasets(config: BenchConfig, available: Callable[[str], bool]) -> list[str]
 
 
 def tasks(config: BenchConfig, dataset: str) -> list[Task]:
-    """All measurements on a data set, in the order in which they are made.
+    """Returns all measurements on a data set, in the order in which they are made.
 
-    In every round each contender has its turn, so that a drift of the machine meets all.
+    Contenders are interleaved, so that a drift of the machine affects all of them.
     """
     timed: tuple[Measurement, ...] = ("inference", "step")
     timed_trainings = [name for name in config.contenders if name in config.recipe.contenders]
@@ -128,13 +128,14 @@ def tasks(config: BenchConfig, dataset: str) -> list[Task]:
 
 
 def graphs(config: BenchConfig) -> list[str]:
-    """The graphs that layers are measured on."""
+    """Returns the graphs that layers are measured on."""
     return list(dict.fromkeys(name for sweep in config.layers for name in sweep.graphs))
 
 
 def layer_tasks(config: BenchConfig, graph: str) -> list[Task]:
-    """All measurements of layers on a graph, and their gates, in the order in which they
-    are made. The operator alone is that of gatsparse.
+    """Returns all measurements of layers on a graph and their gates, in the order of execution.
+
+    Only the operator of gatsparse is measured.
     """
     found: list[Task] = []
     for sweep in config.layers:
@@ -152,32 +153,32 @@ def layer_tasks(config: BenchConfig, graph: str) -> list[Task]:
 
 
 def names(config: BenchConfig) -> list[str]:
-    """All contenders, data sets and graphs that a configuration names."""
+    """Returns all contenders, data sets and graphs that a configuration names."""
     fallback = () if config.fallback is None else (config.fallback,)
     contenders = [*model_contenders(config), *layer_contenders(config)]
     return [*contenders, *config.datasets, *fallback, *graphs(config)]
 
 
 def model_contenders(config: BenchConfig) -> list[str]:
-    """Who computes the two-layer model."""
+    """Returns the contenders for the two-layer model."""
     trained = (*config.accuracy.contenders, *config.recipe.contenders)
     return list(dict.fromkeys((*config.contenders, *trained)))
 
 
 def layer_contenders(config: BenchConfig) -> list[str]:
-    """Who computes single layers."""
+    """Returns the contenders for single layers."""
     names = [name for sweep in config.layers for name in sweep.contenders or config.contenders]
     return list(dict.fromkeys(names))
 
 
 def shapes(config: BenchConfig, layer: str) -> list[str]:
-    """The shapes in which a layer is measured."""
+    """Returns the shapes in which a layer is measured."""
     sweeps = [sweep for sweep in config.layers if layer in sweep.layers]
     return list(dict.fromkeys(shape for sweep in sweeps for shape in sweep.shapes))
 
 
 def timing(task: Task, config: BenchConfig) -> Timing | None:
-    """How a layer is timed, by the first sweep that asks for it, if one does."""
+    """Returns the timing of a layer from the first sweep that contains it, or None."""
     case = Case.of(task)
     for sweep in config.layers:
         names = sweep.contenders or config.contenders
@@ -188,7 +189,7 @@ def timing(task: Task, config: BenchConfig) -> Timing | None:
 
 
 def key(task: Task, config: BenchConfig, environment: Mapping[str, str | int]) -> Key:
-    """The key of a task's row."""
+    """Returns the key of a task's row."""
     depends: dict[str, object] = {
         "environment": relevant(environment, [*task.dataset.split(" "), task.contender]),
         "root": config.root,

@@ -1,8 +1,8 @@
-"""The result of a run as charts.
+"""Charts of a run.
 
-Times of contenders differ by orders of magnitude, so they are dots on a logarithmic axis: the
-length of a bar means nothing where there is no zero. Memory is bars from zero. The ratio to the
-first contender is printed next to each.
+Times differ by orders of magnitude, so they are dots on a logarithmic axis, where the length of a
+bar would have no meaning. Memory is bars from zero. The ratio to the first contender is printed
+next to each.
 """
 
 from __future__ import annotations
@@ -26,30 +26,31 @@ from benchmarks.text import median
 
 
 class _Dot(NamedTuple):
-    """A number of a chart; :obj:`scaled` if it was not measured as a whole."""
+    """A value in a chart; :obj:`scaled` if it is extrapolated."""
 
     value: float
     scaled: bool = False
 
 
-#: The dot of a contender on a data set, if it was measured.
+#: Returns the dot of a contender on a data set, or None if it was not measured.
 _Dots = Callable[[str, str], _Dot | None]
 
 
 def plot(folder: Path) -> list[Path]:
-    """Draws charts in a run's folder: of models ``inference-time.png``, ``step-time.png``,
-    ``peak-memory.png`` and ``recipe-time.png``, of single layers those of
-    :func:`benchmarks.layer_plot.layer_charts`. A chart without a single value is not drawn; that
-    of an earlier run is deleted.
+    """Draws the charts of a run into its folder.
+
+    They are ``inference-time.png``, ``step-time.png``, ``peak-memory.png`` and ``recipe-time.png``
+    for models, and those of :func:`benchmarks.layer_plot.layer_charts` for single layers. A chart
+    without values is not drawn, and an earlier one is deleted.
 
     Args:
         folder (Path): Folder of a run.
 
     Returns:
-        list: The files.
+        list: Paths of the charts.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If the folder is not that of a run.
     """
     summary = Summary.load(folder)
     recipe = summary.config.recipe
@@ -86,7 +87,7 @@ def _trained(summary: Summary, dataset: str, contender: str) -> _Dot | None:
 
 
 def _panels(summary: Summary, title: str, names: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """A panel of each data set, with one line for each contender and shared axes."""
+    """Returns a panel for each data set, with one line for each contender and shared axes."""
     datasets = summary.datasets()
     figure = Figure(
         figsize=(1.6 + 4.4 * len(datasets), 1.5 + 0.36 * len(names)), layout="constrained"
@@ -133,7 +134,7 @@ def _times(summary: Summary, measurement: Measurement, title: str, dots: _Dots) 
 
 
 def _memory(summary: Summary) -> Figure | None:
-    """Bars from zero: what the step added to the process, before what was there."""
+    """Draws bars from zero: memory added by the step, then that of the process before it."""
     names = summary.config.contenders
 
     def values(dataset: str, name: str) -> Values | None:
@@ -192,19 +193,19 @@ def _failure(
 
 
 def _limits(values: Sequence[float]) -> tuple[float, float]:
-    """A power of ten below the values, and room for a label after the largest one."""
+    """Returns a power of ten below the values, and a limit that leaves room for a label."""
     return 10.0 ** math.floor(math.log10(min(values))), 20 * max(values)
 
 
 def time(seconds: float) -> str:
-    """A time with three digits, in ms or s."""
+    """Formats a time with three digits, in ms or s."""
     if seconds < 0.9995:
         return f"{1e3 * seconds:.3g} ms"
     return f"{seconds:,.0f} s" if seconds >= 100 else f"{seconds:.3g} s"
 
 
 def ratio(value: float) -> str:
-    """A multiple with three digits."""
+    """Formats a multiple with three digits."""
     return f"{value:,.0f}x" if value >= 100 else f"{value:.3g}x"
 
 

@@ -25,22 +25,22 @@ class _CutOffError(Exception):
 
 
 def train(contender: Contender, data: Data, training: TrainConfig, recipe: Recipe) -> Values:
-    """Trains, every epoch with its step and its validation, and takes the time.
+    """Times a training, with step and validation in every epoch.
 
-    What is compiled is compiled anew, within that time.
+    The time includes compilation, which starts without cached code.
 
     Args:
-        contender (Contender): Whose model is trained.
-        data (torch_geometric.data.Data): As of :func:`gatsparse.train.load_task`.
-        training (TrainConfig): How it is trained.
-        recipe (Recipe): The seed, and from what time on a training is cut off.
+        contender (Contender): Contender whose model is trained.
+        data (torch_geometric.data.Data): Result of :func:`gatsparse.train.load_task`.
+        training (TrainConfig): Configuration of the training.
+        recipe (Recipe): Seed and time limit.
 
     Returns:
-        Values: The accuracy is that of a training which went to its end.
+        Values: Times, and the accuracy if the training was not stopped early.
     """
     seed_everything(recipe.seed)
     model = contender.build(data, training.model.dropout)
-    ends: list[float] = []  # of the epochs, in seconds from the start
+    ends: list[float] = []  # end of each epoch, in seconds from the start
 
     def on_epoch(_: object) -> None:
         ends.append(time.perf_counter() - start)
@@ -58,14 +58,15 @@ def train(contender: Contender, data: Data, training: TrainConfig, recipe: Recip
 
 
 def whole(first: float, seconds: float, done: int, epochs: int) -> float:
-    """Seconds of all epochs, from those of the first ones; what the first epoch takes longer,
-    to compile for instance, it takes once.
+    """Extrapolates the seconds of all epochs from the first ones.
+
+    Additional time of the first epoch, such as for compilation, counts once.
 
     Args:
         first (float): Seconds of the first epoch.
         seconds (float): Seconds of all epochs that were run.
-        done (int): How many were run.
-        epochs (int): How many there are.
+        done (int): Number of epochs that were run.
+        epochs (int): Number of all epochs.
     """
     if done == 1:
         return seconds * epochs

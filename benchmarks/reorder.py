@@ -1,4 +1,4 @@
-"""What an order of the nodes gains and costs: ``python -m benchmarks.reorder``."""
+"""Measures the gain and the cost of node orders: ``python -m benchmarks.reorder``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ METHODS: tuple[Order, ...] = ("rcm", "degree")
 
 
 def power_law(num_nodes: int, num_edges: int) -> Tensor:
-    """Edges ``[2, E]`` whose ends are drawn by weights of a Pareto law, largest first."""
+    """Returns edges ``[2, E]`` whose ends are drawn with falling weights of a Pareto law."""
     weight = (torch.arange(num_nodes) + 1.0).double().rsqrt()
     cumulated = (weight / weight.sum()).cumsum(0)
     ends = torch.searchsorted(cumulated, torch.rand(2, num_edges, dtype=torch.float64))
@@ -31,7 +31,7 @@ def power_law(num_nodes: int, num_edges: int) -> Tensor:
 
 
 def communities(num_nodes: int, num_edges: int, size: int, inside: float) -> Tensor:
-    """Edges ``[2, E]`` of a stochastic block model.
+    """Returns edges ``[2, E]`` of a stochastic block model.
 
     Args:
         num_nodes: Number of nodes.
@@ -49,12 +49,11 @@ def measure(name: str, edge_index: Tensor, num_nodes: int, rounds: int, console:
     """Prints gain and cost of every order on a graph.
 
     Args:
-        name: Of the graph.
-        edge_index: ``[2, E]``, in the order that it was generated in; the caller's order
-            is a random one.
+        name: Name of the graph.
+        edge_index: ``[2, E]``, nodes in the order of generation; the caller's order is random.
         num_nodes: Number of nodes.
-        rounds: Runs of each layer that are timed.
-        console: Where to print.
+        rounds: Number of timed runs of each layer.
+        console: Console to print on.
     """
     shuffled = CSRGraph.from_edge_index(torch.randperm(num_nodes)[edge_index], num_nodes)
     graphs = {"shuffled": shuffled}
@@ -115,17 +114,20 @@ def _both(conv: GATConv, x: Tensor, graph: CSRGraph) -> Callable[[], object]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measures a power-law graph and a graph of communities; returns the exit status: 1 if a
-    graph failed, which does not end the measurement of the other.
+    """Measures a power-law graph and a graph of communities, and returns the exit status.
+
+    The exit status is 1 if a graph failed, which does not stop the measurement of the other.
 
     Args:
-        arguments (list, optional): Of the command line.
+        arguments (list, optional): Command-line arguments.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reorder", description=__doc__)
     parser.add_argument("--nodes", type=int, default=169_343)
     parser.add_argument("--edges", type=int, default=2_294_573)
     parser.add_argument("--size", type=int, default=128, help="nodes per community")
-    parser.add_argument("--inside", type=float, default=0.95, help="share of edges within them")
+    parser.add_argument(
+        "--inside", type=float, default=0.95, help="share of edges within communities"
+    )
     parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args(arguments)
     for name, least in (("nodes", 1), ("edges", 1), ("size", 1), ("rounds", 1)):

@@ -1,4 +1,4 @@
-"""The result of a run as tables: on the terminal, and in Markdown."""
+"""Tables of a run, on the terminal and in Markdown."""
 
 from __future__ import annotations
 
@@ -48,19 +48,20 @@ _RECIPE_LEGEND = """\
 
 
 def report(folder: Path, console: Console) -> Path:
-    """Prints the tables of a run, and writes them to ``report.md`` in its folder, with the charts
-    that :func:`benchmarks.plot.plot` draws; the measurements of single layers to ``layers.csv``,
-    too.
+    """Prints the tables of a run, and writes ``report.md`` with the charts into its folder.
+
+    Measurements of single layers are also written to ``layers.csv``. :func:`benchmarks.plot.plot`
+    draws the charts.
 
     Args:
         folder (Path): Folder of a run.
-        console (Console): Where to print.
+        console (Console): Console to print on.
 
     Returns:
-        Path: The Markdown file.
+        Path: Path of ``report.md``.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If the folder is not that of a run.
     """
     summary = Summary.load(folder)
     markdown = ["# Benchmark", "", *machine(summary.environment), ""]
@@ -149,7 +150,7 @@ def _line(summary: Summary, dataset: str, contender: str) -> list[str]:
 
 
 def _notes(summary: Summary, dataset: str) -> list[str]:
-    """Everything that did not go well, once each."""
+    """Describes each problem once."""
     measurements: tuple[Measurement, ...] = ("gate", "inference", "step", "recipe", "accuracy")
     problems = [
         problem

@@ -1,4 +1,4 @@
-"""The row of a benchmark, and files of rows that survive interruption."""
+"""Rows of a benchmark, and files of rows that survive interruption."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple, TypeVar
 
 Parsed = TypeVar("Parsed")
 
-#: What can be measured of a contender's model on a data set; the reference is PyG in float64.
+#: Measurements of a contender's model on a data set; the reference is PyG in float64.
 ModelMeasurement = Literal["reference", "gate", "inference", "step", "recipe", "accuracy"]
 
-#: What can be timed of a contender's single layer on a graph, and of its operator alone.
+#: Timed measurements of a contender's single layer on a graph, and of its operator alone.
 TimedLayer = Literal["forward", "forward+backward", "operator", "operator backward"]
 
 Measurement = ModelMeasurement | Literal["graph", "layer gate"] | TimedLayer
@@ -26,14 +26,14 @@ Status = Literal["ok", "wrong", "unavailable", "out of memory", "out of time", "
 
 
 class Key(NamedTuple):
-    """What a row is about; a measurement is finished if there is a row of its key.
+    """Identifies a row. A measurement is finished if a row has its key.
 
     Args:
-        dataset (str): Name of the data set or graph; of the gate of a layer, that layer;
-            of a timed layer, all of :class:`benchmarks.plan.Case`.
+        dataset (str): Name of the data set or graph; for the gate of a layer, the layer; for a
+            timed layer, the :class:`benchmarks.plan.Case`.
         contender (str): Name of the contender.
-        measurement (str): What was measured.
-        round (int): Which repetition of the process; of a training, the seed.
+        measurement (str): Name of the measurement.
+        round (int): Repetition of the process; for a training, the seed.
         settings (str): Hash of all settings that the result depends on.
     """
 
@@ -46,23 +46,23 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Values:
-    """What a measurement yields; ``None`` is what it does not measure.
+    """Values of a measurement; ``None`` if not measured.
 
     Args:
         median, p10, p90 (float): Quantiles of the time of one run, in seconds.
         repetitions (int): Number of runs that were timed.
-        floor (float): Median time of the gather floor in turn with them, in seconds.
-        baseline (int): Bytes resident before the model and its structure were built.
-        peak (int): Most bytes ever resident in the process.
+        floor (float): Median time of the interleaved gather floor, in seconds.
+        baseline (int): Resident bytes before the model and its graph were built.
+        peak (int): Peak of the resident bytes of the process.
         output_error, gradient_error (float): Largest error, relative to the largest entry
             of the output, or of all gradients.
-        output_budget, gradient_budget (float): Largest errors that are allowed.
+        output_budget, gradient_budget (float): Largest allowed errors.
         accuracy (float): Test accuracy, 0 .. 1.
-        seconds (float): Wall time of a training run: of the recipe alone on the machine, of
-            the accuracy while others run too.
+        seconds (float): Wall time of a training. The recipe runs alone on the machine; trainings
+            that measure the accuracy run next to others.
         first_epoch (float): Wall time of the first epoch, in seconds.
         epochs (int): Epochs that were run.
-        num_nodes, num_edges (int): Of a graph.
+        num_nodes, num_edges (int): Size of a graph.
     """
 
     median: float | None = None
@@ -89,12 +89,12 @@ class Row:
     """One line of ``results.jsonl``.
 
     Args:
-        dataset, contender, measurement, round, settings: As in :class:`Key`.
-        status (str): ``"ok"``, or why there are no values.
-        detail (str): The reason in words; empty if ok.
-        values (Values): The result.
+        dataset, contender, measurement, round, settings: See :class:`Key`.
+        status (str): ``"ok"``, or the kind of failure.
+        detail (str): Reason of the failure; empty if ok.
+        values (Values): Measured values.
         environment (dict): The machine and the versions.
-        finished (str): When, ISO 8601.
+        finished (str): Time of completion, ISO 8601.
     """
 
     dataset: str
@@ -110,27 +110,27 @@ class Row:
 
     @property
     def key(self) -> Key:
-        """What the row is about."""
+        """Key of the row."""
         return Key(self.dataset, self.contender, self.measurement, self.round, self.settings)
 
     def to_json(self) -> str:
-        """The row as one line."""
+        """Returns the row as a line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, line: str) -> Row:
-        """The row of a line."""
+        """Reads a row from a line of JSON."""
         raw = json.loads(line)
         return cls(**{**raw, "values": Values(**raw["values"])})
 
 
 def parsed(path: Path, parse: Callable[[str], Parsed]) -> Iterator[Parsed]:
-    """Returns a function's result for each line of a file, if it exists; never writes to it.
+    """Yields a function's result for each line of a file, which may be missing.
 
-    A last line without its end was torn by a kill and is none.
+    The file is not modified. A last line without a newline was cut off by a kill and is ignored.
 
     Raises:
-        ValueError: If the function can make nothing of a line.
+        ValueError: If the function rejects a line.
     """
     if not path.exists():
         return
@@ -144,10 +144,10 @@ def parsed(path: Path, parse: Callable[[str], Parsed]) -> Iterator[Parsed]:
 
 
 def read(path: Path) -> dict[Key, Row]:
-    """The rows of a file by their keys; the last one of a key counts.
+    """Reads the rows of a file by key; the last one of a key counts.
 
     Raises:
-        ValueError: As :func:`parsed`.
+        ValueError: See :func:`parsed`.
     """
     return {row.key: row for row in parsed(path, Row.from_json)}
 
@@ -160,21 +160,21 @@ class Store:
         self._append = append
 
     def append(self, row: Row) -> None:
-        """Adds a row, which is on disk as a whole when this returns."""
+        """Adds a row, which is completely on disk when this returns."""
         self._append(row.to_json())
         self.rows[row.key] = row
 
     def forget(self, outdated: Callable[[Row], bool]) -> None:
-        """Leaves out rows, so that they are measured anew; the file keeps them."""
+        """Drops outdated rows, so that they are measured again; the file keeps them."""
         self.rows = {key: row for key, row in self.rows.items() if not outdated(row)}
 
 
 @contextmanager
 def open_store(path: Path) -> Iterator[Store]:
-    """Opens a file of :class:`Row` to add to it, as :func:`open_lines`.
+    """Opens a file of :class:`Row` for appending; see :func:`open_lines`.
 
     Raises:
-        ValueError: As :func:`open_lines`, or if the file holds what is no row.
+        ValueError: If the file is in use by another run, or a line is not a row.
     """
     with open_lines(path) as append:
         yield Store(read(path), append)
@@ -182,10 +182,10 @@ def open_store(path: Path) -> Iterator[Store]:
 
 @contextmanager
 def open_lines(path: Path) -> Iterator[Callable[[str], None]]:
-    """Opens a file of rows to add to it; a torn last line is cut off.
+    """Opens a file of rows for appending; an incomplete last line is removed.
 
     Yields:
-        callable: Adds a line, which is on disk as a whole when it returns.
+        callable: Adds a line, which is completely on disk when it returns.
 
     Raises:
         ValueError: If the file is in use by another run.

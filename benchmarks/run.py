@@ -1,4 +1,4 @@
-"""Runs a benchmark: every measurement in a process of its own, every result a row."""
+"""Runs a benchmark: each measurement in a separate process, each result as a row."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def run(config: BenchConfig, console: Console, measure: Measure = worker.measure
     """Makes every measurement that has no row yet.
 
     Args:
-        config (BenchConfig): What to measure.
-        console (Console): Where progress is shown.
-        measure (callable, optional): What runs in the process of a measurement.
+        config (BenchConfig): Configuration of the run.
+        console (Console): Console that shows the progress.
+        measure (callable, optional): Function that makes a measurement in its process.
 
     Returns:
-        Path: The folder of the run.
+        Path: Folder of the run.
 
     Raises:
-        ValueError: If there is no such contender or data set, no data set can be had, or
-            another run is writing to the folder.
+        ValueError: If a contender or data set is unknown, no data set is available, or another
+            run is writing to the folder.
         KeyboardInterrupt: After Ctrl-C; the rows that are finished are kept.
     """
     for name in plan.model_contenders(config):
@@ -75,13 +75,15 @@ class _Session:
 
     def run(self) -> None:
         rows = [row for row in self.store.rows.values() if row.environment == self.environment]
-        found = f"going on with {len(rows)} rows" if rows else "a new run"
+        found = f"continuing with {len(rows)} rows" if rows else "a new run"
         self.console.print(f"{self.folder}: {found}", soft_wrap=True)
         names = plan.datasets(self.config, self._available)
         wanted = plan.graphs(self.config)
         graphs = [name for name in wanted if self._obtained(plan.graph(name))]
         if not names and not graphs:
-            raise ValueError(f"datasets: none of {[*self.config.datasets, *wanted]} can be had")
+            raise ValueError(
+                f"datasets: expected one that is available, got {[*self.config.datasets, *wanted]}"
+            )
         tasks = [task for name in names for task in plan.tasks(self.config, name)]
         tasks += [task for name in graphs for task in plan.layer_tasks(self.config, name)]
         with Progress(
@@ -111,20 +113,20 @@ class _Session:
         return obtained
 
     def _obtained(self, source: Task) -> bool:
-        """Makes what others need, and tells whether it is on this machine."""
+        """Computes the input of other measurements, and returns whether it is available."""
         self._make([source])
         row = self._row(source)
         return row is None or row.status != "unavailable"
 
     def _make(self, tasks: Iterable[Task], at_once: int = 1) -> None:
-        """Measures, of these tasks, those that have no row and whose requirement is met."""
+        """Makes the measurements that have no row and whose requirements are met."""
         calls = (self._call(task) for task in tasks if self._due(task))
         for call, outcome in isolated(calls, at_once):
             task, *_ = call.args
             self._record(task, outcome)
 
     def _at_once(self) -> int:
-        """Number of trainings at a time: each has one thread, and none is timed."""
+        """Returns the number of trainings at a time: each has one thread, and none is timed."""
         return self.config.accuracy.processes or int(self.environment["threads"])
 
     def _row(self, task: Task) -> Row | None:
@@ -172,6 +174,6 @@ def _source_file(folder: Path, key: Key) -> Path:
 
 
 def _outdated(folder: Path, row: Row) -> bool:
-    """Whether what was missing may be there now, or what others need is gone."""
+    """Returns whether a missing input may be available now, or a file was deleted."""
     lost = row.measurement in _SOURCES and not _source_file(folder, row.key).exists()
     return row.status == "unavailable" or (row.status == "ok" and lost)

@@ -1,6 +1,6 @@
-"""How charts look: one accent colour, greys told apart by their shape, failures as crosses.
+"""Style of charts: one accent colour, greys with different markers, failures as crosses.
 
-All of it can be told apart by colour-blind readers and in print.
+Colour-blind readers can distinguish all of them, also in print.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 
 ACCENT = "#0072b2"
 FAILED = "#d55e00"
-#: Colours of lines that no accent sets apart (Okabe and Ito).
+#: Colours of lines without an accent (Okabe and Ito).
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 MARKERS = "os^D"
 
-#: Keeps labels clear of points, in points.
+#: Distance of labels from data points, in points.
 _GAP = 7
 
 
@@ -41,7 +41,7 @@ _OTHERS = (Style("#6b5b53", "X"), Style("#8a7f78", "p"), Style("#4d4d4d", "h"))
 
 
 def styles(names: Iterable[str]) -> dict[str, Style]:
-    """Styles of contenders; those of one's own take the remaining greys in turn."""
+    """Returns styles of contenders; custom contenders cycle through the remaining greys."""
     own = [name for name in names if name not in _KNOWN]
     return {
         **{name: _KNOWN[name] for name in names if name in _KNOWN},
@@ -50,14 +50,14 @@ def styles(names: Iterable[str]) -> dict[str, Style]:
 
 
 def tidy(axis: Axes, grid: str) -> None:
-    """Leaves out frames and ticks that say nothing, and draws a pale grid of one direction."""
+    """Removes two sides of the frame, and draws a pale grid in one direction."""
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(axis=grid, alpha=0.25)  # pyright: ignore[reportArgumentType]
     axis.set_axisbelow(True)
 
 
 def failure(axis: Axes, x: float, y: float, text: str, **annotation: Any) -> None:
-    """Marks a measurement that failed, where its point would be."""
+    """Marks a failed measurement where its point would be."""
     axis.plot(x, y, "x", color=FAILED, markersize=7, markeredgewidth=2, clip_on=False)
     label(axis, x, y, text, color=FAILED, **annotation)
 
@@ -69,5 +69,5 @@ def label(axis: Axes, x: float, y: float, text: str, **options: Any) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG that does not change when it is drawn again."""
+    """Writes a reproducible PNG."""
     figure.savefig(path, dpi=110, metadata={"Software": None})

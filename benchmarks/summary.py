@@ -25,18 +25,18 @@ from benchmarks.rows import (
 
 
 def save_settings(folder: Path, config: BenchConfig, environment: Mapping[str, str | int]) -> None:
-    """Writes into a run's folder which of its rows count."""
+    """Writes the settings of a run, which determine the rows that count, into its folder."""
     configs.save(config, folder / "config.yaml")
     (folder / "environment.json").write_text(json.dumps(environment, indent=2))
 
 
 class Training(NamedTuple):
-    """A whole training that was timed.
+    """A timed training.
 
     Args:
         seconds (float): Wall time of all its epochs.
         scaled_from (int, optional): The epochs that were run, if the time is scaled up from them.
-        accuracy (float, optional): Test accuracy, 0 .. 1, of a training that went to its end.
+        accuracy (float, optional): Test accuracy, 0 .. 1, if the training was not stopped early.
     """
 
     seconds: float
@@ -46,12 +46,12 @@ class Training(NamedTuple):
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run has measured so far.
+    """Results of a run so far.
 
     Args:
-        config (BenchConfig): Of the run.
-        environment (dict): In which it was run last.
-        rows (dict): All rows of its folder, those of other settings included.
+        config (BenchConfig): Configuration of the run.
+        environment (dict): Environment of its last execution.
+        rows (dict): All rows of its folder, including those of other settings.
     """
 
     config: BenchConfig
@@ -63,14 +63,14 @@ class Summary:
         """Reads a run's folder.
 
         Raises:
-            ValueError: If it is none.
+            ValueError: If the folder is not that of a run.
         """
         rows = read(folder / "results.jsonl")
         path = folder / "environment.json"
         if not path.exists() and not rows:
-            raise ValueError(f"{folder}: expected the folder of a run, found no {path.name}")
+            raise ValueError(f"{folder}: expected the folder of a run, got no {path.name}")
         config = configs.parse(folder / "config.yaml")
-        if not path.exists():  # published results: those of the last row
+        if not path.exists():  # published results: the environment of the last row
             return cls(config, list(rows.values())[-1].environment, rows)
         try:
             return cls(config, json.loads(path.read_text()), rows)
@@ -78,13 +78,13 @@ class Summary:
             raise ValueError(f"{path}: expected JSON, {error}; delete the file") from error
 
     def row(self, task: Task) -> Row | None:
-        """The row of a measurement, if it was made."""
+        """Returns the row of a measurement, or None if it was not made."""
         return self.rows.get(plan.key(task, self.config, self.environment))
 
     def failed(self) -> list[Row]:
-        """Rows that say why measurements of the configuration have no values, once each.
+        """Returns the rows that explain missing values of the configuration, once each.
 
-        A data set that is unavailable does not count if the configuration has a fallback.
+        An unavailable data set does not count if the configuration has a fallback.
         """
         causes: dict[Key, Row] = {}
         for task in self.tasks():
@@ -94,7 +94,7 @@ class Summary:
         return list(causes.values())
 
     def unfinished(self) -> list[Task]:
-        """Measurements of the configuration that can still be made: the run was interrupted."""
+        """Returns the measurements that an interrupted run can still make."""
         return [
             task
             for task in self.tasks()
@@ -102,7 +102,7 @@ class Summary:
         ]
 
     def tasks(self) -> list[Task]:
-        """Measurements of the configuration."""
+        """Returns the measurements of the configuration."""
         names = self.datasets()
         if self.config.fallback is None:
             names = list(dict.fromkeys([*names, *self.config.datasets]))
@@ -112,26 +112,24 @@ class Summary:
         return tasks
 
     def without_section(self) -> list[Row]:
-        """Rows of the data sets and graphs that could not be loaded or drawn, of which the
-        report has no section.
-        """
+        """Returns the rows of unavailable data sets and graphs, which have no section."""
         rows = [self.row(plan.reference(name)) for name in self.config.datasets]
         missing = [row for row in rows if row is not None and row.status == "unavailable"]
         graphs = [self.row(plan.graph(name)) for name in plan.graphs(self.config)]
         return missing + [row for row in graphs if row is not None and row.status != "ok"]
 
     def datasets(self) -> list[str]:
-        """The data sets that were measured on."""
+        """Returns the data sets that were measured on."""
         missing = {row.dataset for row in self.without_section() if row.measurement == "reference"}
         return plan.datasets(self.config, lambda name: name not in missing)
 
     def graphs(self) -> dict[str, Values]:
-        """The sizes of the graphs that layers were measured on."""
+        """Returns the sizes of the graphs that layers were measured on."""
         rows = {name: self.row(plan.graph(name)) for name in plan.graphs(self.config)}
         return {name: row.values for name, row in rows.items() if row and row.status == "ok"}
 
     def all(self, dataset: str, contender: str, measurement: Measurement) -> list[Row]:
-        """The rows of a measurement in all rounds, or of all seeds."""
+        """Returns the rows of a measurement in all rounds, or of all seeds."""
         task = Task(dataset, contender, measurement)
         if measurement in get_args(TimedLayer):
             turns = [task._replace(round=turn) for turn in range(self.config.rounds)]
@@ -144,7 +142,7 @@ class Summary:
         return [row for row in rows if row is not None]
 
     def problem(self, dataset: str, contender: str, measurement: Measurement) -> Row | None:
-        """The row that says why a measurement has no values, if one does."""
+        """Returns the row that explains why a measurement has no values, or None."""
         for requirement in plan.requirements(Task(dataset, contender, measurement)):
             problem = self.problem(*requirement[:3])
             if problem is not None:
@@ -153,7 +151,7 @@ class Summary:
         return next((row for row in rows if row.status != "ok"), None)
 
     def training(self, dataset: str, contender: str) -> Training | None:
-        """The training of the recipe, if it was timed."""
+        """Returns the training of the recipe, or None if it was not timed."""
         rows = self.all(dataset, contender, "recipe")
         if not rows or self.problem(dataset, contender, "recipe") is not None:
             return None
@@ -168,7 +166,7 @@ class Summary:
         )
 
     def times(self, dataset: str, contender: str, measurement: Measurement) -> Values | None:
-        """Time and memory: the medians over the rounds, and all repetitions together."""
+        """Returns time and memory: medians over the rounds, and the sum of the repetitions."""
         rows = self.all(dataset, contender, measurement)
         if not rows or self.problem(dataset, contender, measurement) is not None:
             return None

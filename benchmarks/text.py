@@ -1,4 +1,4 @@
-"""Rows and numbers in words, and tables of them."""
+"""Text and tables of rows and numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.summary import Training
 
 
 def describe(row: Row) -> str:
-    """A row in one line."""
+    """Describes a row in one line."""
     what = f"{row.dataset} {row.contender} {row.measurement}"
     if row.measurement not in ("reference", "gate", "graph", "layer gate"):
         what += f" {row.round}"
@@ -44,7 +44,7 @@ def describe(row: Row) -> str:
 
 
 def machine(environment: Mapping[str, str | int]) -> list[str]:
-    """What :func:`benchmarks.measure.environment` found, as a list in Markdown."""
+    """Returns the result of :func:`benchmarks.measure.environment` as a list in Markdown."""
     rest = dict(environment)
     gigabytes = int(rest.pop("memory")) / 1e9
     return [
@@ -73,26 +73,27 @@ def print_table(
 
 
 def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
-    """A table in Markdown, by lines."""
+    """Returns the lines of a table in Markdown."""
     rule = ["---"] + ["---:"] * (len(header) - 1)
     return ["| " + " | ".join(cells) + " |" for cells in (header, rule, *lines)]
 
 
 def median(values: Values) -> float:
-    """The median time, in seconds."""
+    """Returns the median time, in seconds."""
     assert values.median is not None
     return values.median
 
 
 def fraction(values: Values) -> str:
-    """The time of the gather floor as a share of the time."""
+    """Returns the time of the gather floor as a share of the time."""
     assert values.floor is not None
     return f"{values.floor / median(values):.2f}"
 
 
 def gate(values: Values) -> str:
-    """The larger error, of output or gradients, as a share of its budget; ``"-"`` of a gate that
-    ended without values.
+    """Returns the larger error, of output or gradients, as a share of its budget.
+
+    Returns ``"-"`` if the gate has no values.
     """
     shares = []
     for name in ("output", "gradient"):
@@ -104,13 +105,14 @@ def gate(values: Values) -> str:
 
 
 def timed(values: Values) -> str:
-    """Median, percentiles in milliseconds, and number of runs."""
+    """Returns median and percentiles in milliseconds, and the number of runs."""
     return f"{_time(values)}, {values.repetitions}"
 
 
 def trained(training: Training, first: Training | None) -> str:
-    """Seconds of a whole training, as a multiple of those of the first contender, and either
-    the accuracy or what the time was scaled up from.
+    """Returns the seconds of a training, their ratio to the first contender, and the accuracy.
+
+    If the time is extrapolated, the number of epochs takes the place of the accuracy.
     """
     relative = "" if first is None else f" ({training.seconds / first.seconds:.3g}x)"
     if training.scaled_from is not None:
@@ -122,14 +124,14 @@ def trained(training: Training, first: Training | None) -> str:
 
 
 def memory(values: Values) -> str:
-    """Peak, and what was added to the process, in GB."""
+    """Returns the peak, and the memory added to the process, in GB."""
     assert values.peak is not None
     assert values.baseline is not None
     return f"{values.peak / 1e9:.2f} (+{(values.peak - values.baseline) / 1e9:.2f})"
 
 
 def milliseconds(seconds: float) -> str:
-    """A time with three digits, in milliseconds, without the unit."""
+    """Formats a time with three digits, in milliseconds, without the unit."""
     return f"{1e3 * seconds:.0f}" if seconds >= 1 else f"{1e3 * seconds:.3g}"
 
 

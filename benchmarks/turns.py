@@ -1,4 +1,4 @@
-"""Functions that take turns, so that a drift of the machine meets all of them."""
+"""Interleaved timing of functions, so that a drift of the machine affects all of them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 def interleaved(
     functions: Sequence[Callable[[], object]], seconds: float, repetitions: int, calls: int = 1
 ) -> np.ndarray:
-    """Seconds ``[repetitions or more, functions]`` of a call of functions that take turns.
+    """Returns seconds per call of interleaved functions, ``[repetitions or more, functions]``.
 
     Args:
-        functions (list): All of them run in every repetition.
-        seconds (float): Repetitions start until so many seconds are over, ...
-        repetitions (int): ... and the least number of them; both are met.
-        calls (int, optional): Of each function in a row, for those that are over too soon to be
-            timed alone.
+        functions (list): Functions, all of which run in every repetition.
+        seconds (float): Minimum seconds of all repetitions together.
+        repetitions (int): Minimum number of repetitions.
+        calls (int, optional): Consecutive calls of each function, for functions that are too
+            short to be timed alone.
     """
     times: list[list[float]] = []
     end = time.perf_counter() + seconds
@@ -30,13 +30,12 @@ def interleaved(
 def alternate(
     functions: Mapping[str, Callable[[], object]], rounds: int, calls: int = 1
 ) -> dict[str, float]:
-    """Median seconds of a call of each function; all of them run in every round, after one to
-    warm up.
+    """Returns the median seconds per call of each function, interleaved over rounds.
 
     Args:
-        functions (dict): By their names.
-        rounds (int): Rounds that are timed.
-        calls (int, optional): As of :func:`interleaved`.
+        functions (dict): Functions by name.
+        rounds (int): Number of timed rounds, after one to warm up.
+        calls (int, optional): See :func:`interleaved`.
     """
     times = interleaved(list(functions.values()), 0.0, rounds + 1, calls)
     return dict(zip(functions, np.median(times[1:], axis=0).tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""What runs in the process of one measurement."""
+"""Measurements of two-layer models, which run in separate processes."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from gatsparse.train.task import checked_task
 
 
 def measure(task: Task, contender: Contender, config: BenchConfig, reference: Path) -> Values:
-    """Does one measurement in this process.
+    """Makes one measurement in this process.
 
     Args:
-        task (Task): What to measure.
-        contender (Contender): Of whom.
-        config (BenchConfig): How.
-        reference (Path): File of the weights and the result of the gate, or of a graph.
+        task (Task): Measurement to make.
+        contender (Contender): Contender to measure.
+        config (BenchConfig): Configuration of the run.
+        reference (Path): File of the gate's reference, or of a graph.
 
     Raises:
         UnavailableError: If the data set or a package is missing.
     """
     if task.measurement == "accuracy":
-        torch.set_num_threads(1)  # as many trainings as there are threads run at a time
+        torch.set_num_threads(1)  # several trainings run at a time, one per thread
     elif config.threads is not None:
         torch.set_num_threads(config.threads)
     _require(contender)
@@ -48,7 +48,7 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
     epochs = (config.recipe if task.measurement == "recipe" else config.accuracy).epochs
     own = is_import_path(task.dataset)
     training = TrainConfig(
-        dataset="digits" if own else task.dataset,  # of one's own: its name is not used
+        dataset="digits" if own else task.dataset,  # the name of a custom data set is not used
         root=None if config.root is None else Path(config.root),
         model=ModelConfig(kind=contender.kind),
         epochs=epochs,
@@ -78,7 +78,7 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
 
 
 def _require(contender: Contender) -> None:
-    """Without what it requires, a contender would silently be another one."""
+    """Raises if a contender would silently fall back to another implementation."""
     if contender.requires is None:
         return
     try:

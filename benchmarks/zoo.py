@@ -1,4 +1,4 @@
-"""Models of PyG, and of its users, that have GAT layers inside, and inputs for them."""
+"""Models of PyG and of its users that contain GAT layers, and inputs for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EDGE_TYPES = [
 
 
 class Case(NamedTuple):
-    """A model, and what it is called with."""
+    """A model and its inputs."""
 
     graph: str
     model: torch.nn.Module
@@ -30,11 +30,11 @@ class Case(NamedTuple):
 
 
 def models(num_nodes: int, num_edges: int, num_molecules: int) -> dict[str, Case]:
-    """The models by name, with 128 features per node of a power-law graph.
+    """Returns models by name, most of them with a power-law graph of 128 features per node.
 
     Args:
-        num_nodes, num_edges (int): Of the power-law graph.
-        num_molecules (int): Graphs in the batch of the model of whole graphs.
+        num_nodes, num_edges (int): Size of the power-law graph.
+        num_molecules (int): Number of graphs in the batch for graph-level models.
     """
     x, edge_index = torch.randn(num_nodes, 128), rmat(num_nodes, num_edges)
     graph = f"{num_nodes:,} nodes, {num_edges:,} edges"
@@ -60,7 +60,7 @@ def models(num_nodes: int, num_edges: int, num_molecules: int) -> dict[str, Case
     )
     hetero = Hetero(16, heads=4)
     with torch.no_grad():
-        hetero(*inputs)  # its layers derive their sizes
+        hetero(*inputs)  # initialises lazy sizes
     cases["to_hetero of two GATConv"] = Case(
         f"2 x {sizes[0]:,} nodes, 3 x {sizes[1]:,} edges", hetero, inputs
     )
@@ -68,11 +68,11 @@ def models(num_nodes: int, num_edges: int, num_molecules: int) -> dict[str, Case
 
 
 def molecules(count: int, channels: int, edge_channels: int) -> Batch:
-    """Graphs of 20 to 40 nodes: a tree of short branches, and three edges that close rings.
+    """Draws graphs of 20 to 40 nodes: a tree of short branches, and three edges that close rings.
 
     Args:
-        count (int): How many.
-        channels, edge_channels (int): Features of nodes and of edges.
+        count (int): Number of graphs.
+        channels, edge_channels (int): Number of features of nodes and of edges.
     """
     return Batch.from_data_list([_molecule(channels, edge_channels) for _ in range(count)])
 
@@ -91,15 +91,14 @@ def _molecule(channels: int, edge_channels: int) -> Data:
 
 
 def describe(batch: Batch) -> str:
-    """A batch in words."""
+    """Describes a batch."""
     graphs, nodes = batch["ptr"].numel() - 1, batch["x"].size(0)
     edges = batch["edge_index"].size(1)
     return f"{graphs:,} molecules: {nodes:,} nodes, {edges:,} edges"
 
 
 class UNet(torch.nn.Module):
-    r"""Levels of attention, each on the half of the nodes that :class:`TopKPooling` keeps, and
-    back.
+    r"""U-Net of GAT layers; each level keeps half of the nodes by :class:`TopKPooling`.
 
     Args:
         in_channels (int): Size of each input sample.
@@ -117,7 +116,7 @@ class UNet(torch.nn.Module):
         self.up = torch.nn.ModuleList(GATConv(width, channels, heads) for _ in range(depth))
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        """``[N, heads * channels]`` of features :obj:`x` ``[N, in_channels]``."""
+        """Returns ``[N, heads * channels]`` for features :obj:`x` ``[N, in_channels]``."""
         x = F.elu(self.first(x, edge_index))
         levels = []
         for pool, conv in zip(self.pools, self.down, strict=True):
@@ -141,7 +140,7 @@ class _TwoLayers(torch.nn.Module):
 
 
 class Hetero(torch.nn.Module):
-    """Two layers over two types of nodes and three of edges, with tensors for arguments.
+    """Two layers over two node types and three edge types, with tensors as arguments.
 
     Args:
         channels (int): Size of each head.
@@ -153,7 +152,7 @@ class Hetero(torch.nn.Module):
         self.model = to_hetero(_TwoLayers(channels, heads), (_NODE_TYPES, _EDGE_TYPES))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """The outputs of all nodes, of their features by type and the edges by type."""
+        """Returns the outputs of all nodes, for features and edges by type."""
         count = len(_NODE_TYPES)
         out = self.model(
             dict(zip(_NODE_TYPES, inputs[:count], strict=True)),

@@ -33,7 +33,7 @@ STYLES = style.styles(["gatsparse", "pyg-compile", "pyg", "scatter"])
 
 
 def draw(path: Path) -> None:
-    """Draws the chart."""
+    """Draws the chart into a file."""
     figure = Figure(figsize=(8.2, 3.6), layout="constrained")
     axis = figure.subplots()
     for position, row in enumerate(ROWS):

@@ -61,7 +61,7 @@ nitpick_ignore_regex = [
 
 
 class ResultsTable(SphinxDirective):
-    """``{results} NAME``: a table of :mod:`docs.tables`, made of committed rows."""
+    """``{results} NAME`` inserts a table of :mod:`docs.tables`, made from the committed rows."""
 
     required_arguments = 1
 
@@ -72,7 +72,7 @@ class ResultsTable(SphinxDirective):
 
 @cache
 def documented() -> dict[int, str]:
-    """Names that the API reference documents, by the identity of their objects."""
+    """Returns the names in the API reference, by the identity of their objects."""
     names = [
         name
         for page in sorted((DOCS / "api").glob("*.rst"))
@@ -118,7 +118,7 @@ def skip(_app: Sphinx, _what: str, _name: str, member: Any, skip: bool, _options
 
 
 def setup(app: Sphinx) -> None:
-    """Registers what is above."""
+    """Registers the directive and the handlers."""
     app.add_directive("results", ResultsTable)
     app.connect("missing-reference", resolve)
     app.connect("source-read", unlink)

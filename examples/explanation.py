@@ -1,7 +1,7 @@
 """Explanation: which edges a trained GAT attends to.
 
-First of all nodes: does more of the attention stay within a class than if all neighbours counted
-the same? Then of one node, beside the scores that an explainer of PyG gives to its edges:
+It first compares the share of the attention within a class with that of equal attention. It then
+prints the attention of one node, next to the scores of an explainer of PyG:
 
     python examples/explanation.py
     python examples/explanation.py --explainer GNNExplainer --node 2178
@@ -38,12 +38,12 @@ class Result(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> Result:
-    """Trains a model, prints what it attends to, and returns it."""
-    parser = argparse.ArgumentParser(description="What GAT attends to.")
+    """Trains a model, and prints and returns its attention."""
+    parser = argparse.ArgumentParser(description="Explanation of GAT by its attention.")
     parser.add_argument("--dataset", default="cora", help="or citeseer, pubmed, digits")
     parser.add_argument("--layer", default="GATConv", choices=["GATConv", "GATv2Conv"])
     parser.add_argument("--explainer", default="AttentionExplainer", choices=EXPLAINERS)
-    parser.add_argument("--node", type=int, default=1761, help="the one to explain")
+    parser.add_argument("--node", type=int, default=1761, help="node to explain")
     parser.add_argument("--epochs", type=int, default=100)
     options = parser.parse_args(arguments)
     torch.manual_seed(0)
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> Result:
 
     src, dst = data.edge_index
     same = data.y[src] == data.y[dst]
-    weight = 1 / (1 + degree(dst, data.num_nodes))[dst]  # 1: every node attends to itself
+    weight = 1 / (1 + degree(dst, data.num_nodes))[dst]  # 1 for the self-loop
     equal = (weight[same].sum() / weight.sum()).item()
     print(f"Within a class: edges {same.float().mean():.1%}, equal attention {equal:.1%}")
     attended, layers = [], []
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> Result:
         alpha[layer.edge_id[edge]] = layer.alpha[edge].mean(dim=1)
         layers.append(alpha)
         attended.append((alpha[same].sum() / alpha.sum()).item())
-        print(f"{layer.name}: attention within a class {attended[-1]:.1%}; the most attended edges")
+        print(f"{layer.name}: attention within a class {attended[-1]:.1%}; top edges")
         for k in (alpha / weight).topk(3).indices.tolist():
             print(f"    {src[k]} -> {dst[k]}: {alpha[k] / weight[k]:.2f} times an equal share")
     attention = torch.stack(layers).mean(dim=0)
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> Result:
         model_config=ModelConfig("multiclass_classification", "node", "raw"),
     )
     explained = explainer(data.x, data.edge_index, index=options.node).edge_mask
-    print(f"Node {options.node} of class {data.y[options.node]}, from whom it listens:")
+    print(f"In-edges of node {options.node} of class {data.y[options.node]}:")
     for k in (dst == options.node).nonzero().flatten().tolist():
         print(f"    {src[k]} of class {data.y[src[k]]}: attention {attention[k]:.3f}, ", end="")
         print(f"{options.explainer} {explained[k]:.3f}")

@@ -1,8 +1,8 @@
 """Graph classification: handwritten digits, each image a graph of its 64 pixels.
 
-Pixels are linked with their eight neighbours. A node knows its intensity and position, an edge
-its direction; PyG's DataLoader puts 32 graphs side by side into one. The images are those of
-scikit-learn, so there is nothing to download:
+Pixels are linked with their eight neighbours. Intensity and position are the features of a node,
+the direction is the feature of an edge. PyG's DataLoader combines 32 graphs into a batch. The
+images are part of scikit-learn, so nothing is downloaded:
 
     python examples/graph_classification.py
     python examples/graph_classification.py --layer GATv2Conv
@@ -28,7 +28,7 @@ LAYERS = {"GATConv": GATConv, "GATv2Conv": GATv2Conv}
 
 
 def digits() -> list[Data]:
-    """1,797 graphs of 64 nodes and 420 edges."""
+    """Returns 1,797 graphs of 64 nodes and 420 edges."""
     images, labels = load_digits(return_X_y=True)
     edge_index, position = grid(8, 8)
     edge_index, _ = remove_self_loops(edge_index)
@@ -45,7 +45,7 @@ def digits() -> list[Data]:
 
 
 class GAT(torch.nn.Module):
-    """Three layers; a graph is the mean and the largest of its nodes."""
+    """Three layers, followed by the mean and the maximum over the nodes of each graph."""
 
     def __init__(self, out_channels: int, conv: Callable) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class GAT(torch.nn.Module):
         self.lin = torch.nn.Linear(2 * 64, out_channels)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor, batch: Tensor) -> Tensor:
-        """Logits ``[B, out_channels]`` of the :obj:`B` graphs that :obj:`batch` numbers."""
+        """Returns logits ``[B, out_channels]`` of the graphs that :obj:`batch` numbers."""
         for conv in (self.conv1, self.conv2, self.conv3):
             x = F.elu(conv(x, edge_index, edge_attr))
         return self.lin(torch.cat([global_mean_pool(x, batch), global_max_pool(x, batch)], dim=1))

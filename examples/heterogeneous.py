@@ -1,8 +1,7 @@
 """Heterogeneous graphs: Cora as papers and words.
 
-A paper cites papers and has words; there is a layer of attention for each of these relations. The
-only feature of a paper is a constant, so all that is known of it comes from its words, whose
-embeddings are learned:
+A paper cites papers and has words; each of these relations has its own attention layer. The only
+feature of a paper is a constant, so the model learns from the words, whose embeddings are trained:
 
     python examples/heterogeneous.py
     python examples/heterogeneous.py --layer GATv2Conv --dataset citeseer
@@ -26,7 +25,7 @@ LAYERS = {"GATConv": GATConv, "GATv2Conv": GATv2Conv}
 
 
 def papers_and_words(data: Data) -> HeteroData:
-    """Of a citation graph whose features are bags of words."""
+    """Converts a citation graph whose features are bags of words."""
     x, graph = data["x"], HeteroData()
     graph["paper"].x = torch.ones(x.size(0), 1)
     for key in ("y", "train_mask", "val_mask", "test_mask"):
@@ -53,7 +52,7 @@ class HeteroGAT(torch.nn.Module):
         self.lin = torch.nn.Linear(4 * 16, out_channels)
 
     def forward(self, graph: HeteroData) -> Tensor:
-        """Logits of the papers ``[N, out_channels]``."""
+        """Returns the logits of the papers ``[N, out_channels]``."""
         x = {"paper": graph["paper"].x, "word": F.dropout(self.words, training=self.training)}
         for conv in self.convs:
             x = conv(x, graph.edge_index_dict)
@@ -74,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     paper = graph["paper"]
     model = HeteroGAT(graph, int(paper.y.max()) + 1, LAYERS[options.layer])
     with torch.no_grad():
-        model(graph)  # the first run derives the sizes of inputs that were given as -1
+        model(graph)  # initialises the lazy sizes (-1)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.005, weight_decay=5e-4)
 
     results = []

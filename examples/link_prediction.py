@@ -1,8 +1,8 @@
-"""Link prediction: which citations were taken out of the graph.
+"""Link prediction: which citations were removed from the graph.
 
-A tenth of the links is kept for testing, half as many for validation. GAT embeds the nodes of the
-graph that is left; the score of a pair is the dot product of its embeddings. Every epoch draws
-new pairs without a link, to tell the links from:
+10 % of the links are removed for testing and 5 % for validation. GAT embeds the nodes of the
+remaining graph; the score of a pair is the dot product of its embeddings. Every epoch draws new
+pairs without a link as negative samples:
 
     python examples/link_prediction.py
     python examples/link_prediction.py --layer GATv2Conv --dataset citeseer
@@ -36,12 +36,12 @@ class Encoder(torch.nn.Module):
         self.conv2 = conv(4 * 32, out_channels, heads=1)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        """Embeddings ``[N, out_channels]``."""
+        """Returns embeddings ``[N, out_channels]``."""
         return self.conv2(F.elu(self.conv1(x, edge_index)), edge_index)
 
 
 def decode(z: Tensor, pairs: Tensor) -> Tensor:
-    """Scores ``[P]`` of pairs of nodes ``[2, P]``, by embeddings :obj:`z` ``[N, C]``."""
+    """Returns scores ``[P]`` of node pairs ``[2, P]`` from embeddings :obj:`z` ``[N, C]``."""
     return (z[pairs[0]] * z[pairs[1]]).sum(dim=1)
 
 
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser.add_argument("--layer", default="GATConv", choices=LAYERS)
     parser.add_argument("--epochs", type=int, default=100)
     options = parser.parse_args(arguments)
-    seed_everything(0)  # pairs without a link are drawn with Python's generator, too
+    seed_everything(0)  # negative samples are drawn with Python's generator, too
 
     split = T.RandomLinkSplit(0.05, 0.1, is_undirected=True, add_negative_train_samples=False)
     data, *held_out = split(T.NormalizeFeatures()(load(options.dataset)))
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
 
     @torch.no_grad()
     def test() -> list[float]:
-        z = model(data.x, data.edge_index)  # of the training graph: no link that is asked for
+        z = model(data.x, data.edge_index)  # the training graph has no held-out links
         return [roc_auc_score(d.edge_label, decode(z, d.edge_label_index)) for d in held_out]
 
     results = []

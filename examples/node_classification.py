@@ -1,7 +1,7 @@
 """Node classification: the two-layer GAT of the paper on a citation graph.
 
-The shape is that of PyG's own example; the imports of layers and dropout are what differs. With
-``--pyg`` those of PyG and torch run instead, to compare the time of an epoch:
+Only the imports of layers and dropout differ from PyG's own example. ``--pyg`` runs the layers of
+PyG and the dropout of torch instead, to compare the time of an epoch:
 
     python examples/node_classification.py
     python examples/node_classification.py --pyg
@@ -40,7 +40,7 @@ class GAT(torch.nn.Module):
         self.conv2 = conv(8 * 8, out_channels, heads=1, concat=False, dropout=0.6)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        """Logits ``[N, out_channels]``."""
+        """Returns logits ``[N, out_channels]``."""
         x = self.dropout(x, p=0.6, training=self.training)
         x = F.elu(self.conv1(x, edge_index))
         x = self.dropout(x, p=0.6, training=self.training)
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description="Node classification with GAT.")
     parser.add_argument("--dataset", default="cora", help="or citeseer, pubmed, digits")
     parser.add_argument("--layer", default="GATConv", choices=LAYERS)
-    parser.add_argument("--pyg", action="store_true", help="layers of PyG, dropout of torch")
+    parser.add_argument("--pyg", action="store_true", help="use layers of PyG, dropout of torch")
     parser.add_argument("--epochs", type=int, default=200)
     options = parser.parse_args(arguments)
     torch.manual_seed(0)

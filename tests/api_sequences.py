@@ -1,7 +1,7 @@
 """Random sequences of calls on a layer, each compared with PyG's layer in float64.
 
-``python -m tests.api_sequences --count 20000 --seed 0`` runs as many as wanted and prints the seeds
-of those that fail. The suite runs some of them.
+``python -m tests.api_sequences --count 20000 --seed 0`` runs 20000 sequences and prints the seeds
+of failures. The test suite runs some of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class PyGRefusesError(Exception):
 
 
 class Sequence:
-    """A layer of PyG, ours with its weights, a graph, and what happens to them."""
+    """A layer of PyG, ours with its weights, a graph, and random calls and changes."""
 
     def __init__(self, seed: int, with_compile: bool) -> None:
         self.rng = random.Random(seed)
@@ -113,7 +113,7 @@ class Sequence:
         self.log.append(f"{self.format} {list(self.edges.shape)} {self.size}")
 
     def write(self) -> None:
-        """Writes to the graph, often without a trace in the tensor."""
+        """Writes to the graph, often without a change of the tensor's version counter."""
         if self.format not in WRITABLE or self.edges.size(1) == 0:
             self._draw_format()
             return
@@ -128,7 +128,7 @@ class Sequence:
         self.order = self._in_order()
 
     def change(self) -> None:
-        """Changes the layer, the graph or what is kept of it."""
+        """Changes the layer, the graph or the cache."""
         what = self.rng.choice(
             ["weights", "graph", "format", "copy", "pickle", "backend", "hook", "cache", "mode"]
         )
@@ -190,7 +190,7 @@ class Sequence:
         self._compare([out], expected[:1], budget[:1])
 
     def autocast(self) -> None:
-        """A float32 layer whose products are bfloat16."""
+        """Calls a float32 layer under autocast to bfloat16."""
         x, edge_attr = self._features()
         expected, _ = self._reference(x, edge_attr)
         theirs, ours = (copy.deepcopy(layer).float() for layer in (self.theirs, self.ours))
@@ -219,7 +219,7 @@ class Sequence:
         self._compare([out], expected[:1], budget[:1])
 
     def derivative(self) -> None:
-        """torch.func.grad of a function that takes the edges as an argument."""
+        """Calls torch.func.grad of a function that takes the edges as an argument."""
         if self.bipartite or self.dtype != torch.float64 or self.format not in WRITABLE[:4]:
             return
         x, edge_attr = self._features()
@@ -233,7 +233,7 @@ class Sequence:
         self._compare([grad], expected[1:2], [1e-9])
 
     def vectorised(self) -> None:
-        """Features of three copies, by vmap or as one batch."""
+        """Calls the layers on three copies of features, by vmap or as one batch."""
         if self.bipartite or self.dtype != torch.float64:
             return
         x = torch.stack([self._features()[0][0] for _ in range(3)])
@@ -279,7 +279,7 @@ class Sequence:
         return layer(*args, **kwargs)
 
     def _of(self, layer, x, edge_attr, edges, order) -> list[Tensor]:
-        """The output, and the gradients of features, edge features and parameters."""
+        """Returns the output, and the gradients of features, edge features and parameters."""
         dtype = next(layer.parameters()).dtype
         x = [t.clone().requires_grad_() for t in x]
         if edge_attr is not None:
@@ -291,12 +291,12 @@ class Sequence:
         return [out, *grads]
 
     def _reference(self, x, edge_attr) -> tuple[list[Tensor], list[float]]:
-        """Results in float64, and what another precision may differ from them."""
+        """Returns results in float64, and the error budgets of another precision."""
         order = self._in_order()
         try:
             expected = self._of(self.theirs, x, edge_attr, self.edges.clone(), order)
         except RuntimeError as error:
-            # Its mean over edge features for self-loops expects as many sources as destinations.
+            # PyG's mean over edge features for loops needs as many sources as destinations.
             if not (self.bipartite and "out of bounds" in str(error)):
                 raise
             raise PyGRefusesError from error
@@ -310,10 +310,10 @@ class Sequence:
         return torch.arange(self.edges.size(1))
 
     def _budget(self, theirs, expected, dtype: torch.dtype) -> list[float]:
-        """A multiple of the errors of PyG's layer in that dtype.
+        """Returns a multiple of the errors of PyG's layer in that dtype.
 
-        Gradients of scores can cancel to nothing: their roundings are of the size of the products
-        that cancel, of a score's gradient and a feature.
+        Gradients of scores can cancel. Their rounding errors have the size of the products that
+        cancel, each of a score's gradient and a feature.
         """
         size = max((float(t.detach().abs().max()) for t in expected if t.numel()), default=0.0)
         least = 64 * torch.finfo(dtype).eps * max(1.0, size) ** 2

@@ -24,7 +24,7 @@ def _seed() -> None:
 
 @pytest.fixture
 def threads():
-    """Sets the number of threads; the old one comes back after the test."""
+    """Sets the number of threads, and restores it after the test."""
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)

@@ -1,4 +1,4 @@
-"""Formats of a graph, and ways to write to one that was seen before."""
+"""Formats of a graph, and ways to change a cached graph."""
 
 import torch
 from torch_geometric import EdgeIndex
@@ -66,7 +66,7 @@ FORMATS = {
 WRITABLE = ("int64", "int32", "transposed", "part", "EdgeIndex")
 
 
-# Changes of a graph that was seen before ##########################################
+# Changes of a cached graph ########################################################
 
 
 def write_in_place(edges, column, values):

@@ -31,7 +31,7 @@ def test_sequences_that_failed(seed):
 )
 @pytest.mark.parametrize("format", FORMATS)
 def test_pyg_forward_on_every_format(format, options, num_edges):
-    """Hooks need PyG's forward pass, which fails or is wrong on some formats as they are."""
+    """Hooks need PyG's forward pass, which fails or is wrong on some formats without conversion."""
     theirs, ours = (layer.eval() for layer in pair("GATConv", 5, 3, heads=2, **options))
     ours.register_message_forward_hook(lambda *_: None)
     x = torch.randn(6, 5, dtype=torch.float64)
@@ -50,7 +50,7 @@ def test_pyg_forward_on_every_format(format, options, num_edges):
             assert relative_error(a, b) <= 1e-10
 
 
-def test_wrong_results_are_found(monkeypatch):
+def test_wrong_results_are_detected(monkeypatch):
     sequence = next(s for s in (Sequence(k, False) for k in range(9)) if s.dtype == torch.float64)
     original = sequence._forward
 

@@ -38,7 +38,7 @@ def test_bad_calls_raise_an_error_that_names_the_argument(function):
 
 
 def problem_of(call):
-    """What a bad call does instead of raising a documented error; None if it does that."""
+    """Returns what is wrong with a bad call; None if it raises a documented error."""
     what = f"{call.function}({call.argument}={call.value!r})"
     try:
         call.run()
@@ -51,7 +51,7 @@ def problem_of(call):
     return f"{what}: no error"
 
 
-def test_there_are_a_thousand_bad_calls():
+def test_table_has_a_thousand_bad_calls():
     assert sum(1 for function in FUNCTIONS for _ in calls(function)) >= 1000
 
 

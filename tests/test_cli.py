@@ -57,7 +57,7 @@ def test_train(config: str, kind: str, capsys: pytest.CaptureFixture[str]):
         (["stray"], "stray"),
     ],
 )
-def test_wrong_override(
+def test_wrong_override_is_reported(
     config: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ):
     code, error = fails(capsys, "train", config, *arguments)
@@ -66,13 +66,13 @@ def test_wrong_override(
     assert not Path("runs").exists()
 
 
-def test_missing_config(capsys: pytest.CaptureFixture[str]):
+def test_missing_config_is_reported(capsys: pytest.CaptureFixture[str]):
     code, error = fails(capsys, "train", "no-such.yaml")
     assert code == 2
     assert "no-such.yaml" in error
 
 
-def test_data_set_that_is_not_found(
+def test_missing_data_set_is_reported(
     config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     def refuse(_: object) -> None:
@@ -86,7 +86,7 @@ def test_data_set_that_is_not_found(
     assert "the network is down" in error
 
 
-def test_corrupt_file(config: str, capsys: pytest.CaptureFixture[str]):
+def test_corrupt_file_is_reported(config: str, capsys: pytest.CaptureFixture[str]):
     raw_dir = Path("data", "tolokers", "raw")
     raw_dir.mkdir(parents=True)
     (raw_dir / "tolokers.npz").write_bytes(b"PK")
@@ -95,20 +95,20 @@ def test_corrupt_file(config: str, capsys: pytest.CaptureFixture[str]):
     assert str(raw_dir / "tolokers.npz") in error
 
 
-def test_training_that_diverges(config: str, capsys: pytest.CaptureFixture[str]):
+def test_diverging_training_is_reported(config: str, capsys: pytest.CaptureFixture[str]):
     code, error = fails(capsys, "train", config, "--optim.lr", "1e30")
     assert code == 1
     assert "epoch 1" in error
 
 
-def test_run_dir_that_is_a_file(config: str, capsys: pytest.CaptureFixture[str]):
+def test_file_as_run_dir_is_reported(config: str, capsys: pytest.CaptureFixture[str]):
     Path("runs").write_text("")
     code, error = fails(capsys, "train", config)
     assert code == 2
     assert "run_dir: expected a folder, got runs" in error
 
 
-def test_interrupt(
+def test_interrupt_is_reported(
     config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     def interrupt(*_: object, **__: object) -> None:
@@ -120,7 +120,7 @@ def test_interrupt(
     assert "interrupted" in error
 
 
-def test_process_that_dies(
+def test_dead_process_is_reported(
     config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     def die(*_: object) -> None:
@@ -166,7 +166,7 @@ def test_help_lists_the_keys(config: str, capsys: pytest.CaptureFixture[str]):
 
 
 def info(capsys: pytest.CaptureFixture[str]) -> str:
-    """What `gatsparse info` prints, without spaces and line breaks."""
+    """Returns the output of `gatsparse info`, without spaces and line breaks."""
     assert main(["info"]) == 0
     return "".join(capsys.readouterr().out.split())
 
@@ -227,6 +227,6 @@ def test_unknown_key_is_found_without_torch(
     assert fails(capsys, "train", config, *arguments) == (2, f"gatsparse train: {message}\n")
 
 
-def test_keys_before_the_configuration(capsys: pytest.CaptureFixture[str]):
+def test_keys_before_the_configuration_are_reported(capsys: pytest.CaptureFixture[str]):
     code, error = fails(capsys, "train", "--epochs", "3")
     assert (code, error) == (2, "gatsparse train: expected CONFIG before --epochs\n")

@@ -1,4 +1,4 @@
-"""The documentation: examples run, every public name has a place, links lead somewhere."""
+"""The documentation: examples run, every public name is documented, links resolve."""
 
 import doctest
 import importlib
@@ -26,7 +26,7 @@ MODULES = [
 
 
 def in_reference() -> list[str]:
-    """Names that the pages of the API reference document."""
+    """Returns the names that the pages of the API reference document."""
     pages = "\n".join(page.read_text() for page in sorted(DOCS.glob("api/*.rst")))
     return re.findall(r"^\.\. auto(?:class|function|exception|data):: (\S+)", pages, re.MULTILINE)
 
@@ -52,7 +52,7 @@ def public_names(module: str) -> list[str]:
 
 
 def python_blocks(page: Path) -> list[str]:
-    """The Python blocks of a page in Markdown."""
+    """Returns the Python blocks of a page in Markdown."""
     return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
@@ -105,7 +105,7 @@ def test_blocks_of_a_page_run(page, tmp_path, monkeypatch):
 
 
 def anchors(page: Path) -> set[str]:
-    """Anchors of the headings of a page, as GitHub names them."""
+    """Returns the anchors of the headings of a page, as GitHub names them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
     return {heading.replace(" ", "-") for heading in plain}

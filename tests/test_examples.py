@@ -1,4 +1,4 @@
-"""The examples: after a few epochs on real data, what they learned is far from chance."""
+"""The examples reach results far above chance after a few epochs on real data."""
 
 import runpy
 import shlex
@@ -20,7 +20,7 @@ def _one_thread(threads):
 
 
 def run(name, *arguments):
-    """What the example's ``main`` returns."""
+    """Returns the result of the example's ``main``."""
     (path,) = (path for path in EXAMPLES if path.stem == name)
     try:
         return runpy.run_path(str(path))["main"](arguments)
@@ -29,7 +29,7 @@ def run(name, *arguments):
 
 
 def commands():
-    """All that the docstrings of the examples say to type."""
+    """Returns all commands in the docstrings of the examples."""
     lines = (line.strip() for path in EXAMPLES for line in path.read_text().splitlines())
     return [line for line in lines if line.startswith("python examples/")]
 

@@ -1,4 +1,4 @@
-"""A cached graph is found again while the indices are the same, whoever writes them."""
+"""A cached graph is used while the indices are unchanged, whoever writes to them."""
 
 import gc
 import io

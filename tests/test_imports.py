@@ -1,5 +1,5 @@
 """Imports run downward only, backends never import one another, and `import gatsparse` loads no
-package that only an extra brings.
+package of an extra.
 """
 
 import ast
@@ -18,7 +18,7 @@ from gatsparse_cli.info import report
 
 PACKAGE = Path(gatsparse.__file__).parent
 
-#: From the bottom up; a part may import itself and what stands before it.
+#: From the bottom up; a part may import itself and the parts before it.
 LAYERS = [
     "extras",
     "checks",
@@ -42,7 +42,7 @@ BACKENDS = ["fused", "scatter", "dense"]
 
 
 def imports(source: str) -> set[str]:
-    """The gatsparse modules that a source text imports, at any depth of it."""
+    """Returns the gatsparse modules that a source text imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -54,7 +54,7 @@ def imports(source: str) -> set[str]:
 
 
 def violations(part: str, source: str) -> list[str]:
-    """Imports of layers above :obj:`part`."""
+    """Returns the imports of layers above :obj:`part`."""
     names = [name.split(".")[1] for name in imports(source) if "." in name]
     above = LAYERS[LAYERS.index(part) + 1 :]
     return [name for name in names if name in above]
@@ -92,7 +92,7 @@ def test_nothing_imports_benchmarks_or_tests():
         assert "from tests" not in text
 
 
-def test_the_rules_can_fail():
+def test_violations_are_detected():
     assert violations("graph", "from gatsparse.nn import GATConv") == ["nn"]
     assert violations("ops", "def f():\n    import gatsparse.train.config") == ["train"]
     assert not violations("nn", "from gatsparse.graph import CSRGraph")
@@ -103,10 +103,8 @@ def test_the_rules_can_fail():
 # Packages
 
 
-def test_import_loads_nothing_else():
-    """In a process where the packages of the extras are hidden, also while PyG is imported, which
-    would load some of them itself.
-    """
+def test_import_loads_no_optional_packages():
+    """Runs in a process that hides the packages of the extras, also from PyG, which loads some."""
     code = """
 import sys
 import gatsparse_cli
@@ -150,7 +148,7 @@ assert wanted == ["torch_scatter"], wanted
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
-def test_attributes():
+def test_submodules_are_attributes():
     assert gatsparse.train is importlib.import_module("gatsparse.train")
     assert gatsparse.infer is gatsparse.inference.infer
     with pytest.raises(AttributeError, match="module 'gatsparse' has no attribute 'trian'"):

@@ -1,4 +1,4 @@
-"""The build: what is registered, for which instruction sets, against which ABI."""
+"""The build: registered operators, instruction sets and ABI."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ import torch
 from gatsparse import _native
 
 
-def test_kernels_are_there():
+def test_kernels_are_built():
     assert _native.available(), _native.MISSING
     assert _native.isas()[-1] == "baseline"
     assert Path(_native._C.__file__).name == "_C.abi3.so"
@@ -24,7 +24,7 @@ def test_best_instruction_set_is_chosen():
     assert best is None or best in _native.isas()
 
 
-def test_unknown_instruction_set():
+def test_unknown_instruction_set_raises():
     with (
         pytest.raises(ValueError, match=r"isa: expected one of .*, got 'mmx'"),
         _native.use_isa("mmx"),
@@ -42,7 +42,7 @@ def test_schemas_are_implemented_on_cpu():
 
 
 def test_package_works_without_the_extension():
-    """A fresh interpreter in which gatsparse._C cannot be imported."""
+    """Runs a fresh interpreter in which gatsparse._C cannot be imported."""
     code = """
 import sys
 sys.modules["gatsparse._C"] = None

@@ -16,7 +16,7 @@ def _one_thread(threads):
     threads(1)
 
 
-def test_length():
+def test_readme_is_short():
     text = README.read_text()
     assert len(text.splitlines()) <= 150
     assert len(text.split()) <= 1200

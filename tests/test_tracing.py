@@ -1,4 +1,4 @@
-"""Which tensors hold data that may be read and kept."""
+"""Detection of tensors whose data can be read and cached."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ X = torch.tensor([[0, 1], [1, 0]])
 
 
 class Recorder:
-    """A function that records whether its argument, and a tensor from outside, are traced."""
+    """Records whether its argument and a tensor from outside are traced."""
 
     def __init__(self):
         self.seen = []

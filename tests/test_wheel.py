@@ -1,4 +1,4 @@
-"""The wheel that `make wheel` builds: its contents, and the README's example with nothing else."""
+"""The wheel of `make wheel`: its contents, and the README's example in an empty environment."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def sources() -> list[Path]:
 
 @pytest.fixture(scope="module")
 def wheel() -> Path:
-    """`make test` builds it first; a test would need minutes where the kernels are not compiled."""
+    """`make test` builds the wheel, because a test would need minutes to compile the kernels."""
     found = list((ROOT / "dist").glob("gatsparse-*.whl"))
     if not found or found[0].stat().st_mtime < max(p.stat().st_mtime for p in sources()):
         pytest.skip("dist has no wheel of these sources: run `make wheel`")

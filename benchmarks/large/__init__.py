@@ -1,1 +1,1 @@
-"""Large graphs: structure, full-batch steps, sampled epochs and exact inference."""
+"""Large graphs: CSR graphs, full-batch steps, sampled epochs and exact inference."""

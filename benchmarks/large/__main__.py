@@ -1,4 +1,4 @@
-"""``python -m benchmarks.large CONFIG``: measures, or goes on measuring, and reports."""
+"""Starts or continues measurements on large graphs: ``python -m benchmarks.large CONFIG``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LARGEST_DIFFERENCE = 1e-4
 
 
 class Row(NamedTuple):
-    """A measurement: of which graph, what, of whom."""
+    """A measurement: graph, name, contender, and the function that makes it."""
 
     graph: str
     what: str
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 
 def plan(config: LargeConfig) -> list[Row]:
-    """The rows, in their order."""
+    """Returns the measurements in order."""
     rows: list[Row] = []
     for name in [*config.datasets, *config.graphs]:
 
@@ -59,11 +59,10 @@ def plan(config: LargeConfig) -> list[Row]:
 
 
 def run(config: LargeConfig) -> tuple[Path, list[str]]:
-    """Measures what is not there yet, and writes the report.
+    """Makes the missing measurements, and writes the report.
 
     Returns:
-        tuple: Path of the report, and the measurements of the configuration that failed, with
-        the reason.
+        tuple: Path of the report, and the failed measurements with the reason.
     """
     folder = Path(config.out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +88,7 @@ def run(config: LargeConfig) -> tuple[Path, list[str]]:
 
 
 def _settings(config: LargeConfig) -> str:
-    """Changes with the configuration and with the code of this benchmark."""
+    """Returns a digest of the configuration and of the code of this benchmark."""
     digest = hashlib.sha256(repr(replace(config, out="")).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
@@ -117,10 +116,10 @@ def _key(line: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns its exit status: 1 if a measurement of the configuration failed.
+    """Runs the command and returns its exit status, which is 1 if a measurement failed.
 
     Args:
-        arguments (list, optional): Of the command line.
+        arguments (list, optional): Command-line arguments.
     """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.large", description=__doc__, add_help=False
@@ -131,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         path, failed = run(parse_as(LargeConfig, options.config, *overrides))
     except KeyboardInterrupt:
-        print("Stopped. The finished rows are kept: the same command goes on from there.")
+        print("Stopped. The finished rows are kept; the same command continues the run.")
         return 130
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What is measured on large graphs, as a typed configuration file."""
+"""Typed configuration of the measurements on large graphs."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from gatsparse.inference import parse_bytes
 
 @dataclass(frozen=True)
 class LargeConfig:
-    """A model of as many layers as there are numbers of neighbours, on graphs of growing size.
+    """Measurements of a model with one layer per entry of :obj:`num_neighbors`.
 
     Args:
-        out: Folder of the run; a run goes on with the rows it finds.
+        out: Folder of the run; a run continues with the rows it finds.
         graphs: Synthetic graphs by name.
-        datasets: Names, as in ``gatsparse.data.load``; without their files, no rows.
-        root: Folder in which data sets are looked for first.
-        in_channels: Width of the features of synthetic graphs.
+        datasets: Names, as in ``gatsparse.data.load``; a missing data set is ``unavailable``.
+        root: Folder that is searched first for data sets.
+        in_channels: Number of features of synthetic graphs.
         out_channels: Number of classes of synthetic graphs.
-        hidden_channels: Size of each head of the layers but the last.
-        heads: Heads of the layers but the last.
-        dropout: On the inputs of layers and on their attention.
-        num_neighbors: In-edges drawn for each node, hop by hop.
-        batch_size: Seeds of a batch.
-        seeds: Nodes of a sampled epoch.
-        budgets: Of exact inference, such as ``"2GB"``; with all but the first, features between
-            layers lie on disk.
+        hidden_channels: Channels per head of all layers but the last.
+        heads: Number of heads of all layers but the last.
+        dropout: Dropout of the inputs of layers and of their attention.
+        num_neighbors: Number of in-edges drawn for each node, hop by hop.
+        batch_size: Number of seeds in a batch.
+        seeds: Number of seeds in a sampled epoch.
+        budgets: Memory budgets of exact inference, such as ``"2GB"``; all but the first keep
+            features between layers on disk.
         steps: Full-batch steps; the first warms up, the median of the others counts.
-        memory_limit: GB (1e9 bytes) of private memory of each measurement.
-        time_limit: Seconds of each measurement.
+        memory_limit: Private memory of each measurement, in GB (1e9 bytes).
+        time_limit: Seconds that each measurement may take.
         threads: Threads of each measurement.
     """
 
@@ -57,4 +57,4 @@ class LargeConfig:
         if self.steps < 2:
             raise ValueError(f"steps: expected >= 2, as the first warms up, got {self.steps}")
         if not self.graphs and not self.datasets:
-            raise ValueError("graphs: expected at least one, or datasets, got none")
+            raise ValueError("graphs: expected at least one, or datasets, got neither")

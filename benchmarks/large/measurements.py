@@ -1,4 +1,4 @@
-"""What runs in the process of one measurement; each returns its numbers by name."""
+"""The measurements, which run in separate processes and return numbers by name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Numbers = dict[str, float]
 
 
 def structure(config: LargeConfig, name: str) -> Numbers:
-    """The structure of unsorted int64 edges, its transpose, and the same by ``torch.argsort``."""
+    """CSR graph of unsorted int64 edges, its transpose, and the same by ``torch.argsort``."""
     data = _data(config, name)
     edge_index, num_nodes = data["edge_index"], data.num_nodes
     assert num_nodes is not None
@@ -43,14 +43,14 @@ def structure(config: LargeConfig, name: str) -> Numbers:
         return rowptr, edge_index[0, order]
 
     def measured(function: Callable[[], Any]) -> tuple[float, float, Any]:
-        """Seconds, bytes added, and the result."""
+        """Returns seconds, bytes added, and the result."""
         _reset_peak()
         before = resident()
         seconds, result = _timed(function)
         return seconds, float(peak() - before), result
 
     ours, theirs = [], []
-    for _ in range(3):  # in turn; the first of each has the system hand out its memory
+    for _ in range(3):  # interleaved; the first run of each includes page faults
         ours.append(measured(lambda: CSRGraph.from_edge_index(edge_index, num_nodes)))
         theirs.append(measured(by_argsort))
         rowptr, col = theirs[-1][2]
@@ -71,7 +71,7 @@ def structure(config: LargeConfig, name: str) -> Numbers:
 
 
 def step(config: LargeConfig, name: str, kind: str) -> Numbers:
-    """Full-batch training steps; of gatsparse also sums of the same rows over the same edges."""
+    """Full-batch training steps; for gatsparse, also plain sums of the rows that are gathered."""
     data, model, edge_index = _task(config, name, kind)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
 
@@ -88,7 +88,7 @@ def step(config: LargeConfig, name: str, kind: str) -> Numbers:
 
 
 def _floor(model: Any, graph: CSRGraph) -> float:
-    """Seconds of plain sums of the rows that a step gathers: once forward and once backward."""
+    """Returns seconds of plain sums of the rows that a step gathers, forward and backward."""
     total = 0.0
     for conv in model.convs:
         x = torch.ones(graph.num_src, conv.heads * conv.out_channels)
@@ -97,7 +97,7 @@ def _floor(model: Any, graph: CSRGraph) -> float:
 
 
 def sampling(config: LargeConfig, name: str) -> Numbers:
-    """Sampled edges per second, and those of a loop in NumPy."""
+    """Sampled edges per second of the sampler and of a loop in NumPy."""
     data = _data(config, name)
     graph = CSRGraph.from_edge_index(data["edge_index"], data.num_nodes)
     sampler = NeighborSampler(graph, list(config.num_neighbors), seed=0)
@@ -139,8 +139,10 @@ def _sample_by_numpy(
 
 
 def sampled_epoch(config: LargeConfig, name: str, kind: str) -> Numbers:
-    """An epoch of sampled batches, after one batch to warm up. Both kinds take the batches of our
-    sampler; PyG's layers those that ``trim_to_layer`` leaves, as its models do.
+    """An epoch of sampled batches, after one batch to warm up.
+
+    Both kinds use the batches of our sampler. PyG's layers run on the edges that ``trim_to_layer``
+    leaves, as in PyG's models.
     """
     data, model, edge_index = _task(config, name, kind, as_structure=False)
     seeds = torch.randperm(data["num_nodes"])[: config.seeds]
@@ -185,8 +187,9 @@ def _trimmed_forward(model: Any, batch: Any) -> Tensor:
 def inference(
     config: LargeConfig, name: str, kind: str, budget: str, folder: Path | None
 ) -> Numbers:
-    """Exact inference within a budget, and how far it is from the model on the whole graph; PyG's
-    runs on the whole graph.
+    """Exact inference within a budget, and its difference from the model on the whole graph.
+
+    PyG's model runs on the whole graph.
     """
     data, model, edge_index = _task(config, name, kind)
     model.eval()
@@ -199,7 +202,7 @@ def inference(
     assert data.x is not None
     x = data.x
     if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)  # not to go on from an earlier run
+        shutil.rmtree(folder, ignore_errors=True)  # no resuming of an earlier run
     seconds, out = _timed(lambda: infer(model, x, edge_index, max_memory=budget, folder=folder))
     numbers = {"seconds": seconds, "added": float(peak() - before)}
     with torch.no_grad():
@@ -228,7 +231,7 @@ def _data(config: LargeConfig, name: str) -> Data:
 def _task(
     config: LargeConfig, name: str, kind: Any, as_structure: bool = True
 ) -> tuple[Data, Any, Any]:
-    """Features and classes, a model of a kind, and the edges as it takes them."""
+    """Returns features and classes, a model of a kind, and the graph in its format."""
     data = _data(config, name)
     num_nodes, edge_index = data["num_nodes"], data["edge_index"]
     del data["edge_index"]
@@ -256,7 +259,7 @@ def _timed(function: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def _reset_peak() -> None:
-    """The peak of this process begins anew, where the system can do that."""
+    """Resets the peak memory of this process, where the system supports it."""
     reset = Path("/proc/self/clear_refs")
     if reset.exists():
         reset.write_text("5")

@@ -1,4 +1,4 @@
-"""Times and memory on large graphs as a chart."""
+"""Chart of times and memory on large graphs."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ Rows = Mapping[tuple[str, str, str], dict[str, Any]]
 
 
 def plot(rows: Rows, path: Path) -> Path | None:
-    """Draws a panel of each measurement, with a line for each graph: times as dots on a logarithmic
-    axis, memory as bars from zero.
+    """Draws a panel for each measurement, with a line for each graph.
+
+    Times are dots on a logarithmic axis, memory is bars from zero.
 
     Args:
         rows (dict): Last row of each graph, measurement and contender.
-        path (Path): The file.
+        path (Path): Path of the chart.
 
     Returns:
-        Path: The file; None if there is nothing to draw.
+        Path: Path of the chart; None if there is nothing to draw.
     """
     graphs = list(dict.fromkeys(graph for graph, _, _ in rows))
     if not any(
@@ -105,7 +106,7 @@ def _draw(axis: Axes, rows: Rows, graphs: list[str], names: dict[str, str], memo
 
 
 def _found(rows: Rows, graph: str, name: str, who: str) -> dict[str, Any] | None:
-    """The row of a measurement; of inference that of the largest budget, which comes first."""
+    """Returns the row of a measurement; of several budgets, the first and largest one."""
     exact = name != "inference within"
     matching = (
         row

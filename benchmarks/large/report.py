@@ -1,4 +1,4 @@
-"""The rows of a run as a table in Markdown."""
+"""Report of a run in Markdown."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ _HEADER = ["graph", "measurement", "who", "time", "memory", "more"]
 
 
 def report(folder: Path) -> Path:
-    """Writes ``report.md`` and ``large.png`` of a run's folder; of rows that were measured again,
-    the last.
+    """Writes ``report.md`` and ``large.png`` from the last row of each measurement.
 
     Args:
-        folder (Path): With ``rows.jsonl``.
+        folder (Path): Folder with ``rows.jsonl``.
 
     Raises:
         ValueError: If there are no rows.
     """
     rows = read(folder / "rows.jsonl")
     if not rows:
-        raise ValueError(f"{folder}: expected rows in rows.jsonl, found none")
+        raise ValueError(f"{folder}: expected rows in rows.jsonl, got none")
     last = {(row["graph"], row["what"], row["who"]): row for row in rows}
     graphs = list(dict.fromkeys(row["graph"] for row in rows))
     ordered = sorted(last.values(), key=lambda row: graphs.index(row["graph"]))
@@ -47,10 +46,10 @@ def report(folder: Path) -> Path:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Rows of a file, as :func:`benchmarks.rows.parsed`.
+    """Reads the rows of a file; see :func:`benchmarks.rows.parsed`.
 
     Raises:
-        ValueError: If another line is not a row.
+        ValueError: If a line is not a row.
     """
     return list(parsed(path, _row))
 
@@ -77,7 +76,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _more(numbers: dict[str, float]) -> str:
-    """What only some measurements have."""
+    """Describes the numbers that only some measurements have."""
     seconds = numbers["seconds"]
     words = {
         "first": lambda value: f"the first {_seconds(value)}",

@@ -1,5 +1,6 @@
-"""Kills trainings and exact inferences at random moments, lets them go on, and compares what they
-end with: ``python -m benchmarks.stress.killed``.
+"""Kills trainings and exact inferences at random moments, resumes them, and compares the results.
+
+``python -m benchmarks.stress.killed``
 """
 
 from __future__ import annotations
@@ -24,16 +25,18 @@ from gatsparse.train.checkpoint import read_checkpoint
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns its exit status: 1 if a result differs, a file that was left
-    cannot be read, a process fails, or none was killed at work.
+    """Runs the command and returns its exit status.
+
+    The exit status is 1 if a result differs, a file cannot be read, a process fails, or no process
+    was killed while it was running.
 
     Args:
-        arguments (list, optional): Of the command line.
+        arguments (list, optional): Command-line arguments.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stress.killed", description=__doc__)
-    parser.add_argument("--config", default="configs/killed.yaml", help="of the training")
-    parser.add_argument("--kills", type=int, default=20, help="of each")
-    parser.add_argument("--seconds", type=float, default=4.0, help="the longest life of a process")
+    parser.add_argument("--config", default="configs/killed.yaml", help="training configuration")
+    parser.add_argument("--kills", type=int, default=20, help="kills of training and of inference")
+    parser.add_argument("--seconds", type=float, default=4.0, help="longest life of a training")
     parser.add_argument("--out", type=Path, default=Path("runs/killed"))
     parser.add_argument("--infer", type=Path, help=argparse.SUPPRESS)  # in a process of its own
     options = parser.parse_args(arguments)
@@ -57,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             while kills < options.kills and _life(command, killed, generator.uniform(0.0, longest)):
                 kills += 1
-            for folder in (killed, whole)[kills < options.kills :]:  # it may have come to its end
+            for folder in (killed, whole)[kills < options.kills :]:  # a process may have finished
                 _run([*command, str(folder)])
             same = compare(killed, whole)
         except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
@@ -65,19 +68,19 @@ def main(arguments: list[str] | None = None) -> int:
             status = 1
             continue
         print(
-            f"{what}: killed {kills} times at work, every file left could be read; the result is "
+            f"{what}: killed {kills} times, all files could be read; the result is "
             f"{'equal' if same else 'DIFFERENT'}, bit for bit",
             flush=True,
         )
         if kills == 0:
-            print(f"{what}: FAILED, it ended before it was killed; give it shorter --seconds")
+            print(f"{what}: FAILED, it ended before it was killed; set fewer --seconds")
         if kills == 0 or not same:
             status = 1
     return status
 
 
 def _run(command: list[str]) -> None:
-    """Runs a command of Python to its end.
+    """Runs a Python command.
 
     Raises:
         RuntimeError: If it fails.
@@ -92,8 +95,9 @@ def _python(command: list[str]) -> list[str]:
 
 
 def _life(command: list[str], folder: Path, seconds: float) -> bool:
-    """Starts a process, kills it so long after its first line about its work, and reads what it
-    left; whether it was still at work.
+    """Starts a process, kills it some seconds after it begins to work, and reads its files.
+
+    Returns whether the process was still running.
     """
     process = subprocess.Popen(_python([*command, str(folder)]), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -119,7 +123,7 @@ def _life(command: list[str], folder: Path, seconds: float) -> bool:
 
 
 def _infer(config: TrainConfig, folder: Path) -> None:
-    """Exact inference of a model of random weights on the graph of a training."""
+    """Runs exact inference of a random model on the graph of a training."""
     torch.manual_seed(0)
     data = load_task(config)
     model = PaperGAT(data.num_features, 64, 16, num_layers=4).eval()
@@ -129,7 +133,7 @@ def _infer(config: TrainConfig, folder: Path) -> None:
 
 
 def _equal_runs(one: Path, other: Path) -> bool:
-    """Whether two run folders have the same epochs and the same model."""
+    """Returns whether two run folders have the same epochs and the same model."""
     epochs, models = [], []
     for folder in (one, other):
         (run,) = folder.iterdir()

@@ -14,7 +14,7 @@ _BUDGETS = ("8GB", "2GB, on disk", "1GB, on disk")
 
 @cache
 def large() -> dict[tuple[str, str, str], dict[str, Any]]:
-    """Last row of each graph, measurement and contender of :mod:`benchmarks.large`."""
+    """Returns the last row of each graph, measurement and contender of :mod:`benchmarks.large`."""
     rows = read(RESULTS / "large" / "rows.jsonl")
     return {(row["graph"], row["what"], row["who"]): row for row in rows}
 
@@ -58,7 +58,7 @@ def sampling() -> list[str]:
 
 
 def large_numbers(graph: str, what: str, who: str = "gatsparse") -> dict[str, float]:
-    """Numbers of a measurement that succeeded."""
+    """Returns the numbers of a measurement that succeeded."""
     return large()[graph, what, who]["numbers"]
 
 

@@ -14,7 +14,7 @@ from benchmarks.summary import Summary
 from benchmarks.text import fraction, machine, markdown_table, median, memory
 from docs.tables.numbers import DATASETS, NOTHING, RESULTS, relative, time
 
-#: Contenders as the tables call them.
+#: Names of contenders in the tables.
 NAMES = {
     "gatsparse": "gatsparse",
     "pyg": "PyG",
@@ -27,7 +27,7 @@ NAMES = {
 
 @cache
 def summary(name: str) -> Summary:
-    """Rows of a run of :mod:`benchmarks`."""
+    """Returns the rows of a run of :mod:`benchmarks`."""
     return Summary.load(RESULTS / name)
 
 
@@ -161,7 +161,7 @@ def drop_in(part: str) -> list[str]:
 
 
 def values_of(rows: Summary, case: str, contender: str, measurement: Measurement) -> Values:
-    """Time and memory of a contender.
+    """Returns time and memory of a contender.
 
     Raises:
         ValueError: If they were not measured.

@@ -1,4 +1,4 @@
-"""Bad values by the kind of argument, and the calls that are made of them."""
+"""Bad values by kind of argument, and calls with them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Call(NamedTuple):
         argument (str): Name of the argument that is bad.
         value (object): The bad value.
         run (callable): Makes the call.
-        names (tuple): Names of which the message must contain one.
-        errors (tuple): What may be raised.
+        names (tuple): Names, one of which the message must contain.
+        errors (tuple): Allowed types of errors.
     """
 
     function: str
@@ -41,11 +41,11 @@ class Function(NamedTuple):
     """A public function, good arguments, and bad values of each.
 
     Args:
-        name (str): As users write it.
-        function (callable): Called with the arguments by name.
-        good (callable): Makes the good arguments.
-        bad (dict): By argument, values that are wrong in its place.
-        aliases (dict): By argument, other names that a message may use.
+        name (str): Name, as users write it.
+        function (callable): The function, which is called with arguments by name.
+        good (callable): Returns good arguments.
+        bad (dict): Bad values, by argument.
+        aliases (dict): Other names that a message may use, by argument.
         errors (tuple): Documented errors in addition to ValueError, TypeError and IndexError.
     """
 
@@ -58,7 +58,7 @@ class Function(NamedTuple):
 
 
 def calls(function: Function) -> Iterator[Call]:
-    """The bad calls of a function."""
+    """Yields the bad calls of a function."""
     for argument, values in function.bad.items():
         for value in values:
 
@@ -70,7 +70,7 @@ def calls(function: Function) -> Iterator[Call]:
             yield Call(function.name, argument, value, run, names, errors)
 
 
-# Values that are wrong wherever a kind of argument is expected.
+# Values that are bad for every argument of a kind.
 NOT_NUMBERS: list[object] = ["3", b"3", [3], (3,), {}, object(), torch.zeros(2), 1j]
 SIZES = [*NOT_NUMBERS, None, 0, -1, -HUGE, 2**64, 1.5, NAN, INF]
 COUNTS = [*NOT_NUMBERS, -1, -HUGE, 2**64, 1.5, NAN, INF]
@@ -101,12 +101,12 @@ NO_CONFIGS: list[object] = [None, 3, "cora", [], {}, object(), torch.zeros(2)]
 
 
 def but(values: Iterable[object], *good: object) -> list[object]:
-    """The values without some that are good in a place."""
+    """Returns the values without those that are good for an argument."""
     return [v for v in values if not any(type(v) is type(g) and v == g for g in good)]
 
 
 def features(*shape: int) -> list[object]:
-    """Bad values where floats of a shape are expected."""
+    """Returns bad values for an argument of floats of a shape."""
     found: list[object] = [*NO_TENSORS, torch.randn(()), torch.randn(7), torch.randn(0)]
     found += [torch.ones(shape).to(dtype) for dtype in NOT_FLOATS]
     found += [torch.randn(*shape, 1, 1), torch.randn(*shape, 0), torch.empty(shape, device="meta")]
@@ -117,7 +117,7 @@ def features(*shape: int) -> list[object]:
 
 
 def fits(weight: object) -> bool:
-    """Whether a matrix is a weight of the projection of :data:`F` features, of any width."""
+    """Returns whether a value is a weight that projects :data:`F` features to any width."""
     return (
         isinstance(weight, torch.Tensor)
         and weight.shape[1:] == (F,)
@@ -126,7 +126,7 @@ def fits(weight: object) -> bool:
 
 
 def edge_indices() -> list[object]:
-    """Bad values where ``edge_index [2, E]`` of a graph of :data:`N` nodes is expected."""
+    """Returns bad values for ``edge_index [2, E]`` of a graph of :data:`N` nodes."""
     return [
         *NO_TENSORS,
         None,
@@ -153,17 +153,17 @@ def edge_indices() -> list[object]:
 
 
 def graph(num_src: int = N, num_dst: int = N) -> CSRGraph:
-    """The good graph, of any size."""
+    """Returns a valid graph of any size."""
     return CSRGraph.from_edge_index(EDGES, size=(num_src, num_dst))
 
 
 def graphs() -> list[object]:
-    """Bad values where a ``CSRGraph`` of :data:`N` nodes is expected."""
+    """Returns bad values for a ``CSRGraph`` of :data:`N` nodes."""
     return [*NO_TENSORS, None, EDGES, graph(N + 1), graph(N, N + 1), graph(N + 2, N + 2)]
 
 
 def node_data() -> Data:
-    """Data of a node-classification task."""
+    """Returns the data of a node classification task."""
     y = torch.arange(60) % 3
     masks = {
         f"{name}_mask": torch.arange(60) % 3 == k for k, name in enumerate(("train", "val", "test"))
@@ -173,7 +173,7 @@ def node_data() -> Data:
 
 
 def without(key: str) -> Data:
-    """Data that lacks something."""
+    """Returns data without an attribute."""
     found = node_data()
     del found[key]
     return found

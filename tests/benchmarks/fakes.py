@@ -1,4 +1,4 @@
-"""Measurements that take no time; importable, since they run in other processes."""
+"""Fast fake measurements, which other processes can import."""
 
 import os
 import time
@@ -31,7 +31,7 @@ GRAPHS = {f"E{n}": PowerLaw(num_nodes=n // 10, num_edges=n) for n in (1000, 10**
 
 
 def layer_config(out: Path, **changes) -> BenchConfig:
-    """Four synthetic graphs of growing size; scatter is asked for on one of them alone."""
+    """Returns a run on four synthetic graphs of growing size; scatter is measured on one only."""
     sweeps = (
         Sweep(("E1000",), ("GAT",), ("8x8",), ("gatsparse", "scatter", "pyg")),
         Sweep(tuple(GRAPHS), ("GAT", "GATv2"), ("8x8", "1x4"), ("gatsparse", "pyg")),
@@ -82,7 +82,7 @@ def values(task: Task, error: float = 0.1) -> Values:
 
 
 def measure(task: Task, contender: Contender, config: BenchConfig, reference: Path) -> Values:
-    """All goes well; ``calls`` in the folder of the run says what was asked for."""
+    """Succeeds, and appends the task to the file ``calls`` in the folder of the run."""
     assert contender is not None
     with Path(config.out, "calls").open("a") as stream:
         print(*task, file=stream)
@@ -92,14 +92,14 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
 
 
 def slow(task: Task, contender: Contender, config: BenchConfig, reference: Path) -> Values:
-    """As :func:`measure`, but interruptible; ``worker`` says in which process."""
+    """Does the same slowly, and writes the process to the file ``worker``."""
     Path(config.out, "worker").write_text(str(os.getpid()))
     time.sleep(0.2)
     return measure(task, contender, config, reference)
 
 
 def troubled(task: Task, contender: Contender, config: BenchConfig, reference: Path) -> Values:
-    """One contender with each kind of trouble."""
+    """Fails in a different way for each contender."""
     match task[:3]:
         case ("citeseer", _, _):
             raise UnavailableError("citeseer is nowhere")
@@ -125,8 +125,8 @@ def calls(folder: Path) -> list[str]:
 
 
 def make(config, machine, changes=None):
-    """A run's folder; :obj:`changes` tells what else than ok a task is, None for no row."""
-    valued = ("ok", "wrong")  # a measurement that did not end has no values
+    """Writes a run's folder; :obj:`changes` has statuses other than ok, None for no row."""
+    valued = ("ok", "wrong")  # other measurements have no values
     save_settings(Path(config.out), config, machine)
     with open_store(Path(config.out, "results.jsonl")) as store:
         tasks = [task for name in config.datasets for task in plan.tasks(config, name)]

@@ -16,7 +16,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 @pytest.mark.parametrize("name", ["bench", "accuracy", "kernels", "kernels-scaling"])
-def test_configs_of_the_project(name):
+def test_shipped_configs_name_known_contenders_and_graphs(name):
     config = parse(CONFIGS / f"{name}.yaml")
     assert set(config.contenders) <= set(CONTENDERS)
     assert set(plan.layer_contenders(config)) <= set(LAYER_CONTENDERS)
@@ -29,7 +29,7 @@ def test_bench_has_all_contenders():
     assert set(parse(CONFIGS / "bench.yaml").contenders) == set(CONTENDERS)
 
 
-def test_bench_times_the_whole_recipe_first_of_all_of_gatsparse():
+def test_bench_times_the_recipe_with_gatsparse_first():
     recipe = parse(CONFIGS / "bench.yaml").recipe
     assert recipe.epochs == 200
     assert recipe.contenders[0] == "gatsparse"
@@ -42,7 +42,7 @@ def test_kernels_has_all_shapes_of_both_layers():
         assert plan.shapes(config, layer) == ["8x8", "1x64", "4x32", "4x64", "3x250", "8x16"]
 
 
-def test_overrides():
+def test_overrides_replace_values_of_the_file():
     config = parse(CONFIGS / "bench.yaml", "--datasets", "[digits]", "--step.seconds", "0.5")
     assert config.datasets == ("digits",)
     assert config.step.seconds == 0.5
@@ -72,7 +72,7 @@ def test_round_trip_of_layers(tmp_path):
         "layers: [{graphs: [P], layers: [GTA], shapes: [8x8]}]",
     ],
 )
-def test_bad_file(tmp_path, text):
+def test_bad_file_raises(tmp_path, text):
     path = tmp_path / "bench.yaml"
     save(fakes.config(tmp_path), path)
     values = yaml.safe_load(path.read_text()) | yaml.safe_load(text)
@@ -81,17 +81,17 @@ def test_bad_file(tmp_path, text):
         parse(path)
 
 
-def test_no_file(tmp_path):
+def test_missing_file_raises(tmp_path):
     with pytest.raises(ValueError, match=r"bench\.yaml"):
         parse(tmp_path / "bench.yaml")
 
 
-def test_unknown_key_on_the_command_line(capsys):
+def test_unknown_key_on_the_command_line_is_reported(capsys):
     assert main(["run", str(CONFIGS / "bench.yaml"), "--contender", "[pyg]"]) == 1
     assert "--contender" in capsys.readouterr().err
 
 
-def test_unknown_option_of_other_commands(tmp_path, capsys):
+def test_unknown_option_of_other_commands_raises(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["report", str(tmp_path), "--rounds", "3"])
     assert "--rounds" in capsys.readouterr().err
@@ -108,12 +108,12 @@ def test_unknown_option_of_other_commands(tmp_path, capsys):
         ("graphs", {"a b": PowerLaw(1, 1)}),
     ],
 )
-def test_out_of_range(tmp_path, key, value):
+def test_values_out_of_range_raise(tmp_path, key, value):
     with pytest.raises(ValueError, match=f"{key}: expected"):
         replace(fakes.config(tmp_path), **{key: value})
 
 
-def test_out_of_range_in_sections():
+def test_values_out_of_range_in_sections_raise():
     with pytest.raises(ValueError, match="repetitions: expected >= 1, got 0"):
         Timing(repetitions=0)
     with pytest.raises(ValueError, match="epochs: expected >= 1, got 0"):
@@ -125,6 +125,6 @@ def test_out_of_range_in_sections():
 
 
 @pytest.mark.parametrize("shape", ["8", "0x8", "8x", "8X8", "8x8x8", " 8x8"])
-def test_bad_shape(shape):
+def test_bad_shape_raises(shape):
     with pytest.raises(ValueError, match=f"shapes: expected HEADSxCHANNELS.*got '{shape}'"):
         Sweep(("P",), ("GAT",), (shape,))

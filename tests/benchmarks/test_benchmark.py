@@ -1,4 +1,4 @@
-"""The benchmark as users run it, on the data set that is always there."""
+"""The benchmark as users run it, on the data set that is always available."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.benchmarks import fakes
 ONCE = Timing(warmup=0.0, seconds=0.0, repetitions=1)
 
 
-def test_digits(tmp_path, capsys):
+def test_benchmark_of_models_on_digits(tmp_path, capsys):
     folder = tmp_path / "run"
     config = fakes.config(
         folder,
@@ -42,7 +42,7 @@ def test_digits(tmp_path, capsys):
     assert len(list(folder.glob("*.png"))) == 4
 
 
-def test_layers(tmp_path, capsys):
+def test_benchmark_of_layers_on_tiny_graphs(tmp_path, capsys):
     folder = tmp_path / "run"
     config = fakes.config(
         folder,
@@ -71,7 +71,7 @@ def test_layers(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("dataset", "module"), [("digits", "no_such_module"), ("cora", None)], ids=["module", "data"]
 )
-def test_what_is_missing_is_unavailable(tmp_path, monkeypatch, dataset, module):
+def test_missing_module_or_data_set_is_unavailable(tmp_path, monkeypatch, dataset, module):
     def missing(_config):
         raise DatasetNotFoundError("cora is nowhere")
 

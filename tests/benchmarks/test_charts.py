@@ -41,7 +41,7 @@ def layers(tmp_path):
 
 @pytest.fixture
 def figures(monkeypatch):
-    """Figures by the names of their files, instead of the files."""
+    """Collects figures by the names of their files, instead of writing files."""
     found = {}
     monkeypatch.setattr(style, "save", lambda figure, path: found.update({path.stem: figure}))
     return found
@@ -76,7 +76,7 @@ def test_times_are_dots_with_ratios_on_shared_axes(config, machine, figures):
     assert len(set(colors)) == len({line.get_marker() for line in cora.lines}) == 4
 
 
-def test_memory_is_bars_from_zero_of_what_was_added_and_the_whole(config, machine, figures):
+def test_memory_is_bars_from_zero(config, machine, figures):
     plot(fakes.make(config, machine))
     axis = figures["peak-memory"].axes[0]
     assert axis.get_xlim()[0] == 0
@@ -117,13 +117,13 @@ def test_command_draws_the_charts(config, machine):
     assert (folder / "step-time.png").exists()
 
 
-def test_styles_of_own_contenders():
+def test_custom_contenders_have_different_styles():
     looks = style.styles(["pyg", "my_module:a", "my_module:b"])
     assert looks["pyg"].color != style.ACCENT
     assert len(set(looks.values())) == 3
 
 
-def test_large_graphs(tmp_path, figures):
+def test_chart_of_large_graphs(tmp_path, figures):
     def row(what, who, status="ok", **numbers):
         return ("1M", what, who), {"status": status, "numbers": numbers}
 
@@ -147,7 +147,7 @@ def test_large_graphs(tmp_path, figures):
     )
 
 
-def test_plots(config, machine):
+def test_plots_of_models_are_written(config, machine):
     changes = {("cora", "dense-concat", "step"): "out of memory"}
     paths = plot(fakes.make(config, machine, changes))
     names = ["inference-time.png", "step-time.png", "peak-memory.png"]
@@ -155,7 +155,7 @@ def test_plots(config, machine):
     assert all(path.read_bytes().startswith(PNG) for path in paths)
 
 
-def test_plots_of_layers(layers, machine):
+def test_plots_of_layers_are_written(layers, machine):
     changes = {("E1000000 GAT 8x8", "pyg", "forward"): "out of time"}
     paths = plot(fakes.make(layers, machine, changes))
     assert {path.name for path in paths} == {
@@ -191,7 +191,7 @@ def test_growth_of_memory_shows_the_whole_process(layers, machine):
     assert list(dotted.get_ydata() - solid.get_ydata()) == pytest.approx([0.1] * 4)
 
 
-def test_no_growth_of_two_graphs(layers, machine):
+def test_growth_over_two_graphs_is_not_drawn(layers, machine):
     graphs = dict(list(fakes.GRAPHS.items())[:2])
     sweep = Sweep(tuple(graphs), ("GAT",), ("8x8",))
     config = replace(layers, graphs=graphs, layers=(sweep,))

@@ -1,4 +1,4 @@
-"""The committed results can be reported again."""
+"""Reports of the committed rows equal the committed reports."""
 
 import shutil
 from pathlib import Path
@@ -15,18 +15,18 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "cpu-2-cores"
 
 @pytest.mark.parametrize("environment", [True, False])
 @pytest.mark.parametrize("name", ["bench", "kernels", "kernels-scaling", "accuracy"])
-def test_report_of_committed_rows_is_the_committed_one(tmp_path, monkeypatch, name, environment):
+def test_committed_reports_equal_reports_of_the_rows(tmp_path, monkeypatch, name, environment):
     monkeypatch.setattr(style, "save", lambda *_: None)  # takes seconds
     folder = tmp_path / name
     shutil.copytree(RESULTS / name, folder)
-    if not environment:  # that of the last row counts
+    if not environment:  # the environment of the last row is used
         (folder / "environment.json").unlink()
     report(folder, Console(quiet=True))
     for written in folder.glob("*.[mc][ds]*"):
         assert written.read_text() == (RESULTS / name / written.name).read_text(), written.name
 
 
-def test_report_of_large_graphs_is_the_committed_one(tmp_path, monkeypatch):
+def test_committed_report_of_large_graphs_equals_report_of_the_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(style, "save", lambda *_: None)
     shutil.copy(RESULTS / "large" / "rows.jsonl", tmp_path)
     assert main(["report", str(tmp_path)]) == 0

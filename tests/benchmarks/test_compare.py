@@ -1,4 +1,4 @@
-"""Two runs side by side."""
+"""Comparison of two runs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ MACHINE = {"cpu": "a", "threads": 2, "memory": 1}
 
 
 def make(config, machine=MACHINE, slower=1.0, status=None):
-    """A run's folder; all times are longer by a factor."""
+    """Writes a run's folder, with all times multiplied by a factor."""
     folder = Path(config.out)
     folder.mkdir()
     save_settings(folder, config, machine)
@@ -64,7 +64,7 @@ def test_ratios_of_rounds_have_confidence_intervals(tmp_path):
     assert line(text, "out") == [str(a), str(b)]
 
 
-def test_ratio_of_one_round_has_the_span_of_percentiles(tmp_path):
+def test_ratio_of_one_round_has_an_interval_of_percentiles(tmp_path):
     config = fakes.config(tmp_path / "a", recipe=Recipe(("pyg",)))
     a, b = make(config), make(replace(config, out=str(tmp_path / "b")), slower=2.0)
     text = compared(a, b)
@@ -84,7 +84,7 @@ def test_accuracies_differ_by_points(tmp_path):
     assert cells[:8] == ["80.5", "%,", "2", "81.5", "%,", "4", "+1.0", "points"]
 
 
-def test_layers_and_differences(tmp_path):
+def test_layers_and_different_settings_are_compared(tmp_path):
     config = fakes.layer_config(tmp_path / "a")
     sweep = Sweep(("E1000",), ("GAT",), ("8x8",), ("gatsparse", "pyg"), Timing(seconds=9.0))
     other = replace(config, out=str(tmp_path / "b"), layers=(sweep,))
@@ -102,13 +102,13 @@ def test_failures_are_shown(tmp_path):
     assert line(compared(a, b), "cora", "pyg", "step")[:4] == ["ok", "out", "of", "memory"]
 
 
-def test_nothing_in_common(tmp_path):
+def test_runs_without_common_measurements(tmp_path):
     a = make(fakes.config(tmp_path / "a"))
     b = make(fakes.config(tmp_path / "b", datasets=("citeseer",)))
     assert "no measurement in common" in compared(a, b)
 
 
-def test_command(tmp_path, capsys):
+def test_command_compares_two_folders(tmp_path, capsys):
     a = make(fakes.config(tmp_path / "a"))
     assert main(["compare", str(a), str(a)]) == 0
     assert "configuration: equal" in capsys.readouterr().out
@@ -123,7 +123,7 @@ def test_flat_and_differences():
     assert differences({"a": 1, "b": 2}, {"b": 2, "c": 3}) == [["a", "1", "-"], ["c", "-", "3"]]
 
 
-def test_welch_interval_is_that_of_the_test():
+def test_welch_interval_agrees_with_the_p_value():
     a, b = [1.0, 2.0, 4.0], [1.5, 1.0, 1.2, 1.4]
     low, high = welch_interval(a, b)
     assert low < sum(a) / 3 - sum(b) / 4 < high
@@ -138,9 +138,9 @@ def test_help_lists_the_keys_of_the_configuration(capsys, section):
     assert ended.value.code == 0
     printed = capsys.readouterr().out
     cells = {
-        "": ("memory_limit", "float", "16.0", "GB (1e9 bytes)"),
-        "step.": ("step.warmup", "float", "1.0", "Seconds of runs"),
+        "": ("memory_limit", "float", "16.0", "Private memory"),
+        "step.": ("step.warmup", "float", "1.0", "Seconds of warm-up"),
         "graphs.NAME.": ("graphs.NAME.num_nodes", "int", "required", "Number of nodes"),
-        "layers[].timing.": ("layers[].timing.repetitions", "int", "3", "least number"),
+        "layers[].timing.": ("layers[].timing.repetitions", "int", "3", "Minimum number"),
     }[section]
     assert any(all(cell in row for cell in cells) for row in printed.splitlines())

@@ -19,7 +19,7 @@ PAIRS = {"PyG", "gatsparse"}
 
 
 def tables(report):
-    """Cells of the lines of every table, by its heading."""
+    """Returns the cells of every table, by its heading."""
     found = {}
     for section in report.split("\n## ")[1:]:
         heading, *lines = section.splitlines()
@@ -27,7 +27,7 @@ def tables(report):
     return found
 
 
-def test_main(tmp_path, capsys):
+def test_main_measures_layers_models_and_compilation(tmp_path, capsys):
     assert drop_in.main([*TINY, "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     report = (tmp_path / "report.md").read_text()
@@ -69,7 +69,7 @@ class Breaks(torch.nn.Module):
         return self.lin(x)
 
 
-def test_what_cannot_be_one_graph_is_compiled_with_breaks(monkeypatch):
+def test_models_with_graph_breaks_are_compiled_with_them(monkeypatch):
     monkeypatch.setattr(drop_in, "LAYERS", ("GATConv",))
     monkeypatch.setattr(drop_in, "PaperGAT", lambda *_, **__: Breaks())
     options = argparse.Namespace(batches=2, compiler="aot_eager")
@@ -85,7 +85,7 @@ def test_what_cannot_be_one_graph_is_compiled_with_breaks(monkeypatch):
         assert broken.error <= drop_in.TOLERANCE
 
 
-def test_a_failure_keeps_what_was_measured(monkeypatch, tmp_path, capsys):
+def test_failure_keeps_the_other_rows(monkeypatch, tmp_path, capsys):
     def jobs(_options):
         yield drop_in.Job("good", lambda: [row("good")])
         yield drop_in.Job("bad", lambda: [][0])
@@ -114,7 +114,7 @@ def test_a_failure_keeps_what_was_measured(monkeypatch, tmp_path, capsys):
     assert "MemoryError" in capsys.readouterr().err
 
 
-def test_another_function_is_not_timed():
+def test_model_with_wrong_results_is_not_timed():
     layer = GATConv(5, 3)
     layer.register_forward_hook(lambda _, __, out: out * torch.rand(()))
     inputs = iter([(torch.randn(4, 5), torch.tensor([[0, 1], [2, 3]]))] * 2)
@@ -122,7 +122,7 @@ def test_another_function_is_not_timed():
         drop_in.accelerated("GATConv", layer, inputs)
 
 
-def test_molecules():
+def test_molecules_are_undirected_graphs_of_20_to_40_nodes():
     torch.manual_seed(0)
     batch = zoo.molecules(20, 5, 2)
     assert batch.num_graphs == 20

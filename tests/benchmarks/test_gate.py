@@ -48,7 +48,7 @@ class NotANumber(Contender):
 
 
 @pytest.mark.parametrize("name", [name for name in CONTENDERS if name != "pyg-compile"])
-def test_contenders_pass(name, data, reference):
+def test_contenders_pass_the_gate(name, data, reference):
     values = gate.check(CONTENDERS[name], data, reference)
     assert gate.failures(values) == []
 
@@ -61,31 +61,31 @@ def test_contenders_pass(name, data, reference):
         (NotANumber("pyg"), ["output", "gradient"]),
     ],
 )
-def test_wrong_contenders_fail(contender, failures, data, reference):
+def test_wrong_contenders_fail_the_gate(contender, failures, data, reference):
     found = gate.failures(gate.check(contender, data, reference))
     assert [text.split()[0] for text in found] == failures
 
 
-def test_the_budget_is_that_of_float32(reference):
+def test_budget_has_the_size_of_float32_errors(reference):
     eps = torch.finfo(torch.float32).eps
     for budget in (reference.output_budget, reference.gradient_budget):
         assert eps < budget < 100 * eps
 
 
-def test_biases_matter(reference):
+def test_biases_of_the_reference_are_not_zero(reference):
     biases = [value for name, value in reference.state.items() if name.endswith("bias")]
     assert len(biases) == 2
     assert all(bias.abs().min() > 0 for bias in biases)
 
 
-def test_same_seed_same_reference(data, reference):
+def test_same_seed_gives_the_same_reference(data, reference):
     again = gate.reference(data, seed=0)
     other = gate.reference(data, seed=1)
     assert torch.equal(again.output, reference.output)
     assert not torch.equal(other.output, reference.output)
 
 
-def test_file(tmp_path, data, reference):
+def test_reference_is_saved_and_loaded(tmp_path, data, reference):
     path = tmp_path / "cora.pt"
     reference.save(path)
     loaded = gate.Reference.load(path)
@@ -94,5 +94,5 @@ def test_file(tmp_path, data, reference):
     assert values == gate.check(CONTENDERS["pyg"], data, reference)
 
 
-def test_a_gate_without_values_fails():
+def test_gate_without_values_fails():
     assert gate.failures(Values()) == ["output error not measured", "gradient error not measured"]

@@ -22,7 +22,7 @@ QUICK += ["--inference.seconds=0", "--inference.warmup=0", "--accuracy.seeds=0",
 
 @pytest.fixture
 def my_module(tmp_path, monkeypatch):
-    """The example of the documentation in the current folder."""
+    """Writes the example of the documentation into the current folder."""
     example = PAGE.split("### Your own contender and data set")[1]
     for language, name in (("python", "my_module.py"), ("yaml", "my.yaml")):
         (block,) = re.findall(rf"^```{language}\n(.*?)^```", example, re.MULTILINE | re.DOTALL)

@@ -54,25 +54,25 @@ def test_runs_in_its_own_process(call):
 
 
 @pytest.mark.parametrize("function", [allocate, allocate_in_python])
-def test_out_of_memory(call, function):
+def test_call_that_exceeds_its_memory_is_out_of_memory(call, function):
     assert call(function, 10**9, memory_limit=2.0).status == "ok"
     assert call(function, 3 * 10**9, memory_limit=2.0).status == "out of memory"
 
 
-def test_out_of_time(call, tmp_path):
+def test_call_that_exceeds_its_time_is_killed(call, tmp_path):
     outcome = call(sleep, tmp_path / "pid", time_limit=1.0)
     assert outcome.status == "out of time"
     assert "1 s" in outcome.detail
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
-def test_exception(call, tmp_path):
+def test_exception_is_an_outcome(call, tmp_path):
     outcome = call(fail, KeyError("width"))
     assert (outcome.status, outcome.detail) == ("crashed", "KeyError: 'width'")
     assert "Traceback" in (tmp_path / "log").read_text()
 
 
-def test_unavailable(call):
+def test_unavailable_is_an_outcome(call):
     outcome = call(fail, UnavailableError("no torch_scatter\ntry pip"))
     assert (outcome.status, outcome.detail) == ("unavailable", "no torch_scatter\ntry pip")
 
@@ -85,7 +85,7 @@ def test_unavailable(call):
         (signal.raise_signal, signal.SIGSEGV, "SIGSEGV"),
     ],
 )
-def test_crash(call, function, argument, cause):
+def test_crash_is_an_outcome(call, function, argument, cause):
     outcome = call(function, argument)
     assert outcome.status == "crashed"
     assert cause in outcome.detail
@@ -93,7 +93,7 @@ def test_crash(call, function, argument, cause):
 
 @pytest.fixture
 def _interruptible():
-    """Python's own handler, which a process that was started in the background does not have."""
+    """Installs Python's own handler, which a process in the background lacks."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -118,7 +118,7 @@ def meet(own, other):
         time.sleep(0.01)
 
 
-def test_at_once(tmp_path):
+def test_calls_run_at_once(tmp_path):
     a, b, c = (tmp_path / name for name in "abc")
     calls = [
         Call(function, paths, 4.0, 20.0, tmp_path / f"log-{k}")
@@ -129,7 +129,7 @@ def test_at_once(tmp_path):
     assert set(outcomes) == set(calls)
 
 
-def test_one_after_the_other(tmp_path):
+def test_calls_are_taken_one_after_the_other(tmp_path):
     def calls():
         for k in range(3):
             assert len(outcomes) == k
@@ -141,7 +141,7 @@ def test_one_after_the_other(tmp_path):
     assert outcomes == [(0, 0), (1, 2), (2, 4)]
 
 
-def test_what_still_runs_is_killed(tmp_path):
+def test_running_processes_are_killed_when_the_generator_is_closed(tmp_path):
     calls = [
         Call(sleep, (tmp_path / "pid",), 4.0, 60.0, tmp_path / "log-0"),
         Call(meet, (tmp_path / "done", tmp_path / "pid"), 4.0, 60.0, tmp_path / "log-1"),

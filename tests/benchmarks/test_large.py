@@ -17,7 +17,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="peaks of a process a
 
 
 @linux
-def test_run(tmp_path, capsys):
+def test_run_measures_and_resumes(tmp_path, capsys):
     config = tmp_path / "config.yaml"
     config.write_text(
         f"out: {tmp_path / 'out'}\n"
@@ -48,7 +48,7 @@ def test_run(tmp_path, capsys):
     before = len((tmp_path / "out" / "rows.jsonl").read_text().splitlines())
     with (tmp_path / "out" / "rows.jsonl").open("a") as file:
         file.write('{"graph": "sm')  # torn by a kill
-    assert large.main([str(config)]) == 1  # all of it is there
+    assert large.main([str(config)]) == 1  # nothing is missing
     assert len((tmp_path / "out" / "rows.jsonl").read_text().splitlines()) == before
     lines = (tmp_path / "out" / "rows.jsonl").read_text().splitlines()
     for row in map(json.loads, lines):
@@ -57,7 +57,7 @@ def test_run(tmp_path, capsys):
 
 
 @linux
-def test_what_does_not_fit_is_a_row(tmp_path, monkeypatch):
+def test_out_of_memory_is_a_row(tmp_path, monkeypatch):
     graphs = {"1M": PowerLaw(62500, 1_000_000)}
     config = LargeConfig(str(tmp_path), graphs, memory_limit=1.0)
     rows = [row for row in large.plan(config) if (row.what, row.who) == ("step", "pyg")]
@@ -66,7 +66,7 @@ def test_what_does_not_fit_is_a_row(tmp_path, monkeypatch):
     assert "| 1M | step | pyg | out of memory |" in (tmp_path / "report.md").read_text()
 
 
-def test_a_data_set_that_is_not_there(tmp_path, monkeypatch):
+def test_missing_data_set_is_unavailable(tmp_path, monkeypatch):
     def missing(*_):
         raise DatasetNotFoundError("no such files")
 
@@ -81,7 +81,7 @@ def test_committed_config():
     assert [graph.num_edges for graph in config.graphs.values()][::3] == [10**6, 124 * 10**6]
 
 
-def test_errors(tmp_path, capsys):
+def test_bad_configurations_are_reported(tmp_path, capsys):
     for text, words in {
         "out: x": "graphs: expected at least one",
         "out: x\ngraphs: {a: {num_nodes: 1, num_edges: 1}}\nsteps: 1": "steps: expected >= 2",
@@ -95,7 +95,7 @@ def test_errors(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("difference", [1e-3, float("nan")])
-def test_an_inexact_inference_is_wrong(difference):
+def test_inexact_inference_is_wrong(difference):
     row = large.Row("small", "inference", "gatsparse", dict)
     line = large._line(row, Outcome("ok", value={"seconds": 1.0, "difference": difference}), {})
     assert line["status"] == "wrong"
@@ -111,10 +111,10 @@ def test_report_does_not_change_the_rows(tmp_path, monkeypatch):
     assert (tmp_path / "rows.jsonl").read_text() == text
 
 
-def test_rows_that_are_none_are_named(tmp_path):
+def test_bad_rows_and_missing_rows_raise(tmp_path):
     (tmp_path / "rows.jsonl").write_text("[]\n")
     with pytest.raises(ValueError, match=r"rows.jsonl:1: expected a row"):
         report(tmp_path)
     (tmp_path / "rows.jsonl").write_text("")
-    with pytest.raises(ValueError, match="found none"):
+    with pytest.raises(ValueError, match="got none"):
         report(tmp_path)

@@ -30,7 +30,7 @@ def graph(config, tmp_path):
 
 
 class Recorded(Contender):
-    """PyG's layer; what it computes is kept."""
+    """PyG's layer, whose calls are recorded."""
 
     def layer(self, name, in_channels, heads, channels):
         layer = super().layer(name, in_channels, heads, channels)
@@ -47,7 +47,7 @@ def no_calls():
 
 
 class Steep(Contender):
-    """PyG's layer with another slope, where it has one head."""
+    """PyG's layer, with another slope if it has one head."""
 
     def layer(self, name, in_channels, heads, channels):
         layer = super().layer(name, in_channels, heads, channels)
@@ -67,11 +67,11 @@ def test_layers_pass_the_gate(contender, name):
 
 @pytest.mark.parametrize("shapes", [["1x8", "2x4"], ["2x4", "1x8"]])
 @pytest.mark.parametrize("name", ["GAT", "GATv2"])
-def test_a_wrong_shape_fails_the_gate(name, shapes):
+def test_wrong_shape_fails_the_gate(name, shapes):
     assert len(gate.failures(layers.check(Steep("pyg"), name, shapes, seed=0))) == 2
 
 
-def test_the_gate_is_of_the_shapes_of_the_run(config, tmp_path):
+def test_gate_checks_the_shapes_of_the_run(config, tmp_path):
     def check(shape):
         sweep = replace(SWEEP, shapes=("2x4", shape))
         task = Task("GAT", "pyg", "layer gate")
@@ -81,18 +81,18 @@ def test_the_gate_is_of_the_shapes_of_the_run(config, tmp_path):
     assert gate.failures(check("1x8"))
 
 
-def test_a_synthetic_graph(graph):
+def test_synthetic_graph_is_written(graph):
     edge_index, num_nodes = torch.load(graph, weights_only=True)
     assert (list(edge_index.shape), num_nodes) == ([2, 200], 30)
     assert not graph.with_suffix(".partial").exists()
 
 
-def test_a_graph_of_a_data_set(config, tmp_path):
+def test_graph_of_a_data_set_is_measured(config, tmp_path):
     values = layers.measure(plan.graph("digits"), CONTENDERS["pyg"], config, tmp_path / "g.pt")
     assert (values.num_nodes, values.num_edges) == (1797, 24678)
 
 
-def test_a_graph_that_is_missing(config, tmp_path, monkeypatch):
+def test_missing_graph_is_unavailable(config, tmp_path, monkeypatch):
     def missing(*_arguments):
         raise DatasetNotFoundError("cora is nowhere")
 
@@ -112,7 +112,7 @@ def test_forward_takes_no_gradients(config, graph):
         assert not out.requires_grad
 
 
-def test_forward_and_backward_is_that_of_a_first_layer(config, graph):
+def test_features_need_no_gradient(config, graph):
     task = Task("tiny GATv2 2x3", "pyg", "forward+backward")
     layers.measure(task, Recorded("pyg"), config, graph)
     layer, (x, _), out = CALLS[-1]
@@ -131,7 +131,7 @@ def test_forward_and_backward_is_that_of_a_first_layer(config, graph):
         ("operator backward", "backward"),
     ],
 )
-def test_the_floor_comes_after_the_peak_and_takes_turns(
+def test_floor_is_built_after_the_peak_and_interleaved(
     config, graph, monkeypatch, measurement, expected
 ):
     steps = []
@@ -160,7 +160,7 @@ def test_the_floor_comes_after_the_peak_and_takes_turns(
 
 @pytest.mark.parametrize("name", ["GAT", "GATv2"])
 @pytest.mark.parametrize("measurement", ["operator", "operator backward"])
-def test_the_operator(config, graph, name, measurement):
+def test_operator_is_timed(config, graph, name, measurement):
     task = Task(f"tiny {name} 2x3", "gatsparse", measurement)
     values = layers.measure(task, CONTENDERS["gatsparse"], config, graph)
     assert values.repetitions == 2

@@ -11,14 +11,14 @@ def counted():
     return calls, lambda: calls.append(None)
 
 
-def test_at_least_the_repetitions():
+def test_repeat_runs_the_minimum_repetitions():
     calls, function = counted()
     values = measure.repeat(function, Timing(warmup=0.0, seconds=0.0, repetitions=7))
     assert values.repetitions == 7
     assert len(calls) == 8
 
 
-def test_at_least_the_seconds():
+def test_repeat_runs_the_minimum_seconds():
     calls, function = counted()
     start = time.perf_counter()
     values = measure.repeat(function, Timing(warmup=0.05, seconds=0.1, repetitions=1))
@@ -27,7 +27,7 @@ def test_at_least_the_seconds():
     assert 1 < values.repetitions < len(calls)
 
 
-def test_the_floor_takes_turns():
+def test_floor_is_interleaved():
     calls = []
     timing = Timing(warmup=0.0, seconds=0.0, repetitions=3)
     values = measure.alternate(lambda: calls.append("f"), lambda: calls.append("floor"), timing)
@@ -35,7 +35,7 @@ def test_the_floor_takes_turns():
     assert calls == ["f", "floor"] * 4
 
 
-def test_the_floor_has_its_own_time():
+def test_floor_is_timed_separately():
     timing = Timing(warmup=0.0, seconds=0.0, repetitions=3)
     values = measure.alternate(lambda: time.sleep(0.02), lambda: None, timing)
     assert values.median is not None
@@ -51,14 +51,14 @@ def test_quantiles_are_ordered():
     assert 0 < values.p10 <= values.median <= values.p90
 
 
-def test_peak_counts_what_is_gone():
+def test_peak_includes_freed_memory():
     resident = measure.resident()
     block = np.ones(2 * 10**7)
     del block
     assert measure.peak() >= resident + 15 * 10**7
 
 
-def test_environment():
+def test_environment_is_reproducible():
     environment = measure.environment(threads=3)
     assert environment["threads"] == 3
     assert environment["cpu"]
@@ -66,6 +66,6 @@ def test_environment():
     assert environment == measure.environment(threads=3)
 
 
-def test_environment_without_a_package(monkeypatch):
+def test_environment_names_missing_packages(monkeypatch):
     monkeypatch.setattr(measure, "_PACKAGES", ("no-such-package",))
     assert measure.environment(None)["no-such-package"] == "not installed"

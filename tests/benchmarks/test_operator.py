@@ -13,7 +13,7 @@ def edge_index():
     return rmat(N, 300)
 
 
-def test_the_floor_sums_rows_over_edges_and_loops(edge_index):
+def test_floor_sums_rows_over_edges_and_loops(edge_index):
     floor = Floor(edge_index, N, 6)
     source, target = edge_index[:, edge_index[0] != edge_index[1]]
     adjacency = torch.eye(N)
@@ -23,7 +23,7 @@ def test_the_floor_sums_rows_over_edges_and_loops(edge_index):
     torch.testing.assert_close(floor.backward(), adjacency.T @ floor._rows)
 
 
-def test_both_is_forward_and_backward(edge_index, monkeypatch):
+def test_floor_both_runs_forward_and_backward(edge_index, monkeypatch):
     floor, calls = Floor(edge_index, N, 6), []
     for name in ("forward", "backward"):
         monkeypatch.setattr(floor, name, lambda name=name: calls.append(name))
@@ -32,7 +32,7 @@ def test_both_is_forward_and_backward(edge_index, monkeypatch):
 
 
 @pytest.mark.parametrize("layer", ["GAT", "GATv2"])
-def test_forward(edge_index, layer):
+def test_forward_adds_self_loops(edge_index, layer):
     function = operator.forward(layer, SIZE, edge_index, N)
     out = function()
     assert out.shape == (N, 6)

@@ -18,32 +18,32 @@ def config(tmp_path):
     return fakes.config(tmp_path, rounds=2, accuracy=accuracy, recipe=Recipe(("pyg", "scatter")))
 
 
-def test_contenders_take_turns(config):
+def test_contenders_are_interleaved(config):
     tasks = plan.tasks(config, "cora")
     steps = [(task.round, task.contender) for task in tasks if task.measurement == "step"]
     assert steps == [(turn, name) for turn in range(2) for name in fakes.CONTENDERS]
 
 
-def test_requirements_come_first(config):
+def test_requirements_precede_their_tasks(config):
     tasks = plan.tasks(config, "cora")
     for position, task in enumerate(tasks):
         assert set(plan.requirements(task)) <= set(tasks[:position])
 
 
-def test_who_is_trained(config):
+def test_accuracy_contenders_are_trained(config):
     tasks = plan.tasks(config, "cora")
     trained = [(task.contender, task.round) for task in tasks if task.measurement == "accuracy"]
     assert trained == [("gatsparse", 0), ("pyg", 0), ("gatsparse", 1), ("pyg", 1)]
 
 
-def test_whose_training_is_timed(config):
+def test_recipe_contenders_are_timed(config):
     config = replace(config, recipe=replace(config.recipe, seed=7))
     tasks = plan.tasks(config, "cora")
     timed = [(task.contender, task.round) for task in tasks if task.measurement == "recipe"]
     assert timed == [("scatter", 7), ("pyg", 7)]
 
 
-def test_no_rounds_and_no_seeds(config):
+def test_no_rounds_and_no_seeds_leave_the_gates(config):
     config = replace(config, rounds=0, accuracy=Accuracy(seeds=0), recipe=Recipe())
     assert {task.measurement for task in plan.tasks(config, "cora")} == {"reference", "gate"}
 
@@ -63,7 +63,7 @@ def test_no_rounds_and_no_seeds(config):
         ({"time_limit": 9.0}, MEASUREMENTS),
     ],
 )
-def test_a_key_changes_with_what_the_result_depends_on(config, change, measurements):
+def test_key_changes_with_relevant_settings_only(config, change, measurements):
     def keys(config):
         tasks = [Task("cora", "pyg", name) for name in MEASUREMENTS]
         return {task.measurement: plan.key(task, config, ENVIRONMENT) for task in tasks}
@@ -72,7 +72,7 @@ def test_a_key_changes_with_what_the_result_depends_on(config, change, measureme
     assert {name for name in before if before[name] != after[name]} == measurements
 
 
-def test_a_key_changes_with_the_environment(config):
+def test_key_changes_with_the_environment(config):
     task = Task("cora", "pyg", "step")
     assert plan.key(task, config, ENVIRONMENT) == plan.key(task, config, dict(ENVIRONMENT))
     other = {**ENVIRONMENT, "threads": 1}
@@ -89,7 +89,7 @@ def test_a_key_changes_with_the_environment(config):
         (None, {"cora"}, ["citeseer"]),
     ],
 )
-def test_fallback(config, fallback, missing, expected):
+def test_fallback_replaces_missing_data_sets(config, fallback, missing, expected):
     config = replace(config, datasets=("cora", "citeseer"), fallback=fallback)
     assert plan.datasets(config, lambda name: name not in missing) == expected
 
@@ -99,27 +99,27 @@ def layers(tmp_path):
     return fakes.layer_config(tmp_path, rounds=2)
 
 
-def test_contenders_of_a_layer_take_turns(layers):
+def test_contenders_of_a_layer_are_interleaved(layers):
     tasks = [task for task in plan.layer_tasks(layers, "E1000") if task[0] == "E1000 GAT 8x8"]
     forward = [(task.round, task.contender) for task in tasks if task.measurement == "forward"]
     asked_first = [(turn, name) for turn in range(2) for name in ("gatsparse", "scatter", "pyg")]
     assert forward == asked_first  # and what is asked for again is not made again
 
 
-def test_each_layer_in_each_shape(layers):
+def test_each_layer_is_measured_in_each_shape(layers):
     tasks = plan.layer_tasks(layers, "E100000")
     timed = {task.dataset for task in tasks if task.measurement == "forward+backward"}
     assert timed == {f"E100000 {name} {shape}" for name in ("GAT", "GATv2") for shape in SHAPES}
     assert {task.contender for task in tasks} == {"gatsparse", "pyg"}
 
 
-def test_the_operator_is_that_of_gatsparse(layers):
+def test_operator_is_measured_for_gatsparse_only(layers):
     tasks = plan.layer_tasks(layers, "E1000")
     operators = {task.contender for task in tasks if task.measurement.startswith("operator")}
     assert operators == {"gatsparse"}
 
 
-def test_graphs_and_gates_of_layers_come_first(layers):
+def test_graphs_and_gates_precede_layers(layers):
     tasks = [plan.graph("E1000"), *plan.layer_tasks(layers, "E1000")]
     for position, task in enumerate(tasks):
         assert set(plan.requirements(task)) <= set(tasks[:position])
@@ -133,7 +133,7 @@ def test_no_rounds_time_no_layers(layers):
     assert {task.measurement for task in tasks} == {"layer gate"}
 
 
-def test_the_first_sweep_counts(layers):
+def test_first_sweep_gives_the_timing(layers):
     first, second = Timing(warmup=0.1), Timing(warmup=0.2)
     sweeps = zip(layers.layers, (first, second), strict=True)
     sweeps = tuple(replace(sweep, timing=timing) for sweep, timing in sweeps)
@@ -159,7 +159,7 @@ TIMED = {"forward", "forward+backward", "operator", "operator backward"}
         ({"layers": (Sweep(("E1000",), ("GAT",), ("8x8",)),)}, {"layer gate"}),
     ],
 )
-def test_a_key_of_a_layer_changes_with_what_the_result_depends_on(layers, change, measurements):
+def test_key_of_a_layer_changes_with_relevant_settings_only(layers, change, measurements):
     def keys(config):
         tasks = [plan.graph("E1000"), Task("GAT", "pyg", "layer gate")]
         tasks += [Task("E1000 GAT 8x8", "gatsparse", name) for name in TIMED]

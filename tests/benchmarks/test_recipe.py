@@ -13,19 +13,19 @@ TIMES = st.floats(1e-3, 1e3)
 
 
 @given(first=TIMES, others=TIMES, done=st.integers(2, 50), more=st.integers(0, 200))
-def test_what_the_first_epoch_takes_longer_counts_once(first, others, done, more):
+def test_additional_time_of_the_first_epoch_counts_once(first, others, done, more):
     seconds = first + (done - 1) * others
     expected = first + (done + more - 1) * others
     assert recipe.whole(first, seconds, done, done + more) == pytest.approx(expected)
 
 
 @given(first=TIMES, epochs=st.integers(1, 200))
-def test_of_one_epoch_all_are_alike(first, epochs):
+def test_one_epoch_is_scaled_up(first, epochs):
     assert recipe.whole(first, first, 1, epochs) == pytest.approx(epochs * first)
 
 
 @given(first=TIMES, others=TIMES, epochs=st.integers(2, 200))
-def test_a_training_that_ended_is_not_scaled(first, others, epochs):
+def test_finished_training_is_not_scaled(first, others, epochs):
     assert recipe.whole(first, first + others, epochs, epochs) == first + others
 
 
@@ -41,14 +41,14 @@ def training():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Every time that is asked for is a second later."""
+    """Advances the clock by a second at every reading."""
     ticks = iter(range(10**6))
     monkeypatch.setattr("benchmarks.recipe.time.perf_counter", lambda: float(next(ticks)))
 
 
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("name", ["gatsparse", "pyg", "dense-broadcast"])
-def test_to_its_end(data, training, name):
+def test_short_training_is_finished(data, training, name):
     training = replace(training, model=replace(training.model, kind=CONTENDERS[name].kind))
     found = recipe.train(CONTENDERS[name], data, training, Recipe(limit=1e6, seconds=0))
     assert found.epochs == training.epochs
@@ -57,18 +57,18 @@ def test_to_its_end(data, training, name):
     assert found.first_epoch < found.seconds
 
 
-def test_cut_off(data, training):
+def test_long_training_is_stopped_early(data, training):
     found = recipe.train(CONTENDERS["gatsparse"], data, training, Recipe(limit=0, seconds=0))
     assert (found.epochs, found.accuracy) == (2, None)
     assert 0 < found.first_epoch < found.seconds
 
 
-def test_no_sooner_than_after_the_seconds_that_are_allowed(data, training):
+def test_training_is_not_stopped_before_the_minimum_seconds(data, training):
     found = recipe.train(CONTENDERS["gatsparse"], data, training, Recipe(limit=0, seconds=1e6))
     assert found.epochs == training.epochs
 
 
-def test_the_seed_decides(data, training):
+def test_accuracy_depends_on_the_seed(data, training):
     found = [
         recipe.train(CONTENDERS["gatsparse"], data, training, Recipe(seed=seed)).accuracy
         for seed in (0, 0, 1)

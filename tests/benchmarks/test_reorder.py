@@ -5,7 +5,7 @@ from benchmarks import reorder
 from benchmarks.reorder import communities, main, power_law
 
 
-def test_graphs():
+def test_communities_and_power_law_have_their_shape():
     torch.manual_seed(0)
     edge_index = communities(1000, 20_000, size=64, inside=0.9)
     src, dst = edge_index
@@ -23,7 +23,7 @@ def test_main_prints_gain_and_cost(capsys):
     assert text.count("4x64") == text.count("8x8") == 8
 
 
-def test_a_failure_does_not_end_the_other_graph(monkeypatch, capsys):
+def test_failure_does_not_stop_the_other_graph(monkeypatch, capsys):
     def failing(*_):
         raise RuntimeError("no graph")
 
@@ -35,7 +35,7 @@ def test_a_failure_does_not_end_the_other_graph(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("wrong", [["--rounds", "0"], ["--nodes", "-1"], ["--inside", "2"]])
-def test_wrong_options(wrong, capsys):
+def test_wrong_options_raise(wrong, capsys):
     with pytest.raises(SystemExit):
         main(wrong)
     assert f"{wrong[0][2:]}: expected" in capsys.readouterr().err

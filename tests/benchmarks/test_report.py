@@ -42,13 +42,13 @@ def config(tmp_path):
 
 
 def table(folder, dataset):
-    """The Markdown table of a data set, by contender."""
+    """Returns the Markdown table of a data set, by contender."""
     part = (folder / "report.md").read_text().split(f"## {dataset}\n\n")[1].split("\n\n")[0]
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.splitlines()]
     return {line[0]: dict(zip(lines[0], line, strict=True)) for line in lines[2:]}
 
 
-def test_table(config, machine):
+def test_table_of_a_data_set(config, machine):
     folder = fakes.make(config, machine)
     console = Console(record=True, width=160)
     report(folder, console)
@@ -65,7 +65,7 @@ def test_table(config, machine):
         assert line["accuracy (%)"] == "by gate"
 
 
-def test_whole_trainings(config, machine):
+def test_report_of_timed_trainings(config, machine):
     config = replace(config, recipe=Recipe(("gatsparse", "pyg", "dense-concat")))
     folder = fakes.make(config, machine, {("citeseer", "pyg", "recipe"): "out of time"})
     report(folder, Console(quiet=True))
@@ -82,18 +82,18 @@ def test_whole_trainings(config, machine):
     assert "- 200 epochs: wall seconds of one whole training" in text
 
 
-def test_no_column_of_trainings_that_nobody_asked_for(config, machine):
+def test_report_without_timed_trainings_has_no_column_for_them(config, machine):
     folder = fakes.make(config, machine)
     assert "epochs (s)" not in report(folder, Console(quiet=True)).read_text()
 
 
-def test_machine_and_versions(config, machine):
+def test_report_has_machine_and_versions(config, machine):
     text = report(fakes.make(config, machine), Console(quiet=True)).read_text()
     assert str(machine["cpu"]) in text
     assert f"- torch: {machine['torch']}" in text
 
 
-def test_trouble(config, machine):
+def test_failures_are_in_the_tables(config, machine):
     changes = {
         ("cora", "gatsparse", "gate"): "wrong",
         ("cora", "scatter", "gate"): "unavailable",
@@ -122,7 +122,7 @@ def test_trouble(config, machine):
 
 
 @pytest.mark.parametrize("status", ["crashed", "unavailable", "out of memory", "out of time"])
-def test_gates_without_values_end_no_report(config, layers, machine, status):
+def test_gates_without_values_are_reported(config, layers, machine, status):
     changes = {(name, "scatter", "gate"): status for name in config.datasets}
     folder = fakes.make(config, machine, changes)
     report(folder, Console(quiet=True))
@@ -136,7 +136,7 @@ def test_gates_without_values_end_no_report(config, layers, machine, status):
 
 @pytest.mark.parametrize("measurement", ["reference", "gate", "step", "accuracy"])
 @pytest.mark.parametrize("status", ["crashed", "unavailable", None])
-def test_the_exit_status_tells_of_failures(config, machine, capsys, measurement, status):
+def test_exit_status_is_one_after_failures(config, machine, capsys, measurement, status):
     folder = fakes.make(config, machine, {("cora", "pyg", measurement): status})
     assert command_line.main(["report", str(folder)]) == 1
     printed = capsys.readouterr().err
@@ -151,14 +151,14 @@ def test_the_exit_status_tells_of_failures(config, machine, capsys, measurement,
     "task",
     [("E1000", "pyg", "graph"), ("GAT", "pyg", "layer gate"), ("E1000 GAT 8x8", "pyg", "forward")],
 )
-def test_the_exit_status_tells_of_failures_of_layers(layers, machine, capsys, task):
+def test_exit_status_is_one_after_failures_of_layers(layers, machine, capsys, task):
     folder = fakes.make(layers, machine, {task: "crashed"})
     assert command_line.main(["report", str(folder)]) == 1
     assert f"failed: {' '.join(task)}" in capsys.readouterr().err
     assert f"- {' '.join(task)}" in (folder / "report.md").read_text()
 
 
-def test_a_data_set_that_the_fallback_replaces_is_no_failure(config, machine):
+def test_data_set_replaced_by_the_fallback_is_no_failure(config, machine):
     config = replace(config, datasets=("cora", "citeseer"), fallback="cora")
     folder = fakes.make(config, machine, {("citeseer", "pyg", "reference"): "unavailable"})
     assert command_line.main(["report", str(folder)]) == 0
@@ -173,7 +173,7 @@ def test_published_rows_are_read_without_the_environment_file(config, machine):
         Summary.load(folder)
 
 
-def test_missing_data_set(config, machine):
+def test_missing_data_set_has_no_section(config, machine):
     changes = {("citeseer", "pyg", "reference"): "unavailable"}
     folder = fakes.make(config, machine, changes)
     console = Console(record=True, width=160)
@@ -183,7 +183,7 @@ def test_missing_data_set(config, machine):
     assert "citeseer pyg reference: unavailable" in console.export_text()
 
 
-def test_unfinished_run(config, machine):
+def test_report_of_an_unfinished_run(config, machine):
     folder = fakes.make(
         config, machine, {("citeseer", "pyg", name): None for name in ("step", "gate")}
     )
@@ -191,7 +191,7 @@ def test_unfinished_run(config, machine):
     assert table(folder, "citeseer")["pyg"]["training step (ms)"] == "-"
 
 
-def test_other_settings_are_not_mixed_in(config, machine):
+def test_rows_of_other_settings_are_ignored(config, machine):
     folder = fakes.make(config, machine)
     slower = {**machine, "threads": 1}
     summary = Summary.load(folder)
@@ -200,7 +200,7 @@ def test_other_settings_are_not_mixed_in(config, machine):
 
 
 @pytest.mark.parametrize("command", ["report", "plot"])
-def test_no_run_there(tmp_path, capsys, command):
+def test_folder_without_a_run_is_reported(tmp_path, capsys, command):
     assert command_line.main([command, str(tmp_path)]) == 1
     assert "expected the folder of a run" in capsys.readouterr().err
 
@@ -217,7 +217,7 @@ def layers(tmp_path):
 
 
 def cells(folder, title, *start):
-    """The cells of a line of a section's Markdown tables, after those that it starts with."""
+    """Returns the cells of a table line in a section, after those that it starts with."""
     section = (folder / "report.md").read_text().split(f"## {title}")[1].split("\n## ")[0]
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines()]
     (found,) = [line for line in lines if line[: len(start)] == list(start)]
@@ -237,17 +237,17 @@ def test_layer_tables(layers, machine):
     assert f"on {layers.in_channels} features" in (folder / "report.md").read_text()
 
 
-def test_growth(layers, machine):
+def test_growth_has_exponents_of_three_or_more_graphs(layers, machine):
     folder = fakes.make(layers, machine, {("E10000000 GAT 8x8", "pyg", "forward"): "out of memory"})
     report(folder, Console(quiet=True))
-    # One graph alone has 3e6 edges or more.
+    # Only one graph has 3e6 edges or more.
     assert cells(folder, "Growth", "GAT 8x8", "gatsparse") == ["1.50", "-", "1.50", "-"]
     assert cells(folder, "Growth", "GAT 8x8", "pyg") == ["1.50", "-", "1.50", "-"]
     section = (folder / "report.md").read_text().split("## Growth")[1]
-    assert "scatter" not in section.split("\n\n")[1]  # asked for on one graph alone
+    assert "scatter" not in section.split("\n\n")[1]  # measured on one graph only
 
 
-def test_the_exponent_is_of_graphs_from_a_size_on():
+def test_exponent_is_fitted_from_a_least_number_of_edges():
     def curve(*points):
         return Curve("GAT", "8x8", "pyg", [(e, Values(median=t)) for e, t in points])
 
@@ -257,7 +257,7 @@ def test_the_exponent_is_of_graphs_from_a_size_on():
     assert curve(*points).exponent(least=10**6) == pytest.approx(3.0)
 
 
-def test_trouble_with_layers(layers, machine):
+def test_failures_of_layers_are_in_the_tables(layers, machine):
     changes = {
         ("E1000 GAT 8x8", "pyg", "forward+backward"): "out of memory",
         ("GAT", "scatter", "layer gate"): "wrong",
@@ -277,14 +277,14 @@ def test_trouble_with_layers(layers, machine):
     assert "E1000 GAT 8x8 pyg forward+backward 0: out of memory" in console.export_text()
 
 
-def test_missing_graph(layers, machine):
+def test_missing_graph_has_no_section(layers, machine):
     folder = fakes.make(layers, machine, {("E1000", "pyg", "graph"): "unavailable"})
     text = report(folder, Console(quiet=True)).read_text()
     assert "## E1000:" not in text
     assert "E1000 pyg graph: unavailable: why [it] is" in text
 
 
-def test_csv(layers, machine):
+def test_csv_has_every_measurement_of_layers(layers, machine):
     changes = {("E1000 GAT 8x8", "pyg", "forward+backward"): "out of memory"}
     folder = fakes.make(layers, machine, changes)
     report(folder, Console(quiet=True))

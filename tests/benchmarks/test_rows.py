@@ -16,13 +16,13 @@ def path(tmp_path):
     return path
 
 
-def test_round_trip(path):
+def test_rows_are_written_and_read(path):
     rows = read(path)
     assert [key.round for key in rows] == [0, 1, 2]
     assert rows[row(2).key] == row(2, median=0.2, peak=2**40)
 
 
-def test_no_file(tmp_path):
+def test_missing_file_has_no_rows(tmp_path):
     assert read(tmp_path / "results.jsonl") == {}
 
 
@@ -37,7 +37,7 @@ def test_torn_last_line_is_cut_off(path, cut):
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"dataset": "cora"}', ""])
-def test_another_bad_line_is_an_error(path, line):
+def test_bad_line_raises(path, line):
     first, *rest = path.read_text().splitlines()
     path.write_text("\n".join([first, line, *rest, ""]))
     with pytest.raises(ValueError, match=r"results.jsonl:2: expected a row"):

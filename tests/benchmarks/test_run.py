@@ -36,7 +36,7 @@ def rows(folder):
     return list(read(folder / "results.jsonl").values())
 
 
-def test_every_task_is_a_row(tmp_path, console):
+def test_every_task_becomes_a_row(tmp_path, console):
     config = fakes.config(tmp_path, rounds=2, recipe=Recipe(fakes.CONTENDERS))
     run(config, console, fakes.measure)
     tasks = plan.tasks(config, "cora")
@@ -49,16 +49,16 @@ def test_every_task_is_a_row(tmp_path, console):
     assert "cora dense-concat recipe 0: 10 epochs in 25.0 s" in text
 
 
-def test_a_finished_run_measures_nothing(tmp_path, console):
+def test_finished_run_measures_nothing(tmp_path, console):
     config = fakes.config(tmp_path)
     run(config, console, fakes.measure)
     before = fakes.calls(tmp_path)
     run(config, console, fakes.measure)
     assert fakes.calls(tmp_path) == before
-    assert f"going on with {len(before)} rows" in console.export_text()
+    assert f"continuing with {len(before)} rows" in console.export_text()
 
 
-def test_a_changed_config_measures_what_it_changes(tmp_path, console):
+def test_changed_settings_are_measured_again(tmp_path, console):
     config = fakes.config(tmp_path)
     run(config, console, fakes.measure)
     before = fakes.calls(tmp_path)
@@ -67,7 +67,7 @@ def test_a_changed_config_measures_what_it_changes(tmp_path, console):
     assert new == [f"cora {name} accuracy 0" for name in ("gatsparse", "scatter", "pyg")]
 
 
-def test_a_lost_reference_is_computed_again(tmp_path, console):
+def test_lost_reference_is_computed_again(tmp_path, console):
     config = fakes.config(tmp_path)
     run(config, console, fakes.measure)
     before = fakes.calls(tmp_path)
@@ -76,7 +76,7 @@ def test_a_lost_reference_is_computed_again(tmp_path, console):
     assert fakes.calls(tmp_path)[len(before) :] == ["cora pyg reference 0"]
 
 
-def test_trouble_becomes_rows(tmp_path, console):
+def test_failures_become_rows(tmp_path, console):
     config = fakes.config(tmp_path, memory_limit=2.0, time_limit=3.0)
     run(config, console, fakes.troubled)
     found = {row.key[1:3]: row for row in rows(tmp_path) if row.round == 0}
@@ -97,7 +97,7 @@ def test_trouble_becomes_rows(tmp_path, console):
     assert "SIGABRT" in found["pyg", "step"].detail
 
 
-def test_every_layer_is_a_row(tmp_path, console):
+def test_every_layer_becomes_a_row(tmp_path, console):
     config = fakes.layer_config(tmp_path)
     run(config, console, fakes.measure)
     tasks = [plan.graph(name) for name in plan.graphs(config)]
@@ -114,7 +114,7 @@ def one_layer(folder, **changes):
     return fakes.layer_config(folder, layers=(sweep,), **changes)
 
 
-def test_a_lost_graph_is_drawn_again(tmp_path, console):
+def test_lost_graph_is_drawn_again(tmp_path, console):
     config = one_layer(tmp_path)
     run(config, console, fakes.measure)
     before = fakes.calls(tmp_path)
@@ -123,7 +123,7 @@ def test_a_lost_graph_is_drawn_again(tmp_path, console):
     assert fakes.calls(tmp_path)[len(before) :] == ["E1000 pyg graph 0"]
 
 
-def test_trouble_with_layers_becomes_rows(tmp_path, console):
+def test_failures_of_layers_become_rows(tmp_path, console):
     config = one_layer(tmp_path, memory_limit=2.0)
     run(config, console, fakes.troubled)
     found = {row.key[:3]: row.status for row in rows(tmp_path)}
@@ -134,21 +134,21 @@ def test_trouble_with_layers_becomes_rows(tmp_path, console):
     assert found["E1000 GAT 8x8", "gatsparse", "forward+backward"] == "ok"
 
 
-def test_no_graph(tmp_path, console):
+def test_no_available_graph_raises(tmp_path, console):
     sweep = Sweep(("citeseer",), ("GAT",), ("8x8",))
     config = fakes.config(tmp_path, datasets=(), contenders=("pyg",), layers=(sweep,))
-    with pytest.raises(ValueError, match=r"none of \['citeseer'\] can be had"):
+    with pytest.raises(ValueError, match=r"one that is available, got \['citeseer'\]"):
         run(config, console, fakes.troubled)
 
 
-def test_what_was_unavailable_is_tried_again(tmp_path, console):
+def test_unavailable_measurements_are_tried_again(tmp_path, console):
     config = fakes.config(tmp_path, contenders=("scatter", "pyg"), rounds=0)
     run(config, console, fakes.troubled)
     run(config, console, fakes.measure)
     assert {row.status for row in rows(tmp_path)} == {"ok"}
 
 
-def test_fallback_when_a_data_set_is_missing(tmp_path, console):
+def test_fallback_replaces_a_missing_data_set(tmp_path, console):
     config = fakes.config(
         tmp_path, datasets=("citeseer",), fallback="digits", contenders=("pyg",), rounds=0
     )
@@ -159,9 +159,9 @@ def test_fallback_when_a_data_set_is_missing(tmp_path, console):
     assert {row.dataset for row in rows(tmp_path)} == {"citeseer", "digits"}
 
 
-def test_no_data_set_and_no_fallback(tmp_path, console):
+def test_no_available_data_set_raises(tmp_path, console):
     config = fakes.config(tmp_path, datasets=("citeseer",))
-    with pytest.raises(ValueError, match=r"none of \['citeseer'\] can be had"):
+    with pytest.raises(ValueError, match=r"one that is available, got \['citeseer'\]"):
         run(config, console, fakes.troubled)
 
 
@@ -177,14 +177,14 @@ def test_no_data_set_and_no_fallback(tmp_path, console):
         ("contenders", {"layers": (Sweep(("cora",), ("GAT",), ("8x8",), ("pgy",)),)}),
     ],
 )
-def test_unknown_name(tmp_path, console, key, change):
-    with pytest.raises(ValueError, match=rf"{key}: expected some of .*, got 'pgy'"):
+def test_unknown_names_raise(tmp_path, console, key, change):
+    with pytest.raises(ValueError, match=rf"{key}: expected one of .*, got 'pgy'"):
         run(fakes.config(tmp_path, **change), console, fakes.measure)
 
 
-def test_dense_layers_take_no_graph(tmp_path, console):
+def test_dense_contenders_of_layers_raise(tmp_path, console):
     sweep = Sweep(("cora",), ("GAT",), ("8x8",), ("dense-concat",))
-    with pytest.raises(ValueError, match="contenders: expected some of gatsparse, scatter, pyg"):
+    with pytest.raises(ValueError, match="contenders: expected one of gatsparse, scatter, pyg"):
         run(fakes.config(tmp_path, layers=(sweep,)), console, fakes.measure)
 
 
@@ -228,4 +228,4 @@ def test_ctrl_c_on_the_command_line(tmp_path, monkeypatch, capsys):
     save(fakes.config(tmp_path), tmp_path / "bench.yaml")
     monkeypatch.setattr(command_line, "run", interrupted)
     assert command_line.main(["run", str(tmp_path / "bench.yaml")]) == 130
-    assert "goes on from there" in capsys.readouterr().out
+    assert "continues the run" in capsys.readouterr().out

@@ -16,7 +16,7 @@ def varied(*drawn):
 
 
 @given(VALUES)
-def test_interval_of_the_mean(values):
+def test_mean_equals_scipy(values):
     varied(values)
     found = samples.mean(values)
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
@@ -29,7 +29,7 @@ def test_one_value_has_no_interval():
 
 
 @given(VALUES, VALUES)
-def test_welch(first, second):
+def test_compare_equals_scipy(first, second):
     varied(first, second)
     found = samples.compare(first, second)
     expected = stats.ttest_ind(first, second, equal_var=False)
@@ -41,14 +41,14 @@ def test_welch(first, second):
 
 
 @given(VALUES, VALUES)
-def test_of_the_other_its_mean_deviation_and_size_are_enough(first, second):
+def test_difference_equals_compare(first, second):
     varied(first, second)
     found = samples.difference(first, fmean(second), stdev(second), len(second))
     assert found == pytest.approx(samples.compare(first, second).difference)
 
 
 @given(VALUES, VALUES)
-def test_exchanged(first, second):
+def test_exchanged_samples_change_the_sign(first, second):
     varied(first, second)
     one, other = samples.compare(first, second), samples.compare(second, first)
     assert one.difference.value == pytest.approx(-other.difference.value)
@@ -56,14 +56,14 @@ def test_exchanged(first, second):
 
 
 @given(VALUES, VALUES, st.sampled_from([0.1, 10.0]))
-def test_in_other_units(first, second, scale):
+def test_detectable_difference_scales_with_the_samples(first, second, scale):
     varied(first, second)
     found = samples.compare([scale * value for value in first], [scale * v for v in second])
     assert found.detectable == pytest.approx(scale * samples.compare(first, second).detectable)
 
 
 @pytest.mark.parametrize(("size", "expected"), [(10, 1.325), (30, 0.736), (64, 0.499)])
-def test_detectable_difference_of_the_textbook(size, expected):
+def test_detectable_difference_equals_the_textbook(size, expected):
     """In standard deviations, from Cohen's tables of power 0.8 at the two-sided level 0.05."""
     sample = [-1.0, 1.0] * (size // 2)
     found = samples.compare(sample, sample)
@@ -71,13 +71,13 @@ def test_detectable_difference_of_the_textbook(size, expected):
 
 
 @given(st.floats(1, 200))
-def test_of_any_degrees_of_freedom(freedom):
+def test_detectable_difference_has_a_power_of_80_percent(freedom):
     critical, shift = stats.t.ppf(0.975, freedom), samples._detectable(freedom)
     found = stats.nct.sf(critical, freedom, shift) + stats.nct.sf(critical, freedom, -shift)
     assert found == pytest.approx(0.8)
 
 
-def test_rejections_of_samples_that_are_as_far_apart_as_that():
+def test_detectable_difference_is_detected_in_80_percent_of_experiments():
     """Welch's test finds the detectable difference in 80 of 100 experiments."""
     size = 20
     shift = sqrt(2 / size) * samples._detectable(2 * size - 2)
@@ -94,6 +94,6 @@ def test_rejections_of_samples_that_are_as_far_apart_as_that():
         ([1.0, 1.0], [2.0, 2.0], "first, second: expected values that vary"),
     ],
 )
-def test_too_little_to_compare(first, second, message):
+def test_too_few_values_raise(first, second, message):
     with pytest.raises(ValueError, match=message):
         samples.compare(first, second)

@@ -3,7 +3,7 @@ from itertools import count
 from benchmarks import turns
 
 
-def test_everything_runs_in_every_round():
+def test_functions_are_interleaved():
     calls = []
     functions = {name: lambda name=name: calls.append(name) for name in "ab"}
     assert list(turns.alternate(functions, rounds=2)) == ["a", "b"]
@@ -13,7 +13,7 @@ def test_everything_runs_in_every_round():
     assert "".join(calls) == "aaabbbaaabbb"
 
 
-def test_the_time_is_that_of_one_call(monkeypatch):
+def test_time_is_that_of_one_call(monkeypatch):
     ticks = count()
     monkeypatch.setattr(turns.time, "perf_counter", lambda: next(ticks))
     assert turns.alternate({"a": lambda: None}, rounds=3, calls=4) == {"a": 0.25}

@@ -29,7 +29,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 
 
 def write_planetoid(raw_dir: Path, name: str = "Cora", seed: int = 0) -> dict[str, Path]:
-    """A small graph in Planetoid's format; of CiteSeer, one node is in the graph alone."""
+    """Writes a small graph in Planetoid's format; in CiteSeer, one node has no features."""
     rng = np.random.default_rng(seed)
     num_train, num_known, num_test = 6, 510, 10
     test_index = num_known + np.arange(num_test)

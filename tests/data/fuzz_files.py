@@ -1,7 +1,7 @@
-"""Mutated files of edges and features: each is read right or refused with a documented error.
+"""Mutated files of edges and features: each is read correctly or raises a documented error.
 
-``python -m tests.data.fuzz_files --count 20000 --seed 0`` runs as many as wanted, and prints the
-seed of each failure. The suite runs some of them.
+``python -m tests.data.fuzz_files --count 20000 --seed 0`` checks 20000 files, and prints the seed
+of each failure. The test suite checks some of them.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _parquet(rng: np.random.Generator) -> bytes:
 
 
 def make(rng: np.random.Generator) -> Case:
-    """A file that is right, or nearly."""
+    """Makes a valid or nearly valid file."""
     kind = rng.choice(["text", "text", "packed", "npy", "parquet", "features", "features"])
     options = {"block_size": int(rng.choice([1, 3, 1000]))}
     if kind in ("text", "packed"):
@@ -146,7 +146,7 @@ _TOKENS = [
 
 
 def mutate(rng: np.random.Generator, content: bytes, others: list[bytes]) -> bytes:
-    """The content with some bytes changed, lost, repeated, moved or mixed with another file's."""
+    """Changes, drops, repeats, moves or mixes some bytes of the content."""
     data = bytearray(content)
     for _ in range(rng.choice([0, 1, 1, 2])):
         at, stop = sorted(rng.integers(0, len(data) + 1, 2).tolist())
@@ -175,7 +175,7 @@ def mutate(rng: np.random.Generator, content: bytes, others: list[bytes]) -> byt
 
 
 def check(case: Case, path: Path) -> str:
-    """Reads the file and returns how that ended: ``right`` or the class of a documented error.
+    """Reads the file and returns the outcome: ``right`` or the class of a documented error.
 
     Raises:
         AssertionError: If the result is wrong.
@@ -242,7 +242,7 @@ def _check_features(path: Path) -> str:
 
 
 def run(count: int, seed: int, folder: Path) -> tuple[Counter, list[str]]:
-    """Checks files; returns how often each outcome was, and a text for each failure."""
+    """Checks files; returns the number of each outcome, and a text for each failure."""
     outcomes: Counter = Counter()
     failures = []
     recent: list[bytes] = []

@@ -55,13 +55,13 @@ def test_loading_writes_nothing(places, planetoid, tmp_path: Path):
     assert not places["cache"].exists()
 
 
-def test_names_are_of_any_case(places, planetoid):
+def test_names_are_case_insensitive(places, planetoid):
     planetoid(places["data"] / "Cora" / "raw")
     assert torch.equal(load("Cora")["x"], load("cora")["x"])
 
 
 @pytest.mark.parametrize("call", [load, find])
-def test_unknown_name(call):
+def test_unknown_name_raises(call):
     with pytest.raises(ValueError, match=r"name: expected one of cora, .*digits, got 'karate'"):
         call("karate")
 
@@ -72,7 +72,9 @@ def test_digits_have_no_files():
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "digits"])
-def test_not_found_says_where_and_what(places, name: str, monkeypatch: pytest.MonkeyPatch):
+def test_error_of_missing_files_names_folders_and_files(
+    places, name: str, monkeypatch: pytest.MonkeyPatch
+):
     for dataset in ("Planetoid", "HeterophilousGraphDataset"):
         monkeypatch.setattr(f"torch_geometric.datasets.{dataset}.download", _refuse)
     with pytest.raises(FileNotFoundError) as caught:
@@ -85,7 +87,7 @@ def test_not_found_says_where_and_what(places, name: str, monkeypatch: pytest.Mo
         assert text in message
 
 
-def test_incomplete_place_is_skipped_and_named(places, planetoid, monkeypatch: pytest.MonkeyPatch):
+def test_incomplete_folder_is_skipped_and_named(places, planetoid, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Planetoid, "download", _refuse)
     planetoid(places["root"] / "Cora" / "raw")["graph"].unlink()
     with pytest.raises(DatasetNotFoundError, match=r"root.Cora.raw: lacks ind\.cora\.graph"):
@@ -94,7 +96,7 @@ def test_incomplete_place_is_skipped_and_named(places, planetoid, monkeypatch: p
     assert load("cora", places["root"]).num_nodes == 520
 
 
-def test_corrupt_file_is_never_passed_over(places, planetoid):
+def test_corrupt_file_is_not_skipped(places, planetoid):
     planetoid(places["data"] / "Cora" / "raw")
     path = planetoid(places["root"] / "Cora" / "raw")["ty"]
     path.write_bytes(path.read_bytes()[:-20])
@@ -111,7 +113,7 @@ def test_failed_download_leaves_nothing(places, download, monkeypatch: pytest.Mo
     assert list(places["cache"].iterdir()) == []
 
 
-def test_download_that_only_pyg_accepts(
+def test_download_with_impossible_content_raises(
     places, planetoid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     graph = planetoid(tmp_path / "server")["graph"]
@@ -146,8 +148,8 @@ def test_download_is_kept_in_the_cache(
     assert socket.getdefaulttimeout() is None
 
 
-def test_cache_that_cannot_be_written(places, monkeypatch: pytest.MonkeyPatch):
+def test_unwritable_cache_raises(places, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Planetoid, "download", _refuse)
-    places["cache"].write_text("a file stands where the folder should")
+    places["cache"].write_text("a file in place of the folder")
     with pytest.raises(DatasetNotFoundError, match="FileExistsError"):
         load("cora")

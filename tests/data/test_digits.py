@@ -18,7 +18,7 @@ def test_sizes_and_splits():
     assert masks.sum(dim=0).max() == 1
 
 
-def test_is_the_same_everywhere():
+def test_graph_is_reproducible():
     data = load("digits")
     position = torch.arange(1, data.num_edges + 1)
     assert data.num_edges == 24678

@@ -60,7 +60,7 @@ def test_dtype(tmp_path: Path, suffix: str):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("edge", [0, 2, 4])
-def test_widens_when_it_must(tmp_path: Path, suffix: str, edge: int):
+def test_large_indices_widen_to_int64(tmp_path: Path, suffix: str, edge: int):
     for value, dtype in ((INT32_MAX, torch.int32), (INT32_MAX + 1, torch.int64)):
         array = np.repeat(EDGES, 10, axis=1)
         array[1, 10 * edge - 1] = value
@@ -70,14 +70,14 @@ def test_widens_when_it_must(tmp_path: Path, suffix: str, edge: int):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_empty_file(tmp_path: Path, suffix: str):
+def test_empty_file_raises(tmp_path: Path, suffix: str):
     path = tmp_path / f"edges{suffix}"
     path.write_bytes(b"")
     fails(path, "the file is empty")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_no_file(tmp_path: Path, suffix: str):
+def test_missing_file_raises(tmp_path: Path, suffix: str):
     path = tmp_path / f"edges{suffix}"
     with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
         read_edge_list(path)
@@ -88,7 +88,7 @@ def test_no_file(tmp_path: Path, suffix: str):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_junk(tmp_path: Path, suffix: str):
+def test_random_bytes_raise(tmp_path: Path, suffix: str):
     path = tmp_path / f"edges{suffix}"
     for seed in range(20):
         path.write_bytes(np.random.default_rng(seed).bytes(1000))
@@ -97,7 +97,7 @@ def test_junk(tmp_path: Path, suffix: str):
         assert str(error.value).startswith(f"{path}: ")
 
 
-def test_unknown_format(tmp_path: Path):
+def test_unknown_format_raises(tmp_path: Path):
     path = write(tmp_path / "edges.npy.gz", "1,2\n")
     fails(path, "expected a name that ends in one of .npy, .parquet, .pq, .csv, .tsv, .txt, ")
 
@@ -120,13 +120,13 @@ def test_unknown_format(tmp_path: Path):
     ],
 )
 @pytest.mark.parametrize("read", [read_edge_list, read_graph])
-def test_bad_arguments(tmp_path: Path, read, options, error, message: str):
+def test_bad_arguments_raise(tmp_path: Path, read, options, error, message: str):
     path = write_edges(tmp_path, ".npy", EDGES)
     with pytest.raises(error, match=f"^{message}"):
         read(path, **options)
 
 
-def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_missing_pyarrow_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert_read(write_edges(tmp_path, ".npy", EDGES), EDGES)
     for suffix in SUFFIXES[1:]:
@@ -137,7 +137,7 @@ def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def resident(key: str) -> int:
-    """Bytes, of this process."""
+    """Returns bytes of this process."""
     return int(Path("/proc/self/status").read_text().split(key)[1].split()[0]) * 1024
 
 
@@ -146,7 +146,7 @@ def resident(key: str) -> int:
     ("suffix", "size"), [(".npy", 2**24), (".csv", 2**22), (".parquet", 2**23)]
 )
 def test_memory_is_bounded(tmp_path: Path, suffix: str, size: int):
-    """The result, a chunk and a few blocks: not the file, nor the edges twice, nor int64."""
+    """Memory is that of the result, a chunk and a few blocks, but not of the file or of int64."""
     array = np.random.default_rng(0).integers(0, 10**6, (2, size))
     path = tmp_path / f"edges{suffix}"
     if suffix == ".npy":
@@ -257,7 +257,7 @@ def test_lines_of_duplicates(tmp_path_factory, data):
     assert read_graph(path, block_size=block_size).num_edges == len(lines) - lines.count(None)
 
 
-def test_bad_duplicates(tmp_path: Path):
+def test_bad_duplicates_option_raises(tmp_path: Path):
     path = write_edges(tmp_path, ".npy", EDGES)
     with pytest.raises(ValueError, match=r"^duplicates: expected 'error' or 'keep', got 'sum'"):
         read_graph(path, duplicates="sum")  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""Features in files: what is opened, and what is refused."""
+"""Features in .npy files: readable files, and errors of others."""
 
 import gc
 import warnings
@@ -30,7 +30,7 @@ def array(shape, dtype="float32"):
 
 
 def write(path, shape, descr="<f4", content=b"", fortran_order=False):
-    """A header that says what it likes, then the content."""
+    """Writes a header, which need not match the content, and the content."""
     with path.open("wb") as file:
         header = {"descr": descr, "fortran_order": fortran_order, "shape": shape}
         npy.write_array_header_1_0(file, header)
@@ -39,7 +39,7 @@ def write(path, shape, descr="<f4", content=b"", fortran_order=False):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_equals_what_numpy_loads(path, dtype, shape):
+def test_equals_numpy_load(path, dtype, shape):
     np.save(path, array(shape, dtype))
     for name in (path, str(path)):
         x = open_features(name)
@@ -49,24 +49,24 @@ def test_equals_what_numpy_loads(path, dtype, shape):
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
-def test_versions(path, version):
+def test_versions_of_the_format_are_read(path, version):
     with path.open("wb") as file:
         npy.write_array(file, array((4, 3)), version=version)
     np.testing.assert_array_equal(open_features(path).numpy(), array((4, 3)))
 
 
-def test_sizes_beyond_what_a_tensor_has(path):
+def test_too_large_sizes_raise(path):
     write(path, (0, 2**62, 2**62))
     with pytest.raises(ValueError, match=r"x\.npy: expected fewer than 2\*\*63 numbers"):
         open_features(path)
 
 
-def test_bytes_after_the_array(path):
+def test_bytes_after_the_array_are_ignored(path):
     write(path, (4, 3), content=array((4, 3)).tobytes() + b"more")
     np.testing.assert_array_equal(open_features(path).numpy(), array((4, 3)))
 
 
-def test_what_a_memory_map_wrote(path):
+def test_file_of_a_memory_map_is_read(path):
     pages = npy.open_memmap(path, mode="w+", dtype="float64", shape=(300, 70))
     pages[:] = array((300, 70))
     pages.flush()
@@ -76,12 +76,12 @@ def test_what_a_memory_map_wrote(path):
     np.testing.assert_array_equal(x[index].numpy(), array((300, 70))[[299, 0, 7, 7]])
 
 
-def test_one_dimension_is_in_both_orders(path):
+def test_one_dimension_in_fortran_order_is_read(path):
     write(path, (3,), content=array((3,)).tobytes(), fortran_order=True)
     np.testing.assert_array_equal(open_features(path).numpy(), array((3,)))
 
 
-def test_the_file_outlives_what_is_written_into_the_tensor(path):
+def test_writes_to_the_tensor_do_not_change_the_file(path):
     np.save(path, array((4, 3)))
     before = path.read_bytes()
     x = open_features(path)
@@ -91,7 +91,7 @@ def test_the_file_outlives_what_is_written_into_the_tensor(path):
     np.testing.assert_array_equal(open_features(path).numpy(), array((4, 3)))
 
 
-def test_the_tensor_outlives_the_name_of_the_file(path):
+def test_tensor_outlives_the_name_of_the_file(path):
     np.save(path, array((4, 3)))
     x = open_features(path)[1:]
     path.unlink()
@@ -99,14 +99,14 @@ def test_the_tensor_outlives_the_name_of_the_file(path):
     np.testing.assert_array_equal(x.numpy(), array((4, 3))[1:])
 
 
-def test_no_such_file(path):
+def test_missing_file_raises(path):
     for read in (open_features, RowFile):
         with pytest.raises(FileNotFoundError, match=r"x\.npy"):
             read(path)
 
 
 def refuses(path, message):
-    """Both readers do, and name the file."""
+    """Checks that both readers raise and name the file."""
     for read in (open_features, RowFile):
         with pytest.raises(ValueError, match=message) as error:
             read(path)
@@ -118,12 +118,12 @@ def refuses(path, message):
     [b"", b"\x93NUM", b"PK\x03\x04 a zip archive, say", b"\x93NUMPY\x01\x00\x10\x00{}"],
     ids=["empty", "no whole magic", "another format", "no whole header"],
 )
-def test_no_npy_file(path, content):
+def test_files_of_other_formats_raise(path, content):
     path.write_bytes(content)
     refuses(path, "expected an .npy file, got none")
 
 
-def test_unknown_version_is_refused(path):
+def test_unknown_version_raises(path):
     np.save(path, array((4, 3)))
     path.write_bytes(b"\x93NUMPY\x04\x00" + path.read_bytes()[8:])
     refuses(path, r"expected an .npy file, got none \(unknown version \(4, 0\)\)")
@@ -145,19 +145,19 @@ def test_home_folder_in_paths(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("missing", [1, 12, 48])
-def test_a_truncated_file(path, missing):
+def test_truncated_file_raises(path, missing):
     np.save(path, array((4, 3)))
     path.write_bytes(path.read_bytes()[:-missing])
     refuses(path, rf"expected 176 bytes for shape \[4, 3\] of float32, got {176 - missing}")
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (3, 2, 4)])
-def test_fortran_order(path, shape):
+def test_fortran_order_raises(path, shape):
     np.save(path, np.asfortranarray(array(shape)))
     refuses(path, r"in C order, got \[\d, .*\] in Fortran order")
 
 
-def test_a_number(path):
+def test_scalar_raises(path):
     np.save(path, np.float32(3))
     refuses(path, r"expected an array \[N, ...\] in C order, got \[\]")
 
@@ -165,12 +165,12 @@ def test_a_number(path):
 @pytest.mark.parametrize(
     "dtype", [">f4", ">i8", "bool", "uint16", "complex64", "U3", "V2", "M8[s]", "f4,i4", object]
 )
-def test_other_dtypes(path, dtype):
+def test_unsupported_dtypes_raise(path, dtype):
     np.save(path, np.zeros((2, 3), dtype))
     refuses(path, "expected an array of float16, float32, .*, int64, got ")
 
 
-def test_an_object_is_not_unpickled(path):
+def test_objects_are_not_unpickled(path):
     class Evil:
         def __reduce__(self):
             return pytest.fail, ("unpickled",)
@@ -180,20 +180,20 @@ def test_an_object_is_not_unpickled(path):
 
 
 @pytest.mark.parametrize("shape", [(2**40,), (1, 2**62), (2**32, 2**32)])
-def test_a_header_that_promises_too_much(path, shape):
+def test_header_with_too_large_a_shape_raises(path, shape):
     write(path, shape, content=bytes(64))
     refuses(path, r"expected \d+ bytes for shape")
 
 
 @pytest.mark.parametrize("shape", [(2**70,), (0, 2**70), (-2,), (-1, 4), (-4, -4), (True, 3)])
-def test_a_header_of_no_shape(path, shape):
+def test_header_with_an_invalid_shape_raises(path, shape):
     write(path, shape, content=bytes(64))
     with pytest.raises(ValueError, match="expected"):
         open_features(path)
 
 
 @pytest.mark.parametrize(("good", "bad"), [(b"(4, 3), }", b"(4, 3),  "), (b"'shape'", b"b'shap'")])
-def test_a_broken_header(path, good, bad):
+def test_broken_header_raises(path, good, bad):
     np.save(path, array((4, 3)))
     content = path.read_bytes()
     assert good in content
@@ -202,8 +202,8 @@ def test_a_broken_header(path, good, bad):
 
 
 @given(st.lists(st.tuples(st.integers(10, 127), st.sampled_from(b"09(,':<>fiL ")), max_size=3))
-def test_any_header(tmp_path_factory, changes):
-    """It is opened as NumPy opens it, or refused."""
+def test_any_header_is_read_as_by_numpy_or_raises(tmp_path_factory, changes):
+    """The file is read as by NumPy, or an error is raised."""
     path = tmp_path_factory.getbasetemp() / "any.npy"
     np.save(path, array((4, 3)))
     content = bytearray(path.read_bytes())
@@ -211,7 +211,7 @@ def test_any_header(tmp_path_factory, changes):
         content[position] = byte
     path.write_bytes(content)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy's, of headers that Python 2 wrote
+        warnings.simplefilter("ignore")  # of NumPy, about headers that Python 2 wrote
         try:
             x = open_features(path)
         except ValueError:
@@ -235,7 +235,7 @@ def row_file(path):
 
 @pytest.mark.parametrize("shape", [*SHAPES, (5000, 3)], ids=str)
 @pytest.mark.parametrize("dtype", ["float16", "float64", "uint8"])
-def test_gathered_rows(row_file, dtype, shape):
+def test_gathered_rows_equal_numpy(row_file, dtype, shape):
     x = array(shape, dtype)
     rows = row_file(x)
     assert rows.shape == shape
@@ -259,13 +259,13 @@ def test_gathered_rows_are_the_same_for_any_number_of_threads(row_file, threads)
 
 
 @pytest.mark.parametrize("index", [[4], [0, -1], [2**61], [-(2**63)]])
-def test_rows_that_there_are_not(row_file, path, index):
+def test_rows_out_of_range_raise(row_file, path, index):
     rows = row_file(array((4, 3)))
     with pytest.raises(IndexError, match=rf"{path}: index: expected indices in 0 .. 3, got "):
         rows.gather(torch.tensor(index))
 
 
-def test_a_file_that_is_cut_short_while_it_is_read(row_file, path):
+def test_file_truncated_after_opening_raises(row_file, path):
     rows = row_file(array((4, 3)))
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(OSError, match=r"x\.npy: rows could not be read; was it cut short"):
@@ -273,7 +273,7 @@ def test_a_file_that_is_cut_short_while_it_is_read(row_file, path):
     np.testing.assert_array_equal(rows.gather(torch.tensor([2])).numpy(), array((4, 3))[[2]])
 
 
-def test_a_file_of_rows_closes_itself(row_file, path):
+def test_row_file_closes_itself(row_file, path):
     def times_open():
         return sum(fd.exists() and fd.samefile(path) for fd in Path("/dev/fd").iterdir())
 
@@ -287,7 +287,7 @@ def test_a_file_of_rows_closes_itself(row_file, path):
 # In batches #######################################################################
 
 
-def test_features_of_a_loader(path):
+def test_loader_accepts_features_in_a_file(path):
     np.save(path, array((60, 8)))
     edge_index = torch.randint(60, (2, 300))
     conv = gatsparse.GATConv(8, 3)

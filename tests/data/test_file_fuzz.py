@@ -1,4 +1,4 @@
-"""Mutated files of edges and features, and those that once were read wrong."""
+"""Mutated files of edges and features, including files that once were read wrong."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""With all in-edges sampled, the rows of the seeds are those of the whole graph."""
+"""With all in-edges sampled, the rows of the seeds equal those of the whole graph."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ layers = st.tuples(st.sampled_from(sorted(CONVS)), st.booleans(), st.booleans())
 
 @st.composite
 def edges(draw, num_src, num_dst):
-    """Edges with self-loops, parallel edges and isolated nodes."""
+    """Draws edges with self-loops, parallel edges and isolated nodes."""
     pairs = st.tuples(st.integers(0, num_src - 1), st.integers(0, num_dst - 1))
     found = draw(st.lists(pairs, max_size=14))
     if draw(st.booleans()):
@@ -32,7 +32,7 @@ def edges(draw, num_src, num_dst):
 
 
 def seeds_of(num_nodes):
-    """Seeds, many of them repeated."""
+    """Draws seeds, many of them repeated."""
     drawn = st.lists(st.integers(0, num_nodes - 1), min_size=1, max_size=6)
     return drawn.flatmap(lambda seeds: st.sampled_from([seeds, seeds + seeds[:2]]))
 
@@ -42,7 +42,7 @@ def features(*shape):
 
 
 def convs_of(layer, in_channels=F, **options):
-    """PyG's layers and ours with the same weights."""
+    """Returns PyG's layers and ours with the same weights."""
     name, add_self_loops, edge_features = layer
     options = {
         "heads": 2,
@@ -70,11 +70,11 @@ def assert_rows(out, expected):
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), KINDS, st.booleans(), layers, st.booleans(), st.integers(1, 6))
-def test_rows_of_seeds(draw, kind, replace, layer, pygs_loader, batch_size):
+def test_rows_of_seeds_equal_the_whole_graph(draw, kind, replace, layer, pygs_loader, batch_size):
     num_nodes = draw.draw(st.integers(1, 8))
     edge_index = draw.draw(edges(num_nodes, num_nodes))
     seeds = torch.tensor(draw.draw(seeds_of(num_nodes)))
-    if kind == "bidirectional":  # it adds edges to a graph with edges of one direction
+    if kind == "bidirectional":  # adds edges to a directed graph
         edge_index = coalesce(to_undirected(edge_index, num_nodes=num_nodes))
     edge_attr = features(edge_index.size(1), D)
     if kind == "bidirectional":  # the id of an edge may be that of its reverse
@@ -257,8 +257,8 @@ def test_edge_ids_of_bidirectional_samples_with_repeated_seeds():
     assert in_edges[0] == in_edges[1] == in_edges[2]
 
 
-def test_an_induced_sample_says_nothing_of_hops():
-    """Its edges do not come hop by hop: a model must not be trimmed by them."""
+def test_induced_sample_has_no_hops():
+    """The edges are not ordered by hop, so a model must not be trimmed by them."""
     torch.manual_seed(0)
     data = Data(features(20, F), torch.randint(20, (2, 60)))
     (batch,) = NeighborLoader(data, [1, 1], torch.arange(4), batch_size=4, subgraph_type="induced")

@@ -43,14 +43,14 @@ def test_equals_pyg(tmp_path: Path, path: Path):
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.9, 0.999])
-def test_truncated(path: Path, kept: float):
+def test_truncated_file_raises(path: Path, kept: float):
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(DatasetCorruptError, match=r"tolokers\.npz"):
         read_heterophilous(path)
 
 
-def test_changed_byte(path: Path):
+def test_changed_byte_raises(path: Path):
     content = bytearray(path.read_bytes())
     content[200] ^= 0xFF
     path.write_bytes(content)
@@ -79,7 +79,7 @@ def test_changed_byte(path: Path):
         ("test_masks", None, "test_masks"),
     ],
 )
-def test_impossible_content(path: Path, key: str, value: np.ndarray | None, message: str):
+def test_impossible_content_raises(path: Path, key: str, value: np.ndarray | None, message: str):
     content = arrays()
     if value is None:
         del content[key]
@@ -90,7 +90,7 @@ def test_impossible_content(path: Path, key: str, value: np.ndarray | None, mess
         read_heterophilous(path)
 
 
-def test_real_sizes(monkeypatch: pytest.MonkeyPatch):
+def test_real_data_set_has_the_published_sizes(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(HeterophilousGraphDataset, "download", _no_network)
     try:
         data = load("tolokers")

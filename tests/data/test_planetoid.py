@@ -59,7 +59,7 @@ def test_rubbish_is_named(planetoid, tmp_path: Path, part: str):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_file_of_another_size_is_named(planetoid, tmp_path: Path, part: str):
-    """Each file stands for a graph of another size than the seven others."""
+    """The size of each file contradicts the other seven."""
     path = planetoid(tmp_path / "raw")[part]
     if part == "test.index":
         path.write_text("\n".join(path.read_text().split()[:-1]))
@@ -154,7 +154,9 @@ class _Command:
 
 
 @pytest.mark.parametrize("part", PARTS[:-1])
-def test_runs_no_code(planetoid, tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch):
+def test_pickled_code_is_not_run(
+    planetoid, tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.chdir(tmp_path)
     path = planetoid(tmp_path / "raw")[part]
     path.write_bytes(pickle.dumps(_Command()))
@@ -164,7 +166,7 @@ def test_runs_no_code(planetoid, tmp_path: Path, part: str, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("wrong", ["509", "520", "511", "-1", "1.5", "x"])
-def test_wrong_test_node(planetoid, tmp_path: Path, wrong: str):
+def test_wrong_test_node_raises(planetoid, tmp_path: Path, wrong: str):
     path = planetoid(tmp_path / "raw")["test.index"]
     path.write_text(path.read_text().replace("510", wrong))
     with pytest.raises(DatasetCorruptError, match=path.name):
@@ -179,7 +181,9 @@ def test_wrong_test_node(planetoid, tmp_path: Path, wrong: str):
         ("pubmed", (19717, 500, 3, 88648, 60)),
     ],
 )
-def test_real_sizes(name: str, sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch):
+def test_real_data_sets_have_the_published_sizes(
+    name: str, sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(Planetoid, "download", _no_network)
     try:
         data = load(name)

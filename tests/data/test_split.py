@@ -10,7 +10,7 @@ KEYS = ("train_mask", "val_mask", "test_mask")
 
 
 def data_of(*sizes: int) -> Data:
-    """Nodes of classes of these sizes, in mixed order."""
+    """Returns nodes of classes of these sizes, in random order."""
     y = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
     return Data(y=y[torch.randperm(len(y))], x=torch.rand(len(y), 2))
 
@@ -25,7 +25,7 @@ def test_counts_by_class():
     assert counts == [[20, 20, 20], [30, 30, 30], [0, 1, 150]]
 
 
-def test_other_numbers():
+def test_other_numbers_per_class():
     split = random_split(data_of(7, 8), 0, num_train_per_class=2, num_val_per_class=5)
     assert [int(split[key].sum()) for key in KEYS] == [4, 10, 1]
 
@@ -36,7 +36,7 @@ def test_labels_with_gaps():
     assert int(random_split(data, 0).train_mask.sum()) == 40
 
 
-def test_depends_on_the_seed_alone():
+def test_split_depends_on_the_seed_only():
     data = data_of(100, 100)
     state = torch.get_rng_state()
     first = random_split(data, 7)
@@ -55,26 +55,26 @@ def test_classes_are_drawn_independently():
         assert not torch.equal(of_first, of_second)
 
 
-def test_leaves_its_input_alone():
+def test_split_does_not_change_its_input():
     data = data_of(100, 100)
     split = random_split(data, 0)
     assert "train_mask" not in data
     assert split.x is data.x
 
 
-def test_every_node_of_a_class_is_drawn_as_often_as_another():
+def test_nodes_of_a_class_are_equally_likely():
     data = Data(y=torch.zeros(60, dtype=torch.int64))
     drawn = sum(random_split(data, seed).train_mask.double() for seed in range(600))
     # Of 600 draws of probability 1/3: mean 200, standard deviation 11.5.
     assert 200 - 5 * 11.5 < float(drawn.min()) <= float(drawn.max()) < 200 + 5 * 11.5
 
 
-def test_class_that_is_too_small():
+def test_too_small_class_raises():
     message = r"data\.y: expected at least 50 nodes of class 1 \(20 to train, 30 .*, got 49"
     with pytest.raises(ValueError, match=message):
         random_split(data_of(100, 49), 0)
 
 
-def test_nothing_left_to_test():
+def test_split_without_test_nodes_raises():
     with pytest.raises(ValueError, match=r"data\.y: expected a class of more than 50 nodes"):
         random_split(data_of(50, 50), 0)

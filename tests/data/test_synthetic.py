@@ -40,7 +40,7 @@ def test_shape_and_range(num_nodes, num_edges, dtype):
     assert torch.equal(edge_index.long(), rmat(num_nodes, num_edges))
 
 
-def test_is_the_same_for_any_number_of_threads(threads):
+def test_rmat_is_the_same_for_any_number_of_threads(threads):
     found = []
     for num_threads in (1, 2, 4):
         threads(num_threads)
@@ -50,7 +50,7 @@ def test_is_the_same_for_any_number_of_threads(threads):
     assert not torch.equal(rmat(3000, 70000, seed=4), found[0])
 
 
-def test_is_the_same_everywhere():
+def test_rmat_is_reproducible():
     edge_index = rmat(1000, 5000)
     position = torch.arange(1, 5001)
     assert edge_index[:, :3].tolist() == [[807, 445, 561], [32, 813, 756]]
@@ -90,7 +90,7 @@ def test_any_rmat_equals_that_in_torch_operations(num_nodes, num_edges, seed):
         assert torch.equal(rmat(num_nodes, num_edges, seed), edge_index)
 
 
-def test_every_edge_draws_for_itself():
+def test_edges_are_drawn_independently():
     edge_index = rmat(1000, 50000)
     for num_edges in (1, 64, 2**14, 2**14 + 1):
         assert torch.equal(rmat(1000, num_edges), edge_index[:, :num_edges])
@@ -98,7 +98,7 @@ def test_every_edge_draws_for_itself():
     assert edge_index.unique().numel() > 900
 
 
-def test_leaves_the_global_generator_alone():
+def test_global_generator_is_not_used():
     state = torch.get_rng_state()
     rmat(100, 100)
     stochastic_block_model(100, 100, 3, 2)
@@ -133,7 +133,7 @@ def test_every_quadrant_has_its_probability(bits):
 
 
 def expected_counts(num_nodes, num_edges, probabilities):
-    """``[N, N]``, before nodes are permuted: what stays inside of the powers of a quadrant."""
+    """Returns expected counts ``[N, N]`` before nodes are permuted, from powers of a quadrant."""
     one = torch.tensor(probabilities, dtype=torch.float64).view(2, 2)
     chance = torch.ones(1, 1, dtype=torch.float64)
     for _ in range((num_nodes - 1).bit_length()):
@@ -174,7 +174,7 @@ def test_edges_follow_the_model(num_nodes, monkeypatch):
         ({"probabilities": (math.nan, 0.5, 0.3, 0.2)}, "expected a finite number, got nan"),
     ],
 )
-def test_bad_input(arguments, message):
+def test_bad_arguments_of_rmat_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         rmat(**{"num_nodes": 10, "num_edges": 10, **arguments})
 
@@ -247,7 +247,7 @@ def test_one_class_has_all_edges(homophily):
 
 @pytest.mark.parametrize("homophily", [0.0, 0.4, 1.0])
 def test_every_pair_of_nodes_has_its_probability(homophily):
-    """Of classes of 3, 3 and 4 nodes: uniform targets, and uniform sources of each kind."""
+    """In classes of 3, 3 and 4 nodes, targets and the sources of each kind are uniform."""
     data = sbm(10, 100000, 3, 1, homophily=homophily)
     same = (data.y[:, None] == data.y).double()
     chance = homophily * same / same.sum(dim=0) + (1 - homophily) * (1 - same) / (1 - same).sum(
@@ -277,7 +277,7 @@ def test_signal_lifts_classes_out_of_the_noise():
     assert all(1.2 < float(torch.dist(means[a], means[b])) < 1.6 for a, b in ((0, 1), (1, 2)))
 
 
-def test_the_model_is_the_same_for_any_number_of_threads(threads):
+def test_block_model_is_the_same_for_any_number_of_threads(threads):
     found = []
     for num_threads in (1, 2, 4):
         threads(num_threads)
@@ -288,7 +288,7 @@ def test_the_model_is_the_same_for_any_number_of_threads(threads):
     assert all(not torch.equal(value, other[key]) for key, value in found[0])
 
 
-def test_the_model_is_the_same_everywhere():
+def test_block_model_is_reproducible():
     edge_index = sbm().edge_index
     assert edge_index[:, :3].tolist() == [[190, 167, 162], [119, 291, 5]]
     assert int((edge_index * torch.arange(1, 6001)).sum()) == 5_379_508_799
@@ -296,7 +296,7 @@ def test_the_model_is_the_same_everywhere():
 
 @pytest.mark.parametrize("homophily", [0.0, 0.7, 1.0])
 @pytest.mark.parametrize(("num_nodes", "num_classes"), [(1, 1), (2, 2), (97, 1), (97, 5), (97, 97)])
-def test_the_model_equals_that_in_torch_operations(
+def test_block_model_equals_that_in_torch_operations(
     in_torch_operations, num_nodes, num_classes, homophily
 ):
     for seed in (0, 2**40 + 1, 2**63 - 1):
@@ -328,7 +328,7 @@ def test_narrow_edges_of_the_model():
         ({"homophily": math.nan}, "homophily: expected 0 <= homophily <= 1, got nan"),
     ],
 )
-def test_bad_input_of_the_model(arguments, message):
+def test_bad_arguments_of_the_block_model_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         sbm(**arguments)
 

@@ -45,9 +45,9 @@ def test_zoo_has_graphs_with_and_without_duplicates():
 def test_find_duplicate_equals_a_loop_on_any_graph(graph):
     expected = duplicate_by_loop(graph.edge_index)
     for dtype in (torch.int32, torch.int64):
-        structure = CSRGraph.from_edge_index(graph.edge_index, size=graph.size, index_dtype=dtype)
-        assert structure.find_duplicate() == expected
-    assert duplicate_in_torch(structure) == expected
+        csr_graph = CSRGraph.from_edge_index(graph.edge_index, size=graph.size, index_dtype=dtype)
+        assert csr_graph.find_duplicate() == expected
+    assert duplicate_in_torch(csr_graph) == expected
 
 
 def test_find_duplicate_without_kernels(monkeypatch):

@@ -1,4 +1,4 @@
-"""Models that exact inference is tested with. Their biases, which begin as 0, are not."""
+"""Models for tests of exact inference, with biases other than 0."""
 
 import torch
 import torch_geometric.nn

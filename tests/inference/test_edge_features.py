@@ -84,7 +84,7 @@ print(describe([nested, functools.partial(nested, y=3), Scale(), torch.relu, tor
 
 
 def largest_block(monkeypatch, size):
-    """Limits the budget so that blocks have hardly more than :obj:`size` bytes."""
+    """Returns a budget that limits blocks to little more than :obj:`size` bytes."""
     monkeypatch.setattr(inference, "_SLACK", 0)
     return size
 
@@ -158,7 +158,7 @@ def test_formats_of_the_graph(task):
     assert_same(infer(model, x, edge_index[:, order], edge_attr[order]), expected)
 
 
-def test_features_that_the_graph_carries(task):
+def test_values_of_a_sparse_matrix_are_edge_features(task):
     x, _, _ = task
     edge_index = torch.randint(N, (2, E)).unique(dim=1)
     edge_attr = torch.randn(edge_index.size(1), D, dtype=torch.float64)
@@ -185,7 +185,7 @@ def test_features_that_the_graph_carries(task):
     [(torch.float32, False), (torch.float32, True), (torch.float64, True), (torch.bfloat16, False)],
 )
 def test_features_of_other_dtypes_are_converted(task, stored, dtype, on_disk, tmp_path):
-    """As if they had been converted before, in files and in memory."""
+    """Results equal those of features that were converted before, in files and in memory."""
     x, edge_index, edge_attr = task
     np.save(tmp_path / "x.npy", x.numpy().astype(stored))
     np.save(tmp_path / "edge_attr.npy", edge_attr.numpy().astype(stored))
@@ -219,7 +219,7 @@ def test_one_feature_for_each_edge(task, tmp_path):
         assert_same(infer(model, x, edge_index, given_weights), expected)
 
 
-def test_a_folder_of_other_edge_features_begins_anew(task, tmp_path):
+def test_folder_of_other_edge_features_starts_again(task, tmp_path):
     x, edge_index, edge_attr = task
     model = build()
     infer(model, x, edge_index, edge_attr, folder=tmp_path)
@@ -242,7 +242,7 @@ def test_a_folder_of_other_edge_features_begins_anew(task, tmp_path):
     ],
     ids=["fill_value", "lambda", "partial", "closure", "object", "method"],
 )
-def test_a_folder_of_other_settings_begins_anew(task, settings, tmp_path):
+def test_folder_of_other_settings_starts_again(task, settings, tmp_path):
     x, edge_index, edge_attr = task
     ((name, values),) = settings.items()
     one, other = (build(**{name: value}) for value in values)
@@ -252,12 +252,12 @@ def test_a_folder_of_other_settings_begins_anew(task, settings, tmp_path):
     assert torch.equal(outs[1], infer(other, x, edge_index, edge_attr))
 
 
-def test_continues_after_an_interruption(task, tmp_path, monkeypatch):
+def test_inference_continues_after_an_interruption(task, tmp_path, monkeypatch):
     x, edge_index, edge_attr = task
     np.save(tmp_path / "edge_attr.npy", edge_attr.numpy())
     model, file = build(), tmp_path / "edge_attr.npy"
     budget = largest_block(monkeypatch, 200_000)
-    whole = tmp_path / "uninterrupted"  # in memory, blocks are of another size
+    whole = tmp_path / "uninterrupted"  # blocks in memory have another size
     expected = infer(model, x, edge_index, file, max_memory=budget, folder=whole)
     monkeypatch.setattr(stage, "_SYNC_SECONDS", 0.0)
     write, calls = stage.Folder.write, []
@@ -305,7 +305,7 @@ for v2 in (False, True):
     assert all(10e6 < int(peak) < 77e6 for peak in peaks), peaks
 
 
-def test_bad_edge_features(task, tmp_path):
+def test_bad_edge_features_raise(task, tmp_path):
     x, edge_index, edge_attr = task
     model = build()
     for wrong in (
@@ -332,7 +332,7 @@ def test_bad_edge_features(task, tmp_path):
 
 
 def test_edge_features_of_models_without_edge_dim(task):
-    """As in PyG, GAT ignores them and GATv2 refuses them."""
+    """As in PyG, GAT ignores edge features and GATv2 raises."""
     x, edge_index, edge_attr = task
     model = gatsparse.GAT(F, 8, 2).double().eval()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Functions between the layers are called as in ``forward``; those that mix nodes are refused."""
+"""Functions between the layers are called as in ``forward``; those that mix nodes raise."""
 
 from typing import Any
 

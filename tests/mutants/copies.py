@@ -19,7 +19,7 @@ _COPIED = ("gatsparse", "gatsparse_cli", "tests", "configs", "benchmarks", "pypr
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.so", "results")
 _SECONDS = 600
 
-# Editable installs find gatsparse by an import hook, which comes before sys.path.
+# Editable installs find gatsparse by an import hook, which precedes sys.path.
 _SITE = """import sys
 sys.meta_path[:] = [f for f in sys.meta_path if "editable" not in getattr(f, "__module__", "")]
 """
@@ -90,7 +90,7 @@ class Copy:
 
     @contextmanager
     def mutated(self, mutant: Mutant) -> Iterator[None]:
-        """Has the fault in the copy."""
+        """Applies the fault to the copy within a ``with`` block."""
         path = self.root / "gatsparse" / mutant.file
         text = path.read_text()
         path.write_text(mutant.applied(self.root))

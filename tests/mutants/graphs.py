@@ -98,7 +98,7 @@ MUTANTS = [
         "graph/test_duplicates.py",
     ),
     Mutant(
-        "rows come back from a reordered graph by the wrong map",
+        "rows of a reordered graph are returned by the wrong map",
         "graph/reorder.py",
         '_take_rows("out", out, self.rank)',
         '_take_rows("out", out, self.order)',
@@ -130,7 +130,7 @@ MUTANTS = [
         "adjacency.py",
         "torch.argsort(col * shape[0] + row if by_col else row * shape[1] + col)",
         "torch.argsort(row * shape[1] + col)",
-        "nn/test_forms.py",
+        "nn/test_formats.py",
         "attention",
     ),
 ]

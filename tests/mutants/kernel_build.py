@@ -38,7 +38,7 @@ class KernelBuild:
 
     @contextmanager
     def mutated(self, mutant: Mutant, target: Path) -> Iterator[None]:
-        """Has the extension with the fault in it in place of the file :obj:`target`."""
+        """Replaces the file :obj:`target` by the extension with the fault."""
         path = self._source / "gatsparse" / mutant.file
         text = path.read_text()
         path.write_text(mutant.applied(self._source))
@@ -51,7 +51,7 @@ class KernelBuild:
 
     @contextmanager
     def installed(self, target: Path) -> Iterator[None]:
-        """Has the extension, as it was built last, in place of the file :obj:`target`."""
+        """Replaces the file :obj:`target` by the extension that was built last."""
         before = target.read_bytes()
         shutil.copy(self._extension, target)
         try:
@@ -64,7 +64,7 @@ class KernelBuild:
 
 
 def _update(target: Path) -> None:
-    """Copies the sources that have changed; those of the others keep their times."""
+    """Copies the sources that have changed; the other copies keep their times."""
     sources = [
         path.relative_to(ROOT)
         for folder in _FOLDERS

@@ -20,7 +20,7 @@ ATTENTION = [
         "(A(1) - g.slope) * (load",
         "(A(1) + g.slope) * (load",
         "ops/test_gat.py",
-        "test_both_ways_of_the_gradient",
+        "test_both_backward_passes_equal_scatter",
     ),
     Mutant(
         "GAT's backward pass drops edges by their position among the out-edges",
@@ -28,7 +28,7 @@ ATTENTION = [
         "known && !g.number() && !g.dropout.active()",
         "known && !g.number()",
         "ops/test_gat.py",
-        "test_both_ways_of_the_gradient",
+        "test_both_backward_passes_equal_scatter",
     ),
     Mutant(
         "gradients of edge features in the order of the destinations",
@@ -44,7 +44,7 @@ ATTENTION = [
         "dst_terms + i * g.Hp);\n    }",
         "dst_terms + i * g.H);\n    }",
         "ops/test_gat.py",
-        "test_destinations_with_features_of_their_own",
+        "test_destinations_with_their_own_features",
     ),
     Mutant(
         "factors of sources and of destinations swapped",

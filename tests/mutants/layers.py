@@ -112,7 +112,7 @@ MUTANTS = [
         "nn/test_dense.py",
     ),
     Mutant(
-        "ELU of a dense layer comes before the bias",
+        "ELU of a dense layer precedes the bias",
         "nn/dense.py",
         "out = out + self.bias\n        return F.elu(out) if self.concat else out",
         "return (F.elu(out) if self.concat else out) + self.bias\n"

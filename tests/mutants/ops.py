@@ -164,6 +164,6 @@ MUTANTS = [
         'if backend != "auto" and (reasons',
         'if backend == "dense" and (reasons',
         _ATTENTION,
-        "test_auto_serves_what_fused_cannot",
+        "test_auto_falls_back_where_fused_raises",
     ),
 ]

@@ -26,7 +26,7 @@ _SLOW = (
 
 
 def serve(output: str, seconds: int) -> None:
-    """Serves until the standard input ends.
+    """Answers requests until the standard input ends.
 
     Args:
         output (str): The file into which pytest prints.

@@ -30,7 +30,7 @@ def sorted_edges(edges, _size):
 
 
 def edge_index(sort_order=None, with_size=True, filled=False):
-    def form(edges, size):
+    def build(edges, size):
         order = torch.arange(edges.size(1))
         if sort_order is not None:
             order = edges[("row", "col").index(sort_order)].argsort(stable=True)
@@ -38,11 +38,11 @@ def edge_index(sort_order=None, with_size=True, filled=False):
         adj = EdgeIndex(edges[:, order].contiguous(), sort_order=sort_order, **sizes)
         return adj.fill_cache_() if filled else adj, order
 
-    return form
+    return build
 
 
 def sparse(layout):
-    def form(edges, size):
+    def build(edges, size):
         src, dst = edges
         by_col = layout == torch.sparse_csc
         key = src * size[1] + dst if by_col else dst * size[0] + src
@@ -51,7 +51,7 @@ def sparse(layout):
         adj = to_torch_sparse_tensor(edges[:, order].flip(0), ones, size[::-1], True, layout)
         return adj, order
 
-    return form
+    return build
 
 
 def uncoalesced(edges, size):
@@ -70,7 +70,7 @@ def csr_graph(edges, size):
     return CSRGraph.from_edge_index(edges, size=size), torch.arange(edges.size(1))
 
 
-FORMS = {
+FORMATS = {
     "int64": edges_as(torch.int64),
     "int32": edges_as(torch.int32),
     "non-contiguous": non_contiguous,
@@ -91,8 +91,8 @@ FORMS = {
     # deprecated, so the tests do not install it
     **({"SparseTensor": sparse_tensor} if WITH_TORCH_SPARSE else {}),
 }
-SPARSE = [name for name in FORMS if "parse" in name]
-every_form = pytest.mark.parametrize("form", FORMS)
+SPARSE = [name for name in FORMATS if "parse" in name]
+every_format = pytest.mark.parametrize("format", FORMATS)
 SPARSE_WARNINGS = [
     pytest.mark.filterwarnings("ignore:Sparse .* tensor support is in beta:UserWarning"),
     pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly:UserWarning"),

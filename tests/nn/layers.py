@@ -1,4 +1,4 @@
-"""Layers of ours beside PyG's, on the same weights."""
+"""Our layers and PyG's on the same weights."""
 
 import torch
 import torch_geometric.nn
@@ -11,7 +11,7 @@ OURS = {"GATConv": gatsparse.GATConv, "GATv2Conv": gatsparse.GATv2Conv}
 
 
 class Operators(TorchDispatchMode):
-    """The names of the operators that are called."""
+    """Records the names of the operators that are called."""
 
     def __init__(self):
         super().__init__()
@@ -23,7 +23,7 @@ class Operators(TorchDispatchMode):
 
 
 def pair(name, *args, backend="auto", **kwargs):
-    """PyG's layer and ours with the same random weights, biases included, in float64."""
+    """Returns PyG's layer and ours with the same random weights and biases, in float64."""
     theirs = getattr(torch_geometric.nn, name)(*args, **kwargs).double()
     with torch.no_grad():
         for parameter in theirs.parameters():
@@ -34,7 +34,7 @@ def pair(name, *args, backend="auto", **kwargs):
 
 
 def outputs_and_gradients(conv, x, edge_index, edge_attr=None, **kwargs):
-    """The output and the gradients of a fixed linear function of it."""
+    """Returns the output, and the gradients of a fixed linear function of it."""
     x = tuple(None if t is None else t.clone().requires_grad_() for t in x)
     if edge_attr is not None:
         edge_attr = edge_attr.clone().requires_grad_()

@@ -28,7 +28,7 @@ def layers(model):
     return [m for m in model.modules() if isinstance(m, torch_geometric.nn.GATConv)]
 
 
-def test_basic_gnn():
+def test_accelerated_model_equals_pyg():
     model = torch_geometric.nn.GAT(6, 8, num_layers=3, out_channels=4, heads=2).double()
     parameters = list(model.parameters())
     same_function(model, torch.randn(NUM_NODES, 6, dtype=torch.float64), EDGES)
@@ -36,7 +36,7 @@ def test_basic_gnn():
     assert all(a is b for a, b in zip(parameters, model.parameters(), strict=True))
 
 
-def test_a_layer_itself():
+def test_single_layer_is_exchanged():
     conv = torch_geometric.nn.GATConv(6, 3, heads=2).double()
     same_function(conv, torch.randn(NUM_NODES, 6, dtype=torch.float64), EDGES)
     assert type(conv) is gatsparse.GATConv
@@ -44,7 +44,7 @@ def test_a_layer_itself():
 
 
 @pytest.mark.parametrize("share_weights", [False, True])
-def test_gatv2(share_weights):
+def test_gatv2_layers_are_exchanged(share_weights):
     conv = torch_geometric.nn.GATv2Conv(6, 3, heads=2, share_weights=share_weights).double()
     same_function(conv, torch.randn(NUM_NODES, 6, dtype=torch.float64), EDGES)
     assert type(conv) is gatsparse.GATv2Conv
@@ -53,7 +53,7 @@ def test_gatv2(share_weights):
     assert all(type(layer) is gatsparse.GATv2Conv for layer in model.convs)
 
 
-def test_hidden_layers_and_hooks_survive():
+def test_layers_in_sequential_and_their_hooks_are_kept():
     model = torch_geometric.nn.Sequential(
         "x, edge_index",
         [(torch_geometric.nn.GATConv(6, 4), "x, edge_index -> x"), torch.nn.ELU()],
@@ -64,13 +64,13 @@ def test_hidden_layers_and_hooks_survive():
     assert len(seen) == 2
 
 
-def test_copies_of_an_accelerated_model():
+def test_copy_of_an_accelerated_model_gives_the_same_output():
     model = gatsparse.accelerate(torch_geometric.nn.GAT(6, 8, num_layers=2, heads=2))
     x = torch.randn(NUM_NODES, 6)
     assert torch.equal(copy.deepcopy(model)(x, EDGES), model(x, EDGES))
 
 
-def test_layers_that_are_left_alone_are_named():
+def test_unchanged_layers_are_named_in_a_warning():
     class Mine(torch_geometric.nn.GATConv):
         pass
 
@@ -80,7 +80,7 @@ def test_layers_that_are_left_alone_are_named():
     assert type(model[0]) is Mine
 
 
-def test_replaced_forward_is_left_alone():
+def test_layer_with_a_replaced_forward_is_unchanged():
     conv = torch_geometric.nn.GATConv(6, 4)
     forward = conv.forward
     conv.forward = lambda *args: 2 * forward(*args)
@@ -90,11 +90,11 @@ def test_replaced_forward_is_left_alone():
     assert report[0].backend == "PyG"
 
 
-def test_nothing_to_exchange_warns():
+def test_model_without_gat_layers_warns():
     with pytest.warns(SlowPathWarning, match="has no GATConv or GATv2Conv"):
         gatsparse.accelerate(torch_geometric.nn.GCNConv(4, 2))
     model = gatsparse.accelerate(torch_geometric.nn.GATConv(6, 4))
-    gatsparse.accelerate(model)  # again: nothing is left to exchange, which is no reason to warn
+    gatsparse.accelerate(model)  # does not warn, although nothing is left to exchange
 
 
 def test_exchanged_layers_are_logged(caplog):
@@ -129,7 +129,7 @@ def test_backend_of_accelerated_layers_can_be_changed():
     assert {layer.backend for layer in layers(model)} == {"scatter"}
 
 
-def test_backend():
+def test_backend_is_set_and_checked():
     model = torch_geometric.nn.GAT(6, 8, num_layers=2)
     gatsparse.accelerate(model, backend="scatter")
     assert {layer.backend for layer in layers(model)} == {"scatter"}

@@ -95,7 +95,7 @@ def test_edge_features_of_bipartite_graphs(layer, name, fill_value):
     edge_index, size = ZOO[name]
     x = (features(size[0], 4), features(size[1], 7))
     edge_attr = features(edge_index.size(1), 3)
-    # PyG fills by the destinations, which must not be more than the loops there.
+    # PyG computes a fill value per destination, and needs a loop for each of them.
     options = {"edge_dim": 3, "add_self_loops": name == "bipartite, more sources"}
     theirs, ours = pair(layer, (4, 7), 5, heads=3, fill_value=fill_value, **options)
     assert_same(theirs, ours, x, edge_index, edge_attr)
@@ -244,8 +244,8 @@ def test_copies_and_checkpoints(layer):
     "options", [{}, {"residual": True, "edge_dim": 3}, {"bias": False}], ids=str
 )
 @every_layer
-def test_parameters_begin_as_those_of_pyg(layer, options):
-    """By the constructor, with positional and keyword arguments, and by reset_parameters."""
+def test_initial_parameters_equal_pyg(layer, options):
+    """The constructor gets positional and keyword arguments; reset_parameters is compared, too."""
     torch.manual_seed(5)
     theirs = getattr(torch_geometric.nn, layer)(6, 5, 3, True, 0.1, 0.0, False, **options)
     torch.manual_seed(5)
@@ -267,10 +267,10 @@ def test_compile_without_graph_breaks(layer, dropout, edge_dim):
     conv = OURS[layer](6, 5, heads=3, dropout=dropout, edge_dim=edge_dim).double()
     torch.compiler.reset()
     compiled = torch.compile(conv, fullgraph=True)
-    for structure in (EDGES, CSRGraph.from_edge_index(EDGES, NUM_NODES)):
-        out = compiled(x, structure, edge_attr)
+    for graph in (EDGES, CSRGraph.from_edge_index(EDGES, NUM_NODES)):
+        out = compiled(x, graph, edge_attr)
         if dropout == 0.0:
-            assert relative_error(out, conv(x, structure, edge_attr)) <= 1e-12
+            assert relative_error(out, conv(x, graph, edge_attr)) <= 1e-12
         out.sum().backward()
 
 

@@ -1,4 +1,4 @@
-"""The attention of whole models, beside that which their layers return one by one."""
+"""The attention of whole models equals the attention that their layers return."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def graph(**attributes):
 @pytest.mark.parametrize("add_self_loops", [False, True])
 @pytest.mark.parametrize("library", ["torch_geometric", "gatsparse"])
 @every_layer
-def test_what_the_layers_return(layer, library, add_self_loops):
+def test_equals_the_attention_that_layers_return(layer, library, add_self_loops):
     model = gatsparse.GAT(6, 8, 2, heads=2, v2=layer == "GATv2Conv", add_self_loops=add_self_loops)
     if library == "torch_geometric":
         theirs = torch_geometric.nn.GAT(
@@ -47,7 +47,7 @@ def test_what_the_layers_return(layer, library, add_self_loops):
 
 @pytest.mark.parametrize("add_self_loops", [False, True])
 @every_layer
-def test_edges_are_found_in_the_input(layer, add_self_loops):
+def test_edge_ids_are_positions_in_the_input(layer, add_self_loops):
     model = OURS[layer](6, 4, heads=3, add_self_loops=add_self_loops)
     (found,) = attention_weights(model, graph())
     known = found.edge_id >= 0
@@ -65,7 +65,7 @@ def test_edges_are_found_in_the_input(layer, add_self_loops):
 
 
 @every_layer
-def test_the_model_is_left_as_it_was(layer):
+def test_model_is_unchanged(layer):
     model = torch_geometric.nn.Sequential(
         "x, edge_index",
         [
@@ -87,7 +87,7 @@ def test_the_model_is_left_as_it_was(layer):
     assert len(model[1]._forward_hooks) == 1
 
 
-def test_a_model_that_fails_is_left_as_it_was():
+def test_failing_model_is_unchanged():
     model = gatsparse.GATConv(6, 4)
     with pytest.raises(ValueError, match=r"x: expected shape \[N, 6\]"):
         attention_weights(model, Data(x=torch.randn(3, 5), edge_index=EDGES[:, :0]))
@@ -109,26 +109,26 @@ class Asking(torch.nn.Module):
 
 
 @every_layer
-def test_every_call_of_a_layer(layer):
+def test_every_call_of_a_layer_is_returned(layer):
     found = attention_weights(Asking(OURS[layer]), graph())
     assert [f.name for f in found] == ["conv", "conv"]
     assert not torch.equal(found[0].alpha, found[1].alpha)
 
 
 @every_layer
-def test_other_forms_of_the_graph(layer):
+def test_every_format_gives_the_same_attention(layer):
     model = OURS[layer](6, 4, heads=2)
     data = graph()
     expected = attention_weights(model, data)[0]
     index, ones = EDGES.contiguous(), torch.ones(EDGES.size(1))
     size = (NUM_NODES, NUM_NODES)
     adj_t = torch.sparse_coo_tensor(EDGES.flip(0), ones, size, check_invariants=True)
-    for form in (
+    for format in (
         EdgeIndex(index, sparse_size=size),
         CSRGraph.from_edge_index(EDGES, NUM_NODES),
         adj_t,
     ):
-        (found,) = attention_weights(model, Data(x=data.x), edge_index=form)
+        (found,) = attention_weights(model, Data(x=data.x), edge_index=format)
         for a, b in zip(found[1:5], expected[1:5], strict=True):
             assert torch.equal(a, b)
     (found,) = attention_weights(model, Data(x=data.x, adj_t=adj_t))
@@ -146,9 +146,9 @@ def test_edge_features_are_used(layer):
     assert not torch.equal(without.alpha, alpha)
 
 
-@pytest.mark.parametrize("form", ["EdgeIndex", "torch.sparse"])
-def test_sizes_that_the_graph_tells(form):
-    """Three destinations without features; a model that gets them from the form only."""
+@pytest.mark.parametrize("format", ["EdgeIndex", "torch.sparse"])
+def test_number_of_nodes_is_read_from_the_format(format):
+    """Three destinations have no features; only the format tells their number."""
 
     class Sources(torch.nn.Module):
         def __init__(self):
@@ -160,7 +160,7 @@ def test_sizes_that_the_graph_tells(form):
 
     edges = torch.tensor([[0, 5, 7, 3], [0, 1, 2, 0]])
     adj = EdgeIndex(edges, sparse_size=(8, 3))
-    if form == "torch.sparse":
+    if format == "torch.sparse":
         adj = torch.sparse_coo_tensor(edges.flip(0), torch.ones(4), (3, 8), check_invariants=True)
     (found,) = attention_weights(Sources(), Data(x=torch.randn(8, 6)), edge_index=adj)
     assert found.loop_mask.sum() == 3
@@ -209,7 +209,7 @@ def test_global_ids_after_trim_to_layer():
         assert torch.equal(found.edge_index[:, known], n_id[edges[:, kept]])
 
 
-def test_edges_of_the_models_own_have_no_global_ids():
+def test_edges_added_by_the_model_have_no_global_ids():
     class Doubled(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -262,7 +262,7 @@ class Hetero(torch.nn.Module):
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("build", ["to_hetero", "HeteroConv"])
 @every_layer
-def test_types_and_their_global_ids(layer, build, shared):
+def test_hetero_models_give_edge_types_and_global_ids(layer, build, shared):
     data = hetero_data()
     if shared:
         edges = data["paper", "cites", "paper"].edge_index % 5
@@ -294,7 +294,7 @@ class Pooled(torch.nn.Module):
         return global_mean_pool(scale * self.conv(x, edge_index), batch)
 
 
-def test_arguments_of_the_model():
+def test_missing_arguments_of_the_model_raise():
     data = graph(batch=torch.zeros(NUM_NODES, dtype=torch.int64))
     assert len(attention_weights(Pooled(), data, scale=2.0)) == 1
     with pytest.raises(
@@ -313,7 +313,7 @@ class OfBatches(torch.nn.Module):
         return global_mean_pool(torch.nn.functional.dropout(out, p), batch.batch)
 
 
-def test_a_model_that_takes_a_batch():
+def test_model_that_takes_a_batch():
     assert len(attention_weights(OfBatches(), Batch.from_data_list([graph(), graph()]))) == 1
 
 
@@ -321,7 +321,7 @@ def test_a_model_that_takes_a_batch():
     "wrap",
     [torch.nn.DataParallel, torch.compile, torch.optim.swa_utils.AveragedModel],
 )
-def test_models_that_are_wrapped(wrap):
+def test_wrapped_models_give_the_same_attention(wrap):
     data = graph()
     model = gatsparse.GAT(6, 4, 2)
     wrapped = attention_weights(wrap(model), data)
@@ -329,7 +329,7 @@ def test_models_that_are_wrapped(wrap):
         assert torch.equal(a.alpha, b.alpha)
 
 
-def test_hooks_of_users_see_what_they_saw():
+def test_user_hooks_see_positional_arguments():
     model = gatsparse.GATConv(6, 4)
     seen = []
     model.register_forward_hook(lambda _conv, args, _out: seen.append(len(args)))
@@ -352,7 +352,7 @@ def test_hooks_of_users_see_what_they_saw():
     assert seen[2] >= 2
 
 
-def test_layers_that_cannot_be_asked():
+def test_layer_without_return_attention_weights_raises():
     class Narrow(gatsparse.GATConv):
         def forward(self, x, edges):
             return super().forward(x, edges)
@@ -370,16 +370,16 @@ def test_layers_that_cannot_be_asked():
 
 
 @pytest.mark.parametrize("data", [[1], {"x": 1}, None])
-def test_data_of_another_type(data):
+def test_data_of_a_wrong_type_raises(data):
     with pytest.raises(TypeError, match="data: expected Data or HeteroData, got "):
         attention_weights(gatsparse.GATConv(6, 4), data)
 
 
-def test_edge_weights_that_a_model_of_pyg_refuses():
+def test_unsupported_edge_weights_are_not_passed():
     data = graph(edge_weight=torch.ones(EDGES.size(1)))
     assert len(attention_weights(gatsparse.GAT(6, 4, 2), data)) == 2
 
 
-def test_a_model_without_attention():
+def test_model_without_attention_raises():
     with pytest.raises(ValueError, match="model: expected GAT or GATv2 layers in it, got GCNConv"):
         attention_weights(torch_geometric.nn.GCNConv(6, 4), graph())

@@ -1,4 +1,4 @@
-"""What training asks of a layer beyond its first gradients, beside PyG's layer."""
+"""Second derivatives, frozen parameters and autograd modes, compared with PyG's layer."""
 
 import pytest
 import torch
@@ -42,7 +42,7 @@ def test_second_derivatives(layer):
 @every_layer
 def test_gradient_penalty_through_the_dense_backend(layer):
     theirs, ours = pair(layer, 6, 5, heads=3, backend="dense")
-    edges = torch.unique(EDGES, dim=1)  # no pair twice, which N x N has no place for
+    edges = torch.unique(EDGES, dim=1)  # an N x N matrix cannot hold duplicate edges
 
     def penalty(conv):
         x = features_of_one_seed().requires_grad_()
@@ -59,7 +59,7 @@ def features_of_one_seed():
 
 
 @every_layer
-def test_a_batch_of_gradients(layer):
+def test_batched_gradients_need_the_dense_backend(layer):
     theirs, ours = pair(layer, 6, 5, heads=3, backend="dense")
     x, edges = features().requires_grad_(), torch.unique(EDGES, dim=1)
     vectors = torch.randn(4, NUM_NODES, 15, dtype=torch.float64)
@@ -75,14 +75,14 @@ def test_a_batch_of_gradients(layer):
         grads(ours)
 
 
-# Work that nobody asked for ######################################################
+# Gradients that are not needed ###################################################
 
 
 BACKWARD = {"GATConv": "gatsparse::gat_backward", "GATv2Conv": "gatsparse::gatv2_backward"}
 
 
 def calls(conv, x, trained):
-    """What forward and backward call, with gradients asked for some parameters only."""
+    """Returns the operators of forward and backward if only some parameters are trained."""
     for name, parameter in conv.named_parameters():
         parameter.requires_grad_(name in trained)
     with Operators() as forward:
@@ -108,7 +108,7 @@ def test_frozen_layers_do_no_work_for_gradients(layer):
 
 @pytest.mark.parametrize("concat", [False, True])
 @every_layer
-def test_a_bias_alone_needs_no_backward_pass_over_edges(layer, concat):
+def test_gradient_of_the_bias_needs_no_backward_pass_over_edges(layer, concat):
     theirs, ours = pair(layer, 6, 5, heads=3, concat=concat)
     x = features()
     forward, backward = calls(ours, x, ["bias"])
@@ -133,7 +133,7 @@ def test_frozen_parameters_get_no_gradients(layer):
 
 
 @every_layer
-def test_frozen_layers_hand_gradients_to_their_input(layer):
+def test_frozen_layers_pass_gradients_to_their_input(layer):
     theirs, ours = pair(layer, 6, 5, heads=3)
     grads = []
     for conv in (theirs.requires_grad_(False), ours.requires_grad_(False)):
@@ -149,7 +149,7 @@ def test_frozen_layers_hand_gradients_to_their_input(layer):
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
 @every_layer
-def test_without_gradients(layer, context):
+def test_no_grad_and_inference_mode_equal_pyg(layer, context):
     theirs, ours = pair(layer, 6, 5, heads=3)
     x = features()
     with context():
@@ -177,7 +177,7 @@ def test_deterministic_algorithms(layer, backend):
 @pytest.mark.parametrize("concat", [False, True])
 @every_layer
 def test_autocast(layer, concat, residual):
-    """bfloat16 inside, float32 outside, within twice the error that PyG makes so."""
+    """Results are float32, and within twice PyG's error under autocast."""
     theirs, ours = pair(layer, 6, 8, heads=4, concat=concat, residual=residual)
     x, edge_attr = features(), None
     exact = outputs_and_gradients(theirs, (x,), EDGES, edge_attr)

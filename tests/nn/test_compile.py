@@ -1,4 +1,4 @@
-"""``torch.compile`` and ``torch.export``: whole graphs, for all sizes at once."""
+"""``torch.compile`` and ``torch.export`` of full graphs with dynamic sizes."""
 
 import io
 
@@ -54,7 +54,7 @@ def batch(edge_dim=None):
 )
 @every_layer
 def test_batches_of_all_sizes_share_one_graph(layer, options, dynamic):
-    """By default the second size makes sizes symbols; with ``dynamic=True`` the first does."""
+    """Sizes become dynamic at the second size, or at the first one with ``dynamic=True``."""
     model = Net(OURS[layer], **options)
     compiled = torch.compile(model, fullgraph=True, dynamic=dynamic, backend="aot_eager")
     for _ in range(50):
@@ -68,8 +68,8 @@ def test_batches_of_all_sizes_share_one_graph(layer, options, dynamic):
     assert not counters["graph_break"]
 
 
-def test_pyg_is_not_trained_as_one_graph():
-    """Of all sizes: the number of its edges depends on data, and inductor fails."""
+def test_pyg_fails_to_train_as_one_graph():
+    """Inductor fails with dynamic sizes, because the number of edges depends on data."""
     model = Net(torch_geometric.nn.GATConv)
     compiled = torch.compile(model, fullgraph=True, dynamic=True)
     with pytest.raises(InductorError, match="to have been codegen-ed"):
@@ -103,7 +103,7 @@ def test_compiled_layers_of_low_precision_run_the_kernels(layer, dtype):
 
 
 @every_layer
-def test_static_graphs_and_structures(layer):
+def test_compiled_layers_take_static_graphs_and_csr_graphs(layer):
     _, ours = pair(layer, 6, 5, heads=3)
     compiled = torch.compile(ours, fullgraph=True, backend="aot_eager")
     for count in (2, 5, 3):
@@ -114,7 +114,7 @@ def test_static_graphs_and_structures(layer):
 
 
 @pytest.mark.parametrize("v2", [False, True])
-def test_a_model_of_pyg(v2):
+def test_compiled_model_equals_eager(v2):
     model = gatsparse.GAT(6, 8, 3, 4, v2=v2, heads=2, jk="cat").double()
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     x = torch.randn(NUM_NODES, 6, dtype=torch.float64)
@@ -123,7 +123,7 @@ def test_a_model_of_pyg(v2):
 
 @pytest.mark.parametrize("strict", [False, True])
 @every_layer
-def test_export(layer, strict):
+def test_exported_model_equals_eager(layer, strict):
     model = Net(OURS[layer], edge_dim=3).eval()
     nodes, edges = Dim("nodes", min=2), Dim("edges", min=2)
     shapes = {"x": {0: nodes}, "edge_index": {1: edges}, "edge_attr": {0: edges}}
@@ -141,8 +141,7 @@ def test_export(layer, strict):
 
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 @every_layer
-def test_trace(layer):
-    """By PyG's own forward."""
+def test_jit_trace_uses_the_forward_of_pyg(layer):
     theirs, ours = pair(layer, 6, 5, heads=3)
     traced = torch.jit.trace(ours, (torch.randn(NUM_NODES, 6, dtype=torch.float64), EDGES))
     x, edge_index, _ = batch()
@@ -154,7 +153,7 @@ def test_trace(layer):
 
 
 @every_layer
-def test_script(layer):
+def test_jit_script_fails_as_in_pyg(layer):
     """PyG's layers cannot be scripted either."""
     for conv in pair(layer, 6, 5, heads=3):
         with pytest.raises((RuntimeError, ValueError)):

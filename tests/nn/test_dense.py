@@ -10,7 +10,7 @@ SQUARE = {name: graph for name, graph in ZOO.items() if graph.size[0] == graph.s
 
 
 def pair(form, add_self_loops=True):
-    """The dense layer and the sparse one with the same random weights, in float64."""
+    """Returns the dense and the sparse layer with the same random weights, in float64."""
     dense = GraphAttentionLayer(6, 5, 0.0, 0.2, concat=False, form=form, bias=True).double()
     sparse = GATConv(6, 5, add_self_loops=add_self_loops).double()
     for parameter in sparse.parameters():
@@ -39,7 +39,7 @@ def test_equals_the_sparse_layer_on_the_zoo(name, form):
     assert relative_error(dense_grad.T, sparse_grad) <= 1e-12
 
 
-def test_the_forms_are_the_same_function():
+def test_both_forms_give_the_same_output():
     h, adj = torch.randn(30, 6), (torch.rand(30, 30) < 0.2).float()
     layers = [GraphAttentionLayer(6, 5, 0.0, 0.2, form=form) for form in ("broadcast", "concat")]
     layers[1].load_state_dict(layers[0].state_dict())
@@ -47,8 +47,8 @@ def test_the_forms_are_the_same_function():
 
 
 @pytest.mark.parametrize("form", ["broadcast", "concat"])
-def test_a_node_without_edges_attends_to_all(form):
-    """The one difference from the sparse layer, which gives such a node 0."""
+def test_node_without_edges_attends_to_all_nodes(form):
+    """This is the only difference from the sparse layer, whose output for such a node is 0."""
     edge_index, (num_nodes, _) = ZOO["isolated nodes"]
     dense, sparse = pair(form, add_self_loops=False)
     x = torch.randn(num_nodes, 6, dtype=torch.float64)
@@ -60,7 +60,7 @@ def test_a_node_without_edges_attends_to_all(form):
     assert torch.equal(expected[alone], sparse.bias.expand(int(alone.sum()), -1))
 
 
-def test_concat_is_an_elu():
+def test_concat_applies_elu():
     h, adj = torch.randn(9, 6), torch.ones(9, 9)
     layer = GraphAttentionLayer(6, 5, 0.0, 0.2, concat=True)
     out = layer(h, adj)
@@ -85,7 +85,7 @@ def test_initialisation_is_xavier_with_gain():
     assert repr(layer) == "GraphAttentionLayer(300 -> 200)"
 
 
-def test_adjacency():
+def test_dense_adjacency_has_self_loops_and_no_duplicates():
     adj = dense_adjacency(torch.tensor([[0, 0, 2], [1, 1, 2]]), 3)
     assert adj.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
     assert dense_adjacency(torch.tensor([[0], [1]]), 2, add_self_loops=False).sum() == 1
@@ -98,12 +98,12 @@ def test_adjacency():
         (torch.zeros(4, 6), torch.zeros(3, 4), r"adj: expected shape \[4, 4\], got \[3, 4\]"),
     ],
 )
-def test_bad_call(h, adj, message):
+def test_bad_inputs_raise(h, adj, message):
     with pytest.raises(ValueError, match=message):
         GraphAttentionLayer(6, 5, 0.0, 0.2)(h, adj)
 
 
-def test_bad_constructor():
+def test_bad_options_raise():
     with pytest.raises(ValueError, match="dropout: expected"):
         GraphAttentionLayer(6, 5, 1.5, 0.2)
     with pytest.raises(ValueError, match="form: expected one of"):

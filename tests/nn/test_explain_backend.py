@@ -108,7 +108,7 @@ def test_subclass_of_pyg_has_its_own_reason():
     assert "derive it from gatsparse.GATConv" in row.reasons[0]
 
 
-def test_explaining_leaves_model_and_generator_as_they_were():
+def test_explaining_does_not_change_model_and_generator():
     model = gatsparse.GAT(6, 8, num_layers=2, dropout=0.5, norm="batch_norm").train()
     state = {key: value.clone() for key, value in model.state_dict().items()}
     generator = torch.get_rng_state()
@@ -123,7 +123,7 @@ def test_explaining_leaves_model_and_generator_as_they_were():
     assert not model.convs[0]._forward_hooks
 
 
-def test_what_is_no_model_raises():
+def test_arguments_that_are_no_model_raise():
     with pytest.raises(TypeError, match=r"model: expected a torch\.nn\.Module, got str"):
         gatsparse.explain_backend("GAT", X, EDGES)
 

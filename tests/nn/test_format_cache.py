@@ -6,11 +6,11 @@ import torch
 from gatsparse.adjacency import as_graph
 from gatsparse.testing import relative_error
 from tests.nn.formats import (
-    FORMS,
+    FORMATS,
     SPARSE_WARNINGS,
     assert_equal,
     edge_index,
-    every_form,
+    every_format,
 )
 from tests.nn.inputs import ZOO, every_layer, features
 from tests.nn.layers import outputs_and_gradients, pair
@@ -18,10 +18,10 @@ from tests.nn.layers import outputs_and_gradients, pair
 pytestmark = SPARSE_WARNINGS
 
 
-@every_form
-def test_graph_of_a_format_is_cached(form):
+@every_format
+def test_graph_of_a_format_is_cached(format):
     edges, size = ZOO["random"]
-    adj, order = FORMS[form](edges, size)
+    adj, order = FORMATS[format](edges, size)
     graph = as_graph(adj, size)
     assert as_graph(adj, size) is graph
     assert torch.equal(graph.edge_index(), edges[:, order])
@@ -36,11 +36,11 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("form", ["int64", "int32", "EdgeIndex"])
-def test_in_place_changes_are_seen(form, change):
+@pytest.mark.parametrize("format", ["int64", "int32", "EdgeIndex"])
+def test_in_place_changes_are_seen(format, change):
     edges, size = ZOO["random"]
     theirs, ours = pair("GATConv", 6, 5, heads=3)
-    adj, _ = FORMS[form](edges.clone(), size)
+    adj, _ = FORMATS[format](edges.clone(), size)
     x = features(size[0])
     ours(x, adj)
     CHANGES[change](adj)
@@ -60,23 +60,23 @@ def test_outdated_pointers_are_not_used(sort_order):
     assert relative_error(ours(x, adj), theirs(x, data)) <= 1e-10
 
 
-@every_form
+@every_format
 @every_layer
-def test_graph_cached_in_inference_mode_works_in_training(layer, form):
+def test_graph_cached_in_inference_mode_works_in_training(layer, format):
     edges, size = ZOO["random"]
     theirs, ours = pair(layer, 6, 5, heads=3)
-    adj, _ = FORMS[form](edges.clone(), size)
+    adj, _ = FORMATS[format](edges.clone(), size)
     x = (features(size[0]),)
     with torch.inference_mode():
         ours(x[0], adj)
     assert_equal(outputs_and_gradients(ours, x, adj), outputs_and_gradients(theirs, x, edges))
 
 
-@pytest.mark.parametrize("form", ["int64", "EdgeIndex by col", "torch.sparse CSR", "CSRGraph"])
-def test_formats_created_in_inference_mode_work_in_training(form):
+@pytest.mark.parametrize("format", ["int64", "EdgeIndex by col", "torch.sparse CSR", "CSRGraph"])
+def test_formats_created_in_inference_mode_work_in_training(format):
     edges, size = ZOO["random"]
     theirs, ours = pair("GATConv", 6, 5, heads=3)
     with torch.inference_mode():
-        adj, _ = FORMS[form](edges.clone(), size)
+        adj, _ = FORMATS[format](edges.clone(), size)
     x = (features(size[0]),)
     assert_equal(outputs_and_gradients(ours, x, adj), outputs_and_gradients(theirs, x, edges))

@@ -36,7 +36,7 @@ def compressed(build, ptr, other):
 
 
 @pytest.mark.parametrize(
-    ("form", "error", "message"),
+    ("build", "error", "message"),
     [
         (
             lambda: EdgeIndex(BAD),
@@ -81,6 +81,6 @@ def compressed(build, ptr, other):
     ],
 )
 @every_layer
-def test_bad_content_raises(layer, form, error, message):
+def test_bad_content_raises(layer, build, error, message):
     with pytest.raises(error, match=message):
-        OURS[layer](6, 5)(torch.randn(5, 6), form())
+        OURS[layer](6, 5)(torch.randn(5, 6), build())

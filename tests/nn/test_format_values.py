@@ -6,10 +6,10 @@ from torch_geometric.utils import to_edge_index, to_torch_sparse_tensor
 
 from gatsparse.testing import relative_error
 from tests.nn.formats import (
-    FORMS,
+    FORMATS,
     SPARSE_WARNINGS,
     assert_equal,
-    every_form,
+    every_format,
 )
 from tests.nn.inputs import ZOO, every_layer, features
 from tests.nn.layers import outputs_and_gradients, pair
@@ -18,12 +18,12 @@ pytestmark = SPARSE_WARNINGS
 
 
 @pytest.mark.parametrize("fill_value", [0.5, "mean", "add", "min", "max", "mul"])
-@every_form
+@every_format
 @every_layer
-def test_fill_value_of_every_format(layer, form, fill_value):
+def test_fill_value_of_every_format(layer, format, fill_value):
     edges, size = ZOO["duplicate loops"]
     theirs, ours = pair(layer, 6, 5, heads=3, edge_dim=3, fill_value=fill_value)
-    adj, order = FORMS[form](edges, size)
+    adj, order = FORMATS[format](edges, size)
     x, edge_attr = (features(size[0]),), features(edges.size(1), 3)
     expected = outputs_and_gradients(theirs, x, edges, edge_attr)
     expected[2] = expected[2][order]

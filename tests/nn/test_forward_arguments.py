@@ -12,7 +12,7 @@ every_layer = pytest.mark.parametrize("layer", OURS)
 
 
 @every_layer
-def test_layers_of_a_hetero_conv(layer):
+def test_attention_of_a_hetero_conv(layer):
     data = HeteroData()
     data["a"].x, data["b"].x = torch.randn(5, 6), torch.randn(4, 6)
     types = [("a", "to", "b"), ("b", "from", "a")]
@@ -24,7 +24,7 @@ def test_layers_of_a_hetero_conv(layer):
 
 
 @every_layer
-def test_layers_that_are_not_called_are_an_error(layer):
+def test_model_that_does_not_call_its_layers_raises(layer):
     class Unused(torch.nn.Module):
         def __init__(self):
             super().__init__()

@@ -1,4 +1,4 @@
-"""``torch.func``: the graph as an argument of the function that is transformed, or made inside."""
+"""``torch.func`` with the graph as an argument of the transformed function, or built in it."""
 
 import pytest
 import torch
@@ -49,7 +49,7 @@ def arguments(options):
 
 
 def by_argument(function):
-    """The graph is an argument of the function."""
+    """Passes the graph as an argument of the transformed function."""
     return lambda conv, x, *args: function(lambda x, *args: conv(x, *args).cos().sum(), x, *args)
 
 
@@ -107,7 +107,7 @@ def test_equals_pyg(layer, option, backend, transform):
 
 @every_option
 @every_layer
-def test_a_batch_of_graphs(layer, option):
+def test_vmap_over_graphs(layer, option):
     options = OPTIONS[option]
     theirs, ours = pair(layer, 4, 3, heads=2, **options)
     batches = [
@@ -125,7 +125,7 @@ def test_a_batch_of_graphs(layer, option):
     expected = torch.stack([theirs(shared[0], *one) for one in zip(*shared[1:], strict=True)])
     only_graphs = vmap(ours, in_dims=(None, *[0] * (len(shared) - 1)))
     assert relative_error(only_graphs(*shared), expected) <= 1e-10
-    if len(batches) == 3:  # the features of the edges are those of every graph
+    if len(batches) == 3:  # all graphs share the edge features
         attr = batches[2][0]
         expected = torch.stack([theirs(X, edges, attr) for edges in batches[1]])
         actual = vmap(lambda edges: ours(X, edges, attr))(batches[1])
@@ -149,7 +149,7 @@ def test_gradients_of_parameters(layer):
 
 
 @every_layer
-def test_an_ensemble(layer):
+def test_vmap_over_an_ensemble(layer):
     convs = [pair(layer, 4, 3, heads=2)[1] for _ in range(3)]
     parameters, buffers = stack_module_state(convs)
     edge_index = graph()
@@ -162,7 +162,7 @@ def test_an_ensemble(layer):
 
 
 @every_layer
-def test_formats_of_the_graph(layer):
+def test_grad_accepts_every_format(layer):
     theirs, ours = pair(layer, 4, 3, heads=2)
     edge_index = graph()
     expected = grad(lambda x: theirs(x, edge_index).cos().sum())(X)
@@ -175,7 +175,7 @@ def test_formats_of_the_graph(layer):
 
 
 @every_layer
-def test_attention(layer):
+def test_grad_of_returned_attention(layer):
     theirs, ours = pair(layer, 4, 3, heads=2)
 
     def loss(conv, x, edges):
@@ -213,7 +213,7 @@ def test_compiled_transforms():
         assert relative_error(compiled(ours, X, edges), gradient(theirs, X, edges)) <= 1e-10
 
 
-def test_a_model():
+def test_grad_of_a_model():
     model = gatsparse.GAT(4, 8, 2, 3, heads=2).double().eval()
     edge_index, y = graph(), torch.randint(3, (NODES,))
 
@@ -228,7 +228,7 @@ def test_a_model():
 
 
 def reference(model, x, edge_index):
-    """The exact model of the paper on a dense matrix of edges, by operators of torch alone."""
+    """Computes the exact model of the paper on a dense matrix, with operators of torch only."""
     src, dst = edge_index
     count = torch.zeros(NODES, NODES, dtype=torch.float64)
     count = count.index_put((dst, src), torch.ones(src.numel()).double(), accumulate=True)
@@ -256,7 +256,7 @@ def test_exact_model_of_the_paper(transform):
         assert relative_error(actual, expected) <= 1e-9
 
 
-def test_a_batch_of_graphs_in_the_exact_model_of_the_paper():
+def test_vmap_over_graphs_in_the_exact_model_of_the_paper():
     model = PaperExactGAT(4, 3, 2, heads=2, out_heads=2).double().eval()
     graphs = torch.stack([graph() for _ in range(3)])
     expected = torch.stack([model(X, edges) for edges in graphs])

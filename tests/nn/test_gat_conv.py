@@ -1,4 +1,4 @@
-"""What is GATConv's own, against PyG's, on the same weights."""
+"""Features of GATConv only, compared with PyG's layer on the same weights."""
 
 import pytest
 import torch
@@ -31,8 +31,8 @@ def test_edge_features_without_edge_dim_are_not_used():
     assert relative_error(ours(x, EDGES, edge_attr), theirs(x, EDGES, edge_attr)) <= 1e-12
 
 
-def test_no_projection_of_edges_is_built(monkeypatch):
-    """The term of an edge is <W^T a, e>: its projection is never called."""
+def test_edge_features_are_not_projected(monkeypatch):
+    """The term of an edge is computed as <W^T a, e>, without a call of the projection."""
     conv = GATConv(6, 5, heads=3, edge_dim=3)
     called, forward = [], Linear.forward
     monkeypatch.setattr(Linear, "forward", lambda lin, x: called.append(lin) or forward(lin, x))
@@ -40,8 +40,8 @@ def test_no_projection_of_edges_is_built(monkeypatch):
     assert called == [conv.lin]
 
 
-def test_a_projection_of_edges_that_is_another_is_called():
-    """With a bias, wrapped, or watched by a hook on all modules."""
+def test_modified_projection_of_edges_is_called():
+    """The projection has a bias, is wrapped, or has a global hook."""
     edge_attr = torch.randn(2, 3, dtype=torch.float64)
 
     def biased(conv):
@@ -83,16 +83,16 @@ def test_overridden_propagate_is_used():
         ((4, 5), r"size\[0\]: expected 5, as x has it, got 4"),
     ],
 )
-def test_bad_size(size, message):
+def test_bad_size_raises(size, message):
     with pytest.raises(ValueError, match=message):
         GATConv(6, 5, heads=3)(X, EDGES, size=size)
 
 
-def test_a_size_that_is_no_pair():
+def test_size_must_be_a_pair():
     with pytest.raises(TypeError, match="size: expected a pair of integers, got 5"):
         GATConv(6, 5)(X, EDGES, size=5)
 
 
-def test_public_names():
+def test_public_names_have_docstrings():
     for name in gatsparse.__all__:
         assert getattr(gatsparse, name).__doc__

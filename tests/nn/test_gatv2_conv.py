@@ -1,4 +1,4 @@
-"""What is GATv2Conv's own, against PyG's, on the same weights."""
+"""Features of GATv2Conv only, compared with PyG's layer on the same weights."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ def test_shared_weights_and_edge_features():
     assert_same(theirs, ours, (x,), EDGES, edge_attr)
 
 
-def test_bad_call():
+def test_bad_inputs_raise():
     x = torch.randn(NUM_NODES, 6)
     with pytest.raises(ValueError, match=r"x\[1\]: expected features of the destinations, got"):
         GATv2Conv((6, 6), 5)((x, None), EDGES)

@@ -1,4 +1,4 @@
-"""Our GAT model beside PyG's, on the same weights."""
+"""Our GAT model compared with PyG's, on the same weights."""
 
 import copy
 from types import SimpleNamespace
@@ -75,7 +75,7 @@ def test_edge_features(v2):
 
 
 @every_version
-def test_lazy_and_copies(v2):
+def test_lazy_models_and_copies_keep_the_backend(v2):
     ours = gatsparse.GAT(-1, 8, 2, v2=v2, backend="scatter").double()
     out = ours(features(NUM_NODES, 6), EDGES)
     assert out.shape == (NUM_NODES, 8)
@@ -83,7 +83,7 @@ def test_lazy_and_copies(v2):
 
 
 def neighbourhoods(num_hops):
-    """Nodes and edges of a batch of seeds, hop by hop, as PyG's samplers give them."""
+    """Returns nodes and edges of a batch of seeds, hop by hop, like PyG's samplers."""
     nodes, edges = [torch.arange(4)], []
     seen = nodes[0]
     counts = [len(seen)]
@@ -120,8 +120,8 @@ def test_trim_to_layer(v2):
 
 @every_version
 @pytest.mark.parametrize("hops", [2, 3])
-def test_trimming_builds_one_structure(v2, hops, monkeypatch):
-    """Of a sampled batch none at all; of another, that of the batch."""
+def test_trimming_builds_one_csr_graph(v2, hops, monkeypatch):
+    """No graph is built for a sampled batch, and one for any other batch."""
     theirs, ours = models(6, 8, 3, 3, v2=v2, heads=2, norm="batch")
     x = features(NUM_NODES, 6)
     loader = gatsparse.data.NeighborLoader(
@@ -145,7 +145,7 @@ def test_trimming_builds_one_structure(v2, hops, monkeypatch):
 
 
 class WholeNeighbourhoods(NeighborLoader):
-    """All in-edges of some nodes at a time, without PyG's sampler, which is not on PyPI."""
+    """Loads all in-edges of some nodes at a time, without PyG's sampler, which is not on PyPI."""
 
     def __init__(self, x, seeds_per_batch):
         self.data = Data(x=x, edge_index=EDGES, num_nodes=NUM_NODES)
@@ -191,7 +191,7 @@ def test_inference_with_our_loader(v2):
             assert relative_error(model.inference(loader, cache=cache), expected) <= 1e-10
 
 
-def test_inference_says_what_to_do():
+def test_bad_calls_of_inference_raise():
     def loader(num_neighbors=(-1,), **options):
         return gatsparse.data.NeighborLoader(data, list(num_neighbors), batch_size=16, **options)
 
@@ -213,18 +213,18 @@ def test_inference_says_what_to_do():
         with pytest.raises(ValueError, match="expected all nodes in their order"):
             model.inference(loader(**options))
     data.edge_attr = torch.randn(EDGES.size(1), 3)
-    assert model.inference(loader()).shape == (NUM_NODES, 8)  # without edge_dim it has no use
+    assert model.inference(loader()).shape == (NUM_NODES, 8)  # ignored without edge_dim
     with pytest.raises(ValueError, match=r"gatsparse\.infer\("):
         gatsparse.GAT(6, 8, 2, edge_dim=3).eval().inference(loader())
 
 
 @every_version
-def test_edge_dim_without_features_is_as_in_pyg(v2):
+def test_edge_dim_without_edge_attr_equals_pyg(v2):
     theirs, ours = models(6, 8, 2, v2=v2, edge_dim=3, heads=2)
     assert_same(theirs, ours, features(NUM_NODES, 6), EDGES)
 
 
-def test_bad_arguments():
+def test_bad_arguments_raise():
     with pytest.raises(ValueError, match="backend: expected one of"):
         gatsparse.GAT(6, 8, 2, backend="best")
     with pytest.raises(ValueError, match="divisible by the number of heads"):

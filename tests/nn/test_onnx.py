@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
-    # The deprecated exporter cannot tell shapes of scatter operators.
+    # The deprecated exporter cannot infer shapes of scatter operators.
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
 every_layer = pytest.mark.parametrize("layer", OURS)
@@ -66,7 +66,7 @@ def bipartite_arguments(num_src=20, num_dst=10, num_edges=60):
 
 
 def dynamic_dims(example):
-    """The dimension of each argument that varies, and its name."""
+    """Returns the dynamic dimension of each argument, and its name."""
     edges = next(k for k, t in enumerate(example) if not t.is_floating_point())
     return [
         (1, "edges") if k == edges else (0, f"nodes{k}" if k < edges else "edges")
@@ -164,8 +164,8 @@ def test_onnx_of_the_exact_model_of_the_paper(dynamo):
     assert relative_error(run(*given)[0], model(*given)) <= 32 * torch.finfo().eps
 
 
-def test_the_kernels_are_not_exported():
-    """ONNX has no such operators; the exporter names the first of them."""
+def test_export_of_the_fused_backend_raises():
+    """ONNX lacks the operators of the backend; the exporter names the first of them."""
     conv = gatsparse.GATConv(6, 5, backend="fused").eval()
     with pytest.raises(Exception, match=r"gatsparse\.coo_to_csr"):
         onnx(conv, arguments(), dynamo=True)

@@ -16,7 +16,7 @@ ZOO = {name: graph for name, graph in graph_zoo().items() if graph.size[0] == gr
 
 
 def random_graph(num_nodes=30, num_edges=150):
-    """Features and edges, each at most once."""
+    """Returns features, and edges without duplicates."""
     edge_index = torch.unique(torch.randint(num_nodes, (2, num_edges)), dim=1)
     return torch.randn(num_nodes, 12, dtype=torch.float64), edge_index
 
@@ -28,7 +28,7 @@ def randomized(module):
 
 
 def multiplicity(edge_index, num_nodes):
-    """``[N, N]``: how many edges there are to i (row) from j (column), one of them if i = j."""
+    """Returns the number of edges from j (column) to i (row), ``[N, N]``; 1 if i = j."""
     count = torch.zeros(num_nodes, num_nodes, dtype=torch.float64)
     src, dst = edge_index
     count.index_put_((dst, src), torch.ones(src.numel(), dtype=torch.float64), accumulate=True)
@@ -40,7 +40,7 @@ def identity(value):
 
 
 def attn_head(conv, h, seq, count, in_drop=identity, coef_drop=identity, fts_drop=identity):
-    """One head, line by line as the authors' code reads; dropouts are functions."""
+    """Computes one head, line by line like the authors' code; dropouts are functions."""
     own = slice(h * conv.out_channels, (h + 1) * conv.out_channels)
     seq = in_drop(seq)
     seq_fts = seq @ conv.lin.weight[own].T
@@ -68,7 +68,7 @@ def gradients(out, grad_out, leaves):
 @pytest.mark.parametrize(("training", "dropout"), [(True, 0.0), (False, 0.6)])
 @pytest.mark.parametrize("sizes", [(8, 7, 8, 1), (8, 3, 8, 8), (5, 1, 1, 1), (7, 6, 3, 5)])
 @pytest.mark.parametrize("name", ZOO)
-def test_without_dropout_it_is_the_original(name, sizes, training, dropout):
+def test_equals_the_original_without_dropout(name, sizes, training, dropout):
     edge_index, (num_nodes, _) = ZOO[name]
     hidden, classes, heads, out_heads = sizes
     model = randomized(PaperExactGAT(6, hidden, classes, heads, out_heads, dropout))
@@ -87,7 +87,7 @@ def test_without_dropout_it_is_the_original(name, sizes, training, dropout):
 
 
 class Recorder:
-    """Runs the layer's dropouts, and keeps what they multiplied with."""
+    """Runs the dropouts of a layer, and records their factors."""
 
     def __init__(self, monkeypatch):
         self.scales = []
@@ -118,7 +118,7 @@ class Recorder:
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("concat", [True, False])
 @pytest.mark.parametrize("heads", [1, 3, 8])
-def test_with_the_same_masks_it_is_the_original(heads, concat, sparse, monkeypatch):
+def test_equals_the_original_with_the_same_masks(heads, concat, sparse, monkeypatch):
     x, edge_index = random_graph()
     x *= torch.rand_like(x) < 0.3
     x.requires_grad_(not sparse)
@@ -152,7 +152,7 @@ def test_with_the_same_masks_it_is_the_original(heads, concat, sparse, monkeypat
         assert relative_error(ours, theirs) <= 1e-10
 
 
-def test_each_head_and_each_place_draws_its_own_mask(monkeypatch):
+def test_masks_are_independent(monkeypatch):
     x, edge_index = random_graph(400, 3000)
     recorder = Recorder(monkeypatch)
     PaperExactConv(12, 12, heads=4, dropout=0.6).double()(x, edge_index)
@@ -169,8 +169,8 @@ def test_each_head_and_each_place_draws_its_own_mask(monkeypatch):
     assert (kept[0] != kept[1]).double().mean().item() == pytest.approx(0.48, abs=0.05)
 
 
-def test_with_equal_scores_the_mean_of_training_is_evaluation():
-    """Then the layer is linear in each of its three masks."""
+def test_mean_of_training_outputs_equals_evaluation_with_equal_scores():
+    """With equal scores, the layer is linear in each of its three masks."""
     x, edge_index = random_graph(10, 40)
     conv = randomized(PaperExactConv(12, 5, heads=3, dropout=0.3))
     torch.nn.init.zeros_(conv.att_src)
@@ -183,7 +183,7 @@ def test_with_equal_scores_the_mean_of_training_is_evaluation():
     assert error.std().item() == pytest.approx(1.0, abs=0.3)
 
 
-def test_evaluation_draws_nothing():
+def test_evaluation_draws_no_random_numbers():
     x, edge_index = random_graph()
     model = PaperExactGAT(12, 8, 5).double()
     state = torch.get_rng_state()
@@ -192,7 +192,7 @@ def test_evaluation_draws_nothing():
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_same_seed_same_result():
+def test_same_seed_gives_the_same_result():
     x, edge_index = random_graph()
     results = []
     for seed in (3, 3, 4):
@@ -235,7 +235,7 @@ def test_state_dict():
     assert torch.equal(model(x, edge_index), other(x, edge_index))
 
 
-def test_a_bias_of_the_score_matters():
+def test_bias_of_the_scores_changes_the_output():
     """LeakyReLU bends at 0, so a shift of all scores of a row changes their softmax."""
     x, edge_index = random_graph()
     conv = randomized(PaperExactConv(12, 8, heads=2))
@@ -257,7 +257,7 @@ def test_evaluation_of_sparse_features():
     assert relative_error(model(x.to_sparse_csr(), edge_index), model(x, edge_index)) <= 1e-12
 
 
-def test_structure_instead_of_edges():
+def test_csr_graph_in_place_of_edge_index():
     x, edge_index = random_graph()
     conv = PaperExactConv(12, 8, heads=2).double()
     graph = CSRGraph.from_edge_index(edge_index, size=(len(x), len(x)))
@@ -292,13 +292,13 @@ def test_learns_digits():
         ({"dropout": math.nan}, "dropout: expected .* got nan"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_bad_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         PaperExactConv(**{"in_channels": 4, "out_channels": 3, **arguments})
 
 
 @pytest.mark.parametrize("shape", [(12,), (30, 11), (2, 30, 12)])
-def test_bad_features(shape):
+def test_bad_features_raise(shape):
     _, edge_index = random_graph()
     with pytest.raises(ValueError, match=r"x: expected shape \[N, 12\], got \["):
         PaperExactConv(12, 8)(torch.zeros(shape), edge_index)

@@ -9,7 +9,7 @@ def graph(num_nodes=80, num_edges=400):
     return torch.randn(num_nodes, 12, dtype=torch.float64), edge_index
 
 
-def test_dropout_is_on_inputs_and_attention():
+def test_dropout_applies_to_inputs_and_attention():
     model = PaperGAT(12, 8, 5, dropout=0.5)
     assert model.conv1.dropout == model.conv2.dropout == 0.5
     x, edge_index = graph()

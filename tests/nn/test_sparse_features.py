@@ -32,7 +32,7 @@ def features(num_nodes=N, seed=0):
 
 
 def compare(layer, x, sparse, *args):
-    """Outputs and gradients of a layer on dense features and on sparse ones."""
+    """Compares outputs and gradients of a layer on dense and on sparse features."""
     results = []
     for given in (x, sparse):
         layer.zero_grad()
@@ -53,7 +53,7 @@ def test_equals_dense(name, options, backend):
 
 
 @pytest.mark.parametrize("name", ["GATConv", "GATv2Conv"])
-def test_two_node_sets(name):
+def test_bipartite_graphs_equal_dense(name):
     layer = getattr(gatsparse, name)((F, F), 4, heads=2, add_self_loops=False).double()
     x, x_dst = features(), features(7, seed=1)
     edges = graph(num_dst=7)
@@ -62,7 +62,7 @@ def test_two_node_sets(name):
 
 
 @pytest.mark.parametrize("name", ["GATConv", "GATv2Conv"])
-def test_sizes_from_the_first_input(name):
+def test_lazy_sizes_are_inferred_from_sparse_features(name):
     layer = getattr(gatsparse, name)(-1, 4).double()
     x = features()
     layer(x.to_sparse_csr(), graph())
@@ -76,7 +76,7 @@ def test_hooks_see_dense_features():
     assert torch.equal(seen[1], x)
 
 
-def test_message_hooks_run_the_forward_of_pyg():
+def test_message_hooks_use_the_forward_of_pyg():
     layer, x, seen = gatsparse.GATConv(F, 4).double(), features(), []
     layer.register_message_forward_hook(lambda _, __, out: seen.append(out.shape))
     compare(layer, x, x.to_sparse_csr(), graph())
@@ -91,7 +91,7 @@ def test_gradients_of_the_values():
     assert relative_error(sparse.grad.values(), x.grad[x != 0]) <= BUDGET
 
 
-def test_model_in_training():
+def test_model_trains_on_sparse_features():
     torch.manual_seed(0)
     model = PaperGAT(F, 4, 3, heads=2, dropout=0.5).double()
     model(features().to_sparse_csr(), graph()).sum().backward()
@@ -99,7 +99,7 @@ def test_model_in_training():
 
 
 def layouts():
-    """The same matrix in every layout that PyG's layers take."""
+    """Returns the same matrix in every layout that PyG's layers accept."""
     x = features()
     index = x.nonzero().t()
     index, values = torch.cat([index, index[:, :4]], dim=1), torch.cat([x[x != 0], torch.ones(4)])
@@ -129,7 +129,7 @@ def test_other_layouts_train_as_in_pyg(name, layout, wants_grad):
 
 @pytest.mark.parametrize("name", ["GATConv", "GATv2Conv"])
 def test_other_layouts_of_hooked_layers(name):
-    """PyG's own forward pass computes them."""
+    """Hooked layers use PyG's own forward pass."""
     layer = getattr(gatsparse, name)(F, 4).double()
     layer.register_message_forward_pre_hook(lambda _module, _inputs: None)
     for x in layouts().values():
@@ -172,7 +172,7 @@ def test_dropout_of_every_layout(layout):
     out = dropout(x, 0.5)
     assert (out.layout, out.shape) == (x.layout, x.shape)
     scale = (out.to_dense() / x.to_dense())[x.to_dense() != 0]
-    assert set(scale.tolist()) == {0.0, 2.0}  # entries that are stored twice are one number
+    assert set(scale.tolist()) == {0.0, 2.0}  # duplicate entries are dropped together
     assert not out.to_dense()[x.to_dense() == 0].any()
     assert dropout(x, 0.5, training=False) is x
 

@@ -1,4 +1,4 @@
-"""A batch of node features on one graph, which PyG's layers refuse: beside them one by one."""
+"""A batch of node features on one graph, compared with PyG's layers graph by graph."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def features(*shape):
 
 
 def check(theirs, ours, x, edges, edge_attr=None, per_graph=False):
-    """Outputs, attention and gradients of ours on a batch beside PyG's on each of its graphs."""
+    """Compares outputs, attention and gradients on a batch with PyG's on each of its graphs."""
     pair_of = x if isinstance(x, tuple) else (x,)
     batch = pair_of[0].shape[:-2]
     flat = [t.flatten(0, -3) for t in pair_of]
@@ -79,7 +79,7 @@ def test_options(layer, options):
 @pytest.mark.parametrize("per_graph", [False, True])
 @every_layer
 def test_edge_features(layer, per_graph, fill_value):
-    """Of every graph its own, or one table for all."""
+    """Each graph has its own edge features, or all graphs share them."""
     theirs, ours = pair(layer, 6, 5, heads=3, edge_dim=2, fill_value=fill_value)
     edge_attr = features(*((4,) if per_graph else ()), EDGES.size(1), 2)
     check(theirs, ours, features(4, SIZE[0], 6), EDGES, edge_attr, per_graph)
@@ -93,7 +93,7 @@ def test_bipartite(layer, name):
     check(theirs, ours, (features(4, size[0], 6), features(4, size[1], 4)), edges)
 
 
-def test_sources_alone():
+def test_sources_without_destination_features():
     edges, size = ZOO["bipartite, more sources"]
     theirs, ours = pair("GATConv", (6, 4), 5, heads=3, add_self_loops=False)
     x = features(4, size[0], 6)
@@ -102,7 +102,7 @@ def test_sources_alone():
 
 
 @every_layer
-def test_a_structure_and_hooks(layer):
+def test_csr_graph_and_hooks_give_the_same_output(layer):
     _, ours = pair(layer, 6, 5, heads=3)
     x = features(4, SIZE[0], 6)
     expected = ours(x, EDGES)
@@ -115,7 +115,7 @@ def test_a_structure_and_hooks(layer):
 
 
 @every_layer
-def test_copies_drop_their_own_weights(layer):
+def test_graphs_of_a_batch_drop_different_weights(layer):
     conv = OURS[layer](6, 5, heads=3, dropout=0.5)
     x = torch.randn(1, SIZE[0], 6).expand(4, -1, -1)
     _, (_, alpha) = conv(x, EDGES, return_attention_weights=True)
@@ -124,7 +124,7 @@ def test_copies_drop_their_own_weights(layer):
 
 
 @every_layer
-def test_batches_of_other_sizes_reuse_the_largest(layer):
+def test_smaller_batches_reuse_the_largest_graph(layer):
     conv = OURS[layer](6, 5)
     graph = as_graph(EDGES, SIZE)
     largest = graph.repeat(16)
@@ -136,7 +136,7 @@ def test_batches_of_other_sizes_reuse_the_largest(layer):
 
 
 @every_layer
-def test_no_graphs(layer):
+def test_empty_batch_has_an_empty_output(layer):
     conv = OURS[layer](6, 5, heads=3)
     for batch in ((0,), (2, 0)):
         x = torch.randn(*batch, SIZE[0], 6)
@@ -161,7 +161,7 @@ def test_no_graphs(layer):
     ],
 )
 @every_layer
-def test_bad_batch(layer, x, edge_attr, message):
+def test_bad_batches_raise(layer, x, edge_attr, message):
     edges = EDGES[:, (EDGES < 50).all(dim=0)] if isinstance(x, tuple) else EDGES
     with pytest.raises(ValueError, match=message):
         OURS[layer](6, 5, edge_dim=2)(x, edges, edge_attr)
@@ -169,7 +169,7 @@ def test_bad_batch(layer, x, edge_attr, message):
 
 @pytest.mark.parametrize("x", [(torch.zeros(2, 60, 6),), (torch.zeros(2, 60, 6), [1.0])])
 @every_layer
-def test_a_batch_of_wrong_types(layer, x):
+def test_batches_of_wrong_types_raise(layer, x):
     with pytest.raises(
         TypeError, match=r"x: expected a tensor or a pair|x\[1\]: expected a tensor"
     ):
@@ -177,7 +177,7 @@ def test_a_batch_of_wrong_types(layer, x):
 
 
 @every_layer
-def test_pyg_refuses_static_graphs(layer):
+def test_pyg_rejects_static_graphs(layer):
     theirs, _ = pair(layer, 6, 5)
     with pytest.raises(AssertionError):
         theirs(features(4, SIZE[0], 6), EDGES)

@@ -1,4 +1,4 @@
-"""Every tracer records the graph as an input: what it records is right on other graphs, too."""
+"""Every tracer records the graph as an input: its programs are correct on other graphs."""
 
 import copy
 
@@ -33,7 +33,7 @@ every_option = pytest.mark.parametrize("option", OPTIONS)
 
 def arguments(options, num_nodes=NODES, num_edges=EDGES):
     edge_index = torch.randint(num_nodes, (2, num_edges))
-    edge_index[:, 0] = 3  # PyG adds a loop for each node in place of this one
+    edge_index[:, 0] = 3  # a loop, which PyG replaces
     given = [torch.randn(num_nodes, 6, dtype=torch.float64), edge_index]
     if "edge_dim" in options:
         given.append(torch.randn(num_edges, options["edge_dim"], dtype=torch.float64))
@@ -67,7 +67,7 @@ def compiled(conv, example):
     return function
 
 
-#: What each tracer makes of a layer and an example, and whether that takes other sizes.
+#: Functions that trace a layer on an example, and whether the result accepts other sizes.
 TRACERS = {
     "make_fx": (fx(), False),
     "make_fx, pre_dispatch": (fx(pre_dispatch=True), False),
@@ -89,7 +89,7 @@ TRACERS = {
 }
 
 
-#: Tracers that need seconds, and the options that change what they record most.
+#: Slow tracers, which run with the options that change their programs most.
 SLOW = ("torch.export, strict", "torch.compile", "torch.export", "torch.jit.trace")
 CASES = [(t, o) for t in TRACERS for o in OPTIONS if t not in SLOW or o == "edge features"]
 
@@ -145,7 +145,7 @@ def test_traced_gradients_take_other_graphs(layer, option, mode):
 
 @every_layer
 def test_dropout_of_traced_layers(layer):
-    """A traced layer drops what the kernels drop by the same seed."""
+    """A traced layer and the kernels drop the same weights with the same seed."""
     _, ours = pair(layer, 6, 5, heads=2, dropout=0.5)
     x, edge_index = arguments({})
     recorded = make_fx(lambda *args: ours(*args))(x, edge_index)
@@ -157,7 +157,7 @@ def test_dropout_of_traced_layers(layer):
 
 
 @every_layer
-def test_batches_on_one_graph(layer):
+def test_traced_batches_on_one_graph(layer):
     _, ours = pair(layer, 6, 5, heads=2, edge_dim=3)
     _, *others = arguments({"edge_dim": 3})
     x = torch.randn(2, 3, NODES, 6, dtype=torch.float64)
@@ -167,7 +167,7 @@ def test_batches_on_one_graph(layer):
 
 
 @every_layer
-def test_two_node_sets(layer):
+def test_traced_bipartite_graphs(layer):
     theirs, ours = pair(layer, (6, 4), 5, heads=2, add_self_loops=False)
 
     def graph():
@@ -280,8 +280,8 @@ def transformed(model, x):
 )
 @pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
 @every_layer
-def test_a_csr_graph_is_the_same_after_a_tracer(layer, flow, call, backend):
-    """What is built of it at its first use is not kept if a tracer asked for it."""
+def test_csr_graph_is_unchanged_by_tracers(layer, flow, call, backend):
+    """Tensors that the graph builds under a tracer are not kept."""
     theirs, ours = pair(layer, 6, 5, heads=2, flow=flow, backend=backend)
     x, edge_index = arguments({})
     model = OnOneGraph(ours, CSRGraph.from_edge_index(edge_index, NODES))
@@ -295,7 +295,7 @@ def test_a_csr_graph_is_the_same_after_a_tracer(layer, flow, call, backend):
 
 
 @pytest.mark.parametrize("mode", ["real", "fake", "symbolic"])
-def test_a_csr_graph_made_inside(mode):
+def test_csr_graph_built_in_a_traced_function(mode):
     theirs, ours = pair("GATConv", 6, 5, heads=2)
 
     def run(x, edge_index):
@@ -307,7 +307,7 @@ def test_a_csr_graph_made_inside(mode):
     assert relative_error(recorded(*other), theirs(*other)) <= 1e-10
 
 
-# What is recorded ################################################################
+# Recorded programs ###############################################################
 
 
 def operators(program):
@@ -350,21 +350,21 @@ def test_compiled_layers_run_the_kernels(layer):
 
 
 @every_layer
-def test_the_kernels_are_not_traced(layer):
+def test_tracing_the_fused_backend_raises(layer):
     _, ours = pair(layer, 6, 5, heads=2, backend="fused")
     with pytest.raises(ValueError, match="backend='fused' cannot serve this call: the call is tr"):
         make_fx(lambda *args: ours(*args))(*arguments({}))
 
 
 @every_layer
-def test_symbolic_trace_refuses_as_in_pyg(layer):
+def test_symbolic_trace_fails_as_in_pyg(layer):
     for conv in pair(layer, 6, 5):
         with pytest.raises((TypeError, torch.fx.proxy.TraceError)):
             torch.fx.symbolic_trace(conv)
 
 
 @pytest.mark.parametrize("v2", [False, True])
-def test_models(v2):
+def test_traced_models_take_other_graphs(v2):
     theirs = torch_geometric.nn.GAT(6, 8, 2, 4, v2=v2, heads=2).double().eval()
     ours = gatsparse.accelerate(copy.deepcopy(theirs))
     example, other = arguments({}), arguments({}, 23, 77)

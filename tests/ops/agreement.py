@@ -1,4 +1,4 @@
-"""What the tests of the attention operators share: the graph zoo, variants and agreement."""
+"""Shared by the tests of the attention operators: the graph zoo, variants and agreement."""
 
 import pytest
 import torch

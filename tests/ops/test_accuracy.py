@@ -24,10 +24,10 @@ from tests.ops.variants import (
 
 
 def same_precision_reference(variant, inputs, graph, order=0):
-    """The output and gradients as PyG computes them, everything in the dtype of the inputs.
+    """Returns the output and gradients as PyG computes them in the dtype of the inputs.
 
-    Its roundings depend on the order of edges and channels, and its values do not: 0 is the
-    order in which they stand, any other number a random one.
+    Only roundings depend on the order of edges and channels: 0 keeps the order, any other
+    number seeds a random one.
     """
     generator = torch.Generator().manual_seed(order)
     edges = numbered_edges(graph, True)
@@ -105,7 +105,7 @@ def test_huge_scores_neither_overflow_nor_underflow():
 
 
 @pytest.mark.parametrize("shift", [-1e4, 1e4])
-def test_a_shift_of_all_scores_changes_nothing(shift):
+def test_shift_of_all_scores_changes_nothing(shift):
     graph = ZOO["random"]
     inputs = {**VARIANTS["gat"].inputs(graph, 2, 3, edge=True)}
     options = {"graph": graph.csr(), "negative_slope": 1.0}
@@ -113,5 +113,5 @@ def test_a_shift_of_all_scores_changes_nothing(shift):
     inputs["edge"] = inputs["edge"] + shift
     for backend in ("fused", "scatter"):
         out = VARIANTS["gat"].attention(**inputs, **options, backend=backend)
-        # Scores are rounded at 1e4 then.
+        # Scores of 1e4 are rounded.
         assert relative_error(out, expected) <= 1e-10

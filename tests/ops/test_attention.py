@@ -1,4 +1,4 @@
-"""Every variant, every backend of it against the others in float64."""
+"""Every backend of every variant, compared with the other backends in float64."""
 
 import pytest
 import torch
@@ -30,7 +30,7 @@ SHAPES = [(1, 1), (1, 7), (3, 5), (8, 8), (5, 33), (17, 4), (4, 64)]
 
 
 def by_definition(variant, inputs, graph, loops=False, slope=0.2, concat=True):
-    """The formula, edge by edge, for forward values."""
+    """Computes the formula edge by edge, for forward values."""
     inputs = {name: t.detach() for name, t in inputs.items()}
     x, rows = inputs[VARIANTS[variant].x], edge_rows(inputs)
     out = x.new_zeros(graph.size[1], *x.shape[1:])
@@ -174,13 +174,16 @@ def test_any_memory_layout(variant, change):
 
 
 def star(count):
-    """A row of that many in-edges, and a node of that many out-edges, none of them loops."""
+    """Returns a node with this many in-edges and out-edges, without loops."""
     edges = torch.stack([1 + torch.arange(count) % 69, torch.zeros(count, dtype=torch.int64)])
     return Graph(torch.cat([edges, edges.flip(0)], dim=1), (70, 70))
 
 
 def hub(count):
-    """Random edges besides a row and a source of that many, loops and duplicates among them."""
+    """Returns random edges, with one destination and one source of this many edges.
+
+    Loops and duplicates are among them.
+    """
     edge_index = torch.randint(90, (2, 2 * count + 300), generator=torch.Generator().manual_seed(5))
     edge_index[1, :count], edge_index[0, count : 2 * count] = 3, 4
     return Graph(edge_index, (90, 90))

@@ -19,7 +19,7 @@ from tests.ops.variants import (
 
 
 def even_attention(variant, graph, heads):
-    """Inputs of equal scores, one-hot features of the sources: the output is the attention."""
+    """Returns inputs with equal scores and one-hot sources, whose output is the attention."""
     inputs = VARIANTS[variant].inputs(graph, heads, graph.size[0], scale=0.0)
     one_hot = torch.eye(graph.size[0], dtype=torch.float64)[:, None, :]
     inputs[VARIANTS[variant].x] = one_hot.expand(-1, heads, -1)
@@ -87,7 +87,7 @@ def test_seed_comes_from_torch(variant):
 
 
 @every_variant
-def test_dropout_does_not_depend_on_the_order_of_the_structure(variant):
+def test_dropout_does_not_depend_on_the_order_of_the_edges(variant):
     # The number of an edge is its position in edge_index: sorted input, same numbers.
     graph = ZOO["random"]
     order = torch.argsort(graph.edge_index[1], stable=True)

@@ -23,7 +23,7 @@ from tests.ops.variants import (
 
 
 @every_variant
-def test_nan_reaches_the_neighbours_and_nobody_else(variant):
+def test_nan_reaches_its_neighbours_only(variant):
     graph = ZOO["chain"]
     inputs = {name: t.detach() for name, t in VARIANTS[variant].inputs(graph, 2, 3).items()}
     inputs["x_dst"] = torch.randn(21, 2, 3, dtype=torch.float64)
@@ -39,7 +39,7 @@ def test_nan_reaches_the_neighbours_and_nobody_else(variant):
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 63, 64])
 @every_variant
 def test_scores_of_minus_infinity(variant, count):
-    """Wherever they stand in a row; a row of nothing else is NaN, as in torch.softmax."""
+    """They may be anywhere in a row; a row of them only is NaN, as in torch.softmax."""
     edges = torch.stack([torch.arange(64), torch.zeros(64, dtype=torch.int64)])
     graph = Graph(edges, (64, 2))
     inputs = VARIANTS[variant].inputs(graph, 2, 3, edge=True)
@@ -59,7 +59,7 @@ def test_scores_of_minus_infinity(variant, count):
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_scores_of_minus_infinity_in_rows_that_fit_the_registers(count):
-    """They overflow in float32; the features themselves are finite."""
+    """The scores overflow in float32, although the features are finite."""
     graph = Graph(torch.tensor([[0, 1, 2, 3, 4], [5, 5, 5, 5, 5]]), (6, 6))
     inputs = VARIANTS["gatv2"].inputs(graph, 1, 16, dtype=torch.float32)
     inputs = {name: t.detach() for name, t in inputs.items()}
@@ -115,8 +115,8 @@ def test_scores_of_minus_infinity_in_rows_that_fit_the_registers(count):
     ],
 )
 @every_variant
-def test_bad_input(variant, change, error, message):
-    """The first features stand for x here, and the first parameter for att."""
+def test_bad_inputs_raise(variant, change, error, message):
+    """``x`` denotes the first features, and ``att`` the first parameter."""
     arguments = VARIANTS[variant].inputs(ZOO["random"], 2, 3, dtype=torch.float32)
     names = {"x": VARIANTS[variant].x, "att": "att_src" if variant == "gat" else "att"}
     change = {names.get(name, name): value for name, value in change.items()}
@@ -126,7 +126,7 @@ def test_bad_input(variant, change, error, message):
 
 
 @every_variant
-def test_edge_features_and_loops_come_together(variant):
+def test_edge_features_without_loop_features_raise(variant):
     graph = ZOO["random"]
     inputs = VARIANTS[variant].inputs(graph, 2, 3, edge=True)
     with pytest.raises(ValueError, match="loop: expected with edge and add_self_loops, got None"):
@@ -138,7 +138,7 @@ def test_edge_features_and_loops_come_together(variant):
 
 
 @every_variant
-def test_auto_serves_what_fused_cannot(variant, monkeypatch):
+def test_auto_falls_back_where_fused_raises(variant, monkeypatch):
     graph = ZOO["random"].csr()
     inputs = VARIANTS[variant].inputs(ZOO["random"], 2, 3, edge=True)
     attention = VARIANTS[variant].attention
@@ -156,10 +156,10 @@ def test_auto_serves_what_fused_cannot(variant, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("structure", "part", "place", "index"),
+    ("key", "part", "place", "index"),
     [
-        (structure, part, place, index)
-        for structure in ("csr", "csr_t")
+        (key, part, place, index)
+        for key in ("csr", "csr_t")
         for part, bound in ((1, 60), (2, 500))
         for place, index in ((17, -1), (17, bound), (17, 2**31 - 1), (17, -(2**31)), (499, bound))
     ],
@@ -167,21 +167,21 @@ def test_auto_serves_what_fused_cannot(variant, monkeypatch):
 @pytest.mark.parametrize(("edge", "dropout"), [(True, 0.0), (False, 0.5), (True, 0.5)])
 @pytest.mark.parametrize("shape", [(2, 3), (8, 8)])
 @every_variant
-def test_kernels_never_leave_their_buffers(
-    variant, shape, edge, dropout, structure, part, place, index
+def test_kernels_reject_indices_out_of_range(
+    variant, shape, edge, dropout, key, part, place, index
 ):
     graph = ZOO["random"]
     inputs = VARIANTS[variant].inputs(graph, *shape, edge=edge, loop=True)
     arguments = operator_arguments(variant, inputs, graph.csr(), dropout=dropout)
     outputs = call(variant, arguments)
-    broken = arguments[structure][part].clone()
+    broken = arguments[key][part].clone()
     broken[place] = index
-    arguments[structure] = [*arguments[structure][:part], broken, *arguments[structure][part + 1 :]]
+    arguments[key] = [*arguments[key][:part], broken, *arguments[key][part + 1 :]]
     with pytest.raises(RuntimeError, match="index out of range"):
         call(variant, arguments)[0].sum().backward()
-    if (variant, structure, part) == ("gat", "csr", 1):
+    if (variant, key, part) == ("gat", "csr", 1):
         return  # the backward of GAT visits the out-edges alone
-    # The backward itself, of outputs that were computed before.
+    # The backward operator alone, on outputs that were computed before.
     with pytest.raises(RuntimeError, match="index out of range"):
         getattr(torch.ops.gatsparse, f"{variant}_backward")(*backward_arguments(arguments, outputs))
 

@@ -1,4 +1,4 @@
-"""Gradients of gradients and of batches: computed, or an error that names what computes them."""
+"""Second derivatives and batched gradients are computed, or raise and name an alternative."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def test_batches_of_gradients(operator):
         assert torch.equal(grad, alone)
 
 
-def test_sparse_linear_names_what_computes_them():
+def test_second_derivative_of_sparse_linear_names_the_alternative():
     x, w = torch.eye(4).to_sparse_coo(), weight()
     out = sparse_linear(x, w)
     grad_out = torch.ones_like(out, requires_grad=True)

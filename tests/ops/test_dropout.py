@@ -91,7 +91,7 @@ def test_compile():
 @pytest.mark.parametrize("p", [0.0, 0.6])
 @pytest.mark.parametrize("size", [0, 1, 65, 5000])
 def test_elu_dropout(isa, dtype, p, size):
-    """ELU, times what dropout makes of ones; and the gradients."""
+    """The output is ELU times the dropout of ones; gradients are compared, too."""
     generator = torch.Generator().manual_seed(3)
     x = 4 * torch.randn(size, generator=generator, dtype=torch.float64)
     x[:2] = 0.0
@@ -108,7 +108,7 @@ def test_elu_dropout(isa, dtype, p, size):
     expected.backward(grad.double())
     assert out.dtype == dtype
     assert torch.equal(out == 0, expected == 0)
-    # Of ELU two roundings and an ulp of exp, of dropout another two; the derivative comes
+    # ELU has two roundings and an ulp of exp, dropout another two; the derivative is computed
     # from the rounded result.
     assert_close(out.detach().double(), expected.detach(), rtol=5 * torch.finfo(dtype).eps, atol=0)
     error = (leaf.grad.double() - exact.grad).abs()
@@ -123,7 +123,7 @@ def test_elu_dropout_of_large_numbers():
     assert torch.equal(x.grad.nan_to_num(7.0), torch.tensor([1.0, 0, 7, 1, 0]))
 
 
-def test_elu_dropout_drops_what_dropout_drops():
+def test_elu_dropout_drops_the_same_values_as_dropout():
     x = torch.rand(1000) + 1
     torch.manual_seed(5)
     expected = dropout(x, 0.3)

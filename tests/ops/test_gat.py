@@ -1,4 +1,4 @@
-"""What is GAT's own: nodes that are both ends of edges or not, the two ways of its gradient."""
+"""Features of GAT only: destinations with their own features, and its two backward passes."""
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ BACKENDS = ("fused", "scatter", "dense")
     ],
 )
 @pytest.mark.parametrize("name", SQUARE)
-def test_both_ways_of_the_gradient(name, shape, dropout, loops, slope, monkeypatch):
+def test_both_backward_passes_equal_scatter(name, shape, dropout, loops, slope, monkeypatch):
     inputs = gat_inputs(ZOO[name], *shape, scale=3.0)
     options = {
         "add_self_loops": loops,
@@ -53,8 +53,9 @@ def test_both_ways_of_the_gradient(name, shape, dropout, loops, slope, monkeypat
 @pytest.mark.parametrize("shape", [(8, 8), (1, 16)])
 @pytest.mark.parametrize("name", ["random", "hub"])
 def test_terms_of_any_size(name, shape, slope, alpha_src, alpha_dst):
-    """The largest term of a source, below and above what the products of factors hold, and
-    terms of destinations that leave all scores far from 0.
+    """Terms of sources are below and above the limit of the factors.
+
+    Terms of destinations keep all scores far from 0.
     """
     inputs = sized_terms(name, shape, alpha_src, alpha_dst)
     options = {"graph": ZOO[name].csr(), "add_self_loops": True, "negative_slope": slope}
@@ -88,14 +89,14 @@ def test_error_budget_of_sharp_factors(alpha_src, alpha_dst):
 @pytest.mark.parametrize("att_scale", [1e-6, 1e-12])
 @pytest.mark.parametrize("positive", [False, True])
 def test_gradients_of_tiny_scores(positive, att_scale, dtype, monkeypatch):
-    """Their signs count, though their exponentials are all 1."""
+    """Gradients depend on the signs of the scores, although all exponentials are 1."""
     monkeypatch.setattr(fused, "positive_pays", lambda *_: positive)
     inputs = cast(gat_inputs(ZOO["random"], 8, 8, scale=att_scale), dtype)
     exact = cast(inputs, torch.float64)
     options = {"graph": ZOO["random"].csr(), "add_self_loops": True}
     expected = run("gat", exact, **options, backend="scatter")
     result = run("gat", inputs, **options, backend="fused")
-    for name in ("att_src", "att_dst"):  # of size 1: derivatives by the scores
+    for name in ("att_src", "att_dst"):  # their gradients are of size 1
         assert expected[name].abs().max() > 0.1
         assert relative_error(result[name], expected[name]) <= 100 * torch.finfo(dtype).eps
 
@@ -112,8 +113,8 @@ def test_scores_that_cancel(positive, monkeypatch):
     assert_close(run("gat", inputs, **options, backend="fused"), expected)
 
 
-def test_saved_numbers_of_another_instruction_set():
-    """8x16 fits the registers of one and not of another."""
+def test_backward_pass_of_another_instruction_set():
+    """Rows of 8x16 fit the registers of some instruction sets only."""
     inputs = gat_inputs(ZOO["random"], 8, 16, dtype=torch.float32)
     graph = ZOO["random"].csr()
     expected = run("gat", inputs, graph, backend="fused")
@@ -129,7 +130,7 @@ def test_saved_numbers_of_another_instruction_set():
                 assert relative_error(grad, expected[name]) <= 1e-5, (isa, other, name)
 
 
-def test_the_way_that_costs_less():
+def test_positive_pays_heuristic():
     assert fused.positive_pays(ZOO["dense with duplicates"].csr(), channels=8)
     assert not fused.positive_pays(ZOO["dense with duplicates"].csr(), channels=128)
     assert not fused.positive_pays(ZOO["chain"].csr(), channels=8)
@@ -154,7 +155,7 @@ def test_without_att_dst(name, edge):
 
 @pytest.mark.parametrize("edge", [False, True])
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
-def test_destinations_with_features_of_their_own(dropout, edge):
+def test_destinations_with_their_own_features(dropout, edge):
     graph = ZOO["random"]
     inputs = gat_inputs(graph, 3, 5, edge=edge, loop=True, x_dst=True)
     options = {"add_self_loops": True, "dropout": dropout, "seed": torch.tensor(3)}
@@ -164,7 +165,7 @@ def test_destinations_with_features_of_their_own(dropout, edge):
     ]
     for result in results[1:]:
         assert_close(results[0], result)
-    # The same tensor at both ends is what None stands for.
+    # None is the same as one tensor at both ends.
     inputs["x_dst"] = inputs["x"]
     expected = run("gat", {**inputs, "x_dst": None}, graph.csr(), **options)
     actual = run("gat", inputs, graph.csr(), **options)
@@ -172,7 +173,7 @@ def test_destinations_with_features_of_their_own(dropout, edge):
     assert_close(actual, expected)
 
 
-def test_bipartite_graph_without_x_dst():
+def test_bipartite_graph_without_x_dst_raises():
     inputs = gat_inputs(ZOO["bipartite, more sources"], 2, 3)
     del inputs["x_dst"]
     with pytest.raises(ValueError, match=r"x_dst: expected shape \[7, 2, 3\], .*, got None"):
@@ -181,7 +182,7 @@ def test_bipartite_graph_without_x_dst():
 
 @pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_opcheck_of_both_ways(positive, dropout):
+def test_opcheck_of_both_backward_passes(positive, dropout):
     inputs = gat_inputs(ZOO["random"], 2, 3)
     options = {"positive": positive, "dropout": dropout}
     arguments = operator_arguments("gat", inputs, ZOO["random"].csr(), **options)

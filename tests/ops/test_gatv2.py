@@ -1,4 +1,4 @@
-"""What is GATv2's own: one tensor at both ends, and features of one dtype."""
+"""Features of GATv2 only: one tensor at both ends, and features of one dtype."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def test_one_tensor_at_both_ends(edge, dropout):
 
 
 @pytest.mark.parametrize("name", ["x_dst", "edge", "loop"])
-def test_features_of_another_dtype(name):
+def test_features_of_another_dtype_raise(name):
     inputs = gatv2_inputs(ZOO["random"], 2, 3, edge=True, loop=True)
     inputs[name] = inputs[name].float()
     with pytest.raises(ValueError, match=f"{name}: expected torch.float64, as x_src is, got"):

@@ -11,7 +11,7 @@ NODES = 40
 
 
 def rows_with_one_neighbour():
-    """Graphs in which the softmax of most rows, and so its gradient, is trivial."""
+    """Returns graphs in which the softmax of most rows is 1 and its gradient is 0."""
     i = torch.arange(NODES - 1)
     even = torch.arange(0, NODES, 2)
     return {
@@ -34,7 +34,7 @@ def zoo():
 
 
 def step(layer, x, edge_index, dtype, parameters, grad_out):
-    """The output and all gradients, of the same numbers in ``dtype``."""
+    """Returns the output and all gradients for the same numbers in ``dtype``."""
     layer = layer.to(dtype)
     layer.load_state_dict(parameters)
     x = x.to(dtype).requires_grad_()
@@ -45,7 +45,7 @@ def step(layer, x, edge_index, dtype, parameters, grad_out):
 
 
 def compare(layer, edge_index, dtype, heads, channels, scale=1.0, positive=False, **options):
-    """Asserts errors of at most twice PyG's in the same dtype, or of a rounding of the result.
+    """Asserts errors of at most twice PyG's in the same dtype, or one rounding of the result.
 
     The projections are the identity, so that all numbers are the same before the attention.
     """

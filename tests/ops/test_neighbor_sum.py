@@ -80,7 +80,7 @@ def test_same_bits_for_any_number_of_threads(threads):
     assert all(torch.equal(results[0], result) for result in results[1:])
 
 
-def test_what_the_kernel_cannot_serve(monkeypatch):
+def test_other_dtypes_layouts_and_missing_kernels(monkeypatch):
     graph = ZOO["random"].csr()
     x = torch.randn(60, 5, dtype=torch.float64)
     expected = neighbor_sum(x, graph)
@@ -102,13 +102,13 @@ def test_what_the_kernel_cannot_serve(monkeypatch):
         (torch.zeros(60, 5, device="meta"), None, ValueError, "x: expected on cpu"),
     ],
 )
-def test_bad_input(x, graph, error, message):
+def test_bad_inputs_raise(x, graph, error, message):
     with pytest.raises(error, match=message):
         neighbor_sum(x, ZOO["random"].csr() if graph is None else graph)
 
 
 @pytest.mark.parametrize("index", [-1, 60, 2**31 - 1])
-def test_kernel_never_leaves_its_buffers(index):
+def test_kernel_rejects_indices_out_of_range(index):
     ptr, other, perm = ZOO["random"].csr().csr
     other = other.clone()
     other[17] = index

@@ -30,7 +30,7 @@ def test_known_answers(counter, key, expected):
 
 
 @pytest.mark.parametrize("heads", [1, 2, 4, 7, 8])
-def test_a_head_does_not_depend_on_the_number_of_heads(heads):
+def test_numbers_of_a_head_do_not_depend_on_the_number_of_heads(heads):
     edge = torch.arange(1000)
     seed = torch.tensor(-5)
     scale = edge_dropout(edge, heads, 0.25, seed, torch.float64)

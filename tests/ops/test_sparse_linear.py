@@ -98,7 +98,7 @@ def test_operator():
     assert torch.equal(compiled(*arguments[:3]), operator(*arguments))
 
 
-def test_transpose_is_shared_with_what_dropout_makes(monkeypatch):
+def test_output_of_dropout_shares_the_transpose(monkeypatch):
     x = features(50, 30)
     weight, _ = weights(4, 30)
     sparse_linear(x, weight)
@@ -139,7 +139,7 @@ def test_dropout_of_stored_values():
     assert torch.equal(first, dropout(torch.ones(300, 200), 0.6).flatten())
 
 
-def test_errors():
+def test_bad_inputs_raise():
     x = features(6, 5)
     weight, bias = weights(4, 5)
     with pytest.raises(ValueError, match="x: expected a sparse_csr, sparse_csc"):
@@ -161,20 +161,20 @@ def test_errors():
 
 @pytest.mark.parametrize("isa", _native.isas())
 @pytest.mark.parametrize("index_dtype", [torch.int32, torch.int64])
-@pytest.mark.parametrize(("structure", "part"), [("csr", 1), ("csr_t", 1), ("csr_t", 2)])
+@pytest.mark.parametrize(("key", "part"), [("csr", 1), ("csr_t", 1), ("csr_t", 2)])
 @pytest.mark.parametrize("place", [0, -1])
-def test_kernels_never_leave_their_buffers(isa, index_dtype, structure, part, place):
+def test_kernels_reject_indices_out_of_range(isa, index_dtype, key, part, place):
     x = features(7, 5)
     weight, _ = weights(4, 5)
     csr = [x.crow_indices(), x.col_indices(), torch.arange(x.values().numel())]
     arguments = {"csr": csr, "csr_t": list(torch.ops.gatsparse.csr_transpose(csr, 5))}
     arguments = {key: [t[0], *(i.to(index_dtype) for i in t[1:])] for key, t in arguments.items()}
     operator = torch.ops.gatsparse.sparse_linear
-    bound = {("csr", 1): 5, ("csr_t", 1): 7, ("csr_t", 2): x.values().numel()}[structure, part]
+    bound = {("csr", 1): 5, ("csr_t", 1): 7, ("csr_t", 2): x.values().numel()}[key, part]
     for index in (-1, bound, 2**31 - 1, -(2**31)):
-        broken = arguments[structure][part].clone()
+        broken = arguments[key][part].clone()
         broken[place] = index
-        given = arguments | {structure: [*arguments[structure]]}
-        given[structure][part] = broken
+        given = arguments | {key: [*arguments[key]]}
+        given[key][part] = broken
         with _native.use_isa(isa), pytest.raises(RuntimeError, match="index out of range"):
             operator(x.values(), weight, None, **given).sum().backward()

@@ -1,4 +1,4 @@
-"""The variants of graph attention as the tests see them: one line each."""
+"""The variants of graph attention that are tested, one line each."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -47,7 +47,7 @@ VARIANTS = {
 
 
 def numbered_edges(graph: Graph, add_self_loops) -> Tensor:
-    """(number, j, i) of every edge; the loops that are added stand for those of the graph."""
+    """Returns (number, j, i) of every edge; added loops replace those of the graph."""
     num_edges, num_loops = graph.edge_index.size(1), min(graph.size)
     edges = torch.cat([torch.arange(num_edges)[:, None], graph.edge_index.T], dim=1)
     if not add_self_loops:
@@ -57,18 +57,18 @@ def numbered_edges(graph: Graph, add_self_loops) -> Tensor:
 
 
 def edge_list(graph: Graph, add_self_loops):
-    """The rows of :func:`numbered_edges`."""
+    """Returns the rows of :func:`numbered_edges`."""
     return numbered_edges(graph, add_self_loops).tolist()
 
 
 def edge_rows(inputs):
-    """The features of every edge by its number, or None."""
+    """Returns the features of every edge by its number, or None."""
     tables = [inputs[name] for name in ("edge", "loop") if name in inputs]
     return torch.cat(tables) if tables else None
 
 
 def without_bias(inputs):
-    """What the attention weights are computed from."""
+    """Returns the inputs of the attention weights."""
     return {name: t for name, t in inputs.items() if name != "bias"}
 
 
@@ -78,7 +78,7 @@ def fixed_gradient(out):
 
 
 def with_gradients(out, inputs) -> dict[str, Tensor]:
-    """The output, and the gradients of a fixed linear function of it, by name."""
+    """Returns the output, and the gradients of a fixed linear function of it, by name."""
     leaves = {name: t for name, t in inputs.items() if t is not None}
     grads = torch.autograd.grad(out, list(leaves.values()), fixed_gradient(out))
     return {"out": out.detach(), **dict(zip(leaves, grads, strict=True))}
@@ -108,7 +108,7 @@ def operator_arguments(
     dropout=0.0,
     negative_slope=0.2,
 ):
-    """The arguments of torch.ops.gatsparse's operator of that name, in order."""
+    """Returns the arguments of the operator of ``torch.ops.gatsparse``, in order."""
     tensors = dict(inputs)
     if variant == "gat":
         names = ("x", "att_src", "att_dst", "alpha_dst", "edge", "loop", "bias")
@@ -132,16 +132,16 @@ def operator_arguments(
 
 
 def call(variant, arguments):
-    """All outputs of the operator."""
+    """Returns all outputs of the operator."""
     return getattr(torch.ops.gatsparse, variant)(*arguments.values())
 
 
 def backward_arguments(arguments, outputs):
-    """The arguments of the operator's backward, after it gave these outputs."""
+    """Returns the arguments of the backward operator for these outputs."""
     left_out = ("alpha_dst", "bias", "concat", "save", "positive")
     names = [name for name in arguments if name not in left_out]
-    tensors, structure = names[: names.index("csr")], names[names.index("csr") :]
+    tensors, others = names[: names.index("csr")], names[names.index("csr") :]
     grad_out = fixed_gradient(outputs[1])
     tensors = [None if arguments[n] is None else arguments[n].detach() for n in tensors]
     saved = [t.detach() for t in outputs[1:]]
-    return (grad_out, *tensors, *saved, *(arguments[name] for name in structure))
+    return (grad_out, *tensors, *saved, *(arguments[name] for name in others))

@@ -3,5 +3,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _one_thread(threads) -> None:
-    """The graphs are small: a second thread would be waited for, and find nothing to do."""
+    """The graphs are too small for a second thread."""
     threads(1)

@@ -70,13 +70,13 @@ def explainer(model, algorithm, level="node", **kwargs):
 
 
 def masks(explanation):
-    """Of nodes and of edges; of every type, where there are types."""
+    """Returns the masks of nodes and edges, for every type of a heterogeneous graph."""
     names = ("node_mask", "edge_mask")
     return [store[name] for store in explanation.stores for name in names if name in store]
 
 
 def assert_same_explanations(models, explain, *inputs):
-    """That ``explain(model)`` masks the same, and leaves our layers to the kernels."""
+    """Checks that ``explain(model)`` gives equal masks, and restores the kernels of our layers."""
     found = []
     for model in models:
         torch.manual_seed(1)
@@ -107,7 +107,7 @@ ALGORITHMS = {
 @pytest.mark.parametrize("add_self_loops", [False, True])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @every_layer
-def test_nodes(layer, algorithm, add_self_loops, graph):
+def test_explanations_of_nodes(layer, algorithm, add_self_loops, graph):
     options = {"edge_dim": 3, "add_self_loops": add_self_loops}
     models = twins(layer, lambda conv: Net(conv, 6, 4, **options), backend="auto")
     method, types = ALGORITHMS[algorithm]
@@ -122,7 +122,7 @@ def test_nodes(layer, algorithm, add_self_loops, graph):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @every_layer
-def test_a_whole_graph(layer, algorithm, graph):
+def test_explanations_of_a_graph(layer, algorithm, graph):
     models = twins(layer, lambda conv: PooledNet(conv, 6, 4, edge_dim=3), backend="auto")
     method, types = ALGORITHMS[algorithm]
     x, edge_index, edge_attr = graph
@@ -156,7 +156,7 @@ def test_parametrised_explainer(layer, level, graph):
 
 @pytest.mark.parametrize("backend", ["fused", "scatter", "dense"])
 @every_layer
-def test_attribution_to_features_stays_on_the_kernels(layer, backend, graph):
+def test_attribution_to_features_uses_the_kernels(layer, backend, graph):
     models = twins(layer, lambda conv: Net(conv, 6, 4), backend=backend)
     x, edge_index, _ = graph
     found = []
@@ -181,7 +181,7 @@ def test_metrics_of_explanations(layer, graph):
 
 
 @every_layer
-def test_layers_that_are_not_explained(layer, graph):
+def test_layers_excluded_from_explanation(layer, graph):
     models = twins(layer, lambda conv: Net(conv, 6, 4, edge_dim=3), backend="auto")
     for model in models:
         model.conv1.explain = False
@@ -196,7 +196,7 @@ def test_layers_that_are_not_explained(layer, graph):
 
 @pytest.mark.parametrize("explained_before", [False, True])
 @every_layer
-def test_accelerated_model(layer, explained_before, graph):
+def test_explanations_of_an_accelerated_model(layer, explained_before, graph):
     theirs = Net(getattr(torch_geometric.nn, layer), 6, 4, edge_dim=3).double()
     x, edge_index, edge_attr = graph
 
@@ -226,7 +226,7 @@ def test_masks_reach_a_subclass(graph):
 
 
 class PaperNet(torch.nn.Module):
-    """The classes of papers."""
+    """Predicts the classes of papers."""
 
     def __init__(self, conv):
         super().__init__()
@@ -239,7 +239,7 @@ class PaperNet(torch.nn.Module):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @every_layer
-def test_nodes_of_several_types(layer, algorithm, hetero):
+def test_explanations_of_nodes_of_several_types(layer, algorithm, hetero):
     models = twins(layer, PaperNet, backend="auto")
     method, types = ALGORITHMS[algorithm]
     inputs = hetero.x_dict, hetero.edge_index_dict

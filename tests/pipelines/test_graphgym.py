@@ -49,7 +49,7 @@ def layer_config(**kwargs):
 @pytest.mark.parametrize("has_bias", [False, True])
 @pytest.mark.parametrize("heads", [1, 4, 12])
 @every_layer
-def test_layer(layer, heads, has_bias):
+def test_registered_layer_equals_pyg(layer, heads, has_bias):
     cfg.gnn.att_heads = heads
     ours = layer_dict[registered(layer)](layer_config(has_bias=has_bias)).double()
     assert type(ours.model) is OURS[layer]
@@ -66,7 +66,7 @@ def test_layer(layer, heads, has_bias):
 
 
 @every_layer
-def test_more_options_of_the_layer(layer):
+def test_layer_passes_further_options(layer):
     cfg.gnn.att_heads = 4
     ours = layer_dict[registered(layer)](layer_config(), residual=True, backend="fused")
     assert ours.model.res is not None
@@ -75,19 +75,19 @@ def test_more_options_of_the_layer(layer):
 
 @pytest.mark.parametrize("heads", [5, 0, -4])
 @every_layer
-def test_heads_that_do_not_divide_the_width(layer, heads):
+def test_heads_must_divide_the_width(layer, heads):
     cfg.gnn.att_heads = heads
     with pytest.raises(ValueError, match=rf"att_heads: .* layer's width 12, got {heads}"):
         layer_dict[registered(layer)](layer_config())
 
 
-def test_the_heads_are_why_there_is_a_layer_of_ours():
+def test_layer_of_pyg_ignores_att_heads():
     cfg.gnn.att_heads = 4
     assert layer_dict["gatconv"](layer_config()).model.heads == 1
 
 
 def with_layers_of_pyg(model):
-    """The same model and weights."""
+    """Returns the model with PyG's layers and the same weights."""
     model = copy.deepcopy(model)
     for module in model.modules():
         if isinstance(module, (GATConvLayer, GATv2ConvLayer)):
@@ -137,7 +137,7 @@ def test_training_of_a_model(layer, task, stage):
     assert_same_training(theirs, ours, [batch] * 3, loss, optimizer)
 
 
-def test_without_yacs(monkeypatch):
+def test_missing_yacs_raises(monkeypatch):
     monkeypatch.delitem(sys.modules, "gatsparse.graphgym")
     monkeypatch.setitem(sys.modules, "yacs", None)
     with pytest.raises(ImportError, match=r"needs yacs, .*pip install 'gatsparse\[graphgym\]'"):

@@ -89,21 +89,21 @@ def test_to_hetero_of_an_initialised_model_resets_its_copies(layer, data):
 
 
 @every_layer
-def test_to_hetero_refuses_self_loops(layer, data):
+def test_to_hetero_rejects_self_loops(layer, data):
     for conv in twins(layer, lambda conv: Net(conv, 6, 3)):
         with pytest.raises(ValueError, match="'add_self_loops' attribute set to 'True'"):
             to_hetero(conv, data.metadata())
 
 
 @every_layer
-def test_to_hetero_with_bases_takes_no_heads_of_any_layer(layer, data):
+def test_to_hetero_with_bases_fails_as_in_pyg(layer, data):
     def build(conv):
         net = Net(conv, 6, 3, edge_dim=3, add_self_loops=False)
         return to_hetero_with_bases(net, METADATA, num_bases=2)
 
     data["author"].x = torch.randn(9, 6, dtype=torch.float64)
     for model in twins(layer, build, backend="auto"):
-        # PyG's hook wants messages [E, C], and both layers' are [E, H, C].
+        # PyG's hook expects messages [E, C], but those of both layers are [E, H, C].
         with pytest.raises(ValueError, match=r"Number of messages \(140\) does not match"):
             model(*arguments(data, 3))
 
@@ -130,7 +130,7 @@ def test_hetero_conv(layer, aggr, edge_dim, data):
 
 @pytest.mark.parametrize("residual", [False, True])
 @every_layer
-def test_hetero_conv_beside_other_layers(layer, residual, data):
+def test_hetero_conv_with_other_layers(layer, residual, data):
     def build(conv):
         options = {"heads": 2, "concat": False, "residual": residual}
         return HeteroConv(
@@ -165,7 +165,7 @@ def test_types_without_edges_or_nodes(layer, edge_dim, data):
 
 
 @every_layer
-def test_hetero_conv_passes_over_types_that_are_not_given(layer, data):
+def test_hetero_conv_skips_missing_types(layer, data):
     inputs = arguments(data, 3)
     models = twins(layer, lambda conv: hetero_conv(conv, "sum", 3), *inputs)
     x, *edges = inputs

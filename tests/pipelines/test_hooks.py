@@ -1,4 +1,4 @@
-"""Hooks that change what passes through them: those of message passing and those of modules."""
+"""Hooks of message passing and of modules that change their tensors."""
 
 import copy
 
@@ -17,14 +17,14 @@ BIPARTITE, SIZE = graph_zoo()["bipartite, more sources"]
 
 
 def doubled(inputs):
-    """The arguments by name, those that are floats twice as large."""
+    """Returns the arguments by name, with floating point tensors doubled."""
     return {
         name: 2 * value if torch.is_tensor(value) and value.is_floating_point() else value
         for name, value in inputs.items()
     }
 
 
-# What comes before ``propagate`` and ``edge_update``: (edge_index, size, arguments by name).
+# Inputs of ``propagate`` and ``edge_update``: (edge_index, size, arguments by name).
 HOOKS = {
     "propagate_forward_pre": lambda _, inputs: (*inputs[:2], doubled(inputs[2])),
     "propagate_forward": lambda _conv, _inputs, out: out.sin(),
@@ -111,7 +111,7 @@ def test_hooks_of_an_accelerated_layer(layer):
 
 
 def projections(conv):
-    """By name, as PyG's layers have them."""
+    """Returns the projections by their names in PyG's layers."""
     return {name: lin for name, lin in conv.named_children() if name.startswith("lin")}
 
 

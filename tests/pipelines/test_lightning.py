@@ -23,7 +23,7 @@ CLASSES = 3
 
 
 class Module(lightning.LightningModule):
-    """Keeps the losses of its steps."""
+    """Records the losses of its steps."""
 
     def __init__(self, conv):
         super().__init__()

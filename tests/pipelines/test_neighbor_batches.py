@@ -1,4 +1,4 @@
-"""Batches of neighbourhoods, as NeighborLoader makes them, and bipartite blocks of them."""
+"""Batches of neighbourhoods, as NeighborLoader makes them, and their bipartite blocks."""
 
 import copy
 
@@ -136,14 +136,14 @@ def test_subgraph_of_k_hops_gives_the_result_of_the_graph(layer, data):
 
 
 def models(layer, **kwargs):
-    """PyG's GAT, and the same with our layers."""
+    """Returns PyG's GAT, and the same model with our layers."""
     kwargs = {"out_channels": CLASSES, "v2": layer == "GATv2Conv", "heads": 2, **kwargs}
     theirs = torch_geometric.nn.GAT(6, 8, num_layers=2, **kwargs).double()
     return theirs, gatsparse.accelerate(copy.deepcopy(theirs), backend="fused")
 
 
 @every_layer
-def test_layers_trimmed_to_what_the_seeds_need(layer, data):
+def test_trimmed_layers_equal_pyg(layer, data):
     batch = next(iter(loader(data, [4, 3], 32)))
     theirs, ours = models(layer, edge_dim=3)
     hops = {
@@ -171,7 +171,7 @@ def test_inference_layer_by_layer(layer, cache, data):
 
 
 def blocks(data, seeds, num_neighbors):
-    """From the farthest hop to the seeds: sources, the first of which are destinations."""
+    """Returns blocks from the farthest hop to the seeds; the first sources are destinations."""
     found, destinations = [], seeds
     for count in num_neighbors:
         batch = next(iter(loader(data, [count], len(destinations), input_nodes=destinations)))

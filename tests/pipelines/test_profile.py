@@ -1,4 +1,4 @@
-"""What tells the size, the shapes and the time of a model."""
+"""Size, shapes and time of a model, as PyG and torch measure them."""
 
 import json
 import random
@@ -36,7 +36,7 @@ def run(model, data):
 
 @every_layer
 def test_sizes(layer, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # PyG weighs a model as a file
+    monkeypatch.chdir(tmp_path)  # PyG saves the model to measure its size
     theirs, ours = models(layer)
     assert count_parameters(ours) == count_parameters(theirs)
     ours.conv1.requires_grad_(False)
@@ -49,7 +49,7 @@ def test_sizes(layer, tmp_path, monkeypatch):
 
 
 @every_layer
-def test_a_structure_that_is_kept_is_no_part_of_the_data(layer, data):
+def test_cached_graph_does_not_count_as_data(layer, data):
     _, ours = models(layer)
     before = get_data_size(data)
     run(ours, data)

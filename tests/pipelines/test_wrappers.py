@@ -114,7 +114,7 @@ def test_deep_gcn_layers_with_checkpoints(layer, block, graph):
     for model in twins(layer, build):
         leaves = [t.clone().requires_grad_() for t in (graph.x, graph.edge_attr)]
         out = model(leaves[0], graph.edge_index, leaves[1])
-        out.square().sum().backward()  # PyG's checkpoints are reentrant, and want no other call
+        out.square().sum().backward()  # PyG's checkpoints are reentrant and do not support grad()
         outcomes.append([out, *(leaf.grad for leaf in (*leaves, *model.parameters()))])
     assert_equal(*outcomes)
 
@@ -151,7 +151,7 @@ def test_data_parallel_of_torch(layer, graph):
 
 
 class DataParallel(torch_geometric.nn.DataParallel):
-    """PyG's, whose constructor looks for a GPU."""
+    """PyG's class, without its constructor, which needs a GPU."""
 
     def __init__(self, module):
         torch.nn.DataParallel.__init__(self, module)
@@ -169,7 +169,7 @@ def test_data_parallel_of_pyg(layer):
 
 @every_layer
 def test_replicas(layer, monkeypatch):
-    """What data parallelism runs on each device: copies whose weights are no parameters."""
+    """Data parallelism runs replicas, whose weights are not parameters, on each device."""
     replicate = importlib.import_module("torch.nn.parallel.replicate")
     monkeypatch.setattr(
         replicate,
@@ -228,7 +228,7 @@ def gradients(model, batch):
 
 
 def work(rank, folder):
-    """One of two processes, on its half of the graphs."""
+    """Runs one of two processes on its half of the graphs."""
     torch.set_num_threads(1)
     join(rank, 2, folder)
     models, halves = torch.load(folder / "task", weights_only=False)

@@ -1,4 +1,4 @@
-"""Models on our layers beside the same models on PyG's: same weights, same inputs."""
+"""Models on our layers and the same models on PyG's, with the same weights and inputs."""
 
 from functools import partial
 
@@ -31,7 +31,7 @@ class Net(torch.nn.Module):
 
 
 def random_graph(num_nodes, num_edges, **values):
-    """6 features per node, 3 per edge."""
+    """Returns a graph with 6 features per node and 3 per edge."""
     return Data(
         x=torch.randn(num_nodes, 6, dtype=torch.float64),
         edge_index=torch.randint(num_nodes, (2, num_edges)),
@@ -41,7 +41,7 @@ def random_graph(num_nodes, num_edges, **values):
 
 
 def twins(layer, build, *inputs, backend="fused"):
-    """``build(conv)`` of PyG's class and of ours, which must serve every call.
+    """Returns ``build(conv)`` of PyG's class and of ours with a backend.
 
     Lazy layers take their shapes from a call with :obj:`inputs`.
     """
@@ -57,7 +57,7 @@ def twins(layer, build, *inputs, backend="fused"):
 
 
 def named_backend(model, backend):
-    """The same model, whose layers of ours must compute with this backend."""
+    """Sets the backend of our layers, and returns the model."""
     for module in model.modules():
         if type(module) in OURS.values():
             module.backend = backend
@@ -65,7 +65,7 @@ def named_backend(model, backend):
 
 
 def tensors(value):
-    """The tensors in nested containers, in order."""
+    """Yields the tensors in nested containers, in order."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (dict, list, tuple)):
@@ -74,7 +74,7 @@ def tensors(value):
 
 
 def results(model, *args, **kwargs):
-    """The outputs, and the gradients of a fixed linear function of them."""
+    """Returns the outputs, and the gradients of a fixed linear function of them."""
     inputs = [t for t in tensors((args, kwargs)) if t.is_floating_point()]
     leaves = [t.requires_grad_() for t in inputs] + list(model.parameters())
     outputs = list(tensors(model(*args, **kwargs)))
@@ -87,12 +87,12 @@ def results(model, *args, **kwargs):
 
 
 def sgd(model):
-    """Not Adam, which divides a gradient that is rounding alone by its own size."""
+    """Returns SGD, because Adam would amplify gradients that are rounding errors."""
     return torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
 
 def losses(model, batches, loss, optimizer=sgd):
-    """The losses of one step per batch, and the weights after the last."""
+    """Returns the losses of one step per batch, and the weights after the last one."""
     optimizer = optimizer(model)
     values = []
     for batch in batches:

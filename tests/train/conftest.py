@@ -8,7 +8,7 @@ from torch_geometric.utils import to_undirected
 
 @pytest.fixture
 def task() -> Data:
-    """Three communities of 20 nodes, whose features tell them apart but for noise."""
+    """Three communities of 20 nodes with distinct, noisy features."""
     generator = torch.Generator().manual_seed(1)
     num_nodes, num_classes = 60, 3
     y = torch.arange(num_nodes) % num_classes

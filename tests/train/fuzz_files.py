@@ -1,7 +1,7 @@
-"""Mutated configurations and files of runs: each is read right or refused with a documented error.
+"""Mutated configurations and files of runs: each is read correctly or raises a documented error.
 
-``python -m tests.train.fuzz_files --count 10000 --seed 0`` runs as many as wanted and prints the
-first failures of each kind. The suite runs some of them.
+``python -m tests.train.fuzz_files --count 10000 --seed 0`` checks 10000 files and prints the first
+failures of each kind. The test suite checks some of them.
 """
 
 from __future__ import annotations

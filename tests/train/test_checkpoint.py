@@ -1,4 +1,4 @@
-"""A training that goes on from a checkpoint ends as one that was never interrupted."""
+"""A training that resumes from a checkpoint ends like an uninterrupted one."""
 
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def same(one, other):
 @pytest.mark.parametrize("mode", ["full", "sampled"])
 @pytest.mark.parametrize("architecture", ["paper", "deep"])
 @pytest.mark.parametrize("interrupted_after", [1, 2, 5])
-def test_goes_on_bit_for_bit(mode, architecture, interrupted_after, tmp_path):
+def test_resumed_training_is_equal_bit_for_bit(mode, architecture, interrupted_after, tmp_path):
     config = config_of(mode, architecture)
     data = load_task(config)
     whole = train(config, data)
@@ -71,7 +71,7 @@ def test_goes_on_bit_for_bit(mode, architecture, interrupted_after, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train(config, data, on_epoch=interrupt, checkpoint=checkpoint)
-    torch.manual_seed(99)  # the generator comes from the checkpoint, too
+    torch.manual_seed(99)  # the checkpoint restores the generator, too
     epochs = []
     resumed = fit(
         build_model(config.model, data), data, config, on_epoch=epochs.append, checkpoint=checkpoint
@@ -84,7 +84,7 @@ def test_goes_on_bit_for_bit(mode, architecture, interrupted_after, tmp_path):
     same(other, whole)
 
 
-def test_is_the_last_complete_one_whenever_it_ends(tmp_path, monkeypatch):
+def test_interrupted_save_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     path = tmp_path / "checkpoint"
     checkpoint = Checkpoint(path)
     checkpoint.save({"epoch": 1})
@@ -101,7 +101,7 @@ def test_is_the_last_complete_one_whenever_it_ends(tmp_path, monkeypatch):
     assert checkpoint.load() is None
 
 
-def test_checkpoint_of_another_training_is_refused(tmp_path):
+def test_checkpoint_of_another_training_raises(tmp_path):
     path = tmp_path / "checkpoint"
     Checkpoint(path, training="seed 0").save({"epoch": 1})
     assert Checkpoint(path, training="seed 0").load() == {"epoch": 1}
@@ -109,7 +109,7 @@ def test_checkpoint_of_another_training_is_refused(tmp_path):
         Checkpoint(path, training="seed 1").load()
 
 
-def test_checkpoint_with_another_number_is_refused(tmp_path):
+def test_checkpoint_with_another_number_raises(tmp_path):
     path = tmp_path / "checkpoint"
     Checkpoint(path).save({"weights": torch.full((1000,), 1.5)})
     content = bytearray(path.read_bytes())
@@ -119,7 +119,7 @@ def test_checkpoint_with_another_number_is_refused(tmp_path):
         Checkpoint(path).load()
 
 
-def test_is_due_after_some_seconds(tmp_path, monkeypatch):
+def test_checkpoint_is_due_after_its_interval(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now[0])
     checkpoint = Checkpoint(tmp_path / "checkpoint", seconds=30)
@@ -142,8 +142,8 @@ def test_sampled_training_learns():
     assert result.losses[-1] < result.losses[0]
 
 
-def test_modes_agree_where_a_batch_is_the_graph():
-    """All neighbours, one batch, no dropout: the losses of a full batch."""
+def test_modes_agree_if_a_batch_is_the_graph():
+    """All neighbours in one batch, without dropout, give the losses of a full batch."""
     model = ModelConfig(hidden_channels=4, heads=2, dropout=0.0)
     options = {"synthetic": SYNTHETIC, "model": model, "dtype": "float64", "epochs": 5}
     everything = SamplingConfig(batch_size=300, num_neighbors=[-1, -1])
@@ -153,7 +153,7 @@ def test_modes_agree_where_a_batch_is_the_graph():
     assert losses[0] == pytest.approx(losses[1], rel=1e-9)
 
 
-def test_configuration():
+def test_bad_configurations_raise():
     for options, key in (
         ({"mode": "sampled", "model": ModelConfig(num_layers=3)}, "num_neighbors"),
         ({"mode": "sampled", "model": ModelConfig(kind="pyg")}, "mode"),
@@ -171,7 +171,7 @@ def test_configuration():
         ModelConfig(kind="dense", num_layers=3)
 
 
-def test_memory_is_refused_with_numbers():
+def test_memory_beyond_the_limit_raises():
     config = config_of(max_memory="100kB")
     data = load_task(config)
     with pytest.raises(
@@ -181,10 +181,10 @@ def test_memory_is_refused_with_numbers():
     assert "available" in check_memory(config_of(), data)
 
 
-def test_memory_grows_as_it_should():
+def test_memory_estimate_grows_with_the_model():
     data = load_task(config_of())
     needed = {mode: estimate(config_of(mode), data) for mode in ("full", "sampled")}
-    assert needed["sampled"] > 100e6  # what exact inference may take
+    assert needed["sampled"] > 100e6  # the budget of exact inference
     layer = ModelConfig(hidden_channels=4, heads=2, num_layers=3)
     deeper = TrainConfig("sbm", synthetic=SYNTHETIC, model=layer)
     assert estimate(deeper, data) > needed["full"]
@@ -205,7 +205,7 @@ def test_roc_auc():
         train(config_of(metric="roc_auc"), load_task(config_of()))
 
 
-def test_a_budget_that_inference_cannot_keep_is_refused_before_the_first_epoch():
+def test_too_small_budget_of_inference_raises_before_the_first_epoch():
     config = config_of("sampled")
     config = replace(config, sampling=replace(config.sampling, max_memory="1MB"))
     with pytest.raises(ConfigError, match=r"sampling\.max_memory: layer 1 needs"):

@@ -32,7 +32,7 @@ def test_defaults_are_the_recipe_of_the_paper(write):
 
 
 @pytest.mark.parametrize("name", ["tolokers", "tolokers-sampled"])
-def test_tolokers_by_both_modes(name):
+def test_tolokers_configs_share_model_and_optimizer(name):
     config = parse_config(CONFIGS / f"{name}.yaml")
     full = parse_config(CONFIGS / "tolokers.yaml")
     assert (config.metric, config.split, config.all_seeds) == ("roc_auc", "seed", list(range(10)))
@@ -41,7 +41,7 @@ def test_tolokers_by_both_modes(name):
 
 
 @pytest.mark.parametrize("name", ["cora", "citeseer", "pubmed", "digits"])
-def test_shipped_files(name: str):
+def test_shipped_configs_are_the_recipe_of_the_paper(name: str):
     config = parse_config(CONFIGS / f"{name}.yaml")
     assert (config.dataset, config.epochs, config.seeds) == (name, 200, [0])
     if name in ("cora", "citeseer"):
@@ -90,18 +90,18 @@ def test_overrides_win_over_the_file_and_the_file_over_defaults(write):
         ("", "config.yaml"),
     ],
 )
-def test_wrong_files(write, text: str, message: str):
+def test_wrong_files_raise(write, text: str, message: str):
     with pytest.raises(ConfigError, match=message):
         parse_config(write(text))
 
 
 @pytest.mark.parametrize("argument", ["--epoch", "--model.head", "--modl.heads"])
-def test_unknown_override(write, argument: str):
+def test_unknown_override_raises(write, argument: str):
     with pytest.raises(ConfigError, match=argument):
         parse_config(write("dataset: cora"), [argument, "3"])
 
 
-def test_missing_file(tmp_path: Path):
+def test_missing_file_raises(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"no-such\.yaml"):
         parse_config(tmp_path / "no-such.yaml")
 
@@ -134,7 +134,7 @@ def test_missing_file(tmp_path: Path):
         (lambda: TrainConfig("cora", seeds=[-1]), "seeds"),
     ],
 )
-def test_values_out_of_range(make, message: str):
+def test_values_out_of_range_raise(make, message: str):
     with pytest.raises(ConfigError, match=message):
         make()
 
@@ -148,7 +148,7 @@ def test_values_out_of_range(make, message: str):
         (ModelConfig(), "kind"),
     ],
 )
-def test_wrong_choices_in_python(config: Any, key: str):
+def test_wrong_choices_raise(config: Any, key: str):
     with pytest.raises(ConfigError, match=f"{key}: expected .* got 'none'"):
         replace(config, **{key: "none"})
 
@@ -163,14 +163,14 @@ def test_one_rule_or_several(write, text: str, rules: list[str]):
 
 
 @pytest.mark.parametrize(("text", "seeds"), [("3", [0, 1, 2]), ("[3]", [3]), ("[5, 2]", [5, 2])])
-def test_seeds_by_number_or_one_by_one(write, text: str, seeds: list[int]):
+def test_seeds_as_a_number_or_a_list(write, text: str, seeds: list[int]):
     path = write(f"dataset: cora\nseeds: {text}")
     assert parse_config(path).all_seeds == seeds
     assert parse_config(write("dataset: cora"), ["--seeds", text]).all_seeds == seeds
 
 
 @pytest.mark.parametrize(("text", "split"), [("2", 2), ("random", "random")])
-def test_split_by_number_or_random(write, text: str, split: Any):
+def test_split_as_a_number_or_random(write, text: str, split: Any):
     assert parse_config(write(f"dataset: cora\nsplit: {text}")).split == split
 
 

@@ -48,7 +48,7 @@ def rows_of(folder: Path, seed: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("progress", [False, True])
-def test_run_folder(config: TrainConfig, task: Data, progress: bool):
+def test_run_folder_holds_all_results(config: TrainConfig, task: Data, progress: bool):
     config = replace(config, progress=progress)
     results = train(config)
     (folder,) = folders(config)
@@ -83,7 +83,7 @@ def test_run_folder(config: TrainConfig, task: Data, progress: bool):
     assert correct.double().mean().item() == results[1].test_score
 
 
-def test_same_config_same_results_in_a_folder_of_its_own(config: TrainConfig):
+def test_same_config_gives_the_same_results_in_a_new_folder(config: TrainConfig):
     first, second = train(config), train(config)
     assert [result.losses for result in first] == [result.losses for result in second]
     assert len(folders(config)) == 2
@@ -96,7 +96,7 @@ def test_order_of_seeds_does_not_matter(config: TrainConfig):
     assert [result.losses for result in train(backwards)] == losses[::-1]
 
 
-def test_threads_are_those_of_the_configuration_and_come_back(
+def test_number_of_threads_is_set_and_restored(
     config: TrainConfig, monkeypatch: pytest.MonkeyPatch, threads
 ):
     threads(3)
@@ -113,7 +113,7 @@ def test_threads_are_those_of_the_configuration_and_come_back(
     assert torch.get_num_threads() == 3
 
 
-def test_random_split_of_each_seed(config: TrainConfig, monkeypatch: pytest.MonkeyPatch):
+def test_each_seed_has_its_own_random_split(config: TrainConfig, monkeypatch: pytest.MonkeyPatch):
     masks: list[torch.Tensor] = []
 
     def watched(model: torch.nn.Module, data: Data, *args: Any, **options: Any) -> FitResult:
@@ -129,13 +129,13 @@ def test_random_split_of_each_seed(config: TrainConfig, monkeypatch: pytest.Monk
     ]
 
 
-def test_classes_that_are_too_small_for_a_random_split(config: TrainConfig):
+def test_too_small_classes_for_a_random_split_raise(config: TrainConfig):
     with pytest.raises(ConfigError, match=r"split: digits has no random split: .* class 0 .* 20"):
         train(replace(config, split="random"))
     assert not config.run_dir.exists()
 
 
-def test_file_in_place_of_the_run_folder(config: TrainConfig):
+def test_file_in_place_of_the_run_folder_raises(config: TrainConfig):
     config.run_dir.write_text("")
     for run_dir in (config.run_dir, config.run_dir / "below"):
         with pytest.raises(ConfigError, match=f"^run_dir: expected a folder, got {run_dir}, "):
@@ -168,9 +168,7 @@ def test_interrupted_run_can_be_read(config: TrainConfig, monkeypatch: pytest.Mo
     assert not (folder / "seed-6.pt").exists()
 
 
-def test_file_that_is_cut_short_never_gets_its_name(
-    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
-):
+def test_incomplete_file_never_gets_its_name(config: TrainConfig, monkeypatch: pytest.MonkeyPatch):
     def disk_full(_: object, file: BinaryIO) -> None:
         file.write(b"half")
         raise OSError("no space left on device")

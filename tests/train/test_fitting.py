@@ -44,14 +44,14 @@ def run(data: Data, config: TrainConfig, seed: int = 0, **options: Any) -> FitRe
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_learns(task: Data, kind: str):
+def test_training_learns(task: Data, kind: str):
     result = run(task, config_of(kind, epochs=40, dropout=0.0))
     assert result.test_score >= 0.9
     assert result.losses[-1] < 0.5 * result.losses[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_same_seed_same_losses(task: Data, kind: str):
+def test_same_seed_gives_the_same_losses(task: Data, kind: str):
     config = config_of(kind, epochs=8)
     first, second, other = (run(task, config, seed).losses for seed in (3, 3, 4))
     assert first == second
@@ -126,7 +126,7 @@ def test_stops_when_the_patience_is_used_up(task: Data):
     assert (result.best_epoch, result.epochs, len(result.losses)) == (1, 5, 5)
 
 
-def test_only_training_nodes_train(task: Data):
+def test_other_labels_do_not_change_the_training_loss(task: Data):
     config = config_of(epochs=5, stopping="val_loss")
     expected = run(task, config)
     changed = task.clone()
@@ -136,7 +136,7 @@ def test_only_training_nodes_train(task: Data):
     assert result.val_loss != expected.val_loss
 
 
-def test_masks_that_share_nodes(task: Data):
+def test_overlapping_masks_warn(task: Data):
     shared = task.clone()
     shared.test_mask = task.test_mask.clone()
     shared.test_mask[task.train_mask.nonzero()[:3]] = True
@@ -157,7 +157,7 @@ def test_dense_and_sparse_train_alike_without_dropout(task: Data):
 
 
 @pytest.mark.parametrize("epoch", [1, 3])
-def test_loss_that_is_not_finite(task: Data, epoch: int):
+def test_loss_that_is_not_finite_raises(task: Data, epoch: int):
     class Model(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -172,19 +172,19 @@ def test_loss_that_is_not_finite(task: Data, epoch: int):
         fit(Model(), task, config_of(epochs=5))
 
 
-def test_diverged_after_the_last_step(task: Data):
+def test_divergence_after_the_last_step_raises(task: Data):
     config = replace(config_of(epochs=1), optim=OptimConfig(lr=1e30))
     with pytest.raises(TrainingDivergedError, match=r"epoch 1: the validation loss is (nan|inf)"):
         run(task, config)
 
 
-def test_features_with_nan(task: Data):
+def test_features_with_nan_raise(task: Data):
     task["x"][3, 1] = torch.nan
     with pytest.raises(TrainingDivergedError, match="epoch 1: "):
         run(task, config_of())
 
 
-def test_mask_of_several_splits(task: Data):
+def test_masks_of_several_splits_raise(task: Data):
     task.val_mask = task.val_mask[:, None].expand(-1, 10)
     with pytest.raises(ValueError, match=r"data\.val_mask: expected shape \[60\], got \[60, 10\]"):
         run(task, config_of())
@@ -192,7 +192,7 @@ def test_mask_of_several_splits(task: Data):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_dtype(dtype: Any, kind: str):
+def test_dtype_of_features_and_parameters(dtype: Any, kind: str):
     data = load_task(TrainConfig("digits", dtype=dtype))
     model = build_model(config_of(kind).model, data)
     tensors = [data.x, *model.parameters()]
@@ -257,14 +257,14 @@ def test_largest_component(monkeypatch: pytest.MonkeyPatch, task: Data):
     assert [int(data[f"{key}_mask"].sum()) for key in ("train", "val", "test")] == [19, 20, 19]
 
 
-def test_data_set_of_one_split():
+def test_split_of_a_data_set_with_one_split_raises():
     assert load_task(TrainConfig("digits")).train_mask.shape == (1797,)
     with pytest.raises(ConfigError, match="split < 1 of digits, got 1"):
         load_task(TrainConfig("digits", split=1))
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
-def test_features_of_few_numbers_train_every_kind(
+def test_mostly_zero_features_train_every_kind(
     monkeypatch: pytest.MonkeyPatch, task: Data, kind: Kind
 ):
     sparse = task.clone()

@@ -57,7 +57,7 @@ def test_dense_training_gives_the_losses_of_the_sparse_one():
     assert losses["gatsparse"][-1] < 0.9 * losses["gatsparse"][0]
 
 
-def test_dense_weights_that_do_not_fit():
+def test_dense_weights_of_other_shapes_raise():
     dense = build_gat("dense", 12, 5)
     with pytest.raises(RuntimeError):
         dense.load_gat_state(build_gat("pyg", 12, 6).state_dict())
@@ -65,7 +65,7 @@ def test_dense_weights_that_do_not_fit():
         dense.load_gat_state({})
 
 
-def test_layers_of_a_kind():
+def test_kinds_have_their_layers():
     assert type(build_gat("gatsparse", 3, 2).conv1) is GATConv
     assert build_gat("scatter", 3, 2).conv2.backend == "scatter"
     assert type(build_gat("pyg", 3, 2).conv1) is torch_geometric.nn.GATConv
@@ -73,7 +73,7 @@ def test_layers_of_a_kind():
         build_gat("gcn", 3, 2)
 
 
-def test_exact_model_of_the_paper():
+def test_paper_exact_builds_the_exact_model():
     model = build_gat(
         "gatsparse", 12, 5, hidden_channels=4, heads=2, out_heads=3, dropout=0.1, paper_exact=True
     )

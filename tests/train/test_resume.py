@@ -1,4 +1,4 @@
-"""Runs that are interrupted, killed or crash, and what a second run makes of them."""
+"""Interrupted, killed and crashed runs, and their continuation by a second run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def open_run_folder(config: TrainConfig) -> Any:
 
 
 def config_of(folder: Path, **options: Any) -> TrainConfig:
-    """Four seeds on the data set that needs no file, each some tenths of a second long."""
+    """Returns a configuration of four seeds on digits, each some tenths of a second long."""
     return TrainConfig(
         "digits",
         **{
@@ -47,7 +47,7 @@ def config_of(folder: Path, **options: Any) -> TrainConfig:
 
 
 def command(config: TrainConfig, file: Path) -> list[str]:
-    """What runs :obj:`config` in a process that Ctrl-C interrupts, as from a terminal."""
+    """Returns a command that runs :obj:`config` in a process that Ctrl-C can interrupt."""
     options = [f"--processes={config.processes}", f"--run_dir={config.run_dir}"]
     file.write_text(
         "dataset: digits\nmodel: {hidden_channels: 4, heads: 2}\nstopping: [paper, pyg]\n"
@@ -73,7 +73,7 @@ def folders(config: TrainConfig) -> list[Path]:
 
 
 def numbers(folder: Path) -> dict[str, Any]:
-    """The summary without what differs from run to run."""
+    """Returns the summary without times, which differ from run to run."""
     summary = json.loads((folder / "summary.json").read_text())
     return {key: value for key, value in summary.items() if "seconds" not in key}
 
@@ -84,7 +84,7 @@ def rows(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that nothing interrupts."""
+    """Folder of an uninterrupted run."""
     config = config_of(tmp_path_factory.mktemp("whole"))
     train(config)
     (folder,) = folders(config)
@@ -98,7 +98,9 @@ def assert_equal_to(whole: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("processes", [2, 9])
-def test_any_number_of_processes(whole: Path, tmp_path: Path, processes: int):
+def test_results_do_not_depend_on_the_number_of_processes(
+    whole: Path, tmp_path: Path, processes: int
+):
     config = config_of(tmp_path, processes=processes)
     results = train(config)
     (folder,) = folders(config)
@@ -112,7 +114,7 @@ def test_any_number_of_processes(whole: Path, tmp_path: Path, processes: int):
     ("signum", "moment"),
     [(signal.SIGINT, "seed-0.json"), (signal.SIGKILL, "environment.json")],
 )
-def test_signal(
+def test_run_continues_after_a_signal(
     whole: Path,
     tmp_path: Path,
     signum: signal.Signals,
@@ -152,11 +154,11 @@ def test_signal(
 
 
 def helpers(pid: int) -> list[psutil.Process]:
-    """The processes that train, which the forkserver of a process has started."""
+    """Returns the training processes, which the forkserver of a process has started."""
     return [helper for server in psutil.Process(pid).children() for helper in server.children()]
 
 
-def test_same_command_again(whole: Path, tmp_path: Path):
+def test_same_command_continues_a_killed_run(whole: Path, tmp_path: Path):
     config = config_of(tmp_path)
     arguments = command(config, tmp_path / "config.yaml")
     with subprocess.Popen(arguments) as process:
@@ -169,24 +171,24 @@ def test_same_command_again(whole: Path, tmp_path: Path):
 
 @pytest.fixture
 def small(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
-    """Two seeds that take no time, in this process."""
+    """A fast run of two seeds in this process."""
     monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
     return config_of(tmp_path, epochs=3, seeds=[8, 5])
 
 
 class Killed(BaseException):
-    """The end of the process, as far as it can be had without one."""
+    """Simulates a kill of the process."""
 
 
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
-def test_every_file_may_be_the_last(
+def test_run_continues_after_a_kill_at_any_file(
     small: TrainConfig, moment: str, monkeypatch: pytest.MonkeyPatch
 ):
     train(small)
     (reference,) = folders(small)
     owner = os if moment == "fsync" else Path
     original = getattr(owner, moment)
-    # Configuration and environment; of each seed model, result and summary, and its rows synced.
+    # Configuration and environment; for each seed its model, result, summary and synced rows.
     written = 2 + 2 * (3 + (moment == "fsync"))
     for survived in range(written):
         config = replace(small, run_dir=small.run_dir.with_name(f"{moment}-{survived}"))
@@ -203,7 +205,7 @@ def test_every_file_may_be_the_last(
                 train(config)
         train(config)
         *useless, folder = folders(config)
-        assert len(useless) == (survived < 2)  # killed before it was known what it is about
+        assert len(useless) == (survived < 2)  # killed before both were written
         assert numbers(folder) == numbers(reference)
         assert rows(folder) == rows(reference)
         assert not list(folder.glob(".*.tmp"))
@@ -259,34 +261,34 @@ def test_newest_unfinished_run_is_continued(
         ({"model": ModelConfig(hidden_channels=4, heads=2, dropout=0.5)}, False),
     ],
 )
-def test_what_must_be_the_same(interrupted: TrainConfig, changes: Any, continued: bool):
+def test_which_changes_prevent_resuming(interrupted: TrainConfig, changes: Any, continued: bool):
     with open_run_folder(replace(interrupted, **changes)) as folder:
         assert folder.continued == continued
     assert len(folders(interrupted)) == 2 - continued
 
 
 @pytest.mark.parametrize("key", ["code", "torch", "kernels_isa"])
-def test_another_environment(interrupted: TrainConfig, key: str):
+def test_changed_environment_prevents_resuming(interrupted: TrainConfig, key: str):
     file = folders(interrupted)[0] / "environment.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), key: "another"}))
     with open_run_folder(interrupted) as folder:
         assert not folder.continued
 
 
-def test_seeds_by_number_are_those_one_by_one(small: TrainConfig):
+def test_number_of_seeds_equals_a_list_of_seeds(small: TrainConfig):
     with open_run_folder(replace(small, seeds=3, stopping="paper")) as first:
         pass
     with open_run_folder(replace(small, seeds=[0, 1, 2], stopping=["paper"])) as second:
         assert (second.path, second.continued) == (first.path, True)
 
 
-def test_configuration_that_cannot_be_read_is_another_one(interrupted: TrainConfig):
+def test_unreadable_configuration_prevents_resuming(interrupted: TrainConfig):
     (folders(interrupted)[0] / "config.yaml").write_text("dataset: digits\nnew: 3\n")
     with open_run_folder(interrupted) as folder:
         assert not folder.continued
 
 
-def test_two_at_once_have_folders_of_their_own(interrupted: TrainConfig):
+def test_simultaneous_runs_have_different_folders(interrupted: TrainConfig):
     with open_run_folder(interrupted) as first, open_run_folder(interrupted) as second:
         assert first.continued
         assert not second.continued
@@ -304,12 +306,12 @@ def divides() -> Callable[[int], float]:
     return lambda seed: 1 / seed
 
 
-def test_processes_that_crash():
+def test_crashed_process_raises():
     with pytest.raises(ProcessDiedError, match="seed 7: its process died"):
         list(side_by_side(ends_itself, [7], 1, 1))
 
 
-def test_errors_come_back():
+def test_error_in_a_process_is_raised():
     with pytest.raises(ZeroDivisionError):
         list(side_by_side(divides, [0], 1, 1))
 
@@ -332,11 +334,11 @@ def test_ctrl_c_waits_until_the_processes_have_started():
         signal.signal(signal.SIGINT, before)
 
 
-def test_every_seed_once():
+def test_every_seed_runs_once():
     assert sorted(side_by_side(divides, [5, 3, 4, 1], 2, 1)) == [1, 3, 4, 5]
 
 
-def test_process_that_is_killed(whole: Path, tmp_path: Path):
+def test_run_continues_after_a_process_is_killed(whole: Path, tmp_path: Path):
     config = config_of(tmp_path, processes=2)
     before = helpers(os.getpid()) if psutil.Process().children() else []
 

@@ -18,7 +18,7 @@ RULES = get_args(StoppingRule)
 def run(
     rule: Any, patience: int, accs: list[float], losses: list[float], epochs: int = 10**9
 ) -> tuple[list[int], int]:
-    """The epochs that were kept, and the number of epochs run."""
+    """Returns the epochs that were kept, and the number of epochs run."""
     stopping = EarlyStopping(rule, patience, epochs)
     kept: list[int] = []
     for acc, loss in zip(accs, losses, strict=True):
@@ -42,7 +42,7 @@ def run(
     ],
 )
 def test_val_score(accs: list[float], patience: int, kept: list[int], epochs: int):
-    improving_losses = [1.0 / (i + 1) for i in range(len(accs))]  # which do not count
+    improving_losses = [1.0 / (i + 1) for i in range(len(accs))]  # not used by the rule
     assert run("val_score", patience, accs, improving_losses) == (kept, epochs)
 
 
@@ -68,8 +68,8 @@ def test_val_loss(losses: list[float], patience: int, kept: list[int], epochs: i
         # Ties count, for the counter and for what is kept.
         ([0.5, 0.5, 0.5], [1.0, 1.0, 1.0], 1, [1, 2, 3], 3),
         ([0.5, 0.5, 0.5, 0.4], [1.0, 1.1, 1.2, 1.3], 1, [1], 4),
-        # Kept is measured by the best accuracy and the best loss of all earlier epochs,
-        # not by those of the model kept before.
+        # A model is compared with the best accuracy and the best loss of all earlier epochs,
+        # not with those of the model kept before.
         ([0.5, 0.9, 0.6, 0.9], [1.0, 1.5, 0.5, 0.7], 2, [1], 4),
         ([0.5, 0.9, 0.6, 0.9], [1.0, 1.5, 0.5, 0.5], 2, [1, 4], 4),
         # Neither improves.
@@ -84,14 +84,14 @@ def test_paper(accs: list[float], losses: list[float], patience: int, kept: list
 @pytest.mark.parametrize(
     ("losses", "patience", "epochs", "kept", "last"),
     [
-        # The first half may do what it likes; epoch epochs // 2 is part of it.
+        # The first half, which includes epoch epochs // 2, never stops.
         ([1.0, 2.0, 3.0, 0.5, 0.4, 0.3], 2, 6, [1, 4, 5, 6], 6),
         ([1.0, 2.0, 3.0, 4.0, 4.0, 4.0], 2, 6, [1], 4),
         ([1.0, 2.0, 3.0, 4.0, 4.0], 2, 5, [1], 3),
         # The mean is that of the epochs before: 3 is not above (4 + 2) / 2, 2.9 is above it.
         ([9.0, 4.0, 2.0, 3.0, 2.0, 2.0], 2, 6, [1, 2, 3], 6),
         ([9.0, 4.0, 1.5, 2.9, 0.0, 0.0], 2, 6, [1, 2, 3], 4),
-        # Fewer epochs than the patience asks for; none at all.
+        # Fewer earlier epochs than the patience; no earlier epoch.
         ([2.0, 1.0, 1.6], 100, 3, [1, 2], 3),
         ([2.0, 1.6], 100, 2, [1, 2], 2),
         ([2.0, 2.5, 0.0], 100, 2, [1], 2),
@@ -103,7 +103,7 @@ def test_pyg(losses: list[float], patience: int, epochs: int, kept: list[int], l
 
 
 def train_eval_of_pyg(losses: list[float], patience: int, epochs: int) -> tuple[int, int]:
-    """The loop of ``benchmark/citation/train_eval.py``: the best epoch, and the last one."""
+    """Runs the loop of ``benchmark/citation/train_eval.py``; returns best and last epoch."""
     best_val_loss, best, history = INF, 0, []
     epoch = 0
     for epoch in range(1, epochs + 1):
@@ -119,7 +119,7 @@ def train_eval_of_pyg(losses: list[float], patience: int, epochs: int) -> tuple[
 
 
 def execute_cora(accs: list[float], losses: list[float], patience: int) -> tuple[int, int]:
-    """The loop of ``execute_cora.py`` of the authors: the epoch saved last, and the last one."""
+    """Runs the loop of the authors' ``execute_cora.py``; returns saved and last epoch."""
     vacc_mx, vlss_mn, curr_step, saved = 0.0, INF, 0, 0
     for epoch, (acc, loss) in enumerate(zip(accs, losses, strict=True), start=1):
         if acc >= vacc_mx or loss <= vlss_mn:
@@ -135,7 +135,7 @@ def execute_cora(accs: list[float], losses: list[float], patience: int) -> tuple
 
 
 def first_best(values: list[float], patience: int) -> tuple[int, int]:
-    """The epoch of the largest value, of those until no larger one came for too long."""
+    """Returns the epoch of the largest value until the patience is exhausted, and the last one."""
     for end in range(1, len(values) + 1):
         best = values.index(max(values[:end])) + 1
         if end - best >= patience:
@@ -152,7 +152,7 @@ HISTORIES = st.lists(
 
 
 @given(HISTORIES, st.integers(1, 8))
-def test_every_rule_against_its_loop(history: list[tuple[float, float]], patience: int):
+def test_every_rule_equals_a_plain_loop(history: list[tuple[float, float]], patience: int):
     accs, losses = map(list, zip(*history, strict=True))
     epochs = len(history)
     expected = {
@@ -190,7 +190,7 @@ def test_restored_rule_judges_like_the_original(rule, results, patience):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_no_epoch_after_the_last(rule: Any):
+def test_update_after_the_last_epoch_raises(rule: Any):
     stopping = EarlyStopping(rule, 1, 1)
     stopping.update(0.5, 1.0)
     assert stopping.exhausted

@@ -31,7 +31,7 @@ def test_spread(correct: list[int]):
     assert (figures["min"], figures["max"]) == (min(values), max(values))
 
 
-def test_interval_of_a_table():
+def test_interval_equals_a_published_table():
     """Student's t of 9 degrees of freedom is 2.262 at 97.5 %."""
     figures = spread([1.0, 2.0] * 5)
     half = 2.262 * (5 / 18) ** 0.5 / 10**0.5
@@ -49,7 +49,7 @@ def test_one_value_has_no_deviation():
     }
 
 
-def test_seeds_stand_in_the_order_of_the_configuration():
+def test_seeds_have_the_order_of_the_configuration():
     config = TrainConfig("cora", stopping=["paper", "pyg"], seeds=[7, 2, 5])
     summary = summarize(config, {5: result(0.5), 7: result(0.75)})
     assert summary["seeds"] == [7, 5]

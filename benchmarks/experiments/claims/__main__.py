@@ -1,4 +1,4 @@
-"""Whether attention is asymmetric, and resists noise.
+"""Tests whether attention is asymmetric and whether it resists noise.
 
 ``python -m benchmarks.experiments.claims``
 """
@@ -25,14 +25,14 @@ from gatsparse.data import NAMES
 
 
 def run(tasks: list[Task], processes: int) -> Iterator[Row | Failure]:
-    """Trains side by side, each training with one thread.
+    """Runs trainings in parallel, each with one thread.
 
     Args:
-        tasks (list of Task): What to train.
-        processes (int): How many at a time.
+        tasks (list of Task): Trainings to run.
+        processes (int): Number of trainings at a time.
 
     Yields:
-        Row or Failure: Of each training as it ends; a failure does not end the others.
+        Row or Failure: Result of each training when it ends; a failure does not stop the others.
     """
     pool = ProcessPoolExecutor(
         min(processes, len(tasks) or 1), get_context("spawn"), torch.set_num_threads, (1,)
@@ -50,11 +50,13 @@ def run(tasks: list[Task], processes: int) -> Iterator[Row | Failure]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Trains what is not in the folder yet, then reports; returns the exit status: 1 if a
-    training failed. The report is about the seeds of which all trainings of a data set succeeded.
+    """Runs the missing trainings, writes the report, and returns the exit status.
+
+    The exit status is 1 if a training failed. The report covers the seeds for which all trainings
+    on a data set succeeded.
 
     Args:
-        arguments (list, optional): Of the command line.
+        arguments (list, optional): Command-line arguments.
     """
     options = _options(arguments)
     console = Console(highlight=False, soft_wrap=True)
@@ -86,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         ]
         _report(findings.complete(), failures, options.out, console)
     except KeyboardInterrupt:
-        console.print("Stopped. The finished rows are kept: the same command goes on from there.")
+        console.print("Stopped. The finished rows are kept; the same command continues the run.")
         return 130
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -116,16 +118,16 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--datasets", nargs="+", choices=NAMES, default=["cora", "citeseer"])
     parser.add_argument("--seeds", type=int, default=10, help="number of seeds, at least 2")
-    parser.add_argument("--epochs", type=int, default=200, help="of each training")
+    parser.add_argument("--epochs", type=int, default=200, help="epochs of each training")
     parser.add_argument(
         "--noise",
         type=int,
         nargs="+",
         default=[0, 25, 50, 100, 200],
-        help="edges to add, in %% of the edges; 0 among them",
+        help="noise edges to add, in %% of the edges; must include 0",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("runs/claims"), help="folder; a run goes on in it"
+        "--out", type=Path, default=Path("runs/claims"), help="folder; a run in it is continued"
     )
     parser.add_argument("--processes", type=int, default=2, help="trainings at a time")
     options = parser.parse_args(arguments)
@@ -134,7 +136,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         if value < least:
             parser.error(f"{name}: expected >= {least}, got {value}")
     if min(options.noise) != 0 or max(options.noise) == 0:
-        parser.error(f"noise: expected 0 and larger numbers, got {options.noise}")
+        parser.error(f"noise: expected 0 and at least one larger number, got {options.noise}")
     return options
 
 

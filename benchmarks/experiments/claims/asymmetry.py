@@ -1,9 +1,9 @@
-r"""How much the weights of an edge and of its reverse differ.
+r"""Asymmetry of attention: how much the weights of an edge and of its reverse differ.
 
 The asymmetry of two weights is :math:`|a - b| / (a + b)`: 0 if they are equal, 1 if one of them
-is 0. That the attention is asymmetric says little by itself, because each destination has a
-softmax of its own: equal weights, one over the degree, are asymmetric as well. So there are four
-of them, by :data:`WEIGHTS`.
+is 0. Asymmetric attention says little by itself, because each destination has a softmax of its
+own: equal weights, one over the degree, are asymmetric as well. The asymmetry is therefore
+computed for the four weights of :data:`WEIGHTS`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WEIGHTS = {
 
 
 class Asymmetry(NamedTuple):
-    """Of all pairs of nodes with edges in both directions; a mean over heads.
+    """Statistics over all pairs of nodes with edges in both directions, averaged over heads.
 
     Args:
         mean (float): Mean over the pairs.
@@ -49,11 +49,11 @@ class Asymmetry(NamedTuple):
 
 
 def asymmetries(attention: LayerAttention, scores: Tensor) -> dict[str, Asymmetry]:
-    """The asymmetry of each of :data:`WEIGHTS` in a layer.
+    """Returns the asymmetry of each of :data:`WEIGHTS` in a layer.
 
     Args:
-        attention (LayerAttention): Of a graph without duplicate edges.
-        scores (Tensor): ``[E', H]``, of its edges.
+        attention (LayerAttention): Attention on a graph without duplicate edges.
+        scores (Tensor): Scores ``[E', H]`` of its edges.
 
     Raises:
         ValueError: If no edge has a reverse.
@@ -68,7 +68,7 @@ def asymmetries(attention: LayerAttention, scores: Tensor) -> dict[str, Asymmetr
 
 
 def asymmetry(a: Tensor, b: Tensor) -> Asymmetry:
-    """The asymmetry of two weights for every pair and head, by their logarithms ``[P, H]``."""
+    """Returns the asymmetry of two weights from their logarithms ``[P, H]`` per pair and head."""
     values = ((a - b).abs() / 2).tanh()  # = |exp a - exp b| / (exp a + exp b)
     mean, median = values.mean(0), values.quantile(0.5, dim=0)
     above = (values > THRESHOLD).to(values.dtype).mean(0)
@@ -76,7 +76,7 @@ def asymmetry(a: Tensor, b: Tensor) -> Asymmetry:
 
 
 def reciprocal(edge_index: Tensor) -> Tensor:
-    """Positions ``[2, P]`` of the edges j -> i and i -> j, for every j < i that has both."""
+    """Returns positions ``[2, P]`` of the edges j -> i and i -> j, for every j < i with both."""
     src, dst = edge_index
     num_nodes = int(edge_index.max()) + 1
     key, order = (src * num_nodes + dst).sort()
@@ -89,11 +89,11 @@ def reciprocal(edge_index: Tensor) -> Tensor:
 
 @torch.no_grad()
 def layer_scores(layer: torch.nn.Module, x: Tensor, edge_index: Tensor) -> Tensor:
-    """The scores ``[E, H]`` of a GAT or GATv2 layer, as the papers have them.
+    """Returns the scores ``[E, H]`` of a GAT or GATv2 layer, as defined in the papers.
 
     Args:
         layer (torch.nn.Module): A :class:`gatsparse.GATConv` or :class:`gatsparse.GATv2Conv`.
-        x (Tensor): ``[N, F]``, what it takes.
+        x (Tensor): ``[N, F]``, input of the layer.
         edge_index (Tensor): int64 ``[2, E]``.
     """
     src, dst = edge_index
@@ -110,7 +110,7 @@ def layer_scores(layer: torch.nn.Module, x: Tensor, edge_index: Tensor) -> Tenso
 
 
 def attention_and_scores(model: torch.nn.Module, data: Data) -> list[tuple[LayerAttention, Tensor]]:
-    """Attention and scores ``[E', H]`` of every layer of a model on :obj:`data`."""
+    """Returns attention and scores ``[E', H]`` of every layer of a model on :obj:`data`."""
     layers = {name: m for name, m in model.named_modules() if isinstance(m, _LAYERS)}
     inputs: dict[torch.nn.Module, Tensor] = {}
 

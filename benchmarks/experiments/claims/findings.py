@@ -1,4 +1,4 @@
-"""The numbers of all trainings, by what was trained."""
+"""Statistics of all trainings."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from benchmarks.experiments.claims.training import Row, Share, Task
 
 @dataclass(frozen=True)
 class Findings:
-    """Rows of the seeds of every data set, model and amount of noise.
+    """Rows by data set, model, amount of noise and seed.
 
     Args:
         datasets (list of str): Names of the data sets.
         noise (list of int): Amounts in %, ascending from 0.
         seeds (list of int): The seeds.
-        epochs (int): Of each training.
-        rows (dict): By their tasks.
+        epochs (int): Number of epochs of each training.
+        rows (dict): Rows by task.
     """
 
     datasets: Sequence[str]
@@ -38,12 +38,12 @@ class Findings:
 
     @property
     def layers(self) -> range:
-        """The indices of the layers with attention."""
+        """Indices of the layers with attention."""
         some = self.of(self.datasets[0], ATTENTIVE[0], 0)[0]
         return range(len(some.asymmetries))
 
     def tasks(self) -> list[Task]:
-        """What is to be trained; all of a seed before the next one."""
+        """Returns all trainings, ordered by seed."""
         return [
             Task(dataset, model, noise, seed, self.epochs)
             for seed in self.seeds
@@ -53,62 +53,63 @@ class Findings:
         ]
 
     def complete(self) -> Findings:
-        """The same, of the data sets with two seeds or more of which every training succeeded.
+        """Returns the findings on data sets with at least two complete seeds.
 
         Raises:
-            ValueError: If there are none.
+            ValueError: If no data set has two complete seeds.
         """
         datasets = [name for name in self.datasets if len(self.complete_seeds(name)) > 1]
         if not datasets:
             raise ValueError(
-                "datasets: expected two seeds or more of which all trainings succeeded, got none; "
-                "the rows are kept, and the same command trains the others"
+                "datasets: expected at least two seeds for which all trainings succeeded, got "
+                "fewer; the rows are kept, and the same command runs the missing trainings"
             )
         return replace(self, datasets=datasets)
 
     def complete_seeds(self, dataset: str) -> list[int]:
-        """Seeds of which every training on a data set succeeded."""
+        """Returns the seeds for which every training on a data set succeeded."""
         failed = {
             task.seed for task in self.tasks() if task.dataset == dataset and task not in self.rows
         }
         return [seed for seed in self.seeds if seed not in failed]
 
     def of(self, dataset: str, model: str, noise: int) -> list[Row]:
-        """The rows of all complete seeds."""
+        """Returns the rows of all complete seeds."""
         seeds = self.complete_seeds(dataset)
         return [self.rows[Task(dataset, model, noise, seed, self.epochs)] for seed in seeds]
 
     def accuracy(self, dataset: str, model: str, noise: int) -> Estimate:
-        """The test accuracy in %."""
+        """Returns the test accuracy in %."""
         return estimate(self._accuracies(dataset, model, noise))
 
     def loss(self, dataset: str, model: str) -> Estimate:
-        """The accuracy that the most noise costs, in points, paired by seed."""
+        """Returns the accuracy lost to the most noise, in points, paired by seed."""
         return estimate(self._losses(dataset, model))
 
     def advantage(self, dataset: str, model: str, other: str) -> Estimate:
-        """By how many points a model loses less to the most noise than another one, paired by
-        seed: both see the same noise edges.
+        """Returns how many points less a model loses to the most noise than another one.
+
+        The losses are paired by seed: both models see the same noise edges.
         """
         losses = self._losses(dataset, other), self._losses(dataset, model)
         return estimate(_differences(*losses))
 
     def lead(self, dataset: str, model: str, other: str) -> Estimate:
-        """How many points a model is above another one with the most noise, paired by seed."""
+        """Returns the lead of a model over another one with the most noise, paired by seed."""
         accuracies = (self._accuracies(dataset, name, self.most) for name in (model, other))
         return estimate(_differences(*accuracies))
 
     def share(
         self, dataset: str, model: str, noise: int, layer: int, of: Callable[[Share], float]
     ) -> Estimate:
-        """A number of the shares in a layer, as a function of a :class:`Share`, in %."""
+        """Returns a function of the :class:`Share` of a layer, in %."""
         rows = self.of(dataset, model, noise)
         return estimate([100 * of(row.shares[layer]) for row in rows])
 
     def asymmetry(
         self, dataset: str, model: str, layer: int, weight: str, of: Callable[[Asymmetry], float]
     ) -> Estimate:
-        """A number of the asymmetry of weights in a layer, without noise."""
+        """Returns a function of the :class:`Asymmetry` of weights in a layer, without noise."""
         rows = self.of(dataset, model, 0)
         return estimate([of(row.asymmetries[layer][weight]) for row in rows])
 

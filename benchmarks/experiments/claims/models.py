@@ -1,4 +1,4 @@
-"""What is compared: one two-layer model, by how it weighs neighbours."""
+"""The compared two-layer models, which differ in how they weigh neighbours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MeanConv(gatsparse.GATConv):
     weights, dropout of the attention, self-loops and bias are those of the GAT.
 
     Args:
-        *args, **kwargs: As of :class:`gatsparse.GATConv`.
+        *args, **kwargs: Arguments of :class:`gatsparse.GATConv`.
     """
 
     def reset_parameters(self) -> None:
@@ -38,7 +38,7 @@ class MeanConv(gatsparse.GATConv):
 def gcn_conv(
     in_channels: int, out_channels: int, heads: int = 1, concat: bool = True, **_attention: Any
 ) -> torch_geometric.nn.GCNConv:
-    """PyG's GCN layer as wide as a GAT layer; the options of the attention have no meaning."""
+    """Returns PyG's GCN layer as wide as a GAT layer; options of the attention are ignored."""
     width = heads * out_channels if concat else out_channels
     return torch_geometric.nn.GCNConv(in_channels, width, cached=True)
 
@@ -48,15 +48,15 @@ class Model:
     """A way to weigh neighbours.
 
     Args:
-        conv (callable): The layer, as :class:`gatsparse.nn.PaperGAT` takes it.
-        kind (str): How :mod:`gatsparse.train` prepares the data for such layers.
+        conv (callable): Layer class, as :class:`gatsparse.nn.PaperGAT` takes it.
+        kind (str): Kind of model for which :mod:`gatsparse.train` prepares the data.
     """
 
     conv: Callable[..., torch.nn.Module]
     kind: Kind = "gatsparse"
 
     def build(self, data: Data, config: ModelConfig) -> PaperGAT:
-        """The model for a data set, ``forward(x, edge_index) -> logits [N, classes]``."""
+        """Returns the model for a data set, ``forward(x, edge_index) -> logits [N, classes]``."""
         assert data.x is not None
         assert isinstance(data.y, Tensor)
         return PaperGAT(
@@ -71,7 +71,7 @@ class Model:
         )
 
 
-#: Every model by its name.
+#: Models by name.
 MODELS = {
     "GAT": Model(gatsparse.GATConv),
     "GATv2": Model(gatsparse.GATv2Conv),
@@ -79,5 +79,5 @@ MODELS = {
     "GCN": Model(gcn_conv, kind="pyg"),
 }
 
-#: Those of them whose attention is trained.
+#: Models whose attention is trained.
 ATTENTIVE = ("GAT", "GATv2")

@@ -1,4 +1,4 @@
-"""Edges that mean nothing, and the weight that they get."""
+"""Noise edges, and their share of the attention."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ _DRAWS = 4096  # at a time; fixed, so that more noise contains less noise
 
 
 def noise_edges(edge_index: Tensor, num_nodes: int, ratio: float, seed: int) -> Tensor:
-    """Random edges between nodes that an undirected graph does not link, in both directions.
+    """Draws random edges, in both directions, between nodes that an undirected graph does not link.
 
-    Every such pair of nodes is as likely as any other. For one seed, the edges of a smaller
-    ratio are the first ones of a larger ratio.
+    All such pairs of nodes are equally likely. For one seed, the edges of a smaller ratio are the
+    first ones of a larger ratio.
 
     Args:
         edge_index (Tensor): int64 ``[2, E]``.
         num_nodes (int): Number of nodes.
         ratio (float): Number of noise edges as a multiple of ``E``.
-        seed (int): Of the generator.
+        seed (int): Seed of the generator.
 
     Returns:
-        Tensor: int64 ``[2, E']``, with ``E'`` the even number next to ``ratio * E``: of every
-        pair the two directions, one after the other.
+        Tensor: int64 ``[2, E']``, with ``E'`` the even number next to ``ratio * E``: the two
+        directions of every pair, one after the other.
 
     Raises:
-        ValueError: If :obj:`ratio` is negative, or there are not as many free pairs.
+        ValueError: If :obj:`ratio` is negative, or exceeds the number of pairs without a link.
     """
     if ratio < 0:
         raise ValueError(f"ratio: expected >= 0, got {ratio}")
@@ -50,13 +50,14 @@ def noise_edges(edge_index: Tensor, num_nodes: int, ratio: float, seed: int) -> 
 
 
 def weight_share(dst: Tensor, weight: Tensor, chosen: Tensor) -> float:
-    """The share that some edges have in the weights of a destination's in-edges, averaged over
-    heads and over the destinations that have such edges.
+    """Returns the share of chosen edges in the weights of a destination's in-edges.
+
+    The share is averaged over heads and over the destinations of chosen edges.
 
     Args:
-        dst (Tensor): int64 ``[E]``: destinations.
-        weight (Tensor): ``[E, H]``: sums to 1 over the in-edges of a destination.
-        chosen (Tensor): bool ``[E]``: the edges; at least one.
+        dst (Tensor): int64 ``[E]``, destinations.
+        weight (Tensor): ``[E, H]``, sums to 1 over the in-edges of a destination.
+        chosen (Tensor): bool ``[E]``, at least one edge.
     """
     heads = weight.size(1)
     share = weight.new_zeros(int(dst.max()) + 1, heads)
@@ -65,5 +66,5 @@ def weight_share(dst: Tensor, weight: Tensor, chosen: Tensor) -> float:
 
 
 def equal_weights(dst: Tensor) -> Tensor:
-    """One over the number of in-edges of the destination, ``[E, 1]``."""
+    """Returns one over the number of in-edges of each edge's destination, ``[E, 1]``."""
     return (1.0 / torch.bincount(dst)[dst])[:, None]

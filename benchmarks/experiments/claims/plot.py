@@ -1,4 +1,4 @@
-"""Noise as a chart: the accuracy, and the attention that it gets."""
+"""Chart of the accuracy with noise edges, and of the attention on them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def plot(findings: Findings, path: Path) -> None:
     """Draws a row for every data set: test accuracy, and share of the noise edges, by noise.
 
     Args:
-        findings (Findings): What is drawn; bands are confidence intervals.
-        path (Path): The file.
+        findings (Findings): Findings to draw; bands are confidence intervals.
+        path (Path): Path of the chart.
     """
     datasets = findings.datasets
     figure = Figure(figsize=(10, 0.8 + 3.2 * len(datasets)), layout="constrained")

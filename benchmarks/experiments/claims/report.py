@@ -1,4 +1,4 @@
-"""What came out, in words and tables."""
+"""Report of the findings, in words and tables."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def write_report(
     """Writes the report in Markdown.
 
     Args:
-        findings (Findings): What it is about.
-        environment (dict): As :func:`benchmarks.measure.environment`.
+        findings (Findings): Findings to report.
+        environment (dict): Result of :func:`benchmarks.measure.environment`.
         chart (str): File name of the chart.
-        path (Path): Where to.
-        failures (list of str): Trainings that failed, and why.
+        path (Path): Path of the report.
+        failures (list of str): Failed trainings, with the reason.
     """
     incomplete = ["**Incomplete: some trainings failed.**", "", *(f"- {f}" for f in failures), ""]
     sections = [
@@ -59,7 +59,7 @@ def write_report(
 
 
 def outcome(findings: Findings) -> list[str]:
-    """What the numbers say of both claims, as lines of Markdown."""
+    """Returns the results for both claims, as lines of Markdown."""
     compared = len(findings.datasets) * len(ATTENTIVE) * 2
     lines = []
     for dataset in findings.datasets:
@@ -78,7 +78,7 @@ def outcome(findings: Findings) -> list[str]:
 
 
 def resistance(findings: Findings, dataset: str, model: str) -> str:
-    """Whether a model loses less accuracy to noise than equal weights and GCN do."""
+    """Compares the accuracy that a model loses to noise with the losses of "mean" and GCN."""
     parts = []
     for other in ("mean", "GCN"):
         difference = findings.advantage(dataset, model, other)
@@ -97,7 +97,7 @@ def resistance(findings: Findings, dataset: str, model: str) -> str:
 
 
 def symmetry(findings: Findings, dataset: str, model: str) -> str:
-    """How asymmetric the attention of a model is, and what of that is of degrees alone."""
+    """Describes the asymmetry of a model's attention, and the part that degrees explain."""
     parts = []
     for layer in findings.layers:
         means = {
@@ -141,7 +141,7 @@ def _attention(findings: Findings, dataset: str, model: str) -> str:
 
 
 def _points(difference: Estimate, positive: str, negative: str) -> str:
-    """A difference in words, with its interval counted in the same direction."""
+    """Describes a difference, with its interval counted in the same direction."""
     if difference.mean >= 0:
         return f"{difference.mean:.1f} points {positive} ({difference.interval})"
     interval = f"{-difference.high:.1f} to {-difference.low:.1f}"

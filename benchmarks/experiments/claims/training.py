@@ -1,4 +1,4 @@
-"""A training, and the row of what was found."""
+"""Trainings and their rows."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from gatsparse.train import ModelConfig, TrainConfig, fit, load_task
 
 
 class Task(NamedTuple):
-    """What to train.
+    """A training to run.
 
     Args:
         dataset (str): Name of the data set.
         model (str): Name in :data:`benchmarks.experiments.claims.models.MODELS`.
         noise (int): Number of noise edges, in % of the edges.
-        seed (int): Of weights, dropout and noise.
-        epochs (int): The model of the best validation accuracy among them is kept.
+        seed (int): Seed of weights, dropout and noise.
+        epochs (int): Number of epochs; the model of the best validation accuracy is kept.
     """
 
     dataset: str
@@ -39,11 +39,11 @@ class Task(NamedTuple):
 
 
 class Share(NamedTuple):
-    """The share of noise edges in the weights of their destinations' in-edges.
+    """Share of noise edges in the weights of their destinations' in-edges.
 
     Args:
-        attention (float): Of the attention.
-        equal (float): Of equal weights.
+        attention (float): Share of the attention.
+        equal (float): Share of equal weights.
     """
 
     attention: float
@@ -55,13 +55,13 @@ class Row:
     """A finished training: one line of ``rows.jsonl``.
 
     Args:
-        task (Task): What was trained.
+        task (Task): The training.
         val_score, test_score (float): Accuracies of the model that is kept, 0 .. 1.
-        best_epoch (int): Its epoch, counted from 1.
+        best_epoch (int): Epoch of the model that is kept, counted from 1.
         seconds (float): Wall time of the training.
-        shares (list): A :class:`Share` for every layer; none without noise or attention.
-        asymmetries (list): For every layer an :class:`Asymmetry` of each of
-            :data:`benchmarks.experiments.claims.asymmetry.WEIGHTS`; none with noise or without
+        shares (list): A :class:`Share` for every layer; empty without noise or attention.
+        asymmetries (list): An :class:`Asymmetry` for every layer and each of
+            :data:`benchmarks.experiments.claims.asymmetry.WEIGHTS`; empty with noise or without
             attention.
     """
 
@@ -74,12 +74,12 @@ class Row:
     asymmetries: list[dict[str, Asymmetry]] = field(default_factory=list)
 
     def to_json(self) -> str:
-        """The row as one line."""
+        """Returns the row as a line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, line: str) -> Row:
-        """The row of a line."""
+        """Reads a row from a line of JSON."""
         raw = json.loads(line)
         raw["task"] = Task(*raw["task"])
         raw["shares"] = [Share(*share) for share in raw["shares"]]
@@ -91,11 +91,11 @@ class Row:
 
 
 class Failure(NamedTuple):
-    """A training that has no row.
+    """A failed training.
 
     Args:
-        task (Task): What was to be trained.
-        reason (str): Why it failed.
+        task (Task): The training.
+        reason (str): Reason of the failure.
     """
 
     task: Task
@@ -103,19 +103,19 @@ class Failure(NamedTuple):
 
 
 def read(path: Path) -> dict[Task, Row]:
-    """The rows of a file, as :func:`benchmarks.rows.parsed`.
+    """Reads the rows of a file by task; see :func:`benchmarks.rows.parsed`.
 
     Raises:
-        ValueError: If another line is no row.
+        ValueError: If a line is not a row.
     """
     return {row.task: row for row in parsed(path, Row.from_json)}
 
 
 def train(task: Task) -> Row:
-    """Trains a model on a data set with noise, and looks at its attention.
+    """Trains a model on a data set with noise, and measures its attention.
 
     Raises:
-        DatasetNotFoundError, TrainingDivergedError: As :mod:`gatsparse.train`.
+        DatasetNotFoundError, TrainingDivergedError: See :mod:`gatsparse.train`.
         ValueError: If a number of the row is not finite.
     """
     model = MODELS[task.model]

@@ -16,9 +16,9 @@ from benchmarks.experiments.paper.runs import Workplace
 from gatsparse.data import DatasetCorruptError, DatasetNotFoundError
 from gatsparse.train import TrainConfig
 
-# Of a command: what it trains, its help, on which data sets, with how many seeds unless told.
+# By command: trainings, help, data sets, and number of seeds (None: those of the configuration).
 _TRAININGS = {
-    "run": (runs.of_tables, "train what the table of accuracies lacks", DATASETS, None),
+    "run": (runs.of_tables, "run the missing trainings of the table of accuracies", DATASETS, None),
     "compare": (runs.of_comparison, "train with our layers and with PyG's", DATASETS[:2], 30),
     "time": (runs.of_times, "train a few seeds with PyG's layers", DATASETS[:2], 3),
 }
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit status.
 
     Args:
-        arguments (list, optional): Of the command line.
+        arguments (list, optional): Command-line arguments.
     """
     options, overrides = _parser().parse_known_args(arguments)
     workplace = Workplace(options.out, tuple(overrides))
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
             files = report(workplace, options.datasets, console, options.seeds)
         console.print("Files:", *files, soft_wrap=True)
     except KeyboardInterrupt:
-        console.print("Stopped. The finished seeds are kept: the same command goes on from there.")
+        console.print("Stopped. The finished seeds are kept; the same command continues the run.")
         return 130
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -62,12 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     table = {name: (text, datasets) for name, (_, text, datasets, _) in _TRAININGS.items()}
-    table["report"] = ("write the tables of what was trained so far", DATASETS)
+    table["report"] = ("write the tables of the finished trainings", DATASETS)
     for name, (text, datasets) in table.items():
         command = commands.add_parser(name, help=text, allow_abbrev=False)
         command.add_argument("--out", type=Path, default=Path("runs", "paper"))
         command.add_argument("--datasets", nargs="+", choices=DATASETS, default=datasets)
-        command.add_argument("--seeds", type=_positive, help="so many, instead of all")
+        command.add_argument("--seeds", type=_positive, help="number of seeds")
     return parser
 
 
@@ -85,8 +85,9 @@ def _with_seeds(workplace: Workplace, count: int | None) -> Workplace:
 
 
 def _train(configs: Iterable[TrainConfig]) -> list[str]:
-    """Trains what is missing; returns what could not be trained, and why. A failure does not end
-    the trainings of the other configurations.
+    """Runs the missing trainings, and returns the failures with their reasons.
+
+    A failure does not stop the trainings of the other configurations.
     """
     absent: set[str] = set()
     failures: list[str] = []

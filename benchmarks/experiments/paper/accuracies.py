@@ -1,4 +1,4 @@
-"""The table of accuracies beside the published ones."""
+"""Table of the accuracies next to the published ones."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ LEGEND = """\
 def lines(
     workplace: Workplace, datasets: Sequence[str], count: int | None = None
 ) -> Iterator[list[str]]:
-    """Lines of the table, for all runs that there are.
+    """Yields the lines of the table, for all existing runs.
 
     Args:
-        workplace (Workplace): Where the runs are.
-        datasets (list of str): Of which data sets.
-        count (int, optional): Of how many seeds.
+        workplace (Workplace): Folder and configurations of the runs.
+        datasets (list of str): Names of data sets.
+        count (int, optional): Number of seeds; by default, all.
     """
     for dataset, protocol, run in found(workplace, datasets, count):
         values = run.accuracies(protocol.rule)
@@ -58,7 +58,7 @@ def lines(
 def found(
     workplace: Workplace, datasets: Sequence[str], count: int | None = None
 ) -> Iterator[tuple[str, Protocol, Run]]:
-    """All data sets and protocols of which there is a run, and that run; as :func:`lines`."""
+    """Yields data set, protocol and run of all existing runs; arguments as of :func:`lines`."""
     for dataset in datasets:
         for protocol in PROTOCOLS:
             run = find(workplace.protocol(dataset, protocol.suffix))
@@ -67,14 +67,14 @@ def found(
 
 
 def position(published: float, interval: Estimate) -> str:
-    """Where a published mean lies: ``"inside"``, ``"below"`` or ``"above"`` our interval."""
+    """Returns whether a published mean is ``"inside"``, ``"below"`` or ``"above"`` our interval."""
     if published < interval.low:
         return "below"
     return "above" if published > interval.high else "inside"
 
 
 def deviation(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
+    """Returns mean and standard deviation as text."""
     middle = samples.mean(values).value
     return f"{middle:.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{middle:.2f}"
 

@@ -1,4 +1,4 @@
-"""Whether our layers and PyG's train to the same accuracy."""
+"""Comparison of the accuracies of our layers and PyG's."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ _LEVEL = 0.05
 def compared(
     workplace: Workplace, datasets: Sequence[str], count: int | None = None
 ) -> Iterator[tuple[str, list[float], list[float]]]:
-    """Data sets on which both were trained with two seeds or more, and the accuracies of
-    gatsparse and of PyG; arguments as of :func:`benchmarks.experiments.paper.accuracies.lines`.
+    """Yields data set, accuracies of gatsparse and accuracies of PyG, with two seeds or more each.
+
+    Arguments as of :func:`benchmarks.experiments.paper.accuracies.lines`.
     """
     for dataset in datasets:
         configs = workplace.short(dataset, "gatsparse"), workplace.short(dataset, "pyg")
@@ -48,7 +49,7 @@ def compared(
 def line(
     dataset: str, ours: Sequence[float], theirs: Sequence[float], result: Comparison
 ) -> list[str]:
-    """A line of the table."""
+    """Returns a line of the table."""
     apart = result.difference
     return [
         dataset,
@@ -61,7 +62,7 @@ def line(
 
 
 def verdict(dataset: str, result: Comparison) -> str:
-    """What the comparison says, and what it does not."""
+    """Describes the result of a comparison and its limits."""
     tests = _tests(result)
     telling = [name for name, p in tests.items() if p < _LEVEL]
     apart = result.difference

@@ -1,4 +1,4 @@
-"""The accuracies of the reproduction as a chart."""
+"""Chart of the accuracies of the reproduction."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from benchmarks.experiments.paper.accuracies import found
 from benchmarks.experiments.paper.protocols import Protocol
 from benchmarks.experiments.paper.runs import Workplace
 
-#: Test accuracies in percent by data set, of each protocol.
+#: Test accuracies in percent, by data set and protocol.
 Samples = dict[str, list[tuple[Protocol, list[float]]]]
 
 
 def plot(workplace: Workplace, datasets: Sequence[str], count: int | None = None) -> list[Path]:
-    """Draws ``accuracies.png``: every training a point, with a box of each protocol and the
-    published means beside it; nothing if there is no run.
+    """Draws ``accuracies.png``: a point per training, a box per protocol, and published means.
 
     Args:
-        workplace (Workplace): Where the runs are.
-        datasets (list of str): Of which data sets.
-        count (int, optional): Of how many seeds.
+        workplace (Workplace): Folder and configurations of the runs.
+        datasets (list of str): Names of data sets.
+        count (int, optional): Number of seeds; by default, all.
 
     Returns:
-        list of Path: The file.
+        list of Path: Path of the chart; empty if there are no runs.
     """
     samples: Samples = {}
     for dataset, protocol, run in found(workplace, datasets, count):
@@ -39,11 +38,11 @@ def plot(workplace: Workplace, datasets: Sequence[str], count: int | None = None
 
 
 def draw(samples: Samples, path: Path) -> Path:
-    """Draws a panel of each data set.
+    """Draws a panel for each data set.
 
     Args:
         samples (dict): Test accuracies in percent, by data set and protocol.
-        path (Path): The file.
+        path (Path): Path of the chart.
     """
     figure = Figure(figsize=(5.5 * len(samples), 4.5), layout="constrained")
     axes = figure.subplots(1, len(samples), squeeze=False)[0]

@@ -16,13 +16,13 @@ DATASETS = ("cora", "citeseer", "pubmed")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How the model is trained, and which of its epochs counts.
+    """Configuration of a training, and the rule that selects its epoch.
 
     Args:
-        name (str): In words.
-        suffix (str): Of the name of its configurations.
+        name (str): Description of the protocol.
+        suffix (str): Suffix of the names of its configurations.
         rule (str): Rule of early stopping, see :class:`gatsparse.train.EarlyStopping`.
-        published (dict): What others published, by data set.
+        published (dict): Published accuracies, by data set.
     """
 
     name: str
@@ -41,15 +41,15 @@ PROTOCOLS = (
 #: Suffixes of all configurations of a data set.
 SUFFIXES = tuple(dict.fromkeys(protocol.suffix for protocol in PROTOCOLS))
 
-#: The recipes whose time is compared with that of PyG's layers: suffixes, and names.
+#: Names, by suffix, of the recipes whose time is compared with that of PyG's layers.
 TIMED = {"": "original code", "-pyg": "PyG's benchmark"}
 
 
 def paper_config(dataset: str, suffix: str) -> Path:
-    """The file of a protocol's configuration."""
+    """Returns the path of a protocol's configuration."""
     return _CONFIGS / "paper" / f"{dataset}{suffix}.yaml"
 
 
 def short_config(dataset: str) -> Path:
-    """The file of the configuration with 200 epochs."""
+    """Returns the path of the configuration with 200 epochs."""
     return _CONFIGS / f"{dataset}.yaml"

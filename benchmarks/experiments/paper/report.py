@@ -1,4 +1,4 @@
-"""The reproduction as tables: on the terminal, and in Markdown."""
+"""Tables of the reproduction, on the terminal and in Markdown."""
 
 from __future__ import annotations
 
@@ -23,21 +23,20 @@ def report(
     count: int | None = None,
     failures: Sequence[str] = (),
 ) -> list[Path]:
-    """Prints the tables of all runs that there are, and writes ``report.md`` and
-    ``accuracies.png`` beside them.
+    """Prints the tables of all existing runs, and writes ``report.md`` and ``accuracies.png``.
 
     Args:
-        workplace (Workplace): Where the runs are.
-        datasets (list of str): Of which data sets.
-        console (Console): Where to print.
-        count (int, optional): Of how many seeds.
-        failures (list of str): Trainings that failed, and why.
+        workplace (Workplace): Folder and configurations of the runs.
+        datasets (list of str): Names of data sets.
+        console (Console): Console to print on.
+        count (int, optional): Number of seeds; by default, all.
+        failures (list of str): Failed trainings, with the reason.
 
     Returns:
-        list of Path: The files.
+        list of Path: Paths of the files.
 
     Raises:
-        ValueError: If there is no run, or a run folder is damaged.
+        ValueError: If there are no runs, or a run folder is damaged.
     """
     notes, tests = _comparison(workplace, datasets, count)
     sections = (
@@ -67,7 +66,7 @@ def report(
             markdown += [f"## {title}", "", *markdown_table(header, lines), ""]
             markdown += [f"- {note}" for note in notes] + [legend]
     if not any(lines or notes for _, _, lines, _, notes in sections):
-        raise ValueError(f"{workplace.out}: expected runs of {', '.join(datasets)}, found none")
+        raise ValueError(f"{workplace.out}: expected runs of {', '.join(datasets)}, got none")
     charts = plot(workplace, datasets, count)
     markdown += [line for chart in charts for line in (f"![{chart.stem}]({chart.name})", "")]
     markdown += _runs(workplace, datasets, count)

@@ -1,4 +1,4 @@
-"""Trainings of the reproduction: which there are, and those that are missing."""
+"""Finished and missing trainings of the reproduction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gatsparse.train.config import Kind
 
 @dataclass(frozen=True)
 class Seed:
-    """A training that is finished.
+    """A finished training.
 
     Args:
         accuracies (dict): Test accuracy in percent, by rule of early stopping.
@@ -34,7 +34,7 @@ class Run:
     Args:
         folder (Path): The folder.
         code (str): Digest of the code that trained.
-        seeds (dict): What is finished, by seed.
+        seeds (dict): Finished trainings by seed.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class Run:
         return [seed.accuracies[rule] for seed in self.seeds.values()]
 
     def first(self, count: int | None) -> Run:
-        """The same, of the seeds below :obj:`count` alone."""
+        """Returns the run with the seeds below :obj:`count` only."""
         if count is None:
             return self
         return replace(self, seeds={key: seed for key, seed in self.seeds.items() if key < count})
@@ -54,27 +54,27 @@ class Run:
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where run folders are, and what their configurations are changed in.
+    """Folder of the runs, and overrides of their configurations.
 
     Args:
-        out (Path): Folder of everything.
-        overrides (tuple): ``"--key", "value"``, in place of what the configurations say.
+        out (Path): Folder of all run folders.
+        overrides (tuple): ``"--key", "value"`` pairs that override the configurations.
     """
 
     out: Path
     overrides: tuple[str, ...] = ()
 
     def protocol(self, dataset: str, suffix: str) -> TrainConfig:
-        """The configuration of a protocol."""
+        """Returns the configuration of a protocol."""
         return self._config(paper_config(dataset, suffix), f"{dataset}{suffix}")
 
     def protocol_by_pyg(self, dataset: str, suffix: str) -> TrainConfig:
-        """The same with PyG's layers; these are not exactly the original code's."""
+        """Returns the configuration of a protocol with PyG's layers, without ``paper_exact``."""
         config = self.protocol(dataset, suffix)
         return replace(config, model=replace(config.model, kind="pyg", paper_exact=False))
 
     def short(self, dataset: str, kind: Kind) -> TrainConfig:
-        """The configuration of 200 epochs, with layers of a kind."""
+        """Returns the configuration with 200 epochs, with layers of a kind."""
         config = self._config(short_config(dataset), f"{dataset}-short")
         return replace(config, model=replace(config.model, kind=kind))
 
@@ -84,21 +84,21 @@ class Workplace:
 
 
 def of_tables(workplace: Workplace, datasets: Sequence[str]) -> Iterator[TrainConfig]:
-    """What the accuracies of all protocols need."""
+    """Yields the trainings for the accuracies of all protocols."""
     for dataset in datasets:
         for suffix in SUFFIXES:
             yield workplace.protocol(dataset, suffix)
 
 
 def of_times(workplace: Workplace, datasets: Sequence[str]) -> Iterator[TrainConfig]:
-    """The trainings with PyG's layers that are timed."""
+    """Yields the trainings with PyG's layers that are timed."""
     for dataset in datasets:
         for suffix in TIMED:
             yield workplace.protocol_by_pyg(dataset, suffix)
 
 
 def of_comparison(workplace: Workplace, datasets: Sequence[str]) -> Iterator[TrainConfig]:
-    """The same trainings with PyG's layers and with ours."""
+    """Yields the same trainings with our layers and with PyG's."""
     kinds: tuple[Kind, ...] = ("gatsparse", "pyg")
     for dataset in datasets:
         for kind in kinds:
@@ -108,7 +108,7 @@ def of_comparison(workplace: Workplace, datasets: Sequence[str]) -> Iterator[Tra
 def complete(config: TrainConfig) -> None:
     """Trains the seeds of a configuration, unless a run has them all.
 
-    An unfinished run is continued. A finished one counts, whatever code it was made with.
+    An unfinished run is continued. A finished run is accepted, whatever code made it.
 
     Raises:
         ValueError: If a run folder is damaged.
@@ -118,17 +118,17 @@ def complete(config: TrainConfig) -> None:
         train(config)
         missing = _missing(config)
         if missing:
-            raise RuntimeError(f"seeds: expected all of them in {config.run_dir}, lacks {missing}")
+            raise RuntimeError(f"seeds: expected all in {config.run_dir}, missing {missing}")
 
 
 def _missing(config: TrainConfig) -> list[int]:
-    """Seeds of a configuration that no single run has."""
+    """Returns the seeds of a configuration that its run lacks."""
     run = find(config)
     return sorted(set(config.all_seeds) - set(run.seeds if run is not None else ()))
 
 
 def find(config: TrainConfig) -> Run | None:
-    """The run of a configuration that has most seeds, the newest of several.
+    """Returns the run of a configuration with the most seeds, the newest of several.
 
     Raises:
         ValueError: If a run folder is damaged.
@@ -147,7 +147,7 @@ def _is_of(path: Path, config: TrainConfig) -> bool:
 
 
 def _essence(config: TrainConfig) -> TrainConfig:
-    """The configuration without what leaves the accuracy of a seed as it is."""
+    """Returns the configuration without options that do not affect the accuracy of a seed."""
     return replace(config.essence(), root=None, seeds=[0], threads=1)
 
 

@@ -1,4 +1,4 @@
-"""How long whole recipes take, with our layers and with PyG's."""
+"""Times of whole recipes with our layers and with PyG's."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ LEGEND = """\
 def lines(
     workplace: Workplace, datasets: Sequence[str], count: int | None = None
 ) -> Iterator[list[str]]:
-    """Lines of the table, for all runs that both have; arguments as of
-    :func:`benchmarks.experiments.paper.accuracies.lines`, where :obj:`count` is of the seeds of
-    gatsparse.
+    """Yields the lines of the table, for all recipes that both were trained with.
+
+    Arguments as of :func:`benchmarks.experiments.paper.accuracies.lines`; :obj:`count` limits the
+    seeds of gatsparse.
     """
     for dataset in datasets:
         for suffix, name in TIMED.items():

@@ -33,8 +33,10 @@ from gatsparse.train.config_file import config_yaml
 
 @pytest.fixture
 def trained(monkeypatch):
-    """The configurations that were trained; no time is spent, and the accuracies of PyG's
-    layers are two points lower."""
+    """Returns the configurations that were trained, without training them.
+
+    The accuracies of PyG's layers are two points lower.
+    """
     configs = []
 
     def fake(config):
@@ -49,7 +51,7 @@ def trained(monkeypatch):
 
 
 def write(folder, config, lower=0.0, seeds=None):
-    """A run folder."""
+    """Writes a run folder."""
     seeds = config.all_seeds if seeds is None else seeds
     accuracies = [0.83 + 0.004 * (seed % 5 - 2) - lower for seed in seeds]
     folder.mkdir(parents=True)
@@ -65,19 +67,19 @@ def write(folder, config, lower=0.0, seeds=None):
 
 
 def table(folder, title):
-    """Lines of a table of the report."""
+    """Returns the lines of a table of the report."""
     part = (folder / "report.md").read_text().split(f"## {title}\n\n")[1].split("\n\n")[0]
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.splitlines()]
     return [dict(zip(lines[0], line, strict=True)) for line in lines[2:]]
 
 
-def test_configs():
+def test_every_config_belongs_to_a_protocol():
     paths = {paper_config(dataset, suffix) for dataset in DATASETS for suffix in SUFFIXES}
     assert paths == set(paper_config("cora", "").parent.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_recipes_of_the_configs(dataset):
+def test_configs_have_the_recipes_of_the_protocols(dataset):
     original, pyg, random = (parse_config(paper_config(dataset, name)) for name in SUFFIXES)
     pubmed = dataset == "pubmed"
     model = ModelConfig(out_heads=8 if pubmed else 1)
@@ -90,13 +92,13 @@ def test_recipes_of_the_configs(dataset):
     assert original == replace(recipe, model=exact, epochs=100_000, stopping=rules)
 
 
-def test_every_protocol_has_its_rule():
+def test_configs_have_the_stopping_rules_of_the_protocols():
     for protocol in PROTOCOLS:
         assert protocol.rule in parse_config(paper_config("cora", protocol.suffix)).rules
     assert set(TIMED) <= set(SUFFIXES)
 
 
-def test_a_real_run_is_found(tmp_path):
+def test_run_of_a_training_is_found(tmp_path):
     config = TrainConfig("digits", epochs=2, seeds=2, run_dir=tmp_path, processes=1, progress=False)
     results = train(config)
     run = find(replace(config, seeds=7, root=Path("elsewhere"), progress=True))
@@ -111,7 +113,7 @@ def test_a_real_run_is_found(tmp_path):
     assert find(replace(config, epochs=3)) is None
 
 
-def test_the_run_of_most_seeds_counts(tmp_path):
+def test_run_with_the_most_seeds_is_used(tmp_path):
     config = TrainConfig("cora", seeds=9, run_dir=tmp_path)
     write(tmp_path / "cora-gatsparse-1", config)
     write(tmp_path / "cora-gatsparse-2", config, seeds=[0, 1])
@@ -125,7 +127,7 @@ def test_the_run_of_most_seeds_counts(tmp_path):
     assert len(run.seeds) == 9
 
 
-def test_only_what_is_missing_is_trained(tmp_path, trained):
+def test_only_missing_seeds_are_trained(tmp_path, trained):
     config = TrainConfig("cora", seeds=3, run_dir=tmp_path)
     complete(config)
     complete(config)
@@ -134,7 +136,7 @@ def test_only_what_is_missing_is_trained(tmp_path, trained):
     assert [item.seeds for item in trained] == [3, 4]
 
 
-def test_run(tmp_path, trained, capsys):
+def test_run_trains_all_protocols_and_reports(tmp_path, trained, capsys):
     arguments = ["run", "--out", str(tmp_path), "--seeds", "10", "--epochs", "7"]
     assert command_line.main([*arguments, "--datasets", "cora", "citeseer"]) == 0
     assert len(trained) == 2 * len(SUFFIXES)
@@ -164,14 +166,14 @@ def test_run(tmp_path, trained, capsys):
 
 
 @pytest.mark.usefixtures("trained")
-def test_a_data_set_that_is_nowhere_is_left_out(tmp_path, capsys):
+def test_missing_data_set_is_skipped(tmp_path, capsys):
     arguments = ["run", "--out", str(tmp_path), "--datasets", "pubmed", "cora", "--seeds", "2"]
     assert command_line.main(arguments) == 1
     assert capsys.readouterr().err.count("pubmed is nowhere") == 1
     assert {line["data set"] for line in table(tmp_path, "Accuracy")} == {"cora", ""}
 
 
-def test_a_training_that_fails_does_not_end_the_others(tmp_path, trained, monkeypatch, capsys):
+def test_failed_training_does_not_stop_the_others(tmp_path, trained, monkeypatch, capsys):
     train_fake = runs.train
 
     def failing(config):
@@ -187,7 +189,7 @@ def test_a_training_that_fails_does_not_end_the_others(tmp_path, trained, monkey
     assert len(trained) == len(SUFFIXES) - 2
     text = (tmp_path / "report.md").read_text()
     assert "- cora-pyg, gatsparse: TrainingDivergedError: the loss is nan" in text
-    assert "lacks [0, 1]" in text
+    assert "missing [0, 1]" in text
     assert "the loss is nan" in capsys.readouterr().err
     assert table(tmp_path, "Accuracy")
 
@@ -196,7 +198,7 @@ def test_a_training_that_fails_does_not_end_the_others(tmp_path, trained, monkey
 @pytest.mark.parametrize(
     ("name", "content"), [("environment.json", "{"), ("summary.json", "{}"), ("summary.json", "[]")]
 )
-def test_a_damaged_run_folder_is_named(tmp_path, capsys, name, content):
+def test_damaged_run_folder_is_named(tmp_path, capsys, name, content):
     arguments = ["--out", str(tmp_path), "--datasets", "cora"]
     assert command_line.main(["run", *arguments, "--seeds", "2"]) == 0
     path = next((tmp_path / "cora").glob(f"*/{name}"))
@@ -207,7 +209,7 @@ def test_a_damaged_run_folder_is_named(tmp_path, capsys, name, content):
     assert error.count("\n") == 1
 
 
-def test_compare(tmp_path, trained):
+def test_compare_trains_both_kinds_of_layers_and_reports(tmp_path, trained):
     assert command_line.main(["compare", "--out", str(tmp_path), "--datasets", "cora"]) == 0
     gatsparse, pyg = trained
     assert gatsparse == replace(pyg, model=replace(pyg.model, kind="gatsparse"))
@@ -226,7 +228,7 @@ def test_compare(tmp_path, trained):
 
 
 @pytest.mark.usefixtures("trained")
-def test_nothing_varies(tmp_path):
+def test_constant_accuracies_are_not_compared(tmp_path):
     assert command_line.main(["compare", "--out", str(tmp_path), "--seeds", "2"]) == 0
     for path in tmp_path.glob("*/*/summary.json"):
         summary = json.loads(path.read_text())
@@ -240,7 +242,7 @@ P_VALUES = st.floats(0, 1)
 
 
 @given(st.tuples(P_VALUES, P_VALUES, P_VALUES))
-def test_the_verdict_names_the_tests_that_tell_them_apart(values):
+def test_verdict_names_the_significant_tests(values):
     text = verdict("cora", Comparison(Estimate(0.1, -0.2, 0.4), *values, detectable=0.43))
     told = text.partition("told apart")[2].partition("5 % by ")[2].partition(";")[0].split(".")[0]
     names = ("Welch's t", "Mann-Whitney U", "Kolmogorov-Smirnov")
@@ -250,7 +252,7 @@ def test_the_verdict_names_the_tests_that_tell_them_apart(values):
     assert "between -0.20 and +0.40 points" in text
 
 
-def test_time(tmp_path, trained):
+def test_time_scales_up_the_few_seeds_of_pyg(tmp_path, trained):
     common = ["--out", str(tmp_path), "--datasets", "cora"]
     assert command_line.main(["run", *common, "--seeds", "10"]) == 0
     assert command_line.main(["time", *common]) == 0
@@ -264,7 +266,7 @@ def test_time(tmp_path, trained):
 
 
 @pytest.mark.usefixtures("trained")
-def test_report_of_fewer_seeds(tmp_path):
+def test_report_of_one_seed_has_no_interval(tmp_path):
     common = ["--out", str(tmp_path), "--datasets", "cora"]
     command_line.main(["run", *common, "--seeds", "10"])
     assert command_line.main(["report", *common, "--seeds", "1"]) == 0
@@ -272,33 +274,33 @@ def test_report_of_fewer_seeds(tmp_path):
     assert (first["n"], first["published mean lies"]) == ("1", "-")
 
 
-def test_nothing_to_report(tmp_path, capsys):
+def test_report_without_runs_fails(tmp_path, capsys):
     assert command_line.main(["report", "--out", str(tmp_path)]) == 1
-    assert "expected runs of cora, citeseer, pubmed, found none" in capsys.readouterr().err
+    assert "expected runs of cora, citeseer, pubmed, got none" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", [["--seeds", "0"], ["--datasets", "karate"]])
-def test_wrong_options(wrong):
+def test_wrong_options_raise(wrong):
     with pytest.raises(SystemExit):
         command_line.main(["run", *wrong])
 
 
-def test_unknown_key(tmp_path, capsys):
+def test_unknown_key_is_reported(tmp_path, capsys):
     assert command_line.main(["run", "--out", str(tmp_path), "--epoch", "3"]) == 1
     assert "--epoch" in capsys.readouterr().err
 
 
-def test_ctrl_c(tmp_path, monkeypatch, capsys):
+def test_ctrl_c_keeps_the_finished_seeds(tmp_path, monkeypatch, capsys):
     def interrupted(_config):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runs, "train", interrupted)
     assert command_line.main(["run", "--out", str(tmp_path)]) == 130
-    assert "goes on from there" in capsys.readouterr().out
+    assert "continues the run" in capsys.readouterr().out
 
 
 @given(st.lists(st.floats(0, 100), min_size=3, max_size=3).map(sorted))
-def test_position(values):
+def test_position_of_a_published_mean(values):
     low, middle, high = values
     assert position(middle, Estimate(middle, low, high)) == "inside"
     assert position(low - 1, Estimate(middle, low, high)) == "below"

@@ -1,4 +1,4 @@
-"""One kill of each; the real ones are many."""
+"""The stress test with one kill of each process."""
 
 import sys
 
@@ -8,7 +8,7 @@ from benchmarks.stress import killed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by a signal")
-def test_goes_on_after_a_kill(tmp_path, capsys):
+def test_killed_processes_continue_with_equal_results(tmp_path, capsys):
     config = tmp_path / "config.yaml"
     config.write_text(
         "dataset: sbm\nsynthetic: {num_nodes: 2000, num_edges: 20000, num_classes: 16}\n"
@@ -23,7 +23,7 @@ def test_goes_on_after_a_kill(tmp_path, capsys):
     assert printed.count("the result is equal, bit for bit") == 2
 
 
-def test_a_difference_is_found(tmp_path):
+def test_different_outputs_are_detected(tmp_path):
     for name, content in (("one", b"12"), ("other", b"13"), ("same", b"12")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "layer-4.npy").write_bytes(content)
@@ -33,7 +33,7 @@ def test_a_difference_is_found(tmp_path):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("ended with exit code 1"), OSError("torn file")])
-def test_failures_are_told_and_foreign_files_are_kept(tmp_path, monkeypatch, capsys, error):
+def test_failures_are_reported_and_other_files_are_kept(tmp_path, monkeypatch, capsys, error):
     def failing(*_):
         raise error
 
@@ -45,10 +45,10 @@ def test_failures_are_told_and_foreign_files_are_kept(tmp_path, monkeypatch, cap
     assert (tmp_path / "mine.txt").exists()
 
 
-def test_a_run_that_was_never_killed_shows_nothing(tmp_path, monkeypatch, capsys):
+def test_run_without_a_kill_fails(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(killed, "_life", lambda *_: False)
     monkeypatch.setattr(killed, "_run", lambda *_: None)
     for name in ("_equal_runs", "_equal_outputs"):
         monkeypatch.setattr(killed, name, lambda *_: True)
     assert killed.main(["--config", "none.yaml", "--out", str(tmp_path)]) == 1
-    assert "give it shorter --seconds" in capsys.readouterr().out
+    assert "set fewer --seconds" in capsys.readouterr().out

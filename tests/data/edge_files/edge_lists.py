@@ -1,4 +1,4 @@
-"""Files of edges for tests, and what is expected of them."""
+"""Files of edges for tests, and checks of the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EDGES = np.array([[0, 5, 2, 3], [1, 4, 2, 0]])  # two rows, so that [4, 2] is no
 
 
 def fails(path: Path, message: str, read=read_edge_list, **options) -> None:
-    """The error names the file first, then says :obj:`message`."""
+    """Checks that the error begins with the file and :obj:`message`."""
     with pytest.raises(EdgeListError) as error:
         read(path, **options)
     assert str(error.value).startswith(f"{path}: {message}"), error.value
@@ -29,7 +29,7 @@ def fails(path: Path, message: str, read=read_edge_list, **options) -> None:
 
 @st.composite
 def edges(draw: st.DrawFn, high: int = INT64_MAX) -> np.ndarray:
-    """int64 ``[2, E]``, most of it small."""
+    """Draws int64 ``[2, E]``, with mostly small numbers."""
     node = st.one_of(st.integers(0, min(high, 9)), st.integers(0, high))
     pairs = draw(st.lists(st.tuples(node, node), max_size=30))
     return np.array(pairs, dtype=np.int64).reshape(-1, 2).T
@@ -59,13 +59,13 @@ MATRIX = (
 
 
 def reads(path, expected=LISTS, **options) -> None:
-    """The edges are as expected, whatever the size of a block."""
+    """Checks the edges for several sizes of blocks."""
     for block_size in (1, 2, 1000):
         assert read_edge_list(path, block_size=block_size, **options).tolist() == expected
 
 
 def refuses(path, message: str, read=read_edge_list, **options) -> None:
-    """The error contains :obj:`message`, whatever the size of a block."""
+    """Checks that the error contains :obj:`message` for several sizes of blocks."""
     for block_size in (1, 1000):
         with pytest.raises(EdgeListError) as error:
             read(path, block_size=block_size, **options)
@@ -73,12 +73,12 @@ def refuses(path, message: str, read=read_edge_list, **options) -> None:
 
 
 def lines(pattern: str, ends=LISTS) -> str:
-    """Lines of edges, each made from a pattern with two places."""
+    """Returns lines of edges, formatted by a pattern with two fields."""
     return "".join(pattern.format(src, dst) for src, dst in zip(*ends, strict=True))
 
 
 def write_table(path: Path, ends: np.ndarray) -> Path:
-    """A table of edges with the columns ``src`` and ``dst``, or an array."""
+    """Writes a table of edges with the columns ``src`` and ``dst``, or an array."""
     if path.suffix == ".npy":
         np.save(path, ends)
     elif path.suffix in (".parquet", ".pq"):

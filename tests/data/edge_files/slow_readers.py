@@ -1,4 +1,4 @@
-"""Slow readers of edges, by other means than ours, that tell what a file contains."""
+"""Slow, independent readers of edges, which give the expected content of a file."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ _UNPACK[".zst"] = lambda content: pa.CompressedInputStream(pa.BufferReader(conte
 
 
 def expected_edges(suffix: str, content: bytes, options: dict) -> list[tuple[int, int]] | None:
-    """The edges in a file by a slow reader of our own, or NumPy's or pyarrow's; None if the file
-    is not right.
-    """
+    """Reads edges by a slow reader, NumPy or pyarrow; returns None if the file is invalid."""
     if suffix == ".npy":
         return _edges_of_npy(content)
     if suffix == ".parquet":
@@ -97,7 +95,7 @@ def _name(field: str) -> str:
 
 
 def _fields(line: str, delimiter: str) -> list[str]:
-    """Fields of a line, of which those in quotes may contain delimiters."""
+    """Returns the fields of a line; quoted fields may contain delimiters."""
     if delimiter == " ":
         line = re.sub(r"[ \t]+", " ", line).strip(" ")
     fields, quoted, closed = [""], False, False

@@ -53,7 +53,7 @@ OTHERS = [
     "age",
     "amount",
 ]
-#: Names that do not tell another order than that of the columns.
+#: Names that do not contradict the order of the columns.
 IN_ORDER = [
     ("a", "b"),
     ("user", "item"),
@@ -74,7 +74,7 @@ BACKWARDS = [
     *("employee,employer", "node.1,node", "edge_to,edge_from", "dstIDs,srcIDs", "vertexB,vertexA"),
     *("c,r", "col_idxs,row_idxs"),
 ]
-#: Two names that are refused: attributes, one end, unclear directions, or not understood.
+#: Two names that raise: attributes, one end, unclear directions, or unknown names.
 REFUSED = [
     *("node,community", "node,cluster", "node,y", "node,epoch", "a,capacity", "unix,node"),
     *("node_id,community_id", "user,user_group", "source_type,target_type", "lat1,lat2"),
@@ -86,7 +86,7 @@ VALUES = {"source": [1, 2, 3], "destination": [4, 5, 6], "other": [7, 8, 9]}
 
 
 def write(path: Path, columns: list[tuple[str, str]]) -> Path:
-    """A table with a column for each name and key of VALUES."""
+    """Writes a table with a column for each name and key of VALUES."""
     names = [name for name, _ in columns]
     values = [VALUES[key] for _, key in columns]
     if path.suffix == ".parquet":
@@ -119,7 +119,7 @@ def test_usual_names_in_any_order(pair: tuple[str, str], style: str):
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_other_columns_of_integers_are_not_nodes(other: str):
+def test_other_integer_columns_are_not_taken_for_nodes(other: str):
     for order in permutations(["src", "dst", other, f"{other}2"]):
         assert recognize_columns(order) == (order.index("src"), order.index("dst"))
     for order in permutations(["a", other]):
@@ -139,7 +139,7 @@ def test_columns_of_files(tmp_path: Path, suffix: str):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("names", IN_ORDER)
-def test_two_columns_of_nodes_are_taken_in_order(tmp_path: Path, suffix: str, names):
+def test_two_columns_of_nodes_are_read_in_order(tmp_path: Path, suffix: str, names):
     if names == ("0", "1"):
         suffix = ".parquet"  # in text, a line of two integers is an edge
     path = write(tmp_path / f"e{suffix}", list(zip(names, ("source", "destination"), strict=True)))
@@ -156,7 +156,7 @@ def test_names_outweigh_positions(tmp_path: Path, suffix: str, names: str):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_names_with_further_words_beside_attributes(tmp_path: Path, suffix: str):
+def test_names_with_further_words_next_to_attributes(tmp_path: Path, suffix: str):
     columns = [("to_user", "destination"), ("weight", "other"), ("from_user", "source")]
     assert read(write(tmp_path / f"e{suffix}", columns)) == RIGHT
     columns[1] = ("unclear", "other")
@@ -165,7 +165,7 @@ def test_names_with_further_words_beside_attributes(tmp_path: Path, suffix: str)
 
 
 @pytest.mark.parametrize("names", REFUSED)
-def test_names_that_do_not_tell_are_refused(names: str):
+def test_unclear_names_raise(names: str):
     for order in permutations(names.split(",")):
         with pytest.raises(ValueError, match=r"expected (two columns|one column 'a')"):
             recognize_columns(order)
@@ -187,7 +187,7 @@ def test_names_that_do_not_tell_are_refused(names: str):
         ("node_0", "node_1", "node_2"),
     ],
 )
-def test_ambiguous_columns_are_refused(tmp_path: Path, suffix: str, names):
+def test_ambiguous_columns_raise(tmp_path: Path, suffix: str, names):
     keys = ("source", "destination", "other", "other")
     path = write(tmp_path / f"e{suffix}", list(zip(names, keys, strict=False)))
     with pytest.raises(EdgeListError, match=r"columns=\(source, destination\)") as error:
@@ -248,7 +248,7 @@ def test_names_in_a_comment(tmp_path: Path):
     ],
 )
 @pytest.mark.parametrize("separator", [" ", ",", "\t"])
-def test_names_in_a_comment_are_refused_as_in_a_first_line(tmp_path: Path, head, separator):
+def test_unclear_names_in_a_comment_raise(tmp_path: Path, head, separator):
     path = tmp_path / "e.csv"
     start, *names = head.split(" ", 1) if head.startswith("# ") else ("#", head[1:])
     head = f"{start} " + "".join(names).replace(" ", separator).replace(f":{separator}", ": ")
@@ -312,14 +312,14 @@ def test_columns_by_position_without_names(tmp_path: Path):
 
 
 def test_columns_with_integers_as_names(tmp_path: Path):
-    """pandas names columns so that have no name."""
+    """pandas gives integer names to unnamed columns."""
     path = tmp_path / "e.csv"
     path.write_text("0,1,2\n1,4,7\n2,5,8\n3,6,9\n")
     assert read(path, columns=("0", "1")) == RIGHT
 
 
 @given(names=st.lists(st.text(max_size=30), min_size=2, max_size=4))
-def test_any_names_are_recognized_or_refused(names: list[str]):
+def test_any_names_are_recognized_or_raise(names: list[str]):
     try:
         first, second = recognize_columns(names)
     except ValueError:
@@ -327,8 +327,7 @@ def test_any_names_are_recognized_or_refused(names: list[str]):
     assert len(names) == 2 or find_pair(names) == (first, second)
 
 
-def test_long_names(tmp_path: Path):
-    """They are refused without delay."""
+def test_long_names_raise_without_delay(tmp_path: Path):
     path = write(tmp_path / "e.csv", [("id" * 10**5, "source"), ("node" * 10**5, "destination")])
     with pytest.raises(EdgeListError, match="columns="):
         read(path)

@@ -75,8 +75,8 @@ def test_any_ids_are_relabeled(tmp_path_factory, suffix: str, ends: np.ndarray, 
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".npy", ".parquet"])
-def test_sparse_ids_are_refused_by_graphs(tmp_path: Path, suffix: str):
-    """Otherwise nodes that are not in the file would take memory, or all of it."""
+def test_sparse_ids_of_graphs_raise(tmp_path: Path, suffix: str):
+    """Otherwise nodes that are not in the file would take up to all of the memory."""
     for largest in (12345, 10**9, 76561198000000000, 2**63 - 1):
         path = write_table(tmp_path / f"e{suffix}", np.array([[0, 7, 3], [1, largest, 3]]))
         message = f"the largest node id is {largest}, but there are only 3 edges: pass relabel=True"

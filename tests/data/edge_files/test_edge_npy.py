@@ -48,7 +48,7 @@ def test_npy_versions(tmp_path: Path, version):
     assert_read(path, EDGES)
 
 
-def test_npy_of_an_unknown_version(tmp_path: Path):
+def test_npy_of_an_unknown_version_raises(tmp_path: Path):
     path = tmp_path / "edges.npy"
     np.save(path, EDGES)
     content = path.read_bytes()
@@ -56,7 +56,7 @@ def test_npy_of_an_unknown_version(tmp_path: Path):
     fails(path, "expected an .npy file, got none (unknown version (4, 0))")
 
 
-def test_npy_truncated_anywhere(tmp_path: Path):
+def test_truncated_npy_raises(tmp_path: Path):
     path = tmp_path / "edges.npy"
     np.save(path, EDGES)
     content = path.read_bytes()
@@ -69,7 +69,7 @@ def test_npy_truncated_anywhere(tmp_path: Path):
         fails(path, f"expected 192 bytes with int64 [2, 4], got {size}: truncated at byte {size}")
 
 
-def test_npy_with_more_than_it_says(tmp_path: Path):
+def test_npy_with_trailing_bytes_raises(tmp_path: Path):
     path = tmp_path / "edges.npy"
     np.save(path, EDGES)
     path.write_bytes(path.read_bytes() + b"\0")
@@ -89,7 +89,7 @@ def test_npy_with_more_than_it_says(tmp_path: Path):
         (np.zeros((), dtype=int), "expected shape [2, E] or [E, 2], got []"),
     ],
 )
-def test_npy_of_something_else(tmp_path: Path, array: np.ndarray, message: str):
+def test_npy_of_other_arrays_raises(tmp_path: Path, array: np.ndarray, message: str):
     np.save(tmp_path / "edges.npy", array)
     fails(tmp_path / "edges.npy", message)
 
@@ -130,7 +130,7 @@ def test_npy_out_of_range(tmp_path: Path, pairs: bool, order, block_size: int):
 @pytest.mark.parametrize(
     ("dtype", "value"), [("i1", -1), ("i8", -(2**63)), ("u8", 2**63), ("u8", 2**64 - 1)]
 )
-def test_npy_beyond_any_graph(tmp_path: Path, dtype: str, value: int):
+def test_npy_beyond_int64_raises(tmp_path: Path, dtype: str, value: int):
     array = EDGES.astype(dtype)
     array[1, 2] = value
     np.save(tmp_path / "edges.npy", array)

@@ -62,7 +62,7 @@ def test_parquet_columns(tmp_path: Path, columns, names, message: str):
     fails(tmp_path / "edges.parquet", message, columns=names)
 
 
-def test_parquet_with_a_name_twice(tmp_path: Path):
+def test_parquet_with_duplicate_names_raises(tmp_path: Path):
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     parquet.write_table(table, tmp_path / "edges.parquet")
     fails(tmp_path / "edges.parquet", "expected one column 'a', got 2 among 'a', 'a'")
@@ -113,7 +113,7 @@ def test_parquet_with_a_damaged_row_group(tmp_path: Path):
     fails(path, "row 60 or later, row group 2: truncated or corrupt Parquet (OSError: ")
 
 
-def test_parquet_with_fewer_rows_than_it_says(tmp_path: Path):
+def test_parquet_with_missing_rows_raises(tmp_path: Path):
     path = write_parquet(tmp_path / "edges.parquet", row_group_size=100)
     content, rows = path.read_bytes(), b"\x16%c\x01\x19"  # of the footer: 2 * rows, then a list
     assert content.count(rows % 200) == 1

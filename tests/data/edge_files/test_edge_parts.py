@@ -49,7 +49,7 @@ def test_parts(tmp_path: Path):
     refuses([*paths, other], message, read_graph)
 
 
-def test_folders_of_something_else(tmp_path: Path):
+def test_folders_without_edge_files_raise(tmp_path: Path):
     refuses(tmp_path, "expected files of edges, got an empty folder")
     refuses([], "path: expected at least one file, got an empty list")
     write(tmp_path / "a.csv", "0,1\n")
@@ -110,6 +110,6 @@ def test_text_of_16_bits(tmp_path: Path):
     ],
 )
 @pytest.mark.parametrize("read", [read_edge_list, read_graph])
-def test_bad_arguments(path, options, error, message: str, read):
+def test_bad_arguments_raise(path, options, error, message: str, read):
     with pytest.raises(error, match=f"^{message}"):
         read(path, **options)

@@ -1,4 +1,4 @@
-"""Edge lists as they are found: separators, comments, quotes, compression."""
+"""Common edge lists: separators, comments, quotes, compression."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PACK = {
 
 @pytest.mark.parametrize("suffix", TEXT)
 @pytest.mark.parametrize("separator", [",", ";", "|", "\t", " ", "  ", ", ", " ; ", "\t\t", " | "])
-def test_separators_whatever_the_suffix(tmp_path: Path, suffix: str, separator: str):
+def test_separators_with_every_suffix(tmp_path: Path, suffix: str, separator: str):
     if suffix == ".tsv" and separator == "\t\t":
         separator = "\t "  # a tab after a tab is an empty field
     for head in ("", f"src{separator}dst\n"):
@@ -84,7 +84,7 @@ def test_quoted_text_with_separators(tmp_path: Path):
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "|", "\t", " "])
-def test_blanks_beside_quotes(tmp_path: Path, delimiter: str):
+def test_blanks_next_to_quotes(tmp_path: Path, delimiter: str):
     names = delimiter.join(["src", '"name"', "dst", "z"])
     pattern = delimiter.join(["{}", ' "a, b" ', ' "{}"', ' "d"']) + "\n"
     if delimiter == " ":
@@ -107,21 +107,21 @@ def test_lines_never_end_within_quotes(tmp_path: Path):
 @pytest.mark.parametrize(
     "line", ['1,2,"a,nan', '1,2,b, c"', '1,2,"a""', '1,2,a"b', '1,2,"a, b",7,"']
 )
-def test_quotes_that_are_not_closed(tmp_path: Path, line: str):
-    """Whether they are the last ones of a block or not."""
+def test_unclosed_quotes_raise(tmp_path: Path, line: str):
+    """The quotes may be the last ones of a block or not."""
     text = f'0,1,x\n5,4,"y, z"\n{line}\n'
     for more in ("", '3,0,"a"\n', '3,0,"\n'):
         refuses(write(tmp_path / "e.csv", text + more), "line 3: expected quotes that are closed")
 
 
 @pytest.mark.parametrize("line", [" {}", ",{}", "{}", "{'w': 3}", "0 {}"])
-def test_attributes_alone_are_no_line_to_skip(tmp_path: Path, line: str):
+def test_lines_of_attributes_only_raise(tmp_path: Path, line: str):
     refuses(write(tmp_path / "e.txt", f"{line}\n0 1\n"), "line 1: ")
     refuses(write(tmp_path / "e.txt", f"0 1 {{}}\n{line}\n0 1\n"), "line 2: ")
 
 
 def test_mark_of_utf8_in_later_lines(tmp_path: Path):
-    """Of two files that were joined; pyarrow skips it where its text begins."""
+    """Joined files have a mark in later lines; pyarrow skips the mark at the start of its text."""
     reads(write(tmp_path / "e.csv", "\ufeff0,1\n5,4\n"), [[0, 5], [1, 4]])
     refuses(write(tmp_path / "e.csv", "\ufeff0,1\n\ufeff5,4\n"), "line 2: source: expected an int")
     refuses(write(tmp_path / "e.csv", "\ufeff\ufeff0,1\n5,4\n"), "line 1: source: expected an int")
@@ -139,8 +139,8 @@ def test_attributes_of_networkx(tmp_path: Path):
         reads(path, expected)
 
 
-def test_lists_of_neighbors_are_refused(tmp_path: Path):
-    """networkx's ``adjlist``: as edges, most of it would be lost."""
+def test_lists_of_neighbors_raise(tmp_path: Path):
+    """Most of networkx's ``adjlist`` would be lost if it were read as edges."""
     path = tmp_path / "edges.txt"
     nx.write_adjlist(nx.DiGraph([(0, 1), (0, 2), (1, 2), (3, 0)]), path)
     refuses(path, "expected ")

@@ -1,4 +1,4 @@
-"""Edges in lines of text: what is read, and where errors are."""
+"""Edges in lines of text, and the positions of errors."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_suffix_in_capitals(tmp_path: Path):
     assert_read(tmp_path / "EDGES.TXT.GZ", np.array([[1], [2]]))
 
 
-#: What stands in a line of .csv, and what is said of it.
+#: Bad lines of a .csv file, and their error messages.
 BAD_LINES = [
     ("1", "expected 2 fields, got 1 in '1'"),
     ("1,2,3", "expected 2 fields, got 3 in '1,2,3'"),
@@ -116,7 +116,7 @@ BAD_LINES = [
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(("line", "message"), BAD_LINES)
-def test_bad_line(tmp_path: Path, line: str, message: str, packed: bool):
+def test_bad_line_is_named(tmp_path: Path, line: str, message: str, packed: bool):
     path = tmp_path / ("edges.csv.gz" if packed else "edges.csv")
     good = ["# two comments", "# 1,2", "src,dst", "1,2", "", *["3,4"] * 20]
     for number in (5, 9, len(good) + 1):
@@ -142,7 +142,7 @@ def test_bad_line(tmp_path: Path, line: str, message: str, packed: bool):
     ],
 )
 @pytest.mark.parametrize("good", ["3 4", "3\t4", " 3   4\t", " "])
-def test_bad_line_among_spaces(tmp_path: Path, line: str, message: str, good: str):
+def test_bad_line_among_spaces_is_named(tmp_path: Path, line: str, message: str, good: str):
     lines = ["# comment", "1 2", *[good] * 12, line, "5 6"]
     path = write(tmp_path / "edges.txt", "\n".join(lines))
     for block_size in (1, 5, 1000):
@@ -150,8 +150,8 @@ def test_bad_line_among_spaces(tmp_path: Path, line: str, message: str, good: st
 
 
 @given(data=st.data(), packed=st.booleans())
-def test_the_line_is_the_right_one(tmp_path_factory, data, packed: bool):
-    """Wherever empty lines, blocks and the line stand."""
+def test_any_bad_line_is_named(tmp_path_factory, data, packed: bool):
+    """The line may be anywhere among empty lines and blocks."""
     good = st.sampled_from(["0,0", "", "11,22", "333333,4444444"])
     before, after = (data.draw(st.lists(good, max_size=30)) for _ in range(2))
     bad, message = data.draw(st.sampled_from([("1,-1", "destination: "), ("1", "expected 2 ")]))
@@ -193,14 +193,14 @@ def test_the_line_is_the_right_one(tmp_path_factory, data, packed: bool):
         (".csv", "a,b,c\n1,2,x\n1,x,3\n", ("b", "a"), "line 3: source: expected an integer, got"),
     ],
 )
-def test_bad_head(tmp_path: Path, suffix: str, text: str, columns, message: str):
+def test_bad_first_lines_raise(tmp_path: Path, suffix: str, text: str, columns, message: str):
     fails(write(tmp_path / f"edges{suffix}", text), message, columns=columns)
 
 
 @pytest.mark.parametrize("ended", [False, True])
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_endless_line(tmp_path: Path, number: int, ended: bool):
-    """Also in a column that is ignored."""
+def test_too_long_line_raises(tmp_path: Path, number: int, ended: bool):
+    """The long field may be in an ignored column."""
     lines = ["src,dst,name", "1,2,a", "3,4,b", ""]
     lines[number] = "5,6," + "x" * 2**23
     text = "\n".join(lines if ended else lines[: number + 1])
@@ -212,7 +212,7 @@ def test_endless_line(tmp_path: Path, number: int, ended: bool):
     fails(path, "line 1: expected a line of at most 1048576 bytes, got '###")
 
 
-def test_what_only_pyarrow_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_error_of_pyarrow_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def refuse(*_, **__):
         raise pa.ArrowInvalid("strange")
 
@@ -220,7 +220,7 @@ def test_what_only_pyarrow_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     fails(write(tmp_path / "edges.csv", "#\n1,2\n"), "line 2 or later: strange")
 
 
-def test_stops_at_the_first_bad_block(tmp_path: Path):
+def test_reading_stops_at_the_first_bad_block(tmp_path: Path):
     path = write(tmp_path / "edges.csv", "1,-2\n" * 1000 + "x\n")
     fails(path, "line 1: destination: ", block_size=10)
 
@@ -258,6 +258,6 @@ def test_gzip_with_a_changed_byte(tmp_path: Path):
         assert str(error.value).startswith(f"{path}: line ")
 
 
-def test_gzip_that_is_none(tmp_path: Path):
+def test_file_that_is_no_gzip_raises(tmp_path: Path):
     path = write(tmp_path / "edges.csv.gz", "1,2\n")
     fails(path, "line 1 or later, byte 2 or before: truncated or corrupt gzip (Not a gzipped file")

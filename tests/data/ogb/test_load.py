@@ -165,7 +165,7 @@ def test_not_found_names_every_folder_and_file(places, name: str):
 
 
 @pytest.mark.parametrize("call", [load_ogb, evaluator])
-def test_names_are_of_any_case(places, call):
+def test_names_are_case_insensitive(places, call):
     write(places["data"], PAPERS)
     assert call("OGBN-Papers100m") is not None
     with pytest.raises(ValueError, match=r"name: expected one of ogbn-arxiv, .*, got 'ogbn-mag'"):

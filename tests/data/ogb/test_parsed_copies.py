@@ -69,7 +69,7 @@ def test_damaged_copy_is_replaced(places, kept: float | None, monkeypatch: pytes
 
 def test_unwritable_cache_is_ignored(places):
     write(places["root"], ARXIV)
-    places["cache"].write_text("a file stands where the folder should")
+    places["cache"].write_text("a file in place of the folder")
     assert load_ogb(ARXIV, places["root"]).num_nodes == NUM_NODES
     assert places["cache"].is_file()
 

@@ -100,11 +100,11 @@ def check_graphs(out):
     """Checks that the CSR graphs of a sample hold its edges."""
     node, row, col, graph = map(dict, (of_types(out.node), *map(of_edge_types, _edges(out))))
     assert graph.keys() == row.keys()
-    for key, structure in graph.items():
+    for key, csr_graph in graph.items():
         size = (node[key[0]].numel(), node[key[2]].numel())
         expected = CSRGraph.from_edge_index(torch.stack([row[key], col[key]]), size=size)
-        assert structure.size == size
-        for ours, theirs in zip(structure.csr, expected.csr, strict=True):
+        assert csr_graph.size == size
+        for ours, theirs in zip(csr_graph.csr, expected.csr, strict=True):
             assert ours.dtype == theirs.dtype
             assert torch.equal(ours, theirs)
         assert bool((col[key].diff() >= 0).all())

@@ -232,7 +232,7 @@ def test_num_neighbors_accepts_a_tuple():
 
 
 @pytest.mark.parametrize("counts", [{("a", "b"): [2]}, NumNeighbors({}, default=[2])], ids=str)
-def test_num_neighbors_accepts_the_forms_of_pyg(counts):
+def test_num_neighbors_accepts_the_types_of_pyg(counts):
     data, key = HeteroData(), ("a", "to", "b")
     data["a"].num_nodes = data["b"].num_nodes = 9
     data[key].edge_index = torch.randint(9, (2, 40))

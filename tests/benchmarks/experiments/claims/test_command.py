@@ -67,7 +67,7 @@ def test_main_writes_the_report_and_resumes(tmp_path, capsys, in_process):
     rows = (tmp_path / "rows.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "rows.jsonl").write_text("".join(rows[:-1]) + rows[-1][:20])  # torn by a kill
     del in_process[:]
-    assert claims.main(arguments) == 0  # goes on
+    assert claims.main(arguments) == 0  # continues
     assert len(in_process) == 1
     values = [line.partition('"seconds"')[0] for line in rows]
     again = (tmp_path / "rows.jsonl").read_text().splitlines()
@@ -93,8 +93,8 @@ def test_failed_training_keeps_the_others(tmp_path, capsys, monkeypatch):
     with (tmp_path / "claims.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 3 * 2 * len(MODELS) - 2
 
-    assert claims.main([*arguments, "--seeds=2"]) == 1  # one complete seed alone
-    assert "expected two seeds or more" in capsys.readouterr().err
+    assert claims.main([*arguments, "--seeds=2"]) == 1  # only one complete seed
+    assert "expected at least two seeds" in capsys.readouterr().err
 
 
 def test_main_rejects_bad_arguments_and_rows(tmp_path, capsys, monkeypatch):
@@ -108,7 +108,7 @@ def test_main_rejects_bad_arguments_and_rows(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(claims, "run", interrupted)
     assert claims.main([*SMALL, "--out", str(tmp_path)]) == 130
-    assert "goes on from there" in capsys.readouterr().out
+    assert "continues the run" in capsys.readouterr().out
     (tmp_path / "rows.jsonl").write_text("no row\n")
     assert claims.main([*SMALL, "--out", str(tmp_path)]) == 1
     assert "expected a row" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from tests.benchmarks.experiments.claims.made_up import random_data
 
 
 def reference(conv, x, edge_index):
-    """Mean over the neighbours and the node itself, by definition."""
+    """Computes the mean over the neighbours and the node itself, by definition."""
     num_nodes = x.size(0)
     adj = torch.zeros(num_nodes, num_nodes, dtype=x.dtype)
     adj[edge_index[1], edge_index[0]] = 1.0
