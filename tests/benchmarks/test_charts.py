@@ -7,31 +7,15 @@ from rich.console import Console
 
 from benchmarks import __main__ as command_line
 from benchmarks import style
-from benchmarks.config import Accuracy, Recipe, Sweep
+from benchmarks.config import Recipe, Sweep
 from benchmarks.large.plot import plot as plot_large
 from benchmarks.layer_plot import layer_charts
-from benchmarks.measure import environment
 from benchmarks.plot import plot
 from benchmarks.report import report
 from benchmarks.summary import Summary
 from tests.benchmarks import fakes
 
 PNG = b"\x89PNG"
-
-
-@pytest.fixture(scope="module")
-def machine():
-    return environment(threads=2)
-
-
-@pytest.fixture
-def config(tmp_path):
-    return fakes.config(
-        tmp_path,
-        datasets=("cora", "citeseer"),
-        rounds=3,
-        accuracy=Accuracy(seeds=3, contenders=("gatsparse", "scatter", "pyg")),
-    )
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ from rich.console import Console
 
 from benchmarks import __main__ as command_line
 from benchmarks import plan
-from benchmarks.config import Accuracy, Recipe
+from benchmarks.config import Recipe
 from benchmarks.growth import Curve
-from benchmarks.measure import environment
 from benchmarks.plan import Task
 from benchmarks.report import report
 from benchmarks.rows import Values
@@ -24,21 +23,6 @@ def _no_charts(monkeypatch):
     """Charts take seconds, and have tests of their own."""
     for module in ("benchmarks.report", "benchmarks.__main__"):
         monkeypatch.setattr(f"{module}.plot", lambda _: [])
-
-
-@pytest.fixture(scope="module")
-def machine():
-    return environment(threads=2)
-
-
-@pytest.fixture
-def config(tmp_path):
-    return fakes.config(
-        tmp_path,
-        datasets=("cora", "citeseer"),
-        rounds=3,
-        accuracy=Accuracy(seeds=3, contenders=("gatsparse", "scatter", "pyg")),
-    )
 
 
 def table(folder, dataset):
