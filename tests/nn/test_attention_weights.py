@@ -381,5 +381,7 @@ def test_edge_weights_that_a_model_of_pyg_refuses():
 
 
 def test_a_model_without_attention():
-    with pytest.raises(ValueError, match="model: expected GAT or GATv2 layers in it, got GCNConv"):
+    with pytest.raises(
+        ValueError, match="model: expected a model with GAT or GATv2 layers, got GCNConv"
+    ):
         attention_weights(torch_geometric.nn.GCNConv(6, 4), graph())
