@@ -73,7 +73,7 @@ def read_edge_list(
     result and a few blocks are in memory at a time. The suffix determines the format:
 
     * ``.npy``: integers ``[2, E]`` or ``[E, 2]`` of any width, byte and memory order; ``[2, 2]``
-      is read as ``[2, E]``. Pickled objects are refused.
+      is read as ``[2, E]``. Pickled objects are rejected.
     * ``.parquet``, ``.pq``: two columns of integers without nulls.
     * ``.csv``, ``.tsv``, ``.txt``, ``.edges``, ``.edgelist``, ``.el``: an edge per line. The
       delimiter (``,``, ``;``, ``|``, a tab or blanks) is detected in the first line. Integers
@@ -375,7 +375,7 @@ def _edge(graph: CSRGraph, position: int) -> tuple[int, int]:
 
 
 def _progress(path: Path, wanted: bool) -> AbstractContextManager[Callable[[float, int], None]]:
-    """Function that shows the fraction of the file read and the number of edges, if wanted."""
+    """Function that shows the fraction of the file read and the number of edges, if requested."""
     if not wanted:
         return nullcontext(lambda _done, _num_edges: None)
     require_extra("progress=True", "data", "rich")

@@ -179,7 +179,7 @@ def _read_array(path: Path) -> NpyArray:
     """Reads the header of an array ``[N, ...]`` of numbers in C order.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file is missing.
         ValueError: If the file does not contain such an array, or is truncated.
     """
     array = read_header(path)

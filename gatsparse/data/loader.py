@@ -25,8 +25,8 @@ from gatsparse.graph import CSRGraph
 
 
 class _Ready:
-    """Mixin of our loaders. Each batch has a seed, which depends on the epoch and the content of
-    the batch, not on the process that makes it; layers find its CSR graph in the cache.
+    """Mixin of gatsparse's loaders. Each batch has a seed, which depends on the epoch and the
+    content of the batch, not on the process that makes it; layers find its CSR graph in the cache.
     """
 
     _sampler: Any
@@ -54,7 +54,7 @@ class _Ready:
 
     def _seed_of(self, index: Any) -> int | None:
         """Seed of a batch; a different one for each repetition of the batch in an epoch."""
-        if self._epoch is None:  # a call before any epoch, or a sampler that is not ours
+        if self._epoch is None:  # before the first epoch, or another sampler
             return None
         content = torch.as_tensor(index, dtype=torch.int64).numpy().tobytes()
         key = blake2b(content, digest_size=8).digest()

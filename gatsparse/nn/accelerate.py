@@ -102,7 +102,7 @@ def why_left_alone(module: torch.nn.Module) -> str | None:
 
 
 def _ours(module: torch.nn.Module) -> type[Any] | None:
-    """Class of gatsparse that replaces the class of a module; None if there is none."""
+    """Class of gatsparse that replaces the class of a module, or None."""
     kind = type(module)
     if "forward" in vars(module):
         return None

@@ -133,7 +133,7 @@ def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
 
 
 def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
-    saved = ctx.saved_tensors  # once: each access unpacks them anew
+    saved = ctx.saved_tensors  # once: each access unpacks them again
     values, seed, csr, csr_t = saved[:12], saved[12], saved[13:16], saved[16:]
     needed = ctx.needs_input_grad[:7]
     grads: list[Tensor | None] = [None] * 7

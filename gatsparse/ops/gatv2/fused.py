@@ -102,7 +102,7 @@ def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
 
 
 def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
-    saved = ctx.saved_tensors  # once: each access unpacks them anew
+    saved = ctx.saved_tensors  # once: each access unpacks them again
     values, seed, csr, csr_t = saved[:8], saved[8], saved[9:12], saved[12:]
     needed = ctx.needs_input_grad[:6]
     grads: list[Tensor | None] = [None] * 6
