@@ -1,4 +1,4 @@
-"""The compiled kernels: whether they are there, and which instruction set they use."""
+"""The compiled kernels: availability and instruction sets."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: The schemas of all operators; each one stands beside its operator.
+#: The schemas of all operators; each is defined next to its operator.
 LIBRARY = torch.library.Library("gatsparse", "DEF")
 
-#: Why the kernels are missing, or None when they are there.
+#: Why the kernels are missing, or None if they are installed.
 MISSING: str | None = None
 
 _C: Any = None
@@ -46,12 +46,12 @@ def available() -> bool:
 
 
 def isas() -> list[str]:
-    """The instruction sets that are built in and run on this processor, best first."""
+    """Instruction sets that are built in and supported by this processor, best first."""
     return _C.isas() if available() else []
 
 
 def fingerprint(address: int, num_bytes: int) -> int:
-    """64-bit hash of memory; only where :func:`available`."""
+    """64-bit hash of a memory range; requires :func:`available`."""
     return _C.fingerprint(address, num_bytes)
 
 
@@ -63,7 +63,7 @@ def use_isa(isa: str) -> Iterator[None]:
         isa (str): One of :func:`isas`.
 
     Raises:
-        ValueError: If :obj:`isa` is not built in or this processor lacks it.
+        ValueError: If :obj:`isa` is not built in or not supported by this processor.
     """
     if isa not in isas():
         raise ValueError(f"isa: expected one of {isas()}, got {isa!r}")

@@ -1,5 +1,5 @@
-"""The formats in which PyG passes a graph as ``edge_index``: their conversion to a CSR graph,
-which sorts only unsorted edges, and attention returned in the same format.
+"""The formats of ``edge_index`` in PyG: their conversion to a CSR graph, which sorts only unsorted
+edges, and attention returned in the same format.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gatsparse.graph_cache import GraphKey
 from gatsparse.index_checks import check_edge_index, check_range
 from gatsparse.tracing import is_traced, recordable
 
-#: Integers that PyG's layers widen.
+#: Integer dtypes that PyG's layers convert to int64.
 _NARROW = (torch.int8, torch.uint8, torch.int16)
 
 #: ``(N_src, N_dst)``, None where unknown.
@@ -69,7 +69,7 @@ def as_graph(edge_index: Any, size: tuple[int, int]) -> CSRGraph:
 
     Raises:
         TypeError: If the format is not supported.
-        ValueError: If it has another size, or a sort order that is false.
+        ValueError: If the graph has another size, or is not sorted as it declares.
         IndexError: If a node index is out of range.
     """
     return adjacency(edge_index).graph(size)
@@ -82,19 +82,19 @@ def remember(edge_index: Tensor, graph: CSRGraph) -> None:
 
 
 class Adjacency:
-    """A graph as it was passed; here a plain ``edge_index [2, E]``."""
+    """A graph in the format in which it was passed; here a plain ``edge_index [2, E]``."""
 
     def __init__(self, given: Any) -> None:
         self.given = given
 
     @property
     def size(self) -> Size:
-        """Numbers of nodes that the format itself knows."""
+        """Numbers of nodes that are stored in the format."""
         return None, None
 
     @property
     def values(self) -> Tensor | None:
-        """Edge features ``[E, ...]`` that PyG's layers take from the format itself."""
+        """Edge features ``[E, ...]`` that are stored in the format and used by PyG's layers."""
         return None
 
     @property
@@ -146,7 +146,7 @@ class Adjacency:
 
 
 class _NarrowEdges(Adjacency):
-    """A plain ``edge_index`` of integers that are widened, recognised as it was passed."""
+    """A plain ``edge_index`` of narrow integers; the cache key is the tensor that was passed."""
 
     def __init__(self, given: Tensor, wide: Tensor) -> None:
         super().__init__(given)
@@ -179,7 +179,7 @@ class _CSRGraph(Adjacency):
     def graph(self, size: tuple[int, int]) -> CSRGraph:
         if self.given.size != size:
             raise ValueError(
-                f"edge_index: expected a graph of size {size}, as x has it, got {self.given.size}"
+                f"edge_index: expected a graph of size {size} to match x, got {self.given.size}"
             )
         return self.given
 
@@ -218,8 +218,8 @@ class _EdgeIndex(Adjacency):
             check_range(f"edge_index[{k}]", row, size[k])
         if not _rises(src if order == "row" else dst):
             raise ValueError(
-                f"edge_index: expected to be sorted by {order!r}, as it says, "
-                "got an EdgeIndex whose indices fall"
+                f"edge_index: expected to be sorted by {order!r}, as its sort_order declares, "
+                "got unsorted indices: correct the sort_order of the EdgeIndex"
             )
         # Its cached pointers are not used, because they may be older than its edges.
         if order == "col":
@@ -248,8 +248,8 @@ class _TorchSparse(Adjacency):
             values = given.values()
         elif given.requires_grad:
             raise ValueError(
-                "edge_index: expected a coalesced matrix for gradients to its values, got one "
-                "that is not: call coalesce()"
+                "edge_index: expected a coalesced matrix for gradients of its values, got an "
+                "uncoalesced one: call coalesce()"
             )
         else:
             values = given._values()

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-#: Largest size of a layer or a model, and number of its layers.
+#: Upper bound of the sizes of a layer or model, and of its number of layers.
 LARGEST = 2**31 - 1
 
 
@@ -18,8 +18,8 @@ def check_integer(name: str, value: Any, least: int = 1, most: int = LARGEST) ->
 
     Args:
         name (str): Name of the argument.
-        value (int): Its value; a bool is none.
-        least, most (int, optional): Range, both included.
+        value (int): Its value; bool is rejected.
+        least, most (int, optional): Bounds, inclusive.
 
     Raises:
         TypeError: If :obj:`value` is not an integer.
@@ -38,7 +38,7 @@ def check_number(name: str, value: Any, least: float = -math.inf, most: float = 
     Args:
         name (str): Name of the argument.
         value (float): Its value.
-        least, most (float, optional): Range, both included.
+        least, most (float, optional): Bounds, inclusive.
 
     Raises:
         TypeError: If :obj:`value` is not a real number.
@@ -61,7 +61,7 @@ def check_share(name: str, value: Any) -> None:
 
 
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
-    """Checks that a value is one of some strings.
+    """Checks that a value is one of the allowed strings.
 
     Raises:
         ValueError: If it is not.
@@ -77,11 +77,11 @@ def check_instance(name: str, value: Any, cls: type | tuple[type, ...], expected
     Args:
         name (str): Name of the argument.
         value (object): Its value.
-        cls (type or tuple): What it must be an instance of.
-        expected (str): The class in words.
+        cls (type or tuple): The accepted classes.
+        expected (str): The classes in words.
 
     Raises:
-        TypeError: If it is of another class.
+        TypeError: If :obj:`value` is not an instance of :obj:`cls`.
     """
     if not isinstance(value, cls):
         got = value.__name__ if isinstance(value, type) else type(value).__name__

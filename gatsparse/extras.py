@@ -9,10 +9,10 @@ _DISTRIBUTIONS = {"sklearn": "scikit-learn"}
 
 
 def missing_extra(user: str, extra: str, *packages: str) -> ImportError | None:
-    """Returns the error of the first package that is not installed, or None. Imports none of them.
+    """Returns the error for the first package that is not installed, or None; imports nothing.
 
     Args:
-        user (str): What needs the packages, as the message names it.
+        user (str): Name of the feature that needs the packages, for the message.
         extra (str): The extra of gatsparse that installs them.
         *packages (str): Their names in ``import`` statements.
     """

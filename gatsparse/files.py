@@ -1,4 +1,4 @@
-"""Files that are complete whenever they have their name."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Writes a file that gets its name when it is complete and on disk: whenever the process
-    ends, the file is the old one or the new one. While it is written it is ``.<name>.<pid>.tmp``,
-    which is removed if writing fails.
+    """Writes a temporary file and renames it when it is complete and on disk. Whenever the process
+    ends, the file is the old one or the new one. The temporary file is ``.<name>.<pid>.tmp``; it is
+    removed if writing fails.
 
     Args:
         path (Path): The file.
@@ -37,7 +37,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 @contextmanager
 def named_errors(path: Path) -> Iterator[None]:
-    """Names a file in every :class:`OSError`; that of a full disk has no name."""
+    """Adds the name of a file to every :class:`OSError`, which a full disk does not report."""
     try:
         yield
     except OSError as error:

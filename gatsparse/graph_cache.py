@@ -1,4 +1,4 @@
-"""Cache of the CSR graphs of tensors, which are recognised by what their memory holds."""
+"""Cache of the CSR graphs of tensors, with keys that include the content of their memory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import Tensor, UntypedStorage
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
 
-#: Limits of the cache: storages; graphs of views of one storage, and how many times as large as the
-#: storage or the largest graph they may be together. The oldest are dropped first.
+#: Limits of the cache: number of storages; number of graphs of views of one storage; and their
+#: total size, relative to the storage or the largest graph. The oldest are dropped first.
 MAX_STORAGES = 4096
 MAX_VIEWS = 4096
 MAX_COPIES = 16
@@ -23,7 +23,7 @@ _lock = Lock()
 
 
 class _Graphs:
-    """The graphs of the views of one storage, each while the view holds one content.
+    """The graphs of the views of one storage; only those of a view's latest content are kept.
 
     Args:
         capacity (int): Number of elements of the storage.
@@ -33,7 +33,7 @@ class _Graphs:
         self._capacity = capacity
         self._total = 0
         self._count = 0
-        #: By view: its content, and its graphs by size.
+        #: Content of each view, and its graphs by size.
         self._views: dict[Hashable, tuple[Hashable, dict[tuple[int, int], CSRGraph]]] = {}
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class _Graphs:
                 self._drop(oldest, next(iter(graphs)))
 
     def _drop(self, view: Hashable, size: tuple[int, int]) -> None:
-        """Drops a graph if there is one, and the view with its last graph."""
+        """Drops a graph if it exists, and the view if it has no more graphs."""
         _, graphs = self._views.get(view, (None, {}))
         graph = graphs.pop(size, None)
         if graph is not None:
@@ -72,9 +72,9 @@ def _elements(graph: CSRGraph) -> int:
     return graph.num_edges + sum(graph.size)
 
 
-# By storage, not by tensor: views come as new tensors at each call, and
-# torch.utils.swap_tensors refuses a tensor to which there is a weak reference. The address of a
-# storage is its key while it is alive.
+# By storage, not by tensor: views are new tensors in each call, and torch.utils.swap_tensors
+# rejects tensors with weak references. The key is the address of a storage, which is unique while
+# the storage is alive.
 _cache: dict[int, tuple[ReferenceType, _Graphs]] = {}
 
 
@@ -96,14 +96,14 @@ def _new_graphs_of(storage: UntypedStorage) -> _Graphs:
 
 
 class GraphKey:
-    """Identifies the graph that some index tensors hold at this moment.
+    """Cache key of the graph in the current content of some index tensors.
 
-    Memory can be written without a trace in the tensor: through NumPy or DLPack, by another process
-    or by a collective. So a graph is recognised by a fingerprint of the indices, which reads each
-    of them once.
+    Memory can change without a new version of the tensor: through NumPy or DLPack, by another
+    process or by a collective. Therefore the key includes a fingerprint of the indices, for which
+    each of them is read once.
 
     Args:
-        form (Hashable): What else determines the graph, such as the class of its format.
+        form (Hashable): Other properties that determine the graph, such as the class of its format.
         *indices (Tensor): Integer tensors. A graph is kept while the memory of the first is alive.
     """
 
@@ -113,12 +113,12 @@ class GraphKey:
         self._content = tuple(map(fingerprint, indices))
 
     def find(self, size: tuple[int, int]) -> CSRGraph | None:
-        """Returns the graph of this size that was kept for this content, if there is one."""
+        """Returns the graph of this size that is cached for this content, or None."""
         graphs = _graphs_of(self._storage)
         return None if graphs is None else graphs.find(self._view, size, self._content)
 
     def keep(self, graph: CSRGraph) -> None:
-        """Keeps a graph for this content, in place of that of an earlier content."""
+        """Caches a graph for this content; drops the graphs of an earlier content."""
         graphs = _graphs_of(self._storage)
         if graphs is None:
             if len(_cache) >= MAX_STORAGES:
@@ -131,9 +131,9 @@ def clear_graph_cache() -> None:
     """Drops all cached CSR graphs; each is built again at its next use.
 
     The graph of an ``edge_index`` is kept while the memory of the tensor is alive. The cache holds
-    graphs of 4096 tensors at most and drops the oldest first. Views of one tensor, such as the
-    graphs of a data set, have graphs of their own: 4096 at most, and together 16 times as large as
-    the tensor.
+    graphs of at most 4096 tensors and drops the oldest first. Views of one tensor, such as the
+    graphs of a data set, are cached separately: at most 4096 graphs, which together are at most 16
+    times as large as the tensor.
 
     Example:
         >>> import gatsparse
@@ -159,13 +159,13 @@ def fingerprint(index: Tensor) -> Hashable:
 
 
 def _fingerprint_in_torch(index: Tensor) -> int:
-    """The same on any device: a sum of numbers that depend on place and value."""
+    """Device-independent fingerprint: a sum of hashes of position and value."""
     place = torch.arange(index.numel(), device=index.device)
     return int(_mix(_mix(place) ^ index.reshape(-1)).sum())
 
 
 def _mix(number: Tensor) -> Tensor:
-    """Spreads every bit of an int64 tensor over all its bits, one to one."""
+    """Bijective mixing of all bits of an int64 tensor."""
     number = (number ^ 0x2545F4914F6CDD1D) * -0x61C8864680B583EB  # odd: no bit is lost
     number = (number ^ (number >> 32)) * -0x4B47D0C5A1A6B2D5
     return number ^ (number >> 29)

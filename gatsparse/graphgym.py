@@ -1,7 +1,6 @@
-"""Our layers for GraphGym: importing this module registers them with PyG's.
+"""GraphGym layers, which are registered when this module is imported.
 
-``gnn.layer_type: gatsparse_gatconv`` or ``gatsparse_gatv2conv`` in a configuration builds a
-model of them.
+``gnn.layer_type: gatsparse_gatconv`` or ``gatsparse_gatv2conv`` in a configuration selects them.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ __all__ = ["GATConvLayer", "GATv2ConvLayer"]
 
 
 class _AttentionLayer(torch.nn.Module):
-    """What both share: the heads of ``cfg.gnn.att_heads``, and GraphGym's batches."""
+    """Base class: a layer with ``cfg.gnn.att_heads`` heads that takes GraphGym's batches."""
 
     conv: type[GATConv] | type[GATv2Conv]
 
@@ -41,7 +40,7 @@ class _AttentionLayer(torch.nn.Module):
         )
 
     def forward(self, batch: Any) -> Any:
-        r"""Puts the layer's output ``[N, dim_out]`` in the place of ``batch.x``."""
+        r"""Replaces ``batch.x`` with the layer's output ``[N, dim_out]``."""
         batch.x = self.model(batch.x, batch.edge_index)
         return batch
 
@@ -55,7 +54,7 @@ class GATConvLayer(_AttentionLayer):
     Args:
         layer_config (LayerConfig): The configuration of the layer: ``dim_in``, ``dim_out``,
             ``has_bias``.
-        **kwargs (optional): As of :class:`gatsparse.GATConv`.
+        **kwargs (optional): As in :class:`gatsparse.GATConv`.
 
     Raises:
         ValueError: If ``cfg.gnn.att_heads`` does not divide ``dim_out``.
@@ -83,7 +82,7 @@ class GATv2ConvLayer(_AttentionLayer):
     Args:
         layer_config (LayerConfig): The configuration of the layer: ``dim_in``, ``dim_out``,
             ``has_bias``.
-        **kwargs (optional): As of :class:`gatsparse.GATv2Conv`.
+        **kwargs (optional): As in :class:`gatsparse.GATv2Conv`.
 
     Raises:
         ValueError: If ``cfg.gnn.att_heads`` does not divide ``dim_out``.

@@ -15,7 +15,7 @@ _INT64_MAX = torch.iinfo(torch.int64).max
 
 
 def fitting_dtype(*sizes: int) -> torch.dtype:
-    """Smallest dtype for indices below all sizes; int64 if compiled, which must fit any size."""
+    """Smallest dtype for indices below all sizes; int64 under torch.compile, for any size."""
     narrow = not torch.compiler.is_compiling() and max(sizes) <= _INT32_MAX
     return torch.int32 if narrow else torch.int64
 

@@ -1,4 +1,4 @@
-"""Reports what computes a layer: a warning if it is slow, and observers of every choice."""
+"""Reports of the backend of a layer: a warning if it is slow, and observers of every choice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gatsparse import _native
 #: Graphs with more edges than this are worth a warning.
 LARGE_GRAPH = 100_000
 
-#: Called with what computes a layer, and why it was not the kernels.
+#: Called with the backend of a layer, and the reasons why the kernels are not used.
 Observer = Callable[[str, list[str]], None]
 
 _observers: list[Observer] = []
@@ -30,13 +30,13 @@ class SlowPathWarning(UserWarning):
 
 
 def report_choice(path: str, reasons: list[str], num_edges: int, *, requested: bool) -> None:
-    """Tells observers what computes a layer, and warns once per process and reason if it is slow.
+    """Notifies observers of a layer's backend; warns once per process and reason if it is slow.
 
     Args:
-        path (str): What computes the layer, such as ``"scatter"``.
-        reasons (list of str): Why the kernels do not; empty if they do.
+        path (str): Backend of the layer, such as ``"scatter"``.
+        reasons (list of str): Why the kernels are not used; empty if they are.
         num_edges (int): Number of edges of the graph.
-        requested (bool): Whether the caller named the backend.
+        requested (bool): Whether the caller requested the backend.
     """
     if (not reasons and not _observers) or torch.compiler.is_compiling():
         return
@@ -51,8 +51,8 @@ def report_choice(path: str, reasons: list[str], num_edges: int, *, requested: b
         _warned.add(key)
         warnings.warn(
             f"a graph of {num_edges:,} edges is computed by {path}, not by the kernels: "
-            f"{'; '.join(reasons)}. gatsparse.explain_backend(model, x, edge_index) lists what "
-            "computes each layer; an explicit backend='scatter' silences this warning.",
+            f"{'; '.join(reasons)}. gatsparse.explain_backend(model, x, edge_index) lists the "
+            "backend of each layer; an explicit backend='scatter' silences this warning.",
             SlowPathWarning,
             stacklevel=2,
         )

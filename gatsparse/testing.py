@@ -45,7 +45,7 @@ def _random(num_src: int, num_dst: int, num_edges: int, seed: int) -> Graph:
 
 
 def graph_zoo() -> dict[str, Graph]:
-    """Small graphs by name, each with something that has broken a kernel before.
+    """Small graphs by name, each with a property that has broken a kernel before.
 
     Example:
         >>> from gatsparse.testing import graph_zoo
@@ -77,7 +77,7 @@ def graph_zoo() -> dict[str, Graph]:
     }
 
 
-#: The tensors of an attention by the names of its arguments, leaves that ask for gradients.
+#: The tensors of an attention by the names of its arguments, leaves that require gradients.
 Inputs = dict[str, Tensor]
 
 
@@ -111,10 +111,10 @@ def gat_inputs(
     Args:
         graph (Graph): The graph.
         heads, channels (int): Numbers of heads :math:`H` and of channels :math:`C`.
-        x_dst (bool, optional): Whether the destinations have features of their own.
-            (default: where they are other nodes)
+        x_dst (bool, optional): Whether the destinations have separate features.
+            (default: only in a bipartite graph)
         edge (bool, optional): Whether edges have terms.
-        loop (bool, optional): Whether the self-loops that are added have them too.
+        loop (bool, optional): Whether added self-loops have terms, too.
         concat (bool, optional): Whether the bias is one for concatenated heads.
         dtype (torch.dtype, optional): Dtype of all tensors.
         scale (float, optional): Scale of the scores: 0 makes them equal, large ones sharpen the
@@ -155,7 +155,7 @@ def gatv2_inputs(
     scale: float = 1.0,
     seed: int = 0,
 ) -> Inputs:
-    """Normal tensors for :func:`gatsparse.ops.gatv2_attention`; as :func:`gat_inputs`.
+    """Normal tensors for :func:`gatsparse.ops.gatv2_attention`; see :func:`gat_inputs`.
 
     Example:
         >>> from gatsparse.testing import gatv2_inputs, graph_zoo
@@ -175,7 +175,7 @@ def gatv2_inputs(
 
 
 def _edge_inputs(graph: Graph, edge: bool, loop: bool, table: Callable[[int], Tensor]) -> Inputs:
-    """``edge`` and ``loop`` where they are wanted, by a function of the number of rows."""
+    """``edge`` and ``loop`` if requested, from a function of the number of rows."""
     sizes = (("edge", edge, graph.edge_index.size(1)), ("loop", edge and loop, min(graph.size)))
     return {name: table(rows) for name, wanted, rows in sizes if wanted}
 

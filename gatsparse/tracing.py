@@ -1,4 +1,4 @@
-"""Detection of tracers and transforms, under which tensors hold no data that may be kept."""
+"""Detection of tracers and transforms, under which tensors hold no data that may be cached."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def is_traced(*tensors: Tensor | None) -> bool:
     """Whether operations on these tensors are recorded, imitated or transformed.
 
     A tensor that is not traced holds data that may be read, and results computed from it may
-    outlive the call. That is not so
+    outlive the call. Tensors are traced
 
     * under ``torch.compile``, ``torch.export``, ``torch.jit.trace``, ``make_fx``,
-      ``aot_function``, ``FakeTensorMode`` and the transforms of ``torch.func``, whatever the
-      tensors are: a result that is kept would be a constant of the trace, a tensor without data or
-      one that belongs to a transform;
-    * for fake, meta and functional tensors and other wrapper subclasses.
+      ``aot_function``, ``FakeTensorMode`` and the transforms of ``torch.func``, for any tensors: a
+      cached result would be a constant of the trace, a tensor without data or one that belongs to
+      a transform;
+    * if they are fake, meta or functional tensors or other wrapper subclasses.
 
-    Dispatch modes that only observe, such as ``FlopCounterMode``, do not count. Of a wrapper
-    subclass that holds data, such as ``EdgeIndex``, pass the tensor inside of it.
+    Dispatch modes that only observe, such as ``FlopCounterMode``, do not count. For a wrapper
+    subclass that holds data, such as ``EdgeIndex``, pass the tensor inside it.
 
     Args:
         *tensors (Tensor, optional): Tensors of any layout and dtype.
@@ -67,7 +67,7 @@ is_transformed._dynamo_marked_constant = True  # pyright: ignore[reportFunctionM
 
 
 def is_cacheable(built: Tensor) -> bool:
-    """Whether a tensor that a call built may be kept for later calls: it is not fake and does not
+    """Whether a tensor that a call built may be cached for later calls: it is not fake and does not
     belong to a transform of ``torch.func``.
     """
     return type(built) is Tensor and not is_transformed()

@@ -1,6 +1,6 @@
 """The command line: ``gatsparse train`` and ``gatsparse info``.
 
-A package of its own, because ``import gatsparse`` imports torch and PyG, which takes seconds:
+It is a separate package, because ``import gatsparse`` imports torch and PyG, which takes seconds:
 ``gatsparse --help`` needs neither, and ``gatsparse info`` reports which one is missing.
 """
 
@@ -20,14 +20,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Args:
-        argv (list of str, optional): Its arguments. (default: those of the process)
+        argv (list of str, optional): Its arguments. (default: the arguments of the process)
 
     Returns:
         int: 0; 1 if the command failed; 2 if the configuration is wrong; 130 if interrupted.
 
     Raises:
-        SystemExit: After ``--help``, and with code 2 if there is no such command.
-        Exception: An error that is not documented: a bug of gatsparse.
+        SystemExit: After ``--help``, and with code 2 if the command is unknown.
+        Exception: An undocumented error, which is a bug of gatsparse.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["train"] and argv[1:2] and argv[1][:2] == "--" and argv[1] != "--help":
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = run(arguments)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (Exception, KeyboardInterrupt) as error:
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs=argparse.REMAINDER,
         help="override a key, such as --epochs 5 --model.kind pyg --seeds 10",
     )
-    info = commands.add_parser("info", help="show what is installed, and how to get the rest")
+    info = commands.add_parser("info", help="show what is installed, and how to install the rest")
     info.add_argument(
         "--check",
         action="store_true",

@@ -13,7 +13,7 @@ _OPTIONS = ("config", "help", "print_config", "")
 
 
 def unknown_key(overrides: Sequence[str]) -> str | None:
-    """Returns the message about the first key of ``--key value`` that does not exist, or None.
+    """Returns an error message about the first unknown key of ``--key value``, or None.
 
     Args:
         overrides (list of str): Arguments of the command line that override keys.
@@ -30,7 +30,7 @@ def unknown_key(overrides: Sequence[str]) -> str | None:
 
 
 def _config_keys() -> Iterator[str]:
-    """The keys, those of groups as ``group.key``; none if there is no source."""
+    """The keys, in groups as ``group.key``; empty if the source is missing."""
     spec = find_spec("gatsparse")
     for place in (spec and spec.submodule_search_locations) or ():
         source = Path(place, "train", "config.py")

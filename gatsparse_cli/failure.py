@@ -1,11 +1,11 @@
-"""Exceptions that are messages for the user, in one line, rather than bugs."""
+"""Exceptions that are reported to the user in one line, because they are not bugs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# How torch's allocators and C++ say that memory is exhausted, in a RuntimeError.
+# Messages of RuntimeErrors of torch's allocators and C++ when memory is exhausted.
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
 
@@ -20,11 +20,11 @@ def failure_of(error: BaseException) -> Failure | None:
     """Returns the failure that an exception reports, or None if it is a bug.
 
     Exceptions that gatsparse defines are failures; their ``exit_code`` is 1 unless the class has
-    another. So are missing packages, errors of the operating system, exhausted memory and Ctrl-C,
-    also where an import that it interrupted raises something else.
+    another. Missing packages, errors of the operating system, exhausted memory and Ctrl-C are
+    failures, too, even if an import that Ctrl-C interrupted raises another exception.
     """
     if any(isinstance(cause, KeyboardInterrupt) for cause in _causes(error)):
-        return Failure("interrupted; the same command continues with the seeds not finished", 130)
+        return Failure("interrupted; run the same command again to train the remaining seeds", 130)
     message = " ".join(str(error).split())
     if _is_out_of_memory(error):
         return Failure(f"memory is exhausted ({message or type(error).__name__})", 1)

@@ -1,4 +1,4 @@
-"""What is installed, and how to get what is missing."""
+"""Report of what is installed, and how to install what is missing."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Row(NamedTuple):
 
     Args:
         name (str): Its name.
-        state (str): Its version or place, or why it is missing.
-        cure (str, optional): How to get it.
+        state (str): Its version or location, or why it is missing.
+        cure (str, optional): How to install it.
         fatal (bool, optional): Whether ``gatsparse info --check`` fails.
     """
 
@@ -146,4 +146,4 @@ def _data_sets() -> Iterator[Row]:
             yield Row(name, str(raw_dir))
         else:
             command = f"python -c \"import gatsparse.data; gatsparse.data.load('{name}')\""
-            yield Row(name, "no files", f"{command} downloads it, or says where to put it")
+            yield Row(name, "no files", f"{command} downloads it, or shows where to put the files")

@@ -39,7 +39,7 @@ void row_products(const Attention& a, const T* x, const RowProducts<acc_t<T>>& o
     }
   });
   if (whole) return;
-  // By the sums of inner_products: <grad_out, x> and D cancel to 0 in rows with one neighbour.
+  // Summed like inner_products: <grad_out, x> and D cancel to 0 in rows with one neighbour.
   std::vector<A> block((kBlock + 3) * a.Hp);
   int64_t id[kBlock + 3], size;
   for (const auto* p : {&one, &other}) {

@@ -1,10 +1,9 @@
-// The arguments that all passes of all variants of graph attention share, and how their heads
-// are grouped.
+// Arguments that all passes of all variants of graph attention share, and the grouping of heads.
 //
-// Rows of x that fit the registers (Whole) are visited edge by edge, and everything of an edge
-// stays there. Other rows (Cut), rows with edge features and those a variant excludes are visited
-// in blocks of edges: a block's scores are computed first, then its exponentials, all heads at
-// once, then the sums over its rows, which stay in the cache.
+// Rows of x that fit the registers (Whole) are visited edge by edge, and all values of an edge
+// stay in registers. Other rows (Cut), rows with edge features and rows that a variant excludes
+// are visited in blocks of edges: first the scores of a block are computed, then its exponentials
+// for all heads at once, then the sums over its rows, which stay in the cache.
 #pragma once
 
 #include <limits>
@@ -47,7 +46,7 @@ void for_each_group(const Attention& a, const F& f) {
   groups_of(std::integral_constant<int, 4>{});
 }
 
-// The same, where rows that fit the registers are one group, and whole, if `whole` says so.
+// The same, but if `whole` is true, rows that fit the registers are one whole group.
 template <class A, class F>
 void for_each_group(const Attention& a, bool whole, const F& f) {
   const auto whole_row = [&](auto P, const auto& tile) {
@@ -56,7 +55,7 @@ void for_each_group(const Attention& a, bool whole, const F& f) {
   if (!whole || !with_whole_row<A>(a.H, a.C, whole_row)) for_each_group<A>(a, f);
 }
 
-// f(chunk, first, last) for chunks of nodes, in parallel, where every node is equal work.
+// Calls f(chunk, first, last) for chunks of nodes, in parallel; every node is the same work.
 constexpr int64_t kNodes = 512;
 inline int64_t num_node_chunks(int64_t num_nodes) { return (num_nodes + kNodes - 1) / kNodes; }
 inline void for_each_node_chunk(int64_t num_nodes,
@@ -67,7 +66,7 @@ inline void for_each_node_chunk(int64_t num_nodes,
 }
 
 // Inner products of rows: product[n * distance + h] = <x[n, h], y[n, h]> for every head, and 0 up
-// to the padded number of heads. The rows of y are `stride` apart: 0 if there is one.
+// to the padded number of heads. The rows of y are `stride` apart: 0 for a single row.
 template <class A>
 struct RowProducts {
   const A* y;

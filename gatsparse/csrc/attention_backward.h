@@ -1,12 +1,12 @@
-// What the backward passes of all variants share: sums over all rows, the first pass over the
-// destinations, and the gradient of one edge.
+// Shared parts of the backward passes: sums over all rows, the first pass over the destinations,
+// and the gradient of one edge.
 #pragma once
 
 #include "attention.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 
-// Sums over all rows: those of each chunk, which are then added in pairs.
+// Sums over all rows: sums of each chunk, which are then added in pairs.
 template <class A>
 class ChunkSums {
  public:
@@ -26,19 +26,20 @@ class ChunkSums {
   std::vector<A> sums_;
 };
 
-// What the backward needs of a destination, Hp numbers each, side by side.
+// Terms of a destination in the backward pass, Hp numbers each, side by side.
 enum Term { kShift, kInverseSum, kD, kNumTerms };
 
-// f(P, h0) for the padded heads of a node, four at a time.
+// Calls f(P, h0) for the padded heads of a node, four at a time.
 template <class F>
 GATSPARSE_INLINE void for_each_quad(int64_t Hp, const F& f) {
   if (Hp == 1) return f(std::integral_constant<int, 1>{}, int64_t{0});
   for (int64_t h0 = 0; h0 < Hp; h0 += 4) f(std::integral_constant<int, 4>{}, h0);
 }
 
-// The first pass of the backward: terms [N_dst, num_terms, Hp] with D = <grad_out, heads_out>,
-// and the sums of grad_out over all nodes, [H, C]. A variant may ask for other products of
-// grad_out; more(first, last) adds its own terms for the destinations first .. last-1.
+// The first part of the backward pass: terms [N_dst, num_terms, Hp] with
+// D = <grad_out, heads_out>, and the sums of grad_out over all nodes, [H, C]. `products` are other
+// products of grad_out; more(first, last) adds the terms of a variant for the destinations
+// first .. last-1.
 template <class T>
 void destination_terms(const Attention& a, const Tensor& grad_out, const Tensor& heads_out,
                        const Tensor& shift, const Tensor& weight_sum, int64_t num_terms,
@@ -52,13 +53,13 @@ GATSPARSE_INLINE Vec<A, P> softmax(const Vec<A, P>& score, const A* terms, int64
          load<A, P>(terms + kInverseSum * Hp);
 }
 
-// What an edge, in its slot, adds to the gradients.
+// Contribution of an edge, in its slot, to the gradients.
 template <class A, int P>
 struct EdgeGradient {
-  Vec<A, P> weight;  // of grad_out in that of x
-  Vec<A, P> score;   // the gradient of the score
+  Vec<A, P> weight;  // weight of grad_out in the gradient of x
+  Vec<A, P> score;   // gradient of the score
 };
-// From its softmax p, <grad_out, x> and D of its destination.
+// Computed from the softmax p, <grad_out, x> and D of the destination.
 template <class A, int P>
 GATSPARSE_INLINE EdgeGradient<A, P> edge_gradient(const Attention& a, int64_t slot, int64_t h0,
                                                   const Vec<A, P>& p, const Vec<A, P>& inner,

@@ -5,29 +5,29 @@
 
 namespace gatsparse::GATSPARSE_ISA {
 
-// What to subtract from scores: those of -inf have weight 0, whatever is to come.
+// The shift to subtract from scores; scores of -inf have weight 0 for any later shift.
 template <class Heads>
 GATSPARSE_INLINE Heads finite(const Heads& shift) {
   using A = decltype(lane(shift, 0));
   return shift == -std::numeric_limits<A>::infinity() ? Heads{} : shift;
 }
 
-// What sums relative to one shift are multiplied by to be relative to a larger one.
+// Factor that makes sums relative to one shift relative to a larger one.
 template <class A, int P>
 GATSPARSE_INLINE Vec<A, P> shrinking(const Vec<A, P>& from, const Vec<A, P>& to) {
-  // Where nothing but -inf came so far, there is nothing to shrink.
+  // If all scores so far are -inf, nothing has to shrink.
   const Vec<A, P> one = A(1) - Vec<A, P>{};
   return to > from && from > -std::numeric_limits<A>::infinity() ? exp_lanes<P>(from - to) : one;
 }
 
 // The heads [h0, h0 + heads) of the forward pass, row by row.
 //
-// Cut rows are visited in blocks: score(i, block, scores, positive)
-// computes the scores of a block's edges to row i and, where asked, 1 for each positive one and
-// 0 for the others. Of whole rows, score.of_row(tile, i) gives the weights of the edges to
-// row i one by one: (j, x_j, shrink) -> its weight, relative to its `shift`, and whether its
-// score is positive; before it raises the shift, it calls shrink(factor). Its
-// prefetch<positive>(next) asks for what it will read of another node.
+// Cut rows are visited in blocks: score(i, block, scores, positive) computes the scores of a
+// block's edges to row i and, unless `positive` is null, 1 for each positive score and 0 for the
+// others. For whole rows, score.of_row(tile, i) computes the weights of the edges to row i one by
+// one: (j, x_j, shrink) -> the weight of an edge, relative to its `shift`, and whether its score
+// is positive; it calls shrink(factor) before it raises the shift. Its prefetch<positive>(next)
+// prefetches the data of another node.
 template <class T, int P, class Score, class Tiles>
 class Forward final : public RowKernel<acc_t<T>> {
   using A = acc_t<T>;
@@ -36,13 +36,13 @@ class Forward final : public RowKernel<acc_t<T>> {
  public:
   struct Outputs {
     T* out;              // [N_dst, H * C], or [N_dst, C]: the mean over heads
-    const A* bias;       // of the shape of a row of out; null: none
+    const A* bias;       // in the shape of a row of out; null: no bias
     bool concat;
-    A* heads_out;        // [N_dst, H, C], before mean and bias, not rounded; null: not wanted
-    A* shift;            // [N_dst, Hp]; null: not wanted
+    A* heads_out;        // [N_dst, H, C], before mean and bias, not rounded; null: not needed
+    A* shift;            // [N_dst, Hp]; null: not needed
     A* weight_sum;       // [N_dst, Hp]
-    A* positive_out;     // heads_out of the edges of positive score alone; null: not wanted
-    A* positive_weight;  // [N_dst, Hp], what they have of the softmax
+    A* positive_out;     // heads_out over edges with a positive score only; null: not needed
+    A* positive_weight;  // [N_dst, Hp], the softmax summed over these edges
   };
 
   Forward(const Attention& a, const Edges& edges, const T* x, int64_t h0, int64_t heads,
@@ -50,8 +50,8 @@ class Forward final : public RowKernel<acc_t<T>> {
       : a_(a), edges_(edges), x_(x + h0 * a.C), stride_(a.H * a.C), h0_(h0), heads_(heads),
         size_(whole_vectors<A>(heads * a.C)), tiles_(tiles), score_(score), o_(outputs) {}
 
-  // The shift, the sum of weights, that of the positive scores, and whether there was an edge,
-  // P numbers each; then the weighted sum, and that of the positive scores.
+  // The shift, the sum of weights, the same for positive scores, and whether an edge was visited,
+  // P numbers each; then the weighted sum, and the same for positive scores.
   int64_t state_size() const override {
     return kTotal + (o_.positive_out ? 2 : 1) * size_;
   }
@@ -81,7 +81,7 @@ class Forward final : public RowKernel<acc_t<T>> {
   }
 
   void finish(int64_t, int64_t i, A* state) const override {
-    const Outputs o = o_;  // a copy: what is written here could be a part of it, for all one knows
+    const Outputs o = o_;  // a copy, because the compiler must assume that writes could alias it
     const A* total = state + kTotal;
     const bool isolated = state[kVisited] == A(0);
     if (isolated) std::fill(state + kTotal, state + state_size(), A(0));
@@ -121,7 +121,7 @@ class Forward final : public RowKernel<acc_t<T>> {
     }
   }
 
-  // Makes the state's sums relative to another shift, never a smaller one.
+  // Makes the state's sums relative to another shift, which is never smaller.
   void raise(A* state, const Heads& to) const {
     const Heads factor = shrinking<A, P>(load<A, P>(state), to);
     alignas(64) A shrink[P];

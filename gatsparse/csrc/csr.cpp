@@ -16,8 +16,8 @@ constexpr std::align_val_t kAlignment{64};
   throw std::runtime_error("can't allocate memory: " + std::to_string(bytes) + " bytes");
 }
 
-// Asks for huge pages behind a large new tensor: its page faults would cost more time than
-// a kernel takes to fill it.
+// Requests huge pages for a large new tensor: its page faults would take longer than a kernel
+// needs to fill it.
 void advise_huge_pages([[maybe_unused]] void* data, [[maybe_unused]] int64_t bytes) {
 #ifdef MADV_HUGEPAGE
   constexpr uintptr_t kPage = 4096;

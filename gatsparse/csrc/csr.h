@@ -1,4 +1,4 @@
-// What every kernel shares: the checked view of a CSR structure, the parallel
+// Shared parts of all kernels: the checked view of a CSR graph, the parallel
 // loop over its rows, and dispatch over dtypes.
 #pragma once
 
@@ -24,11 +24,11 @@ using Tensors = std::vector<Tensor>;
 
 void register_graph(StableLibrary& library);
 
-// An uninitialised tensor; huge pages are asked for behind a large one.
+// An uninitialised tensor; huge pages are requested for a large one.
 Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype);
 
-// Memory for the time of one call. Large blocks use huge pages of their own: what the allocator
-// hands out again may lie on small pages, where each row that is gathered costs a translation.
+// Memory for the time of one call. Large blocks use separate huge pages: memory that the
+// allocator reuses may be on small pages, where each gathered row costs an address translation.
 class Memory {
  public:
   explicit Memory(size_t bytes);
@@ -56,7 +56,7 @@ class Scratch {
 void check_tensor(const Tensor& tensor, const char* name, ScalarType dtype,
                   const std::vector<int64_t>& sizes);
 
-// Integers of 32 or of 64 bits.
+// Integers of 32 or 64 bits.
 struct Index {
   const void* data;
   bool wide;
@@ -65,8 +65,8 @@ struct Index {
   int64_t operator[](int64_t k) const { return wide ? as<int64_t>()[k] : as<int32_t>()[k]; }
 };
 
-// The rows of a CSR structure: row i holds the entries ptr[i] .. ptr[i+1] of
-// `index` (the other end of each edge) and `perm` (where the edge stood before).
+// The rows of a CSR graph: row i holds the entries ptr[i] .. ptr[i+1] of
+// `index` (the other end of each edge) and `perm` (its position in the input).
 struct Csr {
   int64_t num_rows;
   int64_t num_entries;
@@ -78,8 +78,8 @@ struct Csr {
   explicit Csr(const Tensors& csr);
 };
 
-// Raised inside a parallel region by the thread that meets a bad index, and
-// turned into an error after it: an exception must not leave a thread of the pool.
+// Raised inside a parallel region by a thread that finds an index out of range, and converted to
+// an error after it, because an exception must not leave a thread of the pool.
 class BoundsFlag {
  public:
   template <class index_t>
@@ -95,7 +95,7 @@ class BoundsFlag {
   std::atomic<bool> raised_{false};
 };
 
-// The type that sums are taken in: float32, or better where the storage is better.
+// The type of sums: float32, or float64 if the storage is float64.
 template <class T>
 struct Accumulate { using type = float; };
 template <>

@@ -23,7 +23,7 @@ EdgeDropout::EdgeDropout(double p, const std::optional<Tensor>& seed)
   last_dropped_ = threshold - 1;
 }
 
-// The bits of the heads from `head` on, at most kGroup, of the edges `number`.
+// The bits of at most kGroup heads, starting at `head`, of the edges `number`.
 void EdgeDropout::draw_group(const uint64_t* number, int64_t head, int64_t H,
                                  uint16_t* target) const {
   Vec<uint64_t> bits[kVectors] = {};

@@ -15,11 +15,11 @@ class EdgeDropout {
 
   bool active() const { return active_; }
 
-  // Draws for the edges of csr and then for the loops, by the numbers that the caller gave them.
+  // Draws for the edges of csr and then for the loops, by their numbers in the caller's order.
   void draw(const Csr& csr, int64_t num_loops, int64_t H);
 
-  // What the weights of the heads h0 .. h0 + P - 1 of an edge are multiplied by: 1 / (1 - p)
-  // where they are kept, else 0. `at` is its place in csr, or that of a loop behind the edges.
+  // Dropout factors of the heads h0 .. h0 + P - 1 of an edge: 1 / (1 - p) for weights that are
+  // kept, else 0. `at` is the place of an edge in csr, or of a loop after the edges.
   template <class A, int P>
   GATSPARSE_INLINE Vec<A, P> scale(int64_t at, int64_t h0) const {
     using Int = std::conditional_t<sizeof(A) == 4, int32_t, int64_t>;
@@ -29,7 +29,7 @@ class EdgeDropout {
   }
 
  private:
-  static constexpr int64_t kGroup = 16;  // heads of a word of bits
+  static constexpr int64_t kGroup = 16;  // heads per word of bits
 
   template <class Int, int... lane>
   static GATSPARSE_INLINE Vec<Int, sizeof...(lane)> lanes(std::integer_sequence<int, lane...>) {
@@ -42,7 +42,7 @@ class EdgeDropout {
 
   double scale_;
   uint64_t seed_ = 0;
-  uint64_t last_dropped_ = 0;  // the largest word that drops
+  uint64_t last_dropped_ = 0;  // the largest word for which a weight is dropped
   bool active_ = false;
   int64_t groups_ = 0;
   std::optional<Scratch<uint16_t>> kept_;

@@ -10,8 +10,8 @@ namespace gatsparse::GATSPARSE_ISA {
 
 constexpr int64_t kBlock = 32;
 
-// Optional numbers of every edge: a table of the edges as the caller numbered them, and
-// one of the loops, which follow them.
+// Optional numbers of every edge: a table of the edges in the caller's order, and a table of the
+// loops, which follow them.
 template <class X>
 struct EdgeTable {
   bool given = false;
@@ -41,9 +41,9 @@ struct EdgeTable {
   }
 };
 
-// The edges of a block: the node at the other end, the edge's place in csr, its number, and
-// the node at the other end of the edge that comes `ahead` edges later. The last id is repeated
-// three times, for loops that take four edges at a time.
+// The edges of a block: the node at the other end, the edge's place in csr, its number, and the
+// node at the other end of the edge that is `ahead` edges later. The last id is repeated three
+// times, for loops that process four edges at a time.
 struct Block {
   int64_t size, num_skipped;
   int64_t id[kBlock + 3], slot[kBlock], number[kBlock], next[kBlock];
@@ -63,14 +63,14 @@ struct Block {
 // The entries of rows, in-edges or out-edges, with their virtual loops.
 struct Edges {
   const Csr& rows;
-  const Index* slot;    // where an entry stands in csr; null: where it stands in rows
-  const Index* number;  // of a slot; null: not needed
+  const Index* slot;    // position of an entry in csr; null: same as in rows
+  const Index* number;  // number of a slot; null: not needed
   int64_t num_others, num_edges, num_loops;
-  int64_t ahead;        // how many edges ahead rows are asked for
+  int64_t ahead;        // how many edges ahead rows are prefetched
   BoundsFlag* flag;
 
   // Calls visit(block, first) for the entries begin .. end-1 of a row, then for its loop if these
-  // are the last; skip(number) for the loops among them that the virtual ones replace.
+  // are the last; calls skip(number) for loops among them that virtual loops replace.
   template <class Skip, class Visit>
   GATSPARSE_INLINE void visit_blocks(int64_t row, int64_t begin, int64_t end, const Skip& skip,
                                      const Visit& visit) const {
@@ -91,8 +91,8 @@ struct Edges {
     }
   }
 
-  // Calls visit(id, slot, next id, next slot) for each of them instead, where `next` are those of
-  // the edge that comes `ahead` edges later; the loop's slot is its number.
+  // Calls visit(id, slot, next id, next slot) for each entry instead, where `next` refers to the
+  // edge that is `ahead` edges later; the slot of a loop is its number.
   template <class Visit>
   GATSPARSE_INLINE void visit_each(int64_t row, int64_t begin, int64_t end,
                                    const Visit& visit) const {
@@ -124,7 +124,7 @@ struct Edges {
     return end == rows.ptr[row + 1] && row < num_loops;
   }
 
-  // Fills a block with entries t .. end-1, and returns the first that found no room.
+  // Fills a block with entries t .. end-1, and returns the first entry that did not fit.
   template <class index_t>
   GATSPARSE_NOINLINE int64_t collect(Block& block, int64_t row, int64_t t, int64_t end) const {
     const index_t* index = rows.index.as<index_t>();
@@ -148,7 +148,7 @@ struct Edges {
   }
 };
 
-// Rows are asked for so far ahead that they fill a first cache of 32 KB at most.
+// Rows are prefetched so far ahead that they fill at most a first-level cache of 32 KB.
 template <class T>
 int64_t edges_ahead(int64_t row_length) {
   return std::clamp<int64_t>(32768 / (row_length * static_cast<int64_t>(sizeof(T))), 4, 64);

@@ -1,5 +1,5 @@
-// A fingerprint of bytes in memory, at the speed of memory: 64 bits that differ, but for a chance
-// of about 2^-64, when a byte does. It is no defence against bytes chosen to collide.
+// A 64-bit fingerprint of bytes in memory, at memory speed. Different bytes have the same
+// fingerprint with a probability of about 2^-64, unless they are chosen to collide.
 #include "fingerprint.h"
 
 #include <cstring>
@@ -47,7 +47,7 @@ uint64_t of_chunk(const unsigned char* bytes, int64_t size) {
 uint64_t fingerprint(const void* data, int64_t size) {
   const auto* bytes = static_cast<const unsigned char*>(data);
   if (size <= kChunk) return of_chunk(bytes, size);
-  // The cut into chunks, and so the result, is the same for any number of threads.
+  // The chunks, and so the result, are the same for any number of threads.
   std::vector<uint64_t> hashes((size + kChunk - 1) / kChunk);
   parallel_each(hashes.size(), [&](int64_t k) {
     hashes[k] = of_chunk(bytes + k * kChunk, std::min(kChunk, size - k * kChunk));

@@ -1,13 +1,13 @@
-// Random graphs: every edge draws from a counter of its own.
+// Random graphs: every edge draws from a separate counter.
 #include "random.h"
 #include "rows.h"
 
 namespace gatsparse {
 namespace {
 
-constexpr int64_t kBlock = 1 << 14;  // edges that one thread takes at a time
+constexpr int64_t kBlock = 1 << 14;  // edges that one thread draws at a time
 
-// edge_index int64 or int32 [2, num_edges] of draw(e, source, target).
+// edge_index int64 or int32 [2, num_edges], filled by draw(e, source, target).
 template <class F>
 Tensor edges(int64_t num_edges, bool narrow, const F& draw) {
   Tensor edge_index = empty({2, num_edges}, narrow ? ScalarType::Int : ScalarType::Long);
@@ -34,8 +34,8 @@ Philox of_edge(int64_t seed, int64_t e, int attempt) {
                 static_cast<uint32_t>(e >> 32), static_cast<uint32_t>(attempt));
 }
 
-// Outcomes of several choices in a row: outcome k where bound[k - 1] <= word < bound[k], found
-// from a guess by the first bits of the word.
+// Outcomes of consecutive choices: outcome k for bound[k - 1] <= word < bound[k]. The search
+// starts at a guess from the first bits of the word.
 struct Outcomes {
   static constexpr int kGuessBits = 12;
   const int64_t* bound;
@@ -65,8 +65,8 @@ struct Outcomes {
   }
 };
 
-// The words of an edge choose a quadrant `bits` times at once, and `rest` times with the last
-// one; an edge that leaves the matrix is drawn again. `order` int64 [num_nodes] renames nodes.
+// Each word of an edge chooses kBits nested quadrants, and the last one `rest` quadrants; an edge
+// outside the matrix is drawn again. `order` int64 [num_nodes] renumbers the nodes.
 Tensor rmat_edges(const Tensor& order, int64_t num_edges, int64_t seed, int64_t num_bits,
                   Tensors tables, bool narrow) {
   constexpr int64_t kBits = 4;
@@ -101,9 +101,9 @@ Tensor rmat_edges(const Tensor& order, int64_t num_edges, int64_t seed, int64_t 
   });
 }
 
-// `members` int64 [N]: the nodes of block 0, then those of block 1, ...; block b has the
-// positions ptr[b] .. ptr[b + 1]. A target is any node; the source is of its block where a word
-// is below `inside`, else of another.
+// `members` int64 [N]: the nodes of block 0, then of block 1, ...; block b has the positions
+// ptr[b] .. ptr[b + 1]. A target is any node; its source is in the same block if a word is below
+// `inside`, else in another block.
 Tensor block_edges(const Tensor& members, const Tensor& block_of, const Tensor& ptr,
                    int64_t num_edges, int64_t seed, int64_t inside, bool narrow) {
   const int64_t num_nodes = members.numel(), num_blocks = ptr.numel() - 1;

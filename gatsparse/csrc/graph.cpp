@@ -1,5 +1,5 @@
-// Graph structure: edges to CSR and CSR to its transpose, both by a parallel,
-// stable counting sort; and edges that stand twice.
+// CSR graphs: edges to CSR and CSR to its transpose, both by a parallel, stable counting sort;
+// and duplicate edges.
 #include "rows.h"
 
 #include <limits>
@@ -20,7 +20,7 @@ void parallel_each_with(int64_t n, const F& f) {
   });
 }
 
-// The entries of a structure as they are sorted: row, other end, where they stood before.
+// The sorted entries of a graph: rows, other ends, positions in the input.
 template <class index_t>
 struct Sorted {
   int64_t* ptr;
@@ -28,13 +28,13 @@ struct Sorted {
   index_t* perm;
 };
 
-// One of the ranges of keys that are sorted apart from each other, each in the caches.
+// A range of keys that is sorted separately, within the caches.
 template <class index_t>
 struct Bucket {
   std::vector<int64_t> next;
   std::vector<index_t> other, perm;
 
-  // Sorts the items begin .. end-1 by key; `low` is what a key exceeds `first_key` by.
+  // Sorts the items begin .. end-1 by key; `low` is the difference of a key and `first_key`.
   void sort(const Sorted<index_t>& out, const uint16_t* low, int64_t begin, int64_t end,
             int64_t first_key, int64_t num_keys) {
     next.assign(num_keys + 1, 0);
@@ -44,7 +44,7 @@ struct Bucket {
       out.ptr[first_key + key] = next[key];
       next[key + 1] += next[key];
     }
-    if (num_keys == 1) return;  // in order already
+    if (num_keys == 1) return;  // already in order
     other.assign(out.other + begin, out.other + end);
     perm.assign(out.perm + begin, out.perm + end);
     for (int64_t k = begin; k < end; ++k) {
@@ -56,16 +56,16 @@ struct Bucket {
 };
 
 // A stable counting sort of `num_items` items by key, 0 <= key < num_keys: first into buckets
-// of neighbouring keys, then each bucket, so that what is written together lies together.
+// of neighbouring keys, then within each bucket, so that writes are close together.
 //
 // visit(begin, end, g) calls g(item, key, other) for items in order; other() and the item are
-// stored. Beside the result it takes two bytes per item, and a copy of one bucket per thread.
-// The result does not depend on the number of threads.
+// stored. In addition to the result it needs two bytes per item, and a copy of one bucket per
+// thread. The result does not depend on the number of threads.
 template <class index_t, class Visit>
 void counting_sort(int64_t num_items, int64_t num_keys, const Sorted<index_t>& out,
                    const char* what, const Visit& visit) {
-  constexpr int64_t kItems = 1 << 16;  // of a bucket, which then fits the cache
-  constexpr int kMaxShift = 16;        // of keys in a bucket, that `low` may hold them
+  constexpr int64_t kItems = 1 << 16;  // per bucket, which then fits the cache
+  constexpr int kMaxShift = 16;        // of keys in a bucket, so that they fit `low`
   const int64_t wanted = std::max<int64_t>(1, num_items / kItems);
   int shift = 0;
   while (shift < kMaxShift && ((num_keys - 1) >> shift) >= wanted) ++shift;
@@ -93,8 +93,8 @@ void counting_sort(int64_t num_items, int64_t num_keys, const Sorted<index_t>& o
     return;
   }
 
-  // Items are cut into contiguous blocks, one thread each; what a block has of a bucket comes
-  // after what the blocks before it have.
+  // Items are split into contiguous blocks, one thread each; within a bucket, the items of a block
+  // follow the items of earlier blocks.
   const int64_t blocks = torch::stable::get_num_threads();
   const int64_t block_size = (num_items + blocks - 1) / blocks;
   const auto for_each_block = [&](const auto& f) {
@@ -157,7 +157,7 @@ auto dispatch_index(ScalarType dtype, const F& f) {
 }
 
 // row, col int32 or int64 [E] -> rowptr int64 [num_rows + 1], col and perm [E], int32 if
-// `narrow`: the edges in order of row, in the order they came within a row.
+// `narrow`: the edges in order of row, and in input order within a row.
 Tensors coo_to_csr(const Tensor& row, const Tensor& col, int64_t num_rows, int64_t num_cols,
                    bool narrow) {
   const int64_t num_edges = row.numel();
@@ -193,7 +193,7 @@ Tensors coo_to_csr(const Tensor& row, const Tensor& col, int64_t num_rows, int64
 }
 
 // [rowptr, col, perm] -> [rowptr_t, col_t, perm_t] over num_cols rows: the edges in
-// order of col; col_t is the row an edge came from, perm_t its position in `csr`.
+// order of col; col_t is the row of an edge in `csr`, perm_t its position there.
 Tensors csr_transpose(Tensors csr, int64_t num_cols) {
   STD_TORCH_CHECK(num_cols >= 0, "num_cols: expected >= 0, got ", num_cols);
   STD_TORCH_CHECK(csr.size() == 3, "expected [rowptr, col, perm]");
@@ -214,13 +214,13 @@ Tensors csr_transpose(Tensors csr, int64_t num_cols) {
   });
 }
 
-// Two edges of a structure that are the same: their positions in the caller's edges, int64 [2], of
-// all such pairs of neighbours the one whose second edge comes first; [0] if there is none.
+// Positions of two equal edges in the caller's edges, int64 [2]: among all consecutive equal edges
+// the pair with the smallest second position; [0] if all edges differ.
 Tensor find_duplicate(Tensors csr, int64_t num_cols) {
   const Csr in(csr);
   const Rows rows(in.num_rows, in.ptr);
   BoundsFlag flag;
-  const auto for_each_run = [&](const auto& f) {  // f(first, second), edges of one end
+  const auto for_each_run = [&](const auto& f) {  // f(first, second), for equal edges
     rows.for_each_chunk([&](int64_t, int64_t first, int64_t last) {
       std::vector<std::pair<int64_t, int64_t>> edges;
       for (int64_t row = first; row < last; ++row) {

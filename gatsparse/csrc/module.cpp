@@ -1,5 +1,5 @@
-// The Python module gatsparse._C: registers the CPU kernels built for the best
-// instruction set that this processor has.
+// The Python module gatsparse._C: registers the CPU kernels for the best
+// instruction set that this processor supports.
 #include <Python.h>
 
 #include <cstring>
@@ -13,7 +13,7 @@ namespace gatsparse {
 void register_generate(StableLibrary& library);
 void register_sampling(StableLibrary& library);
 
-// Every kernel file is compiled once per instruction set, in a namespace of that
+// Every kernel file is compiled once per instruction set, in a namespace with its
 // name. A new operator adds one line to `Isa::load`.
 #define GATSPARSE_DECLARE(isa)                   \
   namespace isa {                                \
@@ -115,7 +115,7 @@ PyObject* use_isa(PyObject*, PyObject* argument) {
   return nullptr;
 }
 
-// Not an operator: the dispatcher would take longer than the fingerprint of a small graph.
+// Not an operator: the dispatcher would take longer than the fingerprint of a small graph takes.
 PyObject* fingerprint_of(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 2) {
     PyErr_Format(PyExc_TypeError, "expected 2 arguments, got %zd", count);

@@ -9,9 +9,9 @@ namespace gatsparse::GATSPARSE_ISA {
 // Philox4x32-10. Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3",
 // SC 2011.
 //
-// One counter per lane: word k of lane l is word[k][v][l], in the low half, where the product of
-// two has room; high halves are ignored, and 0 in the result. Several vectors at once, since
-// every round waits for the one before.
+// One counter per lane: word k of lane l is in the low half of word[k][v][l], so that a product of
+// two fits the lane; high halves are ignored, and 0 in the result. Several vectors are computed at
+// once, because every round depends on the previous one.
 template <int vectors>
 GATSPARSE_INLINE void philox(uint64_t seed, Vec<uint64_t> (&word)[4][vectors]) {
   uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);

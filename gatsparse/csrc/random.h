@@ -5,7 +5,7 @@
 
 namespace gatsparse {
 
-// Philox4x32-10 (see philox.h), as a row of words: those of the counters
+// Philox4x32-10 (see philox.h), as a sequence of the words of the counters
 // (a, b, c, 0), (a, b, c, 1), ...
 class Philox {
  public:
@@ -16,7 +16,7 @@ class Philox {
     return word_[used_++];
   }
 
-  // Even in 0 .. n-1, but for a bias below n / 2^64.
+  // Uniform in 0 .. n-1, with a bias below n / 2^64.
   uint64_t below(uint64_t n) {
     const uint64_t high = word();
     return static_cast<uint64_t>(

@@ -3,7 +3,7 @@
 namespace gatsparse {
 namespace {
 
-// States of `size` numbers, each at the beginning of a cache line.
+// States of `size` numbers, each aligned to a cache line.
 template <class A>
 class States {
  public:

@@ -1,5 +1,5 @@
-// The rows of a CSR structure, cut into work for threads. The cut depends on the structure
-// alone, so sums are taken in the same order by any number of threads.
+// The rows of a CSR graph, split into work for threads. The split depends only on the graph, so
+// sums have the same order for any number of threads.
 #pragma once
 
 #include "csr.h"
@@ -24,8 +24,8 @@ class FunctionRef<Result(Arguments...)> {
   Result (*call_)(const void*, Arguments...);
 };
 
-// Calls f(k) for k in 0 .. n-1, in parallel; a thread that is done takes the next few, which are
-// adjacent in memory.
+// Calls f(k) for k in 0 .. n-1, in parallel; a thread that is done continues with the next few k,
+// which are adjacent in memory.
 void parallel_each(int64_t n, FunctionRef<void(int64_t)> f);
 
 class Rows {
@@ -49,7 +49,7 @@ class Rows {
   int64_t num_chunks() const { return num_chunks_; }
   int64_t ptr(int64_t row) const { return ptr_[row]; }
 
-  // Calls f(chunk, first, last) for every chunk of rows first .. last-1, in parallel. Row i is
+  // Calls f(chunk, first, last) for every chunk of rows first .. last-1, in parallel. Row i starts
   // at position ptr[i] + i of the work; a chunk owns the rows that start in it.
   void for_each_chunk(FunctionRef<void(int64_t, int64_t, int64_t)> f) const {
     parallel_each(num_chunks_, [&](int64_t chunk) {
@@ -66,7 +66,7 @@ class Rows {
   }
 
  private:
-  // Entries plus rows of a chunk: enough to be worth a thread's while.
+  // Entries plus rows of a chunk: enough to pay off the overhead of a thread.
   static constexpr int64_t kChunk = 2048, kMaxChunks = 4096;
   static constexpr int64_t kHub = 4096, kPiece = 2048;
 
@@ -85,10 +85,10 @@ class Rows {
   std::vector<Piece> pieces_;
 };
 
-// Entries of a row that are summed at a time: few enough to be summed without losing digits.
+// Entries of a row that are summed at a time: few enough to avoid a loss of precision.
 constexpr int64_t kRun = 64;
 
-// What a kernel does with a row: it sums the row's entries in a state of `state_size` numbers.
+// Work of a kernel on a row: it sums the row's entries in a state of `state_size` numbers.
 template <class A>
 class RowKernel {
  public:

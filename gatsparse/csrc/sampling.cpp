@@ -1,5 +1,5 @@
-// What mini-batches are made of: some in-edges of some nodes, blocks of rows, new numbers for the
-// nodes that were met, and rows of files.
+// Operators for mini-batches: sampled in-edges of nodes, blocks of rows, local numbers of nodes,
+// and rows of files.
 #include "random.h"
 #include "rows.h"
 
@@ -11,10 +11,10 @@
 namespace gatsparse {
 namespace {
 
-constexpr int64_t kAhead = 16;  // items whose memory is asked for before their turn
+constexpr int64_t kAhead = 16;  // how many items ahead memory is prefetched
 constexpr int64_t kGrain = 64;  // nodes, whose edges then fit the cache
 
-// The items 0 .. n-1 in pieces, in parallel: f(begin, end).
+// Calls f(begin, end) for pieces of the items 0 .. n-1, in parallel.
 template <class F>
 void for_each_piece(int64_t n, const F& f) {
   parallel_each((n + kGrain - 1) / kGrain, [&](int64_t piece) {
@@ -22,7 +22,7 @@ void for_each_piece(int64_t n, const F& f) {
   });
 }
 
-// A structure whose rows are checked one by one, as they are visited: most are not.
+// A CSR graph whose rows are checked only when they are visited: most rows are not.
 struct InEdges {
   int64_t num_rows, num_entries;
   const int64_t* ptr;
@@ -42,7 +42,7 @@ struct InEdges {
     perm = {csr[2].const_data_ptr(), wide};
   }
 
-  // The number of entries of a row, and -1 if there is no such row.
+  // The number of entries of a row, or -1 if the row does not exist or is invalid.
   int64_t degree(int64_t row) const {
     if (row < 0 || row >= num_rows) return -1;
     const int64_t begin = ptr[row], end = ptr[row + 1];
@@ -50,8 +50,8 @@ struct InEdges {
   }
 };
 
-// k different numbers of 0 .. n-1, every such set alike (Floyd). Bentley, Floyd: "Programming
-// pearls: a sample of brilliance", CACM 30(9), 1987.
+// k different numbers in 0 .. n-1; all sets have the same probability. Bentley, Floyd:
+// "Programming pearls: a sample of brilliance", CACM 30(9), 1987.
 class Subset {
  public:
   template <class F>
@@ -96,8 +96,8 @@ class Subset {
   std::vector<int64_t> table_;
 };
 
-// Some in-edges of every node of `dst` int64 [M]: `num_neighbors` of them, without replacement all
-// where there are no more; all if it is negative. Node k draws from the counter (k, hop).
+// Samples `num_neighbors` in-edges of every node of `dst` int64 [M]; all in-edges if it is
+// negative, or if a node has no more and `replace` is false. Node k draws from counter (k, hop).
 //
 // -> ptr int64 [M + 1], src int64 [S] and edge int64 [S], the position in the caller's edges.
 Tensors neighbor_sample(Tensors tensors, const Tensor& dst, int64_t num_neighbors, bool replace,
@@ -167,7 +167,7 @@ Tensors neighbor_sample(Tensors tensors, const Tensor& dst, int64_t num_neighbor
   return {ptr, src, edge};
 }
 
-// Numbers nodes in the order in which they are met. `local` int32 [N] holds the number of every
+// Numbers nodes in the order in which they occur. `local` int32 [N] holds the number of every
 // node that has one, else -1; new nodes get `next`, next + 1, ...
 //
 // -> the numbers of `node` int64 [S], and the new nodes, int64.
@@ -201,9 +201,9 @@ Tensors relabel(const Tensor& node, int64_t next, Tensor local) {
   return {number, new_nodes};
 }
 
-// The next rows of a structure from `first` on, with all their in-edges, as many as `limit` allows but
-// at least one; a block costs so much per source, per destination and per edge. Sources are
-// numbered anew, the rows of the block first. `local` int32 [N] is -1, and again afterwards.
+// A block of rows of a graph with all their in-edges, starting at `first`: as many rows as `limit`
+// allows, but at least one. per_src, per_dst and per_edge are the costs of a block. Sources get
+// new numbers, the rows of the block first. `local` int32 [N] is -1 before and after the call.
 //
 // -> rowptr int64 [rows + 1], col int32 [edges], and the nodes of the sources, int64.
 Tensors row_block(Tensors tensors, int64_t first, int64_t limit, int64_t per_src, int64_t per_dst,
@@ -274,8 +274,8 @@ Tensors row_block(Tensors tensors, int64_t first, int64_t limit, int64_t per_src
   return {rowptr, col, nodes};
 }
 
-// Rows of a file by their numbers, int64 [S], into `out`, contiguous and of S * row_bytes bytes:
-// row k stands at offset + k * row_bytes.
+// Reads rows of a file by their numbers, int64 [S], into `out`, which is contiguous and has
+// S * row_bytes bytes: row k is at offset + k * row_bytes.
 void read_rows(int64_t descriptor, int64_t offset, int64_t row_bytes, const Tensor& index,
                Tensor out) {
   const int64_t count = index.numel();
@@ -286,7 +286,7 @@ void read_rows(int64_t descriptor, int64_t offset, int64_t row_bytes, const Tens
   std::atomic<bool> failed{false};
   for_each_piece(count, [&](int64_t begin, int64_t end) {
     for (int64_t s = begin; s < end;) {
-      int64_t next = s + 1;  // rows that lie together are read together
+      int64_t next = s + 1;  // consecutive rows are read together
       while (next < end && row[next] == row[next - 1] + 1) ++next;
       int64_t left = (next - s) * row_bytes, at = offset + row[s] * row_bytes;
       char* to = target + s * row_bytes;

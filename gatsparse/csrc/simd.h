@@ -1,5 +1,5 @@
-// Vectors as wide as the registers of one instruction set, by the GCC and Clang vector
-// extensions: one source for all of them.
+// Vectors as wide as the registers of an instruction set, with the vector extensions of GCC and
+// Clang: one source for all instruction sets.
 #pragma once
 
 #include <torch/headeronly/util/BFloat16.h>
@@ -23,7 +23,7 @@ using torch::headeronly::BFloat16;
 
 #define GATSPARSE_LAMBDA __attribute__((always_inline))
 
-// Code that many callers share: one copy of it.
+// For code with many callers, which is not inlined.
 #define GATSPARSE_NOINLINE __attribute__((noinline))
 
 #if defined(__AVX512F__)
@@ -48,13 +48,13 @@ struct VecOf<A, 1> {  // GCC keeps a vector of one lane in memory
 template <class A, int N = kLanes<A>>
 using Vec = typename VecOf<A, N>::type;
 
-// As many numbers as fill the vectors that n of them need.
+// n rounded up to whole vectors.
 template <class A>
 constexpr int64_t whole_vectors(int64_t n) {
   return (n + kLanes<A> - 1) / kLanes<A> * kLanes<A>;
 }
 
-// f(0), ..., f(count - 1), each index a constant.
+// Calls f(0), ..., f(count - 1); each index is a constant.
 template <class F, int... index>
 GATSPARSE_INLINE void unroll_over(const F& f, std::integer_sequence<int, index...>) {
   (f(std::integral_constant<int, index>{}), ...);
@@ -76,7 +76,7 @@ GATSPARSE_INLINE void set_lane(V& value, [[maybe_unused]] int l, A number) {
   else value[l] = number;
 }
 
-// The same bits as numbers of another type.
+// The same bits, interpreted as numbers of another type.
 template <class To, class From>
 GATSPARSE_INLINE To bits_as(const From& value) {
   static_assert(sizeof(To) == sizeof(From));
@@ -202,7 +202,7 @@ GATSPARSE_INLINE Vec<A> shuffle(Vec<A> a, Vec<A> b, F index) {
   return shuffle_lanes(a, b, index, std::make_integer_sequence<int, kLanes<A>>{});
 }
 
-// Fills a vector with a shorter one, again and again.
+// Fills a vector with repetitions of a shorter one.
 template <class A, int N, int... lane>
 GATSPARSE_INLINE Vec<A> repeat_lanes(const Vec<A, N>& value, std::integer_sequence<int, lane...>) {
 #if defined(__clang__) || __GNUC__ >= 12
@@ -216,8 +216,8 @@ GATSPARSE_INLINE Vec<A> repeat(const Vec<A, N>& value) {
   return repeat_lanes<A, N>(value, std::make_integer_sequence<int, kLanes<A>>{});
 }
 
-// The first N lanes of a vector, or a vector whose first lanes are those of a shorter one and
-// whose others are anything.
+// The first N lanes of a vector, or a vector that begins with the lanes of a shorter one; its
+// other lanes are undefined.
 template <class A, int N, int M, int... lane>
 GATSPARSE_INLINE Vec<A, N> resize_lanes(const Vec<A, M>& value,
                                         std::integer_sequence<int, lane...>) {
@@ -259,7 +259,7 @@ GATSPARSE_INLINE Vec<A> sum_groups(const Vec<A>* v) {
 template <class V, class A>
 GATSPARSE_INLINE V leaky_relu(const V& z, A slope) { return z > A(0) ? z : slope * z; }
 
-// Whether a number of a is greater than that of b in the same lane.
+// Whether a is greater than b in any lane.
 template <class A, int N>
 GATSPARSE_INLINE bool any_greater(const Vec<A, N>& a, const Vec<A, N>& b) {
 #ifdef __AVX512F__
@@ -272,8 +272,8 @@ GATSPARSE_INLINE bool any_greater(const Vec<A, N>& a, const Vec<A, N>& b) {
   return any;
 }
 
-// Writes those of n values that are not 0 side by side, each with its index, and returns how many
-// they are. `value` and `id` have room for a vector beyond the n-th.
+// Writes the nonzero values among n values contiguously, each with its index, and returns their
+// number. `value` and `id` have room for a vector beyond the n-th.
 template <class A, class T, class index_t>
 GATSPARSE_INLINE int64_t pick_nonzero(const T* values, const index_t* index, int64_t n, A* value,
                                       index_t* id) {
@@ -300,8 +300,8 @@ GATSPARSE_INLINE int64_t pick_nonzero(const T* values, const index_t* index, int
   return count;
 }
 
-// The rows l and l + half of every square of 2 * half exchange halves, then those of the squares
-// within it.
+// The rows l and l + half of every square of 2 * half exchange halves; then the same for the
+// squares within it.
 template <class T, int half>
 GATSPARSE_INLINE void transpose_rows(Vec<T>* row) {
   constexpr int W = kLanes<T>;
@@ -316,7 +316,8 @@ GATSPARSE_INLINE void transpose_rows(Vec<T>* row) {
   }
 }
 
-// target [W, W], whose rows lie `target_stride` apart, is the transpose of source: W = kLanes<T>.
+// Writes the transpose of source [W, W] to target, whose rows are `target_stride` apart:
+// W = kLanes<T>.
 template <class T>
 GATSPARSE_INLINE void transpose_square(const T* source, int64_t source_stride, T* target,
                                        int64_t target_stride) {
@@ -331,7 +332,7 @@ GATSPARSE_INLINE void transpose_square(const T* source, int64_t source_stride, T
 GATSPARSE_INLINE Vec<uint64_t> product_of_low_halves(const Vec<uint64_t>& a, uint32_t b) {
   [[maybe_unused]] const Vec<uint64_t> factor = b - Vec<uint64_t>{};
 #if defined(__AVX512F__)
-  // Not the form without a mask: GCC 12 warns of a variable in it.
+  // The variant with a mask, because GCC 12 warns about a variable in the other one.
   return Vec<uint64_t>(_mm512_maskz_mul_epu32(0xFF, __m512i(a), __m512i(factor)));
 #elif defined(__AVX2__)
   return Vec<uint64_t>(_mm256_mul_epu32(__m256i(a), __m256i(factor)));

@@ -1,5 +1,5 @@
-// Sums over the rows of a block of edges. A row [heads, C] is cut into tiles that fit the
-// registers; each function goes over the block once per tile. The numbers of an edge, one
+// Sums over the rows of a block of edges. A row [heads, C] is split into tiles that fit the
+// registers; each function passes over the block once per tile. The numbers of an edge, one
 // per head, are P apart: heads padded to a power of two.
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace gatsparse::GATSPARSE_ISA {
 
-// Asks for the first `bytes` of a row some edges before its turn, into the second cache: it takes
-// more requests at a time than the first. In integers: the id is not checked yet.
+// Prefetches the first `bytes` of a row some edges ahead into the second-level cache, which
+// handles more requests at a time than the first. Uses integers, because the id is not checked yet.
 template <int bytes, class T>
 GATSPARSE_INLINE void prefetch(const T* table, int64_t stride, int64_t id) {
   const uintptr_t row = reinterpret_cast<uintptr_t>(table) +
@@ -21,8 +21,8 @@ GATSPARSE_INLINE void prefetch(const T* table, int64_t stride, int64_t id) {
     __builtin_prefetch(reinterpret_cast<const void*>(row + line), 0, 2);
 }
 
-// Asks for what comes some rows after this one of a table that is read from row to row: chunks of
-// rows are too short for the processor to notice by itself.
+// Prefetches rows some way ahead in a table that is read sequentially: chunks of rows are too short
+// for the processor's own prefetching.
 template <class T>
 GATSPARSE_INLINE void prefetch_stream(const T* row, int64_t length) {
   constexpr uintptr_t kAhead = 8192;
@@ -32,15 +32,15 @@ GATSPARSE_INLINE void prefetch_stream(const T* row, int64_t length) {
 }
 
 // `heads` heads of `channels` channels each in `vectors` vectors; with one head, the last
-// vector may be filled in part.
+// vector may be partially filled.
 template <class A, int heads_, int vectors_, bool partial_>
 struct Tile {
   static constexpr int heads = heads_, vectors = vectors_, lanes = kLanes<A>;
-  // Vectors of a head, or heads of a vector: one of the two is 1.
+  // Vectors per head, or heads per vector: one of the two is 1.
   static constexpr int vectors_per_head = std::max(1, vectors / heads);
   static constexpr int heads_per_vector = std::max(1, heads / vectors);
-  // The tile's inner products take `parts` vectors, groups of `group` lanes to be summed;
-  // `batch` edges fill four, or as many as a sum has lanes.
+  // The tile's inner products need `parts` vectors, in which groups of `group` lanes are summed;
+  // `batch` edges fill four vectors, or the number of lanes if it is smaller.
   static constexpr int group = kLanes<A> / heads_per_vector;
   static constexpr int parts = vectors / vectors_per_head;
   static constexpr int batch = std::max(1, std::min(4, kLanes<A>) / parts);
@@ -66,17 +66,17 @@ struct Tile {
   GATSPARSE_INLINE void write_whole(A* row, int v, const Vec<A>& value) const {
     store(row + offset + v * kLanes<A>, value);
   }
-  // Asks for what the tile has of a row, some edges before its turn.
+  // Prefetches the tile's part of a row, some edges ahead.
   template <class T>
   GATSPARSE_INLINE void prefetch(const T* table, int64_t stride, int64_t id) const {
     gatsparse::GATSPARSE_ISA::prefetch<vectors * lanes * static_cast<int>(sizeof(T))>(
         table + offset, stride, id);
   }
-  // How long a row is that is one tile.
+  // Length of a row that is one tile.
   GATSPARSE_INLINE int64_t length() const {
     return partial_ ? (vectors - 1) * lanes + tail : vectors * lanes;
   }
-  // Vector v of a row whose channels all hold the number of their head; of P numbers, if the
+  // Vector v of a row whose channels all hold the number of their head; from P numbers if the
   // tile is the whole row.
   template <int v, int P>
   GATSPARSE_INLINE Vec<A> spread(const Vec<A, P>& number) const {
@@ -109,7 +109,7 @@ constexpr bool kLean = false;
 template <class A>
 constexpr bool kWholeRows = !kLean && std::is_same_v<A, float>;
 
-// Calls f(P, tile), and returns true, if a row of all heads fits one tile, of P heads.
+// Calls f(P, tile) and returns true if a row of all heads fits one tile of P heads.
 template <class A, class F>
 bool with_whole_row(int64_t heads, int64_t C, const F& f) {
   bool done = false;
@@ -148,7 +148,7 @@ bool fits_registers(int64_t heads, int64_t C) {
   return with_whole_row<A>(heads, C, [](auto, const auto&) {});
 }
 
-// Cuts head h into tiles of at most four vectors.
+// Calls f for the tiles of head h, of at most four vectors each.
 template <class A, class F>
 GATSPARSE_INLINE void for_each_tile_of_head(int64_t h, int64_t C, const F& f) {
   constexpr int W = kLanes<A>;
@@ -166,7 +166,7 @@ GATSPARSE_INLINE void for_each_tile_of_head(int64_t h, int64_t C, const F& f) {
   }
 }
 
-// Cuts [heads, C] into tiles of at most four vectors.
+// Calls f for the tiles of [heads, C], of at most four vectors each.
 template <class A, class F>
 GATSPARSE_INLINE void for_each_tile(int64_t heads, int64_t C, const F& f) {
   constexpr int W = kLanes<A>;
@@ -190,14 +190,14 @@ struct Whole {
   static constexpr bool whole = true;
   Tile tile;
 
-  // f(tile, v) for every vector of a row.
+  // Calls f(tile, v) for every vector of a row.
   template <class F>
   GATSPARSE_INLINE void each_vector(const F& f) const {
     unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA { f(tile, v); });
   }
 };
 
-// f(tile, v) for every vector of head h, each a tile.
+// Calls f(tile, v) for every vector of head h, each as a tile.
 template <class A, class F>
 GATSPARSE_INLINE void for_each_vector_of_head(int64_t h, int64_t C, const F& f) {
   constexpr int W = kLanes<A>;
@@ -213,15 +213,15 @@ struct Cut {
   static constexpr bool whole = false;
   int64_t heads, C;
 
-  // f(tile, v) for every vector of a row, each a tile.
+  // Calls f(tile, v) for every vector of a row, each as a tile.
   template <class F>
   GATSPARSE_INLINE void each_vector(const F& f) const {
     for (int64_t h = 0; h < heads; ++h) for_each_vector_of_head<A>(h, C, f);
   }
 };
 
-// total[h, c] += sum over b of weight[b, h] * table[id[b], h, c]; total is taken as 0 at first.
-// Rows next[b] come soon. The weights of an edge are P apart.
+// total[h, c] += sum over b of weight[b, h] * table[id[b], h, c]; if `first`, total starts at 0.
+// Rows next[b] are prefetched. The weights of an edge are P apart.
 template <class A, class T>
 GATSPARSE_NOINLINE void add_weighted_rows(const T* table, int64_t stride, const int64_t* id,
                                           const int64_t* next, int64_t n, const A* weight,
@@ -256,9 +256,9 @@ GATSPARSE_INLINE Vec<A, P> tile_products(const Vec<A>* x, const Vec<A>* y) {
   return resize<A, P, kLanes<A>>(sum_groups<A, Tile::parts, Tile::group>(part));
 }
 
-// product[b, h] = sum over c of term(row b, h, c), where `prepare(tile)` gives the function
+// product[b, h] = sum over c of term(row b, h, c), where `prepare(tile)` returns the function
 // (b, row, v) -> terms of vector v; 0 for heads beyond the last. The products of an edge are P
-// apart. The ids are padded to a multiple of four, and there is room for as many products.
+// apart. The ids are padded to a multiple of four, and `product` has room for all of them.
 template <class A, class T, class Prepare>
 GATSPARSE_INLINE void sum_channels(const T* table, int64_t stride, const int64_t* id, int64_t n,
                                    int64_t P, int64_t heads, int64_t C, A* product,

@@ -12,8 +12,9 @@ from torch import Tensor
 def bidirectional(out: Any) -> Any:
     """Adds the reverse of every edge, as ``to_bidirectional`` of PyG's samples does.
 
-    All occurrences of a repeated seed get the same in-edges: what each of them drew, and the
-    reverse edges. Edges from such a seed come from its first occurrence, self-loops excepted.
+    All occurrences of a repeated seed get the same in-edges: the sampled edges of every occurrence
+    and the reverse edges. Edges from a repeated seed start at its first occurrence, except for
+    self-loops.
 
     Args:
         out (SampledNodes or SampledHeteroNodes): Sample of :class:`NeighborSampler`.
@@ -51,7 +52,7 @@ def bidirectional(out: Any) -> Any:
 
 
 def _first_occurrences(node: Tensor, num_seeds: int) -> Tensor | None:
-    """Returns for each local node the first one of the same id; None if no seed is repeated.
+    """Returns the first local node with the id of each local node; None if no seed is repeated.
 
     Args:
         node (Tensor): int64 ``[N]``, the ids, seeds first; only seeds occur several times.

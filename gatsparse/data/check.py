@@ -1,4 +1,4 @@
-"""What every node-classification data set must satisfy."""
+"""Checks of node-classification data sets."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def check_data(data: Data, path: Path) -> None:
 
     Args:
         data (Data): With :obj:`x` ``[N, F]``, :obj:`y` ``[N]``, :obj:`edge_index`
-            ``[2, E]`` and three masks ``[N]`` or, of S splits, ``[N, S]``.
-        path (Path): Where it was read, for the message.
+            ``[2, E]`` and three masks ``[N]`` or, for S splits, ``[N, S]``.
+        path (Path): The file or folder that was read, for the message.
 
     Raises:
-        DatasetCorruptError: If something cannot be.
+        DatasetCorruptError: If a check fails.
     """
     x, y, edge_index = data["x"], data["y"], data["edge_index"]
     require(

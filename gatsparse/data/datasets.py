@@ -134,7 +134,7 @@ def find(name: str, root: str | Path | None = None) -> Path | None:
     """
     key = _check_name(name)
     if key == "digits":
-        raise ValueError(f"name: expected a data set of files, got {name!r}")
+        raise ValueError(f"name: expected a data set that is read from files, got {name!r}")
     return _DATASETS[key].raw.find(root)
 
 

@@ -16,10 +16,10 @@ _NUM_TEST = 1000
 def digits() -> Data:
     r"""Scikit-learn's 1,797 handwritten digits, each linked to its 10 nearest neighbours.
 
-    The pixels (64 of them, divided by 16 to lie in :math:`[0, 1]`) are the features;
-    neighbours are nearest by their Euclidean distance, and every link goes in both
-    directions. Splits are those of Planetoid: 20 nodes per class for training, 500 for
-    validation, 1,000 for testing, drawn once and for all; 97 nodes are in none of them.
+    The features are the 64 pixels, divided by 16 to be in :math:`[0, 1]`. Neighbours are
+    nearest in Euclidean distance, and every link goes in both directions. The fixed split
+    has the sizes of Planetoid: 20 nodes per class for training, 500 for validation and
+    1,000 for testing; the other 97 nodes are unused.
 
     Returns:
         torch_geometric.data.Data: The same on every machine, bit for bit; 10 classes.

@@ -1,4 +1,4 @@
-"""Files of directed edges, read in blocks, however large."""
+"""Files of directed edges of any size, read in blocks."""
 
 from __future__ import annotations
 
@@ -70,16 +70,16 @@ def read_edge_list(
     r"""Reads files of directed edges, one block after another.
 
     Every block is checked when it is read, and an error names the place in the file. Only the
-    result and a few blocks are in memory at a time. The suffix tells the format:
+    result and a few blocks are in memory at a time. The suffix determines the format:
 
     * ``.npy``: integers ``[2, E]`` or ``[E, 2]`` of any width, byte and memory order; ``[2, 2]``
-      is read as ``[2, E]``. Pickled objects are refused.
+      is read as ``[2, E]``. Pickled objects are rejected.
     * ``.parquet``, ``.pq``: two columns of integers without nulls.
     * ``.csv``, ``.tsv``, ``.txt``, ``.edges``, ``.edgelist``, ``.el``: an edge per line. The
-      first line tells whether fields are separated by ``,``, ``;``, ``|``, a tab or blanks.
-      Integers may be quoted. Blank lines and lines that start with ``#``, ``%`` or ``//`` are
-      skipped. Without a line of names, the first two columns are read and others ignored;
-      attributes in braces after them, as networkx writes them, are ignored, too.
+      delimiter (``,``, ``;``, ``|``, a tab or blanks) is detected in the first line. Integers
+      may be quoted. Blank lines and lines that start with ``#``, ``%`` or ``//`` are skipped.
+      Without a line of names, the first two columns are read and others are ignored, and so are
+      attributes in braces, as networkx writes them.
     * ``.mtx``, and other text that starts with ``%%MatrixMarket``: entry :math:`(i, j)` is the
       edge :math:`i \to j`, also if its value is 0. Each entry of a symmetric matrix outside the
       diagonal is followed by its mirror image. Ids start at 1 in the file and at 0 in the result.
@@ -88,14 +88,15 @@ def read_edge_list(
     Columns that have names, in a first line or in a comment above the edges, are found by name:
     ``src`` and ``dst``, ``source`` and ``target``, ``from`` and ``to``, ``u`` and ``v``, ``row``
     and ``col``, ``head`` and ``tail`` and the like, in any order, case and number, also as parts
-    of names such as ``from_user_id``. If there are no such names, the file must have just two
-    columns (in Parquet: of integers). Names that differ by a number or letter, such as ``node_a``
-    and ``node_b``, are taken in that order; names of nodes, such as ``user`` and ``item`` or
-    ``gene_id`` and ``drug_id``, in the order of the columns. Anything else, such as ``weight`` or
-    a name that is not understood, is refused unless :obj:`columns` tells the columns.
+    of names such as ``from_user_id``. Without such names, the file must have exactly two columns
+    (in Parquet: of integers). Names that differ by a number or letter, such as ``node_a`` and
+    ``node_b``, are used in that order; names of nodes, such as ``user`` and ``item`` or
+    ``gene_id`` and ``drug_id``, in the order of the columns. Any other name, such as ``weight`` or
+    an unknown word, is rejected unless :obj:`columns` is given.
 
-    A first line of integers is an edge. If it holds names, as of ``DataFrame.to_csv(index=False)``
-    with columns ``0`` and ``1``, pass ``columns=("0", "1")`` or name the columns before.
+    A first line of integers is read as an edge. If it holds column names, as written by
+    ``DataFrame.to_csv(index=False)`` for columns ``0`` and ``1``, pass ``columns=("0", "1")`` or
+    rename the columns first.
 
     Parquet and text need pyarrow: ``pip install 'gatsparse[large]'``.
 
@@ -109,9 +110,9 @@ def read_edge_list(
             positions counted from 0.
         base (int, optional): The id of the first node in the file, 0 or 1, which becomes node 0.
             (default: 1 for Matrix Market, else 0)
-        relabel (bool, optional): If set, ids may be any integers of 64 bits. The distinct ids in
+        relabel (bool, optional): If set, ids may be arbitrary 64-bit integers. The distinct ids in
             ascending order become nodes 0 to :math:`N - 1`.
-        block_size (int, optional): About how many edges to read at a time, at most.
+        block_size (int, optional): Approximate maximum number of edges to read at a time.
         progress (bool, optional): If set, prints which file is read, and shows a progress bar on
             a terminal.
 
@@ -122,10 +123,10 @@ def read_edge_list(
 
     Raises:
         EdgeListError: If the file is truncated, damaged or ambiguous, or something in it is not an
-            edge. It names the line (counted from 1), the row (from 0), or the edge (from 0) and
-            its byte.
+            edge. The message names the line (counted from 1), the row (from 0), or the edge
+            (from 0) and its byte.
         OSError: If the file cannot be opened.
-        TypeError, ValueError: If an argument is not as above.
+        TypeError, ValueError: If an argument is invalid.
         ImportError: If pyarrow, or rich for :obj:`progress`, is needed and missing.
 
     Example:
@@ -184,22 +185,22 @@ def read_graph(
     r"""Reads files of directed edges, as :func:`read_edge_list` does, and sorts them.
 
     Args:
-        path, columns, base, relabel, block_size, progress: As of :func:`read_edge_list`.
+        path, columns, base, relabel, block_size, progress: See :func:`read_edge_list`.
         num_nodes (int, optional): Number of nodes. (default: the number of rows of Matrix Market,
             else one more than the largest index)
-        duplicates (str, optional): ``"error"`` to refuse a file that contains an edge twice, or
-            ``"keep"`` to keep every copy as an edge of its own.
+        duplicates (str, optional): ``"error"`` to reject a file that contains an edge twice, or
+            ``"keep"`` to keep every copy as a separate edge.
 
     Returns:
         CSRGraph or RelabeledGraph: The graph; with :obj:`relabel`, also the ids of its nodes.
 
     Raises:
-        EdgeListError: As of :func:`read_edge_list`; if an edge is in the file twice and
+        EdgeListError: As in :func:`read_edge_list`; if an edge is in the file twice and
             :obj:`duplicates` is ``"error"``, naming both places; or if neither :obj:`num_nodes`
             nor :obj:`relabel` is given and the largest index is so large that almost all nodes
             would be without an edge.
         MemoryError: If a graph of so many nodes does not fit in memory.
-        OSError, TypeError, ValueError, ImportError: As of :func:`read_edge_list`.
+        OSError, TypeError, ValueError, ImportError: As in :func:`read_edge_list`.
 
     Example:
         >>> from pathlib import Path
@@ -226,8 +227,8 @@ def read_graph(
         )
         raise EdgeListError(
             f"{files.place(second)}: expected every edge once, got {src} -> {dst} "
-            f"again, which is {files.place(first, beside=second)} already "
-            "(duplicates='keep' takes both)"
+            f"again, first at {files.place(first, beside=second)} "
+            "(duplicates='keep' keeps both)"
         )
     return graph if node_ids is None else RelabeledGraph(graph, node_ids)
 
@@ -258,7 +259,7 @@ def _read(
         raise TypeError(f"relabel: expected True or False, got {relabel!r}")
     if relabel and (num_nodes is not None or base is not None):
         name = "base" if num_nodes is None else "num_nodes"
-        raise ValueError(f"{name}: expected None with relabel=True, which finds the nodes itself")
+        raise ValueError(f"{name}: expected None with relabel=True, which determines the nodes")
     block_size = _check_integer("block_size", block_size, 1, INT64_MAX)
     readers = [open_file(file, columns, block_size, relabel) for file in find_files(path)]
     files = ReadFiles(readers)
@@ -374,7 +375,7 @@ def _edge(graph: CSRGraph, position: int) -> tuple[int, int]:
 
 
 def _progress(path: Path, wanted: bool) -> AbstractContextManager[Callable[[float, int], None]]:
-    """Function that shows the fraction of the file read and the number of edges, if wanted."""
+    """Function that shows the fraction of the file read and the number of edges, if requested."""
     if not wanted:
         return nullcontext(lambda _done, _num_edges: None)
     require_extra("progress=True", "data", "rich")

@@ -1,4 +1,4 @@
-"""What goes wrong with the files of a data set."""
+"""Errors in the files of a data set."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DatasetCorruptError(ValueError):
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns whatever a damaged file raises into a :class:`DatasetCorruptError` that names it.
+    """Converts any error of a damaged file to a :class:`DatasetCorruptError` that names it.
 
     A file that the system cannot open or read stays an :class:`OSError`.
     """

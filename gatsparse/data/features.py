@@ -45,7 +45,7 @@ def open_features(path: str | Path) -> Tensor:
     Raises:
         TypeError: If :obj:`path` is not a path.
         FileNotFoundError: If the file is missing.
-        ValueError: If it does not hold such an array, or is shorter than its header says.
+        ValueError: If the file does not hold such an array, or is truncated.
 
     Example:
         >>> import numpy as np
@@ -73,10 +73,10 @@ class RowFile:
     Unlike the pages of a memory map, they do not count as memory of the process.
 
     Args:
-        path (str or Path): As of :func:`open_features`.
+        path (str or Path): As in :func:`open_features`.
 
     Raises:
-        FileNotFoundError, ValueError: As :func:`open_features`.
+        FileNotFoundError, ValueError: As in :func:`open_features`.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -102,7 +102,7 @@ class RowFile:
                 self._descriptor, self._offset, self._row_bytes, index.contiguous(), target
             )
         except RuntimeError as error:
-            raise OSError(f"{self.path}: rows could not be read; was it cut short?") from error
+            raise OSError(f"{self.path}: rows cannot be read; was the file truncated?") from error
         return out
 
     def read(self, first: int, last: int) -> Tensor:
@@ -114,7 +114,8 @@ class RowFile:
         """
         if not 0 <= first <= last <= self.shape[0]:
             raise IndexError(
-                f"rows: expected some of 0 .. {self.shape[0]} of {self.path}, got {first} to {last}"
+                f"rows: expected a range of 0 .. {self.shape[0]} in {self.path}, "
+                f"got {first} to {last}"
             )
         out = torch.empty(last - first, *self.shape[1:], dtype=self.dtype)
         content = out.numpy().data.cast("B") if out.numel() > 0 else b""
@@ -122,7 +123,7 @@ class RowFile:
         while len(content) > 0:
             done = os.preadv(self._descriptor, [content], at)
             if done == 0:
-                raise OSError(f"{self.path}: rows could not be read; was it cut short?")
+                raise OSError(f"{self.path}: rows cannot be read; was the file truncated?")
             content, at = content[done:], at + done
         return out
 
@@ -178,8 +179,8 @@ def _read_array(path: Path) -> NpyArray:
     """Reads the header of an array ``[N, ...]`` of numbers in C order.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file does not contain such an array, or not all of it.
+        FileNotFoundError: If the file is missing.
+        ValueError: If the file does not contain such an array, or is truncated.
     """
     array = read_header(path)
     shape, dtype = array.shape, array.dtype
@@ -192,7 +193,7 @@ def _read_array(path: Path) -> NpyArray:
     if array.fortran_order and len(shape) > 1:
         raise ValueError(
             f"{path}: expected an array [N, ...] in C order, got {list(shape)} in Fortran order, "
-            "as pandas makes it: save np.ascontiguousarray(array)"
+            "as pandas creates it: save np.ascontiguousarray(array)"
         )
     if array.size < array.end:
         raise ValueError(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def read_heterophilous(path: Path) -> Data:
     """Reads a graph of "A critical look at the evaluation of GNNs under heterophily".
 
-    Equal to PyG's :class:`~torch_geometric.datasets.HeterophilousGraphDataset`, which
-    can only read where it may write.
+    Returns the same data as PyG's :class:`~torch_geometric.datasets.HeterophilousGraphDataset`,
+    which needs a writable folder.
 
     Args:
         path (Path): The ``.npz`` file; it holds every edge once.

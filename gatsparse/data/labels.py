@@ -1,4 +1,4 @@
-"""Labels and masks of node classification, in the forms in which data sets have them."""
+"""Labels and masks of node classification, in the formats of common data sets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-#: Labels of nodes without one: PyG's and OGB's, and ``ignore_index`` of torch's losses.
+#: Values for unlabelled nodes: PyG's and OGB's, and ``ignore_index`` of torch's losses.
 _MISSING = (-1, -100)
 
 
@@ -22,8 +22,8 @@ def node_labels(data: Data) -> Tensor:
         Tensor: int64 ``[N]``, at least 0, or -1 for unlabelled nodes.
 
     Raises:
-        TypeError: If :obj:`data` is no :class:`~torch_geometric.data.Data`, or :obj:`y` no
-            dense tensor.
+        TypeError: If :obj:`data` is not a :class:`~torch_geometric.data.Data`, or :obj:`y` is not
+            a dense tensor.
         ValueError: If :obj:`y` has another shape, or values that are not classes.
     """
     if not isinstance(data, Data):
@@ -67,7 +67,7 @@ def node_labels(data: Data) -> Tensor:
 
 
 def node_mask(data: Data, key: str, y: Tensor) -> Tensor:
-    """Returns the nodes of a mask, which must be labelled.
+    """Returns a mask of nodes, all of which must be labelled.
 
     Args:
         data (torch_geometric.data.Data): With the mask, ``[N]``: booleans, or zeros and ones.
@@ -78,8 +78,8 @@ def node_mask(data: Data, key: str, y: Tensor) -> Tensor:
         Tensor: bool ``[N]``.
 
     Raises:
-        ValueError: If there is no such mask, it has another shape or other values, it is empty, or
-            a node in it is unlabelled.
+        ValueError: If the mask is missing or empty, has another shape or other values, or contains
+            an unlabelled node.
     """
     mask = data.get(key)
     if not isinstance(mask, Tensor) or mask.shape != y.shape:
@@ -87,7 +87,10 @@ def node_mask(data: Data, key: str, y: Tensor) -> Tensor:
         raise ValueError(f"data.{key}: expected shape {list(y.shape)}, got {got}")
     if mask.dtype != torch.bool:
         if not bool(((mask == 0) | (mask == 1)).all()):
-            raise ValueError(f"data.{key}: expected booleans, got {mask.dtype} (node indices?)")
+            raise ValueError(
+                f"data.{key}: expected booleans, got {mask.dtype}: convert node indices with "
+                "torch_geometric.utils.index_to_mask"
+            )
         mask = mask.bool()
     if not bool(mask.any()):
         raise ValueError(f"data.{key}: expected at least one node, got none")
@@ -95,6 +98,6 @@ def node_mask(data: Data, key: str, y: Tensor) -> Tensor:
     if unlabelled:
         raise ValueError(
             f"data.y: expected a label for each node in {key}, got {unlabelled} of "
-            f"{int(mask.sum())} without (-1 or NaN): set {key} to False there"
+            f"{int(mask.sum())} without one (-1 or NaN): set {key} to False for these nodes"
         )
     return mask

@@ -1,4 +1,4 @@
-"""PyG's loaders on our sampler: batches whose CSR graph is built already."""
+"""PyG's loaders with gatsparse's sampler, which also builds the CSR graph of each batch."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from gatsparse.graph import CSRGraph
 
 
 class _Ready:
-    """Mixin of our loaders. Each batch has a seed, which depends on the epoch and the content of
-    the batch, not on the process that makes it; layers find its CSR graph in the cache.
+    """Mixin of gatsparse's loaders. Each batch has a seed, which depends on the epoch and the
+    content of the batch, not on the process that makes it; layers find its CSR graph in the cache.
     """
 
     _sampler: Any
     num_workers: int
     _transform: Callable[[Any], Any] | None
     _transform_output: Callable[[Any], Any] | None
-    # Its number and its seed, in shared memory: persistent worker processes see them change.
+    # Number and seed of the epoch, in shared memory: persistent worker processes see the changes.
     _epoch: Tensor | None = None
     _seen: tuple[int, Counter[bytes]] = 0, Counter()
 
@@ -53,8 +53,8 @@ class _Ready:
         return self._collate(index, self._seed_of(index))
 
     def _seed_of(self, index: Any) -> int | None:
-        """Seed of a batch; another one each time that the same batch occurs in an epoch."""
-        if self._epoch is None:  # a call before any epoch, or a sampler that is not ours
+        """Seed of a batch; a different one for each repetition of the batch in an epoch."""
+        if self._epoch is None:  # before the first epoch, or another sampler
             return None
         content = torch.as_tensor(index, dtype=torch.int64).numpy().tobytes()
         key = blake2b(content, digest_size=8).digest()
@@ -100,7 +100,7 @@ def _sampler_of(
     """Returns the sampler of a loader from PyG's arguments.
 
     Raises:
-        TypeError: If PyG's loaders cannot cut :obj:`data`.
+        TypeError: If PyG's loaders do not support :obj:`data`.
         ValueError: If an option is not supported, or contradicts :obj:`neighbor_sampler`.
     """
     for name, default in (
@@ -121,9 +121,9 @@ def _sampler_of(
         if isinstance(store.get("adj_t"), Tensor):
             raise TypeError(
                 "data: expected edge_index, or a SparseTensor as adj_t, got a torch.sparse adj_t, "
-                "of which PyG's loaders take no batches: set edge_index and remove adj_t"
+                "which PyG's loaders do not support: set edge_index and remove adj_t"
             )
-    options.pop("is_sorted", None)  # changes no batch: the graph is sorted in any case
+    options.pop("is_sorted", None)  # has no effect: the graph is always sorted
     if neighbor_sampler is not None:
         subgraph_type = SubgraphType(subgraph_type).value
         for name, value, default in (
@@ -133,16 +133,16 @@ def _sampler_of(
         ):
             if value != default:
                 raise ValueError(
-                    f"{name}: expected {default!r} with a neighbor_sampler, which has its own, "
-                    f"got {value!r}"
+                    f"{name}: expected {default!r} with a neighbor_sampler, whose own value is "
+                    f"used, got {value!r}"
                 )
         return neighbor_sampler
     return NeighborSampler(data, num_neighbors, subgraph_type, replace, seed)
 
 
 def _check_nodes(data: GraphData, input_nodes: Any) -> None:
-    """Raises if :obj:`input_nodes` of homogeneous data are neither indices nor a mask; PyG rounds
-    floats, and takes masks of any length.
+    """Raises if :obj:`input_nodes` of homogeneous data are neither indices nor a mask. PyG rounds
+    floats and accepts masks of any length.
     """
     if not isinstance(data, Data) or input_nodes is None:
         return
@@ -164,8 +164,8 @@ class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
     r"""Mini-batches of sampled neighbourhoods, with the arguments of
     :class:`torch_geometric.loader.NeighborLoader`, which needs pyg-lib or torch-sparse.
 
-    The edges of a batch are sorted by destination, and its CSR graph is built already; PyG's
-    layers take the same batches. Features may be a memory map: see
+    The edges of a batch are sorted by destination, and its CSR graph is built in advance. PyG's
+    layers accept the same batches. Features may be a memory map: see
     :func:`gatsparse.data.open_features`. With ``num_neighbors=[-1]`` the loader works
     with ``model.inference(loader)`` of PyG's models.
 
@@ -180,20 +180,20 @@ class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
             replace :obj:`num_neighbors`, as in PyG.
         seed (int, optional): Seed of the sampler. (default: torch's generator)
         prefetch (int, optional): Number of batches that threads prepare in advance, for features
-            on disk. Not together with ``num_workers``.
+            on disk. Cannot be combined with ``num_workers``.
         **kwargs (optional): As in PyG's loader and :class:`torch.utils.data.DataLoader`, such as
             :obj:`batch_size`, :obj:`shuffle`, :obj:`num_workers`.
 
     With a :obj:`seed` the batches are the same for any number of threads and processes and any
-    :obj:`prefetch`. A batch that occurs twice in an epoch is drawn alike in two processes. The CSR
-    graph of a batch is lost if worker processes filter it and is then built by the first layer;
-    ``filter_per_worker=False`` keeps it.
+    :obj:`prefetch`. If a batch occurs twice in an epoch, two processes draw the same sample for it.
+    If worker processes filter the batches, their CSR graphs are lost and built again by the first
+    layer; ``filter_per_worker=False`` keeps them.
 
     Raises:
         ValueError: If an option is not supported (temporal, weighted or disjoint sampling) or
             given in addition to :obj:`neighbor_sampler`, or :obj:`prefetch` is negative or
-            together with ``num_workers``.
-        ImportError, TypeError: As :class:`NeighborSampler`.
+            combined with ``num_workers``.
+        ImportError, TypeError: As in :class:`NeighborSampler`.
 
     Example:
         >>> from gatsparse.data import NeighborLoader, load
@@ -254,7 +254,7 @@ class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
         return out if self.filter_per_worker else self.filter_fn(out)
 
     def _prefetched(self) -> Iterator[Any]:
-        # As DataLoader's iterator does, so that a shuffle gives the same order.
+        # DataLoader's iterator draws it, too: shuffling then gives the same order.
         torch.empty((), dtype=torch.int64).random_(generator=self.generator)
         waiting: deque[Future[Any]] = deque()
         batches: Any = self._index_sampler
@@ -278,14 +278,14 @@ class LinkNeighborLoader(_Ready, torch_geometric.loader.LinkNeighborLoader):
         data (Data, HeteroData or tuple): As in PyG's loader.
         num_neighbors (list or dict): In-edges of each node in each hop, ``-1`` for all.
         edge_label_index, edge_label, neg_sampling (optional): As in PyG's loader.
-        replace, subgraph_type, transform, neighbor_sampler, seed (optional): As of
+        replace, subgraph_type, transform, neighbor_sampler, seed (optional): As in
             :class:`NeighborLoader`.
         **kwargs (optional): As in PyG's loader and :class:`torch.utils.data.DataLoader`.
 
     Raises:
         ValueError: If an option is not supported, or given in addition to
             :obj:`neighbor_sampler`.
-        ImportError, TypeError: As :class:`NeighborSampler`.
+        ImportError, TypeError: As in :class:`NeighborSampler`.
 
     Example:
         >>> from gatsparse.data import LinkNeighborLoader, load

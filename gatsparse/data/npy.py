@@ -61,7 +61,9 @@ def read_header(path: Path) -> NpyArray:
         except OSError:
             raise
         except Exception as error:  # a damaged header can raise anything
-            raise ValueError(f"{path}: expected an .npy file, got none ({error})") from error
+            raise ValueError(
+                f"{path}: expected a valid .npy header, got an invalid one ({error})"
+            ) from error
         offset, size = file.tell(), file.seek(0, 2)
     shape, fortran_order, dtype = header
     if not all(type(length) is int and 0 <= length <= _INT64_MAX for length in shape):

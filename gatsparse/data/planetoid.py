@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _NUM_VAL = 500
 
-# All that the files name, by package; any other name in a pickle could run anything.
+# Names that the pickles may import, by package; any other name could execute arbitrary code.
 _TRUSTED = {
     "__builtin__": {"list"},
     "collections": {"defaultdict"},
@@ -35,10 +35,10 @@ def raw_files(name: str) -> tuple[str, ...]:
 
 
 def read_planetoid(raw_dir: Path, name: str) -> Data:
-    """Checks the raw files against each other, then has PyG read them.
+    """Checks the raw files against each other, then reads them with PyG.
 
-    Nothing is cached on disk, so a changed file is always seen. Seven of the files are
-    pickles; one that names anything but arrays, matrices and dictionaries is refused
+    Nothing is cached on disk, so changes of the files take effect. Seven of the files are
+    pickles; a pickle that refers to anything but arrays, matrices and dictionaries is rejected
     before PyG reads it.
 
     Args:
@@ -52,7 +52,7 @@ def read_planetoid(raw_dir: Path, name: str) -> Data:
         DatasetCorruptError: If a file is damaged or contradicts another one.
     """
     with warnings.catch_warnings():
-        # The pickles name modules that SciPy and NumPy have moved since.
+        # The pickles refer to modules that SciPy and NumPy have moved since.
         warnings.simplefilter("ignore", DeprecationWarning)
         _check_files([raw_dir / file for file in raw_files(name)], gaps=name == "CiteSeer")
         with reading(raw_dir):
@@ -72,7 +72,7 @@ def _check_files(paths: list[Path], gaps: bool) -> None:
         num_rows[features], width = _features_shape(features)
         _expect(features, "columns", num_features, width)
         height, width = _labels_shape(labels)
-        _expect(labels, f"rows, as {features.name} has them", num_rows[features], height)
+        _expect(labels, f"rows to match {features.name}", num_rows[features], height)
         _expect(labels, "columns", num_classes, width)
     require(
         num_rows[x] + _NUM_VAL <= num_known,
@@ -82,13 +82,13 @@ def _check_files(paths: list[Path], gaps: bool) -> None:
 
     with reading(index):
         nodes = np.unique(np.loadtxt(index, dtype=np.int64, ndmin=1))
-    _expect(index, f"different nodes, as {tx.name} has rows", num_rows[tx], nodes.size)
-    # Only CiteSeer has nodes, isolated ones, that are in none of the files but the graph.
+    _expect(index, f"different nodes to match the rows of {tx.name}", num_rows[tx], nodes.size)
+    # Only CiteSeer has isolated nodes that occur in no file except the graph.
     num_nodes = int(nodes[-1]) + 1 if gaps else num_known + num_rows[tx]
     require(
         nodes[0] == num_known and nodes[-1] == num_nodes - 1,
         index,
-        f"expected the nodes from {num_known} on, got {nodes[0]} .. {nodes[-1]}",
+        f"expected the nodes {num_known} .. {num_nodes - 1}, got {nodes[0]} .. {nodes[-1]}",
     )
 
     neighbours_of = _unpickle(graph)
@@ -115,7 +115,7 @@ def _expect(path: Path, what: str, expected: int, got: int) -> None:
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if name not in _TRUSTED.get(module.partition(".")[0], ()):
-            raise pickle.UnpicklingError(f"it names {module}.{name}")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}")
         return super().find_class(module, name)
 
 
@@ -131,7 +131,7 @@ def _features_shape(path: Path) -> tuple[int, int]:
     with reading(path):
         num_rows, num_columns = features.shape
         ptr, index, value = features.indptr, features.indices, features.data
-        # SciPy trusts these numbers: with a wrong one it writes outside its memory.
+        # SciPy does not check these numbers: wrong ones make it write out of bounds.
         sound = (
             isinstance(features, sparse.csr_matrix)
             and ptr.dtype in (np.int32, np.int64)

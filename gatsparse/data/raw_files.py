@@ -39,7 +39,7 @@ class RawFiles:
         return [place / self.folder for place in roots(root)]
 
     def find(self, root: str | Path | None) -> Path | None:
-        """Returns the first folder with all files, None if there is none."""
+        """Returns the first folder with all files, or None."""
         return next((place for place in self.places(root) if not self._missing(place)), None)
 
     def download(
@@ -50,8 +50,8 @@ class RawFiles:
     ) -> _Content:
         """Downloads the files into the user's cache and returns their content.
 
-        They arrive in a temporary folder and are read there, so that neither an incomplete
-        download nor an error page is ever taken for the data set.
+        They are downloaded into a temporary folder and read there, so that an incomplete
+        download or an error page is never mistaken for the data set.
 
         Args:
             root (str or Path, optional): Folder that was searched first, for the error message.

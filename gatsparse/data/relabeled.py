@@ -14,8 +14,8 @@ class RelabeledEdges(NamedTuple):
 
     Attributes:
         edge_index (Tensor): ``[2, E]``.
-        node_ids (Tensor): ``[N]``, the id in the file of each node, in ascending order. int64, or
-            uint64 if an id is larger than int64 holds.
+        node_ids (Tensor): ``[N]``, the id of each node in the file, in ascending order. int64, or
+            uint64 if an id exceeds int64.
 
     Example:
         >>> from pathlib import Path
@@ -38,7 +38,7 @@ class RelabeledGraph(NamedTuple):
 
     Attributes:
         graph (CSRGraph): The graph.
-        node_ids (Tensor): As of :class:`RelabeledEdges`.
+        node_ids (Tensor): As in :class:`RelabeledEdges`.
 
     Example:
         >>> from pathlib import Path

@@ -26,7 +26,7 @@ class Built(NamedTuple):
 
 
 def build(graph: CSRGraph, row: Tensor, col: Tensor) -> Built:
-    """Pairs a graph with its edges as they are now."""
+    """Pairs a graph with a fingerprint of its current edges."""
     return Built(graph, _content(row, col))
 
 
@@ -46,7 +46,7 @@ class SampledNodes(SamplerOutput):
 
     @property
     def graph(self) -> CSRGraph | None:
-        """CSR graph of the edges; None if they were changed since."""
+        """CSR graph of the edges; None if they were changed after sampling."""
         if self.built is None or not self.built.of(self.row, self.col):
             return None
         return self.built.graph
@@ -64,7 +64,7 @@ class SampledHeteroNodes(HeteroSamplerOutput):
 
     @property
     def graph(self) -> dict[EdgeType, CSRGraph]:
-        """CSR graphs of the edge types whose edges were not changed since."""
+        """CSR graphs of the edge types whose edges were not changed after sampling."""
         return {
             key: built.graph
             for key, built in self.built.items()

@@ -34,17 +34,17 @@ from gatsparse.tracing import recordable
 
 class NeighborSampler(BaseSampler):
     r"""Samples the in-edges of nodes hop by hop, as
-    :class:`torch_geometric.sampler.NeighborSampler` does, which needs pyg-lib or torch-sparse.
+    :class:`torch_geometric.sampler.NeighborSampler` does, but without pyg-lib or torch-sparse.
 
     Hamilton et al., `"Inductive Representation Learning on Large Graphs"
-    <https://arxiv.org/abs/1706.02216>`_, NeurIPS 2017. In hop :math:`h`, every node that the
-    previous hop met first draws :obj:`num_neighbors[h]` of its in-edges, every subset of that size
-    with the same probability; with replacement, each edge independently. Nodes are in the order in
-    which they were met, seeds first; edges are sorted by destination. The id of an edge is its
-    position in the caller's :obj:`edge_index`.
+    <https://arxiv.org/abs/1706.02216>`_, NeurIPS 2017. In hop :math:`h`, every node that was first
+    reached in the previous hop draws :obj:`num_neighbors[h]` of its in-edges. All subsets of that
+    size have the same probability; with replacement, edges are drawn independently. Nodes are in
+    the order in which they were reached, seeds first; edges are sorted by destination. The id of
+    an edge is its position in the caller's :obj:`edge_index`.
 
-    A seed that occurs several times is a node of the sample each time, with in-edges of its own.
-    With ``num_neighbors=[-1, ...]`` the rows of all seeds are those of the whole graph.
+    Each occurrence of a repeated seed is a separate node of the sample with its own in-edges.
+    With ``num_neighbors=[-1, ...]`` the in-edges of all seeds are those of the whole graph.
 
     The sampler works with any of PyG's loaders: ``NodeLoader(data, node_sampler=...)``,
     ``LinkLoader(data, link_sampler=...)``; :class:`gatsparse.data.NeighborLoader` creates one.
@@ -56,7 +56,7 @@ class NeighborSampler(BaseSampler):
         num_neighbors (list, dict or NumNeighbors): In-edges of each node in each hop, ``-1`` for
             all; a list for all edge types, or one for each.
         subgraph_type (str, optional): ``"directional"``: the sampled edges; ``"bidirectional"``:
-            with the reverse of each; ``"induced"``: all edges between the sampled nodes.
+            also the reverse of each; ``"induced"``: all edges between the sampled nodes.
         replace (bool, optional): Whether to sample with replacement.
         seed (int, optional): Seed of the sampler's own generator. (default: torch's generator)
 
@@ -65,7 +65,7 @@ class NeighborSampler(BaseSampler):
     Raises:
         ImportError: If the kernels are not installed.
         TypeError: If :obj:`data` holds no graph.
-        ValueError: If a number of neighbours is negative but not -1, or an edge type has none.
+        ValueError: If a number of neighbours is below -1, or missing for an edge type.
 
     Example:
         >>> from torch_geometric.loader import NodeLoader
@@ -86,7 +86,9 @@ class NeighborSampler(BaseSampler):
         seed: int | None = None,
     ) -> None:
         if not _native.available():
-            raise ImportError(f"NeighborSampler: {_native.MISSING}; `gatsparse info` says more")
+            raise ImportError(
+                f"NeighborSampler: {_native.MISSING}; run `gatsparse info` for details"
+            )
         self._graphs, self._num_nodes = graphs_of(data)
         self.is_hetero = ONE_TYPE not in self._graphs
         self.num_neighbors = num_neighbors
@@ -118,7 +120,7 @@ class NeighborSampler(BaseSampler):
 
     @property
     def edge_permutation(self) -> None:
-        """None: edge ids are positions in the caller's :obj:`edge_index` already."""
+        """None, because edge ids are positions in the caller's :obj:`edge_index`."""
         return None
 
     def draw_seed(self) -> int:
@@ -175,7 +177,7 @@ class NeighborSampler(BaseSampler):
         return out
 
     def __getstate__(self) -> dict[str, Any]:
-        """State for worker processes: without what belongs to threads of this one."""
+        """State for worker processes, without locks and state of this process's threads."""
         left_out = {"_thread", "_lock", "_idle"}
         return {key: value for key, value in vars(self).items() if key not in left_out}
 
@@ -228,15 +230,15 @@ def _hops(value: Any, edge_types: list[EdgeType]) -> dict[EdgeType, list[int]]:
             for key, counts in given.items()
         }
         given = {
-            (key[0], "to", key[1]) if len(key) == 2 else key: counts  # as PyG abbreviates it
+            (key[0], "to", key[1]) if len(key) == 2 else key: counts  # PyG's abbreviation
             for key, counts in given.items()
         }
         lacks = [key for key in edge_types if key not in given and default is None]
         unknown = [key for key in given if key not in edge_types]
         if lacks or unknown or (not given and default is None):
             raise ValueError(
-                f"num_neighbors: expected a list for each edge type, got none for {lacks} and one "
-                f"for {unknown}, of which there is none"
+                f"num_neighbors: expected a list for each edge type, got no list for {lacks} and "
+                f"unknown edge types {unknown}"
             )
         hops = {key: list(given.get(key, default)) for key in edge_types}
     else:

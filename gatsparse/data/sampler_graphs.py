@@ -1,4 +1,4 @@
-"""The graphs that a sampler walks, from PyG's data objects and stores."""
+"""Conversion of PyG's data objects and stores to the graphs of a sampler."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gatsparse.graph import CSRGraph
 #: Objects from which a sampler takes its graph.
 GraphData: TypeAlias = "Data | HeteroData | tuple[FeatureStore, GraphStore] | CSRGraph"
 
-#: ``(source type, relation, destination type)``; of a graph of one type ``("", "", "")``.
+#: ``(source type, relation, destination type)`` of a graph with one type.
 ONE_TYPE = ("", "", "")
 
 
@@ -35,7 +35,7 @@ def graphs_of(data: GraphData) -> tuple[dict[EdgeType, CSRGraph], dict[str, int]
         return {ONE_TYPE: as_graph(_edges(data), (num_nodes, num_nodes))}, {"": num_nodes}
     if isinstance(data, HeteroData):
         sizes = {key: data[key].num_nodes or 0 for key in data.node_types}
-        for src, _, dst in data.edge_types:  # a type may be known by its edges alone
+        for src, _, dst in data.edge_types:  # a node type may occur only in edge types
             edges = _edges(data[src, _, dst])
             for key, ends in ((src, 0), (dst, 1)):
                 if key not in data.node_types and isinstance(edges, Tensor) and edges.numel() > 0:
@@ -89,14 +89,14 @@ def _graphs_of_store(
 
 
 def _size_of_one_type(graph_store: Any, row: Tensor, colptr: Tensor) -> int:
-    """Number of nodes: the declared one, or as many as the edges name."""
+    """Number of nodes: the largest of the declared sizes and those that the edges need."""
     declared = [n for attr in graph_store.get_all_edge_attrs() for n in attr.size or ()]
     of_edges = int(row.max()) + 1 if row.numel() > 0 else 0
     return max(colptr.numel() - 1, of_edges, *(n for n in declared if n is not None), 0)
 
 
 def _padded(ptr: Tensor, num_rows: int) -> Tensor:
-    """Pointers with the last rows, which a store without a declared size leaves out."""
+    """Adds pointers of the last rows, which a store without a declared size leaves out."""
     missing = num_rows + 1 - ptr.numel()
     if missing < 0:
         raise IndexError(

@@ -19,8 +19,8 @@ def random_split(
 ) -> Data:
     r"""Draws the same number of training and of validation nodes from every class.
 
-    All other labelled nodes are test nodes; unlabelled nodes are in no mask. With the default
-    numbers it is the split of Shchur et al., `Pitfalls of Graph Neural Network Evaluation
+    All other labelled nodes are test nodes; unlabelled nodes are in no mask. The default numbers
+    are those of Shchur et al., `Pitfalls of Graph Neural Network Evaluation
     <https://arxiv.org/abs/1811.05868>`_ (2018), who split the largest connected component.
 
     Args:
@@ -35,9 +35,9 @@ def random_split(
         :obj:`val_mask` and :obj:`test_mask` ``[N]``; :obj:`data` itself is not changed.
 
     Raises:
-        TypeError: If :obj:`y` is no tensor, or a number no integer.
+        TypeError: If :obj:`y` is not a tensor, or a number is not an integer.
         ValueError: If :obj:`y` has several labels per node or values that are not classes, a class
-            has too few nodes, none is left for the test, or a number is out of range.
+            has too few nodes, no test nodes are left, or a number is out of range.
 
     Example:
         >>> from gatsparse.data import load, random_split

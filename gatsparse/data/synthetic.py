@@ -1,4 +1,4 @@
-"""Synthetic graphs of any size: the skewed degrees of real ones, or classes to be learned."""
+"""Synthetic graphs of any size, with power-law degrees or with classes to be learned."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def rmat(
     <https://doi.org/10.1137/1.9781611972740.43>`_, with the parameters of Graph500.
 
     Every edge chooses a quadrant of the adjacency matrix, then a quadrant of that one,
-    and so on down to a single entry. Where :obj:`num_nodes` is no power of two, edges
-    that leave the matrix are drawn again. Nodes are permuted, so that an index does
-    not tell the degree; duplicate edges and self-loops are kept.
+    and so on down to a single entry. If :obj:`num_nodes` is not a power of two, edges
+    outside the matrix are drawn again. Nodes are permuted, so that the index of a node
+    does not depend on its degree; duplicate edges and self-loops are kept.
 
     Args:
         num_nodes (int): Number of nodes :math:`N`.
@@ -55,8 +55,8 @@ def rmat(
     Raises:
         TypeError: If an argument is of a wrong type.
         ValueError: If :obj:`num_nodes` is below 1, :obj:`num_edges` or :obj:`seed` below 0,
-            :obj:`probabilities` are not four numbers that sum to 1, none of them
-            negative and the first one the largest, or the nodes do not fit :obj:`dtype`.
+            :obj:`probabilities` are not four non-negative numbers that sum to 1, the largest
+            first, or the nodes do not fit :obj:`dtype`.
 
     Example:
         >>> from gatsparse.data import rmat
@@ -64,7 +64,7 @@ def rmat(
         torch.Size([2, 5000])
     """
     _check_sizes(num_nodes, num_edges, seed, dtype)
-    # The largest first: at least a quarter of the edges then stays within any num_nodes.
+    # With the largest first, at least a quarter of the edges stays within any num_nodes.
     check_instance("probabilities", probabilities, (tuple, list), "four numbers")
     for probability in probabilities:
         check_number("probabilities", probability)
@@ -119,7 +119,7 @@ def _words(edge: Tensor, attempt: int, seed: int, count: int) -> list[Tensor]:
 def _quadrants(
     bits: int, probabilities: tuple[float, float, float, float]
 ) -> tuple[Tensor, Tensor]:
-    """All outcomes of several choices in a row: the bounds between them in 0 .. 2^32, int64
+    """All outcomes of consecutive choices: the bounds between them in 0 .. 2^32, int64
     ``[4 ** bits - 1]``, and the bits of source and target, int64 ``[2, 4 ** bits]``.
     """
     one = torch.tensor(probabilities, dtype=torch.float64)
@@ -140,13 +140,13 @@ def stochastic_block_model(
     signal: float = 1.0,
     seed: int = 0,
 ) -> Data:
-    r"""Returns a graph of equally large classes, with features that hint at them.
+    r"""Returns a graph with classes of equal size, and features that depend on the class.
 
     Every edge has a uniform target; its source is uniform in the target's class with probability
     :obj:`homophily`, else in the other classes. Features are :math:`x_i = s \mu_{y_i} + \epsilon_i`
     with class centres :math:`\mu_c` of unit length on average and standard normal
-    :math:`\epsilon_i`: how far :obj:`signal` :math:`s` lifts a class out of the noise, while
-    neighbours, who mostly share it, average the noise away.
+    :math:`\epsilon_i`. A larger :obj:`signal` :math:`s` separates the classes better; the mean over
+    neighbours, which mostly are of the same class, reduces the noise.
 
     Args:
         num_nodes (int): Number of nodes :math:`N`.
@@ -230,7 +230,7 @@ def _block_edges(
 
 
 def _below(high: Tensor, low: Tensor, n: Tensor) -> Tensor:
-    """What 64 random bits choose of 0 .. n-1: the upper half of their product with n."""
+    """Maps 64 random bits to 0 .. n-1: the upper half of their product with n."""
     return (high * n + ((low * n) >> 32)) >> 32
 
 
@@ -241,4 +241,4 @@ def _check_sizes(num_nodes: int, num_edges: int, seed: int, dtype: torch.dtype) 
     if dtype not in (torch.int32, torch.int64):
         raise ValueError(f"dtype: expected torch.int32 or int64, got {dtype}")
     if dtype == torch.int32 and num_nodes > torch.iinfo(torch.int32).max:
-        raise ValueError(f"dtype: {num_nodes} nodes do not fit torch.int32")
+        raise ValueError(f"dtype: expected torch.int64 for {num_nodes} nodes, got torch.int32")

@@ -1,4 +1,4 @@
-"""The nodes and edges that one sample meets, hop by hop."""
+"""Nodes and edges of one sample, collected hop by hop."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _native.LIBRARY.define("relabel(Tensor node, int next, Tensor(a!) local) -> Tens
 class Walk:
     """Nodes and edges of one sample.
 
-    A seed that occurs several times is a local node each time and draws its own in-edges, as in
-    PyG. Edges from such a node come from its first occurrence, but a self-loop stays a self-loop:
-    layers that replace self-loops would count it twice otherwise.
+    Each occurrence of a repeated seed is a separate local node and draws its own in-edges, as in
+    PyG. Edges from a repeated seed start at its first occurrence, but a self-loop stays a
+    self-loop: otherwise layers that replace self-loops would count it twice.
 
     Args:
         graphs (dict): The graph of every edge type.
@@ -64,7 +64,7 @@ class Walk:
     def step(
         self, hop: int, num_neighbors: dict[EdgeType, list[int]], replace: bool, seed: int
     ) -> None:
-        """Samples in-edges of the nodes that the previous hop met first."""
+        """Samples in-edges of the nodes that were first reached in the previous hop."""
         frontier = {key: nodes[-1] for key, nodes in self.nodes.items()}
         new = {key: [nodes[:0]] for key, nodes in frontier.items()}
         for k, (edge_type, graph) in enumerate(self.graphs.items()):
@@ -158,12 +158,12 @@ class Walk:
 
 
 def _cat(parts: list[Tensor]) -> Tensor:
-    """Concatenates int64 tensors, of which there are none without hops."""
+    """Concatenates int64 tensors; the list is empty if there are no hops."""
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
 
 
 def _keep_self_loops(row: Tensor, source: Tensor, ptr: Tensor, nodes: Tensor) -> Tensor:
-    """Local sources of the in-edges of :obj:`nodes`: of a self-loop the local destination.
+    """Local sources of the in-edges of :obj:`nodes`; for a self-loop, the local destination.
 
     Args:
         row, source (Tensor): int64 ``[S]``, local and global sources.

@@ -81,9 +81,9 @@ class CSRGraph:
         Args:
             edge_index (Tensor): ``[2, E]``, int64 or int32; row 0 holds the source
                 :math:`j` and row 1 the destination :math:`i` of each edge.
-            num_nodes (int, optional): Number of nodes, of a graph with one node set.
+            num_nodes (int, optional): Number of nodes of a graph with one node set.
                 (default: one more than the largest index)
-            size (tuple, optional): ``(N_src, N_dst)``, of a bipartite graph.
+            size (tuple, optional): ``(N_src, N_dst)`` of a bipartite graph.
             index_dtype (torch.dtype, optional): ``torch.int32`` or ``torch.int64``.
                 (default: int32 where the graph fits)
 
@@ -110,7 +110,9 @@ class CSRGraph:
         if index_dtype not in (None, torch.int32, torch.int64):
             raise ValueError(f"index_dtype: expected torch.int32 or int64, got {index_dtype}")
         if index_dtype == torch.int32 and not fits:
-            raise ValueError("index_dtype: the graph does not fit torch.int32")
+            raise ValueError(
+                "index_dtype: expected torch.int64, as the graph is too large, got torch.int32"
+            )
         dtype = torch.int32 if fits and index_dtype != torch.int64 else torch.int64
         with recordable():
             csr = sort_edges(edge_index, num_src, num_dst, dtype)
@@ -156,7 +158,7 @@ class CSRGraph:
             num_dst (int): Number of destinations :math:`N_{dst}`.
 
         Raises:
-            TypeError, ValueError, IndexError: As :meth:`from_csr`.
+            TypeError, ValueError, IndexError: As in :meth:`from_csr`.
         """
         num_dst = check_size("num_dst", num_dst)
         by_source = _checked_csr("colptr", colptr, "row", row, num_dst)
@@ -249,7 +251,7 @@ class CSRGraph:
         return reverse
 
     def repeat(self, count: int) -> CSRGraph:
-        r"""Returns copies of this graph side by side, without edges between them.
+        r"""Returns the disjoint union of copies of this graph.
 
         Node ``i`` of copy ``b`` has number ``b * N + i``, and its edge ``e`` has position
         ``b * E + e``. The largest number of copies requested so far is cached; fewer copies are
@@ -284,7 +286,7 @@ class CSRGraph:
         r"""Returns the graph with its nodes renumbered, so that nodes that are gathered together
         are close together in memory; computed at the first use of each method.
 
-        The whole model runs in the new order; its outputs are brought back into the caller's::
+        The whole model runs in the new order; its outputs are mapped back to the caller's order::
 
             reordered = graph.reorder()
             out = reordered.to_caller(model(reordered.to_new(x), reordered.graph))
@@ -337,7 +339,7 @@ class CSRGraph:
             device = torch.device(device)
         except RuntimeError as error:
             raise ValueError(
-                f"device: expected such as 'cpu' or 'cuda:0', got {device!r}"
+                f"device: expected a device such as 'cpu' or 'cuda:0', got {device!r}"
             ) from error
         if device == self.device:
             return self

@@ -59,13 +59,13 @@ class CSR(NamedTuple):
         )
 
     def first(self, count: int, copies: int) -> CSR:
-        """First :obj:`count` of the :obj:`copies` that ``copied`` made."""
+        """First :obj:`count` of the :obj:`copies` made by ``copied``."""
         rows = (self.ptr.numel() - 1) // copies * count
         entries = self.other.numel() // copies * count
         return CSR(self.ptr[: rows + 1], self.other[:entries], self.perm[:entries])
 
 
-# Files written before CSR had a module of its own know it by its former name.
+# Files written before CSR was moved to this module contain its former name.
 torch.serialization.add_safe_globals([CSR, (CSR, "gatsparse.graph.CSR")])
 
 
@@ -75,7 +75,7 @@ def sort_edges(edge_index: Tensor, num_src: int, num_dst: int, dtype: torch.dtyp
     Args:
         edge_index (Tensor): int64 or int32 ``[2, E]``; its indices are checked.
         num_src, num_dst (int): Numbers of nodes.
-        dtype (torch.dtype): Of :attr:`CSR.other` and :attr:`CSR.perm`; they must fit.
+        dtype (torch.dtype): Dtype of :attr:`CSR.other` and :attr:`CSR.perm`; it must fit them.
 
     Raises:
         IndexError: If an index is negative or not below its number of nodes.
@@ -99,7 +99,7 @@ def _check_ends(edge_index: Tensor, num_src: int, num_dst: int) -> None:
 
 
 def checked_csr(ptr_name: str, ptr: Tensor, name: str, other: Tensor, num_other: int) -> CSR:
-    """Copies edges that are grouped already, after checking them.
+    """Checks and copies edges that are already grouped.
 
     Args:
         ptr_name, name (str): Names of the two arguments in error messages.
@@ -108,7 +108,7 @@ def checked_csr(ptr_name: str, ptr: Tensor, name: str, other: Tensor, num_other:
         num_other (int): Bound of :obj:`other`.
 
     Raises:
-        TypeError, ValueError, IndexError: As :meth:`gatsparse.CSRGraph.from_csr`.
+        TypeError, ValueError, IndexError: As in :meth:`gatsparse.CSRGraph.from_csr`.
     """
     for argument, index in ((ptr_name, ptr), (name, other)):
         check_indices(argument, index)
@@ -141,10 +141,10 @@ def sort_by_row(row: Tensor, col: Tensor, num_rows: int, dtype: torch.dtype) -> 
 
 
 def copied(csr: CSR, count: int, num_cols: int) -> CSR:
-    """Copies of a graph side by side: rows, columns and positions of each follow the last's.
+    """Returns the disjoint union of copies of a graph, numbered one copy after another.
 
     Args:
-        csr (CSR): Of one copy.
+        csr (CSR): The graph.
         count (int): Number of copies.
         num_cols (int): Number of columns of one copy.
     """

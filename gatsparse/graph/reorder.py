@@ -1,4 +1,4 @@
-"""Node orders that bring nodes that are read together close together in memory."""
+"""Node orders that place nodes that are read together close together in memory."""
 
 from __future__ import annotations
 

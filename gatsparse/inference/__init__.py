@@ -1,4 +1,4 @@
-"""Exact inference layer by layer, within a budget of memory."""
+"""Exact inference layer by layer, within a memory budget."""
 
 from __future__ import annotations
 
@@ -46,44 +46,44 @@ def infer(
     ``model(x, edge_index, edge_attr=edge_attr)`` within a memory budget.
 
     Each layer is computed for all nodes, with as many of its heads at a time as
-    :obj:`max_memory` allows. If it allows none, or the layer has edge features or alters what its
-    class computes, the layer runs on blocks of destinations with the features of their
-    in-neighbours, as large as the budget allows.
+    :obj:`max_memory` allows. If the budget is too small for one head, or the layer has edge
+    features, hooks or overridden methods, it runs on blocks of destinations with the features of
+    their in-neighbours. The blocks are as large as the budget allows.
 
-    With a :obj:`folder` the features between the layers are files there. An interrupted call, even
-    a killed one, continues where its files end if it is repeated with the same model, features and
-    graph; a finished one returns immediately.
+    With a :obj:`folder` the features between the layers are stored in files. If a call is
+    interrupted or killed, the same call with the same model, features and graph resumes from these
+    files; after a finished call it returns immediately.
 
     Args:
         model (torch.nn.Module): A :class:`gatsparse.GAT` without :obj:`jk` or with
             ``jk="last"``, a :class:`gatsparse.nn.PaperGAT`, or PyG's model after
             :func:`gatsparse.accelerate`; in evaluation mode, on the CPU.
         x (Tensor, str or Path): Features ``[N, F]``, or an ``.npy`` file of them, of which only
-            the rows that a block needs are read. Other floating-point dtypes than the model's are
-            converted as the rows are read.
+            the rows that a block needs are read. Rows of another floating-point dtype than the
+            model's are converted when they are read.
         edge_index (Tensor or CSRGraph): As in :class:`gatsparse.GATConv`.
         edge_attr (Tensor, str or Path, optional): Edge features ``[E, D]`` or ``[E]`` in the order
             of :obj:`edge_index`, in memory or as an ``.npy`` file, read and converted like
             :obj:`x`. Needed if the model has an ``edge_dim``, unless :obj:`edge_index` is a sparse
             matrix of edge features.
         max_memory (int or str, optional): Memory that the call may add to the process, in bytes or
-            as ``"4GB"`` (:math:`10^9` bytes) or ``"4GiB"``: features between the layers and the
-            result unless there is a :obj:`folder`, and temporary tensors of a layer. The model,
+            as ``"4GB"`` (:math:`10^9` bytes) or ``"4GiB"``: temporary tensors of a layer and,
+            without a :obj:`folder`, the features between the layers and the result. The model,
             :obj:`x`, :obj:`edge_attr` and the CSR graph do not count.
         folder (str or Path, optional): Folder for features between the layers.
-        progress (bool, optional): Show a progress bar, which needs rich:
+        progress (bool, optional): Shows a progress bar, which needs rich:
             ``pip install 'gatsparse[data]'``.
 
     Returns:
         Tensor: ``[N, out_channels]`` of the model's dtype; with a :obj:`folder` the memory map of
-        a file there.
+        a file in it.
 
     Raises:
         TypeError: If a layer is not from gatsparse, :obj:`x` or :obj:`edge_attr` is not a dense
             floating-point tensor or file, the model takes no edge features, or a bfloat16 model is
             used with a :obj:`folder`.
-        ValueError: If the model is in training mode, a function or hook of it is random or mixes
-            nodes outside of its attention layers (random features are used to find out), a shape
+        ValueError: If the model is in training mode, one of its functions or hooks is random or
+            mixes nodes outside of the attention layers (tested with random features), a shape
             is wrong, edge features are missing, or :obj:`max_memory` is too small;
             the message has the numbers.
         OSError: If a file cannot be read or written.
@@ -143,10 +143,10 @@ def _bar() -> AbstractContextManager[Progress]:
 
 
 def parse_bytes(size: int | str) -> int:
-    """Number of bytes of ``"4GB"``, ``"512MiB"`` or a number.
+    """Number of bytes of a size such as ``"4GB"`` or ``"512MiB"``, or of a number.
 
     Raises:
-        ValueError: If it is not a size, or not positive.
+        ValueError: If :obj:`size` is not a size, or not positive.
 
     Example:
         >>> from gatsparse.inference import parse_bytes
@@ -188,10 +188,10 @@ def check_budget(
     """Raises if a memory budget of :func:`gatsparse.infer` is too small for a model.
 
     Args:
-        model (torch.nn.Module): As of :func:`gatsparse.infer`.
-        shape (torch.Size): ``[N, F]``, of the features.
+        model (torch.nn.Module): As in :func:`gatsparse.infer`.
+        shape (torch.Size): Shape ``[N, F]`` of the features.
         dtype (torch.dtype): The dtype of the model.
-        max_memory (int or str): As of :func:`gatsparse.infer`.
+        max_memory (int or str): As in :func:`gatsparse.infer`.
         on_disk (bool): Whether features between the layers are kept in a folder.
 
     Raises:
@@ -208,13 +208,13 @@ def check_budget(
         needed = _resident(model, layer, shape, dtype, not on_disk)
         if needed > budget:
             raise ValueError(
-                f"max_memory: layer {layer + 1} needs {needed:,} bytes beside what it computes "
-                f"with, got {budget:,}" + ("" if on_disk else ON_DISK)
+                f"max_memory: layer {layer + 1} needs {needed:,} bytes in addition to temporary "
+                f"tensors, got {budget:,}" + ("" if on_disk else ON_DISK)
             )
 
 
 def _resident(model: Any, layer: int, shape: torch.Size, dtype: torch.dtype, keeps: bool) -> int:
-    """Bytes that a layer needs however it is split: in memory, its input and its output."""
+    """Bytes that a layer needs however it is split: its input and output if they are in memory."""
     if not keeps:
         return _SLACK
     comes_in = output_channels(model, layer - 1) if layer > 0 else 0

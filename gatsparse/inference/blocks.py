@@ -25,8 +25,8 @@ _native.LIBRARY.define(
     "Tensor(a!) local) -> Tensor[]"
 )
 
-ON_DISK = "; with a folder, features between the layers stay on disk"
-_FILL = 0.85  # of the budget for blocks: the allocator does not use all that it holds
+ON_DISK = ": pass a folder to keep features between the layers on disk"
+_FILL = 0.85  # of the budget for blocks: the allocator does not use all of its memory
 
 
 class Block(NamedTuple):
@@ -56,10 +56,10 @@ def destination_blocks(
     keeps: bool,
     edges: Source | None = None,
 ) -> Iterator[Block]:
-    """Blocks of a layer from the node :obj:`first` on, as large as the budget allows.
+    """Yields blocks of a layer, starting at node :obj:`first`, as large as the budget allows.
 
     Args:
-        resident (int): Bytes of the budget that are taken already.
+        resident (int): Bytes of the budget that are already used.
         keeps (bool): Whether features between the layers are among them.
         edges (Source, optional): Edge features.
 
@@ -78,7 +78,7 @@ def destination_blocks(
             total = resident + math.ceil(needed / _FILL)
             raise ValueError(
                 f"max_memory: layer {layer + 1} needs {total:,} bytes for node {first} and its "
-                f"{col.numel():,} in-edges, of which {resident:,} beside them, got {budget:,}"
+                f"{col.numel():,} in-edges, including {resident:,} for all blocks, got {budget:,}"
                 + (ON_DISK if keeps else "")
             )
         perm = torch.arange(col.numel(), dtype=torch.int32)
@@ -90,8 +90,8 @@ def destination_blocks(
 
 
 class EdgeRows:
-    """Edge features of one block after another, in memory that is allocated once: blocks of ever
-    new sizes would fragment it.
+    """Edge features of one block at a time, in a buffer that is allocated once: buffers of
+    different sizes would fragment the memory.
 
     Args:
         edges (Source): Edge features of the graph.
@@ -103,7 +103,7 @@ class EdgeRows:
         self._rows = torch.empty(num_rows, *edges.shape[1:], dtype=edges.dtype)
 
     def of(self, block: Block) -> Tensor:
-        """Features ``[E, D]`` or ``[E]`` of a block, until those of the next are read."""
+        """Features ``[E, D]`` or ``[E]`` of a block, valid until the next block is read."""
         return gather_into(self._rows[: block.edges.numel()], self._edges, block.edges)
 
 
@@ -140,8 +140,8 @@ def _cost(
         projected = width if isinstance(conv, GATv2Conv) else size * conv.heads
         per_edge += 80 + features + 2 * projected  # positions, ends, features and their terms
         per_loop = 2 * features + 2 * projected if conv.add_self_loops else 0
-    # Of a source: number, features, projection, its terms of the scores and their exponentials. Of
-    # a destination: projection, the product with att_dst, output, activation and norm.
+    # Per source: number, features, projection, its terms of the scores and their exponentials. Per
+    # destination: projection, the product with att_dst, output, activation and norm.
     return (
         8 + row_bytes(source) + width + 3 * terms,
         16 + 2 * width + 3 * max(width, after) + 6 * terms + per_loop,

@@ -70,14 +70,15 @@ def _settings(module: torch.nn.Module) -> dict[str, str]:
 
 
 def describe(value: Any, depth: int = 8) -> str:
-    """Describes a setting: the same text in every process, another one for another behaviour.
+    """Describes a setting by a text that is the same in every process and depends on its behaviour.
 
     Functions are described by their code, defaults and the values that they enclose; other
-    objects by their class and attributes. Modules are left out: they have settings of their own.
+    objects by their class and attributes. Modules are described by their class only, because
+    :func:`fingerprint` adds their settings.
 
     Args:
         value (object): The setting.
-        depth (int, optional): Levels of objects that are followed.
+        depth (int, optional): Number of levels of nested objects.
     """
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
         return repr(value)
@@ -98,7 +99,7 @@ def describe(value: Any, depth: int = 8) -> str:
 
 
 def _parts(value: Any) -> Iterable[Any]:
-    """What determines a function or an object."""
+    """Values that determine the behaviour of a function or an object."""
     if isinstance(value, (tuple, list)):
         return value
     if isinstance(value, CodeType):

@@ -1,8 +1,8 @@
-"""A layer of exact inference on all nodes, some heads at a time: heads do not know of one another.
+"""A layer of exact inference on all nodes, some heads at a time: heads are independent.
 
-The projections of the nodes for these heads fit into the budget, and so does their attention over
-the whole graph. What comes after the heads (residual, bias, activation, norm) is computed row by
-row when all of them are there.
+The projections of all nodes for these heads fit into the budget, and so does their attention over
+the whole graph. Residual, bias, activation and norm are computed row by row when all heads are
+done.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ _ROWS_BYTES = 4 * 10**6  # of the features that are read at a time
 def heads_at_once(
     model: Any, layer: int, source: Source, budget: int, resident: int, keeps: bool
 ) -> int:
-    """Number of heads of a layer that the budget allows at a time; 0 if it allows none, or if the
-    layer or the model alters what its class computes.
+    """Number of heads of a layer that the budget allows at a time; 0 if it is too small for one, or
+    if the layer or the model has hooks or overridden methods.
 
     Args:
-        resident (int): Bytes of the budget that are taken already.
-        keeps (bool): Whether the budget has to hold the heads that are done.
+        resident (int): Bytes of the budget that are already used.
+        keeps (bool): Whether the outputs of finished heads count towards the budget.
     """
     conv = model.convs[layer]
     if source.dtype not in KERNEL_DTYPES or not is_plain(model) or not conv.splits_by_head():
         return 0
     num_nodes, heads, C = source.shape[0], conv.heads, conv.out_channels
     size = kernel_itemsize(source.dtype)
-    # As many as the operator computes with: it is at its best, and gives the same for each head.
+    # Numbers that the operator does not pad: they are fastest, and give the same for each head.
     sizes = [n for n in range(heads, 0, -1) if n in (heads, padded_heads(n))]
     for some in sizes:
         out = some * C if conv.concat else C
         projections = conv.num_projections * some * C
-        # Projection, output, and what the operator keeps of a node: its terms of the scores as a
-        # source and as a destination, and the exponentials of both in two forms.
+        # Projection, output, and the operator's values of a node: its terms of the scores as a
+        # source and as a destination, and two exponentials of each.
         terms = 6 * max(4, size) * padded_heads(some)
         per_node = size * (projections + out) + terms
         done = size * out * (passes(model, layer, some) - 2) if keeps else 0
@@ -62,8 +62,8 @@ def heads_at_once(
 def run_heads(
     model: Any, layer: int, source: Source, graph: CSRGraph, stage: Memory | Folder, some: int
 ) -> Iterator[int]:
-    """Runs a layer, :obj:`some` heads at a time, into :obj:`stage`; yields how many nodes were
-    visited.
+    """Runs a layer, :obj:`some` heads at a time, and writes its output to :obj:`stage`; yields the
+    numbers of visited nodes.
     """
     conv, num_nodes = model.convs[layer], source.shape[0]
     widest = max(source.shape[1], conv.heads * conv.out_channels, output_channels(model, layer))
@@ -87,12 +87,12 @@ def run_heads(
 
 
 def passes(model: Any, layer: int, some: int) -> int:
-    """How often :func:`run_heads` visits each node."""
+    """Number of times that :func:`run_heads` visits each node."""
     return -(-model.convs[layer].heads // some) + 1
 
 
 def _joined(conv: Any, parts: list[tuple[int, Tensor]]) -> Tensor:
-    """Heads side by side, or their mean, of the same of some heads each."""
+    """Concatenates or averages the outputs of groups of heads."""
     if len(parts) == 1:
         return parts[0][1]
     if conv.concat:
@@ -101,7 +101,7 @@ def _joined(conv: Any, parts: list[tuple[int, Tensor]]) -> Tensor:
 
 
 def _finished(conv: Any, out: Tensor, x: Tensor | None) -> Tensor:
-    """What a layer adds to its heads."""
+    """Adds the residual and the bias of a layer to the output of its heads."""
     if x is not None:
         out = out + project(conv.res, x)
     return out if conv.bias is None else out + conv.bias

@@ -26,10 +26,11 @@ def check_model(model: Any) -> None:
             changed by hooks, or mixes nodes outside of its attention layers.
     """
     if "_orig_mod" in getattr(model, "_modules", {}):
-        raise TypeError("model: expected the model itself, got one of torch.compile")
+        raise TypeError("model: expected the original model, got the result of torch.compile")
     if not (hasattr(model, "inference_per_layer") and hasattr(model, "convs")):
         raise TypeError(
-            f"model: expected gatsparse.GAT, PaperGAT or PyG's, got {type(model).__name__}"
+            "model: expected gatsparse.GAT, gatsparse.nn.PaperGAT or a model of PyG, "
+            f"got {type(model).__name__}"
         )
     for base in (PaperGAT, BasicGNN):
         if isinstance(model, base) and (
@@ -41,7 +42,10 @@ def check_model(model: Any) -> None:
                 "as it overrides forward"
             )
     if is_changed(model) or "inference_per_layer" in vars(model):
-        raise ValueError("model: expected no hooks on it, and no forward of its own")
+        raise ValueError(
+            "model: expected no hooks and no instance-level forward or inference_per_layer, "
+            "got one of them"
+        )
     if model.training:
         raise ValueError("model: expected evaluation mode, got training mode: call model.eval()")
     if training := [name for name, module in model.named_modules() if module.training]:
@@ -62,7 +66,7 @@ def check_model(model: Any) -> None:
         if not isinstance(conv, AttentionConv):
             raise TypeError(
                 f"model: expected layers of gatsparse, got {type(conv).__name__}: "
-                "see gatsparse.accelerate"
+                "call gatsparse.accelerate(model)"
             )
         if conv.flow != "source_to_target":  # pyright: ignore[reportAttributeAccessIssue]
             raise ValueError(f"model: expected flow 'source_to_target', got {conv}")
@@ -74,7 +78,7 @@ def check_model(model: Any) -> None:
         )
         if not by_node:
             raise ValueError(
-                "model: expected norms that take each node by itself (BatchNorm with running "
+                "model: expected norms that do not mix nodes (BatchNorm with running "
                 f"statistics, LayerNorm with mode='node'), got {norm}"
             )
 
@@ -86,7 +90,7 @@ def conv_channels(model: Any, layer: int) -> int:
 
 
 def output_channels(model: Any, layer: int) -> int:
-    """Number of channels that are kept of a layer."""
+    """Number of channels that a layer passes on, after the final linear layer if any."""
     last = layer == model.num_layers - 1 and isinstance(
         getattr(model, "lin", None), torch.nn.Module
     )
@@ -99,9 +103,7 @@ def model_dtype(model: Any) -> torch.dtype:
 
 
 def is_plain(model: Any) -> bool:
-    """Whether a layer is applied to the features themselves: the model's
-    ``inference_per_layer``, which could do more, is PyG's or ours.
-    """
+    """Whether the model's ``inference_per_layer`` is that of PyG or gatsparse."""
     known = (PaperGAT.inference_per_layer, BasicGNN.inference_per_layer)
     return type(model).inference_per_layer in known
 
@@ -120,7 +122,7 @@ class Step(NamedTuple):
     args: tuple[Any, ...] = ()
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Returns the function of the features."""
+        """Applies the function to features."""
         return self.function(x, *self.args)
 
 
@@ -152,7 +154,7 @@ def steps_after(model: Any, layer: int) -> list[Step]:
 
 
 def apply_steps(steps: list[Step], x: Tensor) -> Tensor:
-    """Returns the result of one function after another."""
+    """Applies functions one after another."""
     for step in steps:
         x = step(x)
     return x
@@ -161,7 +163,7 @@ def apply_steps(steps: list[Step], x: Tensor) -> Tensor:
 def run_layer(
     model: Any, layer: int, x: Tensor, graph: CSRGraph, edge_attr: Tensor | None = None
 ) -> Tensor:
-    """Computes a layer and what the model applies before and after it.
+    """Computes a layer and the functions that the model applies before and after it.
 
     Args:
         x (Tensor): Features of the sources; the first ones are the destinations.

@@ -1,4 +1,4 @@
-"""Check that a model mixes nodes in its attention layers only, on random features."""
+"""Check with random features that a model mixes nodes in its attention layers only."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from gatsparse.nn.overrides import is_changed
 from gatsparse.ops import dropout, elu_dropout
 
 _ROWS = 129
-_BYTES = 2 * 10**6  # of the features that are tried
+_BYTES = 2 * 10**6  # of the random features
 _NODES, _EDGES = 24, 96
 _SCALES = (0.01, 1.0, 1000.0)
-#: Modules that are functions of each node by itself; norms as `check_model` allows them.
+#: Modules that do not mix nodes; norms as `check_model` allows them.
 _KNOWN = frozenset(
     {
         *(torch.nn.Identity, torch.nn.Dropout, torch.nn.Linear, BatchNorm, LayerNorm),
@@ -31,12 +31,12 @@ _KNOWN = frozenset(
 
 @torch.no_grad()
 def check_node_wise(model: Any) -> None:
-    """Raises if exact inference on some nodes at a time would change what a model computes.
+    """Raises if exact inference on some nodes at a time would change the result of a model.
 
-    Activations, norms, dropout and hooks of a model may be any functions. Those that are not
-    known are called with random features of some nodes, and again with a part of these nodes.
-    Modified layers are called with a small random graph, and again with the in-edges of a part of
-    its nodes.
+    Activations, norms, dropout and hooks of a model may be any functions. Unknown functions are
+    called with random features of some nodes, and again with a subset of these nodes. Modified
+    layers are called with a small random graph, and again with the in-edges of a subset of its
+    nodes.
 
     Raises:
         ValueError: If a function or a modified layer is random, mixes nodes, or cannot be called
@@ -57,20 +57,20 @@ def check_node_wise(model: Any) -> None:
         x = _random(_ROWS, model.hidden_channels, dtype)
         if not torch.equal(model.dropout(x.clone()), x):
             raise ValueError(
-                "model: dropout: expected one that does nothing in evaluation mode, as "
+                "model: dropout: expected the identity in evaluation mode, as "
                 f"inference_per_layer of PyG's models does not call it, got {model.dropout}"
             )
 
 
 def _is_known(conv: Any) -> bool:
-    """Whether a layer computes what its class does, on the operators."""
+    """Whether a layer has no hooks or overridden methods, and uses gatsparse's operators."""
     lin_edge = conv.lin_edge
     known = lin_edge is None or type(lin_edge) in (torch.nn.Linear, Linear)
     return known and conv.splits_by_head()
 
 
 def _is_known_step(function: Any) -> bool:
-    """Whether a function is one of each node, in evaluation mode, without hooks."""
+    """Whether a function is known not to mix nodes in evaluation mode, and has no hooks."""
     if not isinstance(function, torch.nn.Module):
         return function in (dropout, elu_dropout, torch.nn.functional.dropout)
     changed = any(is_changed(module) for module in function.modules())
@@ -93,9 +93,10 @@ def _check_step(step: Step, width: int, dtype: torch.dtype) -> int:
                 _is_close(step(x[subset]), out[subset]) for subset in subsets
             )
         except Exception as error:
-            raise ValueError(_message(step.name, f"on random features: {error}")) from error
+            got = f"an error on random features: {error}"
+            raise ValueError(_message(step.name, got)) from error
         if not alike:
-            raise ValueError(_message(step.name, "other values for some nodes than for all nodes"))
+            raise ValueError(_message(step.name, "different values for a subset of the nodes"))
     return out.size(-1)
 
 
@@ -125,9 +126,10 @@ def _check_layer(name: str, conv: Any, dtype: torch.dtype) -> None:
             rows = None if edge_attr is None else edge_attr[kept]
             alike = alike and _is_close(conv(features, graph, **_options(rows)), out[nodes])
     except Exception as error:
-        raise ValueError(_message(name, f"on a random graph: {error}", layer=True)) from error
+        got = f"an error on a random graph: {error}"
+        raise ValueError(_message(name, got, layer=True)) from error
     if not alike:
-        got = "other values for some nodes than for all nodes"
+        got = "different values for a subset of the nodes"
         raise ValueError(_message(name, got, layer=True))
 
 
@@ -139,12 +141,12 @@ def _message(name: str, got: str, layer: bool = False) -> str:
     if layer:
         return (
             f"model: {name}: expected hooks and overridden methods that compute each node from its "
-            "in-edges and also take a pair (x_src, x_dst) with a CSRGraph, as inference runs on "
-            f"some nodes at a time, got {got}"
+            "in-edges and accept a pair (x_src, x_dst) with a CSRGraph, as inference runs on "
+            f"subsets of the nodes, got {got}"
         )
     return (
-        f"model: {name}: expected a function, with its hooks, of each node by itself, the same in "
-        f"each call, as inference runs on some nodes at a time, got {got}"
+        f"model: {name}: expected a deterministic function, including hooks, that does not mix "
+        f"nodes, as inference runs on subsets of the nodes, got {got}"
     )
 
 

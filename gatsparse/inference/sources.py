@@ -51,7 +51,7 @@ class Converted:
         return self.stored.read(first, last).to(self.dtype)
 
 
-#: Features ``[N, F]``, wherever they are.
+#: Features ``[N, F]``, in memory or in a file.
 Source = Rows | RowFile | Converted
 
 
@@ -70,7 +70,7 @@ def gather_into(out: Tensor, source: Source, index: Tensor) -> Tensor:
 
 
 def open_source(name: str, features: Tensor | str | Path, dtype: torch.dtype) -> Source:
-    """Features of an argument, as rows of a dtype.
+    """Opens the features of an argument, as rows of a dtype.
 
     Args:
         name (str): Name of the argument, for messages.
@@ -78,7 +78,7 @@ def open_source(name: str, features: Tensor | str | Path, dtype: torch.dtype) ->
         dtype (torch.dtype): The dtype of the model.
 
     Raises:
-        TypeError: If it is neither, or not of a floating-point dtype.
+        TypeError: If :obj:`features` is neither, or not of a floating-point dtype.
         OSError, ValueError: If the file cannot be read.
     """
     if isinstance(features, (str, Path)):
@@ -105,7 +105,7 @@ def node_source(x: Tensor | str | Path, dtype: torch.dtype) -> Source:
     """Node features ``[N, F]``.
 
     Raises:
-        TypeError, OSError, ValueError: As :func:`open_source`, or for another shape.
+        TypeError, OSError, ValueError: As in :func:`open_source`, or for another shape.
     """
     source = open_source("x", x, dtype)
     if len(source.shape) != 2 or source.shape[0] == 0:
@@ -122,8 +122,8 @@ def edge_source(
     """Edge features ``[E, D]`` or ``[E]`` of a model; None if its layers use none.
 
     Raises:
-        TypeError: If the model's ``forward`` takes no edge features, or as :func:`open_source`.
-        ValueError: If the layers need edge features and there are none, or their shape is wrong.
+        TypeError: If the model's ``forward`` takes no edge features, or as in :func:`open_source`.
+        ValueError: If the layers need edge features that are missing, or their shape is wrong.
         OSError: If a file cannot be read.
     """
     takes = [conv for conv in model.convs if conv.lin_edge is not None]
@@ -137,7 +137,7 @@ def edge_source(
         edge_attr = form.values
         if edge_attr is None and has_argument:
             raise ValueError(
-                "edge_attr: expected features of the edges, as the model has an edge_dim, got None"
+                "edge_attr: expected edge features, as the model has an edge_dim, got None"
             )
     if edge_attr is None:
         return None

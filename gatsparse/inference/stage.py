@@ -28,26 +28,26 @@ class Memory:
     keeps = True
 
     def begin(self, layer: int) -> None:  # noqa: ARG002
-        """Begins with a layer, or goes on with it."""
+        """Starts or resumes a layer."""
         self._out: Tensor | None = None
-        self.parts: list[tuple[int, Source]] = []  # how many heads, and their output
+        self.parts: list[tuple[int, Source]] = []  # numbers of heads, and their outputs
 
     def input(self, source: Source) -> Source:
-        """What the first layer that is left reads."""
+        """Input of the first unfinished layer."""
         return source
 
     def write_part(self, heads: int, out: Tensor) -> None:
-        """Keeps the output of the next :obj:`heads` heads, of all nodes."""
+        """Stores the output of the next :obj:`heads` heads for all nodes."""
         self.parts.append((heads, Rows(out)))
 
     def write(self, first: int, rows: Tensor, num_nodes: int) -> None:
-        """Keeps rows of the layer's output, from the row :obj:`first` on."""
+        """Stores rows of the layer's output, starting at row :obj:`first`."""
         if self._out is None:
             self._out = rows.new_empty(num_nodes, *rows.shape[1:])
         self._out[first : first + len(rows)] = rows
 
     def finish(self) -> Rows:
-        """Ends the layer; returns its output."""
+        """Finishes the layer; returns its output."""
         assert self._out is not None
         self.parts = []
         return Rows(self._out)
@@ -71,13 +71,16 @@ class Folder:
         edges: Source | None = None,
     ) -> None:
         if source.dtype == torch.bfloat16:
-            raise TypeError("x: expected no bfloat16 with a folder, as .npy files have none")
+            raise TypeError(
+                "x: expected another dtype with a folder, as .npy files do not support bfloat16, "
+                "got torch.bfloat16"
+            )
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._fingerprint = fingerprint(model, source, graph, edges)
         self._num_layers = int(model.num_layers)  # pyright: ignore[reportArgumentType]
         self.layers_done = self.rows_done = 0
-        self._heads_done: list[int] = []  # the first heads of a layer are in one file, ...
+        self._heads_done: list[int] = []  # the end of each finished group of heads
         self._shape: tuple[int, ...] = ()
         self._dtype = torch.float32
         self._writer: RowWriter | None = None
@@ -88,30 +91,30 @@ class Folder:
                 self._heads_done = state["heads"]
                 self._shape, self._dtype = tuple(state["shape"]), getattr(torch, state["dtype"])
         except (OSError, ValueError, KeyError):
-            pass  # nothing was begun
+            pass  # nothing to resume
         if self.layers_done == self.rows_done == 0 and not self._heads_done:
-            # Files that are to come must never be taken for those of what was here before.
+            # New files must never be mistaken for files of an earlier call.
             (path / "state.json").unlink(missing_ok=True)
         self._tidy()
 
     def begin(self, layer: int) -> None:
-        """Begins with a layer, or goes on with it."""
+        """Starts or resumes a layer."""
         self._writer, self._synced = None, time.monotonic()
         if self.rows_done > 0:
             self._writer = RowWriter(self._file(layer), self._shape, self._dtype, resume=True)
 
     def input(self, source: Source) -> Source:
-        """What the first layer that is left reads."""
+        """Input of the first unfinished layer."""
         return source if self.layers_done == 0 else RowFile(self._file(self.layers_done - 1))
 
     @property
     def parts(self) -> list[tuple[int, Source]]:
-        """How many heads, and their output, of those that are done."""
+        """Number of heads and output of each finished group of heads."""
         begin_end = zip([0, *self._heads_done], self._heads_done, strict=False)
         return [(end - begin, RowFile(self._part(end))) for begin, end in begin_end]
 
     def write_part(self, heads: int, out: Tensor) -> None:
-        """Keeps the output of the next :obj:`heads` heads, of all nodes."""
+        """Stores the output of the next :obj:`heads` heads for all nodes."""
         done = heads + (self._heads_done[-1] if self._heads_done else 0)
         writer = RowWriter(self._part(done), tuple(out.shape), out.dtype)
         writer.write(0, out)
@@ -121,7 +124,7 @@ class Folder:
         self._save()
 
     def write(self, first: int, rows: Tensor, num_nodes: int) -> None:
-        """Keeps rows of the layer's output, from the row :obj:`first` on."""
+        """Stores rows of the layer's output, starting at row :obj:`first`."""
         if self._writer is None:
             self._shape, self._dtype = (num_nodes, *rows.shape[1:]), rows.dtype
             self._writer = RowWriter(self._file(self.layers_done), self._shape, self._dtype)
@@ -131,7 +134,7 @@ class Folder:
             self._save()
 
     def finish(self) -> RowFile:
-        """Ends the layer; returns its output."""
+        """Finishes the layer; returns its output."""
         assert self._writer is not None
         self._writer.sync()
         self._writer.close()
@@ -146,7 +149,7 @@ class Folder:
         return open_features(self._file(self._num_layers - 1))
 
     def _tidy(self) -> None:
-        """Removes the files that nothing reads any more."""
+        """Removes the files that are no longer needed."""
         done = self.layers_done
         needed = {self._file(done - 1), *map(self._part, self._heads_done)}
         if self.rows_done > 0:

@@ -1,4 +1,4 @@
-"""Exchanging PyG's GAT layers for those of gatsparse in an existing model."""
+"""Replacement of PyG's GAT layers in an existing model."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _PYG_LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv)
 
 
 def accelerate(model: Model, backend: Backend = "auto") -> Model:
-    r"""Makes every PyG GAT and GATv2 layer of a model one of ours, in place.
+    r"""Replaces every PyG GAT and GATv2 layer of a model with a gatsparse layer, in place.
 
-    Parameters, buffers, hooks and optimisers that hold them stay as they are; the model
-    computes the same function. Parametrised layers (:mod:`torch.nn.utils.parametrize`) are
-    exchanged, too. ``TrimToLayer`` is exchanged so that the graph of a sampled batch is built once.
+    Parameters, buffers and hooks stay the same, and so do optimisers that hold the parameters; the
+    model computes the same function. Parametrised layers (:mod:`torch.nn.utils.parametrize`) are
+    replaced, too. ``TrimToLayer`` is replaced so that the graph of a sampled batch is built once.
 
-    Layers that cannot be exchanged are named in a warning with the reason: subclasses of PyG's
-    layers that users wrote, and scripted modules. What was exchanged is logged by the logger
-    ``"gatsparse"`` at level ``INFO``; :func:`gatsparse.explain_backend` shows what runs.
+    A warning names the layers that cannot be replaced and the reason: user-defined subclasses of
+    PyG's layers, and scripted modules. The logger ``"gatsparse"`` reports the replaced layers at
+    level ``INFO``; :func:`gatsparse.explain_backend` shows which backend runs.
 
     Args:
         model (torch.nn.Module): Any module; may be a layer itself.
@@ -51,8 +51,8 @@ def accelerate(model: Model, backend: Backend = "auto") -> Model:
         torch.nn.Module: :obj:`model` itself.
 
     Raises:
-        TypeError: If :obj:`model` is no module.
-        ValueError: If there is no such backend.
+        TypeError: If :obj:`model` is not a module.
+        ValueError: If :obj:`backend` is unknown.
 
     Example:
         >>> import gatsparse, torch_geometric
@@ -85,8 +85,8 @@ def accelerate(model: Model, backend: Backend = "auto") -> Model:
 
 
 def why_left_alone(module: torch.nn.Module) -> str | None:
-    """Returns why :func:`accelerate` cannot exchange a layer of PyG; None if it can, or if the
-    module is no such layer.
+    """Returns why :func:`accelerate` cannot replace a layer of PyG; None if it can, or if the
+    module is not such a layer.
     """
     if isinstance(module, AttentionConv) or _ours(module) is not None:
         return None
@@ -94,7 +94,7 @@ def why_left_alone(module: torch.nn.Module) -> str | None:
         scripted = getattr(module, "original_name", "") in ("GATConv", "GATv2Conv")
         return "it is scripted: accelerate the model before torch.jit.script" if scripted else None
     if isinstance(module, _PYG_LAYERS) and "forward" in vars(module):
-        return "its forward was replaced on the instance: accelerate the model before"
+        return "its forward was replaced on the instance: accelerate the model first"
     if isinstance(module, _PYG_LAYERS):
         base = "GATConv" if isinstance(module, _PYG_LAYERS[0]) else "GATv2Conv"
         return f"a subclass may compute something else: derive it from gatsparse.{base}"
@@ -102,14 +102,14 @@ def why_left_alone(module: torch.nn.Module) -> str | None:
 
 
 def _ours(module: torch.nn.Module) -> type[Any] | None:
-    """The class that computes the same with the kernels."""
+    """Class of gatsparse that replaces the class of a module, or None."""
     kind = type(module)
     if "forward" in vars(module):
         return None
     if kind in _OURS:
         return _OURS[kind]
     if is_parametrized(module) and kind.__bases__[0] in _OURS:
-        # register_parametrization gives each module a subclass of its own, with properties.
+        # register_parametrization creates a subclass with properties for each module.
         members = {k: v for k, v in vars(kind).items() if k not in ("__dict__", "__weakref__")}
         return type(kind.__name__, (_OURS[kind.__bases__[0]],), members)
     return None

@@ -1,5 +1,5 @@
-"""The forward pass that our layers share, around the operator of each: which inputs PyG's layers
-take, what they return, and when PyG's own forward pass runs.
+"""The forward pass that gatsparse's layers share: inputs and outputs as in PyG's layers, the call
+of the layer's operator, and the fallback to PyG's own forward pass.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from gatsparse.slow_path import report_choice
 class AttentionConv:
     """Mixin that replaces the forward pass of PyG's class, the next base, with a fused operator.
 
-    A layer names its operator (:attr:`_attention`, :attr:`_attention_weights`) and what it is
-    computed from: :meth:`_lins`, :meth:`_project`, :meth:`_operands`, :meth:`_edge_operand`.
+    A layer defines its operator (:attr:`_attention`, :attr:`_attention_weights`) and the operator's
+    arguments: :meth:`_lins`, :meth:`_project`, :meth:`_operands`, :meth:`_edge_operand`.
     """
 
     backend: Backend = "auto"
@@ -42,8 +42,8 @@ class AttentionConv:
     _attention_weights: Any
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Resets the two methods that PyG generates for each class and keeps for its explainers:
-        those generated for the parent mask no message.
+        """Resets the two methods that PyG generates for each class and caches for its explainers:
+        the methods of the parent do not mask messages.
         """
         super().__init_subclass__(**kwargs)
         for name in GENERATED:
@@ -86,7 +86,7 @@ class AttentionConv:
         return_attention_weights: bool | None,
         **size: Any,
     ) -> Any:
-        """The forward pass; :obj:`size` as the keyword that PyG's layer takes, or nothing."""
+        """The forward pass. :obj:`size` is a keyword of PyG's GATConv, but not of its GATv2Conv."""
         if is_batch(x):
             return self._attend_batch(x, edge_index, edge_attr, return_attention_weights, **size)
         if reasons := self._unmet():
@@ -137,7 +137,7 @@ class AttentionConv:
         return_attention_weights: bool | None,
         **size: Any,
     ) -> Any:
-        """PyG's own forward pass, on int64 ``[2, E]`` whatever the format: on int32, uncoalesced
+        """Runs PyG's own forward pass, on int64 ``[2, E]`` for any format: with int32, uncoalesced
         and inference tensors some of its paths fail or are wrong.
         """
         if None not in form.size and isinstance(x, (Tensor, tuple, list)):
@@ -162,12 +162,12 @@ class AttentionConv:
 
     @property
     def num_projections(self: Any) -> int:
-        """1 if the projection of a source is its projection as a destination, else 2."""
+        """1 if sources and destinations share a projection, else 2."""
         return len({id(lin) for lin in self._lins()})
 
     def splits_by_head(self: Any) -> bool:
-        """Whether :meth:`of_heads` computes what the layer does: that is no more than its class and
-        its parameters say, on our operators.
+        """Whether :meth:`of_heads` computes the same as the layer: it has no hooks or overridden
+        methods, and gatsparse's operators compute it.
         """
         changed = any(is_changed(module) for module in (self, *self.children()))
         plain = all(type(lin) in (Linear, torch.nn.Linear) for lin in self._lins())
@@ -175,11 +175,11 @@ class AttentionConv:
         return ours and plain and not changed and not self._unmet()
 
     def of_heads(self: Any, first: int, last: int) -> Any:
-        """The heads :obj:`first` to :obj:`last` - 1 of the layer, without residual and bias.
+        """Returns the heads :obj:`first` to :obj:`last` - 1 as a layer without residual and bias.
 
         Args:
             first (int): The first head.
-            last (int): The one after the last.
+            last (int): The head after the last one.
         """
         part = copy.deepcopy(self)
         part.heads, part.bias, part.res = last - first, None, None
@@ -193,12 +193,12 @@ class AttentionConv:
         return part
 
     def attend_all(self: Any, blocks: Iterable[Tensor], graph: CSRGraph) -> Tensor:
-        """The forward pass, without residual, on features of all nodes that come a few at a time:
-        only their projections are held together.
+        """The forward pass, without residual, on the features of all nodes, passed in blocks: only
+        their projections are held together.
 
         Args:
             blocks (iterable of Tensor): ``[n, F]`` each, ``[N, F]`` together.
-            graph (CSRGraph): Of size ``(N, N)``.
+            graph (CSRGraph): Graph of size ``(N, N)``.
 
         Returns:
             Tensor: ``[N, H * C]``, or ``[N, C]`` without :obj:`concat`.
@@ -226,7 +226,7 @@ class AttentionConv:
         return out + self.bias if later else out
 
     def _promoted(self: Any, out: Tensor) -> Tensor:
-        """The output in the dtype of PyG's sum, which autocast does not lower."""
+        """Converts the output to the dtype of PyG's sum, which autocast does not reduce."""
         score_dtype = self._score_dtype
         return out if out.dtype == score_dtype else out.to(promote_types(out.dtype, score_dtype))
 
@@ -285,7 +285,7 @@ class AttentionConv:
         destinations, the graph or the caller's :obj:`size` determines their number.
 
         Raises:
-            TypeError: If :obj:`size` is no pair.
+            TypeError: If :obj:`size` is not a pair.
             ValueError: If the graph or :obj:`size` contradicts the features.
         """
         if size is not None and not (isinstance(size, (tuple, list)) and len(size) == 2):
@@ -297,9 +297,7 @@ class AttentionConv:
         for told in (of_form, of_caller):
             for k in (0, 1):
                 if told[k] is not None and told[k] != expected[k]:
-                    raise ValueError(
-                        f"size[{k}]: expected {expected[k]}, as x has it, got {told[k]}"
-                    )
+                    raise ValueError(f"size[{k}]: expected {expected[k]} to match x, got {told[k]}")
         return expected
 
     def _graph(
@@ -312,7 +310,7 @@ class AttentionConv:
     def _edge_operands(
         self: Any, form: Adjacency, graph: CSRGraph | EdgeList, edge_attr: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
-        """What the features of the edges and of the added self-loops add to the scores."""
+        """Terms of the edges and of the added self-loops in the scores, from their features."""
         edge_attr = edge_attr_of(self, form, edge_attr)
         if edge_attr is None or not self._takes_edge_features():
             return None, None
@@ -320,10 +318,10 @@ class AttentionConv:
         return self._edge_operand(edge), None if loop is None else self._edge_operand(loop)
 
     def _unmet(self: Any) -> list[str]:
-        """Returns why PyG's own forward pass must run; empty if our operators can.
+        """Returns why PyG's own forward pass must run; empty if gatsparse's operators can.
 
         Raises:
-            ValueError: If it must, and a backend was named explicitly, which never falls back.
+            ValueError: If it must, but a backend was requested explicitly, which never falls back.
         """
         reasons = reasons_for_pyg(self)
         if reasons:
@@ -332,19 +330,19 @@ class AttentionConv:
 
 
 def in_flow(layer: Any, size: tuple[Any, Any]) -> tuple[Any, Any]:
-    """Sources and destinations of a layer's messages instead of edges; and back."""
+    """Converts a size by edge direction to one by message direction, or back."""
     return size if layer.flow == "source_to_target" else (size[1], size[0])
 
 
 def _for_autograd(edges: Tensor) -> Tensor:
-    """The edges, copied if they are of inference mode, as autograd cannot save such tensors."""
+    """The edges, copied if they are an inference tensor, which autograd cannot save."""
     if torch.compiler.is_compiling() or torch.is_inference_mode_enabled():
         return edges
     return edges.clone() if edges.is_inference() else edges
 
 
 def _check_x(x: Features, lins: tuple[Linear, Linear]) -> None:
-    """Raises TypeError or ValueError if :obj:`x` is not what the projections take."""
+    """Raises TypeError or ValueError if the projections cannot take :obj:`x`."""
     tensors = (x, None) if isinstance(x, Tensor) else x
     if not isinstance(tensors, (tuple, list)) or len(tensors) != 2:
         raise TypeError(f"x: expected a tensor or a pair of them, got {type(x).__name__}")
@@ -358,13 +356,13 @@ def _check_x(x: Features, lins: tuple[Linear, Linear]) -> None:
             raise TypeError(f"{name}: expected a floating point tensor, got {tensor.dtype}")
         weight = getattr(lin, "weight", None)
         if isinstance(weight, Tensor) and weight.device != tensor.device:
-            raise ValueError(f"{name}: expected on {weight.device}, got {tensor.device}")
+            raise ValueError(f"{name}: expected a tensor on {weight.device}, got {tensor.device}")
         if tensor.layout not in LAYOUTS or (tensor.is_sparse and tensor.dense_dim() > 0):
             raise TypeError(
                 f"{name}: expected a dense, sparse_csr, sparse_csc or sparse_coo matrix, "
                 f"got {tensor.layout}"
             )
-        width = getattr(lin, "in_channels", -1)  # what stands in its place may not know
+        width = getattr(lin, "in_channels", -1)  # missing in a user's replacement of it
         if tensor.dim() < 2 or (width != -1 and width != tensor.size(-1)):
             expected = "F" if width == -1 else width
             raise ValueError(f"{name}: expected shape [N, {expected}], got {list(tensor.shape)}")

@@ -66,15 +66,15 @@ def attention_weights(
     r"""Returns the attention :math:`\alpha_{ij}` of every GAT and GATv2 layer of a model, of
     gatsparse or PyG.
 
-    The model runs once, in evaluation mode and without gradients, on the attributes of
-    :obj:`data` that its ``forward`` has arguments for (of a ``HeteroData`` their
-    dictionaries), or on :obj:`data` itself, if one argument alone has no default, and is called
-    ``data`` or ``batch`` or like none of the attributes. What wraps a model for training
-    (``DataParallel``, ``torch.compile``) is left out.
+    The model runs once, in evaluation mode and without gradients. Each argument of its ``forward``
+    is the attribute of :obj:`data` with the same name (for a ``HeteroData``, the dictionary of this
+    attribute). If exactly one argument has no default, and is named ``data`` or ``batch`` or unlike
+    any attribute, the model is called with :obj:`data` itself. Wrappers for training
+    (``DataParallel``, ``torch.compile``) are skipped.
 
-    Layers that were called with the edges of a sampled batch, all of them or the first ones
-    (``trim_to_layer``), report them in the global ids that the batch carries: ``n_id`` for
-    :obj:`edge_index`, ``e_id`` for :obj:`edge_id`.
+    If a layer is called with the edges of a sampled batch, or with the first ones of them
+    (``trim_to_layer``), its nodes and edges are reported by the global ids of the batch: ``n_id``
+    for :obj:`edge_index`, ``e_id`` for :obj:`edge_id`.
 
     Args:
         model (torch.nn.Module): The model.
@@ -87,8 +87,8 @@ def attention_weights(
 
     Raises:
         ValueError: If the model has no such layer.
-        TypeError: If :obj:`data` is neither, an argument of the model is missing, or a subclass
-            of a layer does not return its attention.
+        TypeError: If :obj:`data` is neither a ``Data`` nor a ``HeteroData``, an argument of the
+            model is missing, or a subclass of a layer does not return its attention.
 
     Example:
         >>> import torch, gatsparse
@@ -103,7 +103,9 @@ def attention_weights(
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
     layers = {name: m for name, m in model.named_modules() if isinstance(m, _LAYERS)}
     if not layers:
-        raise ValueError(f"model: expected GAT or GATv2 layers in it, got {type(model).__name__}")
+        raise ValueError(
+            f"model: expected a model with GAT or GATv2 layers, got {type(model).__name__}"
+        )
     runs = _unwrapped(model)
     arguments = _arguments(runs, data, kwargs)
     found: list[LayerAttention] = []
@@ -118,13 +120,13 @@ def attention_weights(
     if not found:
         raise ValueError(
             f"model: expected {type(model).__name__}.forward to call its GAT layers, got no call "
-            f"with the arguments {sorted(arguments)}: pass others by keyword"
+            f"with the arguments {sorted(arguments)}: pass other arguments by keyword"
         )
     return found
 
 
 class _Call:
-    """Asks a layer for its attention, which its caller does not see."""
+    """Hooks that request the attention of a layer and hide it from the layer's caller."""
 
     def __init__(self, name: str, data: Data | HeteroData, found: list[LayerAttention]) -> None:
         self.name, self.data, self.found = name, data, found
@@ -176,8 +178,8 @@ class _Call:
 def _origin(
     name: str, given: Any, data: Data | HeteroData
 ) -> tuple[EdgeType | None, tuple[Tensor, Tensor] | None, Tensor | None]:
-    """The edge type, the global ids of sources and destinations, and those of the edges that a
-    layer was called with; None where they are not known.
+    """Returns the edge type, the global ids of sources and destinations, and the global ids of the
+    edges that a layer was called with; None where they are unknown.
     """
     stores = [store for store in data.edge_stores if _begins(given, store)]
     if len(stores) > 1:  # types that share one tensor
@@ -210,7 +212,7 @@ def _begins(given: Any, store: Any) -> bool:
 def _arguments(
     model: torch.nn.Module, data: Data | HeteroData, kwargs: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the model is called with."""
+    """Arguments with which the model is called."""
     parameters = forward_parameters(model).values()
     parameters = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     required = [p.name for p in parameters if p.default is p.empty and p.name not in kwargs]
@@ -221,21 +223,21 @@ def _arguments(
     arguments = {}
     for parameter in parameters:
         value = _attribute(data, parameter.name)
-        # PyG's models say which edge features they have a place for.
+        # PyG's models declare which edge features they support.
         if value is not None and getattr(model, f"supports_{parameter.name}", True):
             arguments[parameter.name] = value
     arguments |= kwargs
     missing = [name for name in required if name not in arguments]
     if missing:
         raise TypeError(
-            f"data: expected attributes or keyword arguments {missing}, as "
-            f"{type(model).__name__}.forward has them, got {sorted(data.keys())}"
+            f"data: expected attributes or keyword arguments {missing} for "
+            f"{type(model).__name__}.forward, got {sorted(data.keys())}"
         )
     return arguments
 
 
 def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
-    """The model inside of what takes any arguments and hands them on."""
+    """The model inside wrappers that pass on any arguments."""
     parameters = forward_parameters(model).values()
     inner = getattr(model, "module", getattr(model, "_orig_mod", None))
     passes = any(p.kind == p.VAR_POSITIONAL for p in parameters) or hasattr(model, "_orig_mod")
@@ -243,7 +245,7 @@ def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def _attribute(data: Data | HeteroData, name: str) -> Any:
-    """An attribute for an argument of this name; of several types a dictionary."""
+    """Attribute for an argument of this name; for several types a dictionary."""
     for key in (name, "adj_t") if name.removesuffix("_dict") == "edge_index" else (name,):
         if isinstance(data, Data):
             value = data.get(key)

@@ -1,4 +1,4 @@
-"""The dense N x N graph attention layer that people learn GAT from, as a reference."""
+"""The dense N x N graph attention layer of many GAT tutorials, as a reference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gatsparse.checks import (
 )
 from gatsparse.index_checks import check_edge_index, check_range
 
-#: How the scores of all pairs are computed; the numbers are the same.
+#: Ways to compute the scores of all pairs; the results are the same.
 Form = Literal["broadcast", "concat"]
 
 _MASKED = -9e15
@@ -30,13 +30,13 @@ def dense_adjacency(
     add_self_loops: bool = True,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    r"""The adjacency matrix that :class:`GraphAttentionLayer` takes.
+    r"""Returns the adjacency matrix for :class:`GraphAttentionLayer`.
 
     Args:
         edge_index (Tensor): int64 ``[2, E]``.
         num_nodes (int): Number of nodes :math:`N`.
         add_self_loops (bool, optional): Whether the diagonal is 1.
-        dtype (torch.dtype, optional): Of the result.
+        dtype (torch.dtype, optional): Dtype of the result.
 
     Returns:
         Tensor: ``[N, N]``; ``adj[i, j]`` is 1 if there is an edge :math:`j \to i`, else 0.
@@ -85,14 +85,14 @@ class GraphAttentionLayer(torch.nn.Module):
         concat (bool, optional): Applies ELU to the output, for a layer whose heads are
             concatenated; it concatenates nothing itself.
         form (str, optional): ``"concat"`` builds the ``[N, N, 2F']`` tensor of all pairs,
-            as the formula says; ``"broadcast"`` computes the same scores as
+            as in the formula; ``"broadcast"`` computes the same scores as
             ``[N, 1] + [1, N]``.
         bias (bool, optional): Adds a learnable bias before the ELU.
 
     Learnable parameters:
         W (Tensor): ``[F, F']``.
         a (Tensor): ``[2F', 1]``: first the part of the destination :math:`i`
-            (PyG's ``att_dst``), then that of the source :math:`j` (``att_src``).
+            (PyG's ``att_dst``), then the part of the source :math:`j` (``att_src``).
 
     Raises:
         TypeError: If an argument is of a wrong type.
@@ -138,7 +138,7 @@ class GraphAttentionLayer(torch.nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier's uniform initialisation with gain 1.414; a bias is 0."""
+        """Initialises weights by Xavier's uniform distribution with gain 1.414, a bias by 0."""
         torch.nn.init.xavier_uniform_(self.W, gain=1.414)
         torch.nn.init.xavier_uniform_(self.a, gain=1.414)
         if self.bias is not None:
@@ -156,14 +156,16 @@ class GraphAttentionLayer(torch.nn.Module):
             Tensor: ``[N, F']``.
 
         Raises:
-            TypeError: If :obj:`h` or :obj:`adj` is not a tensor, or :obj:`h` not one of the
-                weights' dtype.
-            ValueError: If the shapes are others, or a tensor is on another device.
+            TypeError: If :obj:`h` or :obj:`adj` is not a tensor, or :obj:`h` is not a
+                floating-point tensor.
+            ValueError: If a tensor has another shape or is on another device.
         """
         for name, tensor in (("h", h), ("adj", adj)):
             check_instance(name, tensor, Tensor, "a tensor")
             if tensor.device != self.W.device:
-                raise ValueError(f"{name}: expected on {self.W.device}, got {tensor.device}")
+                raise ValueError(
+                    f"{name}: expected a tensor on {self.W.device}, got {tensor.device}"
+                )
         if not h.is_floating_point():
             raise TypeError(f"h: expected a floating point tensor, got {h.dtype}")
         if h.dim() != 2 or h.size(1) != self.in_features:
@@ -183,7 +185,7 @@ class GraphAttentionLayer(torch.nn.Module):
         N, C = Wh.shape
         if self.form == "broadcast":
             return Wh @ self.a[:C] + (Wh @ self.a[C:]).T
-        # Materialised, as the layer people run does; expand() alone would be a view.
+        # Materialised, as in the original layer; expand() alone would be a view.
         pairs = torch.cat([Wh[:, None, :].expand(N, N, C), Wh[None, :, :].expand(N, N, C)], dim=2)
         return (pairs @ self.a).squeeze(2)
 

@@ -1,4 +1,4 @@
-"""Edge features of a layer, and those of the self-loops that it adds."""
+"""Edge features of a layer, and features of the self-loops that it adds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from gatsparse.adjacency import Adjacency
 from gatsparse.ops.edge_list import hide_number
 
-#: By ``fill_value``: the reduction of :func:`torch.scatter_reduce`, and what it starts from.
+#: By ``fill_value``: the reduction of :func:`torch.scatter_reduce`, and its initial value.
 REDUCTIONS = {
     "mean": ("sum", 0.0),
     "add": ("sum", 0.0),
@@ -22,7 +22,7 @@ REDUCTIONS = {
 
 
 def edge_attr_of(layer: Any, form: Adjacency, edge_attr: Tensor | None) -> Tensor | None:
-    """The edge features of a call: those that the graph carries if none are passed."""
+    """The edge features of a call: the argument, or else the features stored in the graph."""
     given = edge_attr is not None or layer.lin_edge is None
     return edge_attr if given else form.values
 
@@ -30,14 +30,14 @@ def edge_attr_of(layer: Any, form: Adjacency, edge_attr: Tensor | None) -> Tenso
 def edge_features(
     layer: Any, form: Adjacency, graph: Any, edge_attr: Tensor
 ) -> tuple[Tensor, Tensor | None]:
-    r"""The features of the edges ``[E, D]`` and, where :obj:`layer` adds self-loops, theirs:
-    ``[min(N_src, N_dst), D]``, filled by its ``fill_value``.
+    r"""Returns the features of the edges ``[E, D]`` and, if :obj:`layer` adds self-loops, the
+    features of the self-loops ``[min(N_src, N_dst), D]``, filled by its ``fill_value``.
 
     Raises:
-        TypeError: If :obj:`edge_attr` is neither a floating point tensor nor, where the layer fills
-            self-loops by their mean, one of integers or bool. These are summed in their own dtype
+        TypeError: If :obj:`edge_attr` is not a floating point tensor. Integers and bools are
+            accepted if the layer fills self-loops by the mean. They are summed in their own dtype
             and become floats by the division, as in PyG.
-        ValueError: If it has no row for every edge, or not the layer's ``edge_dim``.
+        ValueError: If its shape does not match the number of edges or the layer's ``edge_dim``.
     """
     if not isinstance(edge_attr, Tensor):
         raise TypeError(f"edge_attr: expected a tensor, got {type(edge_attr).__name__}")
@@ -63,7 +63,7 @@ def edge_features(
     fill_value = layer.fill_value
     if isinstance(fill_value, str):
         (src, dst), values = hide_number(form.edges().long(), edge_attr)
-        # Self-loops, and edges to nodes without an added loop, go to a row beyond the last.
+        # Self-loops, and edges to nodes without an added loop, are reduced into an extra row.
         counts = (src != dst) & (dst < num_loops)
         row = torch.where(counts, dst, num_loops)
         loop = _reduce(values, row, num_loops + 1, fill_value)[:-1]
@@ -74,9 +74,9 @@ def edge_features(
 
 
 def _reduce(values: Tensor, row: Tensor, num_rows: int, reduce: str) -> Tensor:
-    """``[num_rows, D]``, by operations that every tracer, ``vmap`` and ONNX support.
+    """Reduces to ``[num_rows, D]``, by operations that every tracer, ``vmap`` and ONNX support.
 
-    As :func:`torch_geometric.utils.scatter`: rows without values are 1 for ``"mul"``, else 0.
+    As in :func:`torch_geometric.utils.scatter`, rows without values are 1 for ``"mul"``, else 0.
     """
     if reduce not in REDUCTIONS:
         expected = list(REDUCTIONS)

@@ -1,4 +1,4 @@
-"""What computes each attention layer of a model, and why."""
+"""Report of the backend that computes each attention layer of a model, and why."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gatsparse.nn.attention_conv import AttentionConv
 from gatsparse.nn.paper_exact import PaperExactConv
 from gatsparse.slow_path import observed
 
-_OPAQUE = "traced, scripted and exported modules hold no layers: explain the original model"
+_OPAQUE = "traced, scripted and exported modules contain no layers: pass the original model"
 _LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv, PaperExactConv)
 
 
@@ -43,7 +43,7 @@ class LayerBackend(NamedTuple):
 
 
 class BackendReport(Sequence[LayerBackend]):
-    """The layers of a model and what computed each; prints as a table.
+    """The layers of a model and the backend that computed each; prints as a table.
 
     Example:
         >>> import torch, gatsparse
@@ -80,17 +80,17 @@ class BackendReport(Sequence[LayerBackend]):
 
 
 def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> BackendReport:
-    r"""Runs a model once and reports what computed each of its GAT and GATv2 layers.
+    r"""Runs a model once and reports which backend computed each of its GAT and GATv2 layers.
 
     The model runs in evaluation mode, without gradients and without ``torch.compile``. Its mode and
-    the state of torch's generator are the same afterwards. Lazy layers are initialised, and a
-    forward pass that changes buffers in evaluation mode changes them.
+    the state of torch's generator are restored afterwards. Lazy layers are initialised. If the
+    forward pass changes buffers in evaluation mode, the changes are kept.
 
     Args:
         model (torch.nn.Module): A model or a layer, of gatsparse or of PyG.
         *args, **kwargs: Its arguments, such as features ``[N, F]`` and an :obj:`edge_index`.
 
-    A traced, scripted or exported module holds operators instead of layers. It is one entry of
+    A traced, scripted or exported module contains operators instead of layers. It is one entry of
     the report, ``"unknown"``.
 
     Returns:
@@ -98,7 +98,7 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
         order of :meth:`torch.nn.Module.named_modules`. It prints as a table.
 
     Raises:
-        TypeError: If :obj:`model` is no module.
+        TypeError: If :obj:`model` is not a module.
 
     Example:
         >>> import torch, gatsparse
@@ -119,7 +119,7 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
     def enter(name: str, layer: torch.nn.Module, _inputs: Any) -> None:
         running.append(name)
         if not isinstance(layer, (AttentionConv, PaperExactConv)):
-            chosen[name] = "PyG", [why_left_alone(layer) or "gatsparse.accelerate exchanges it"]
+            chosen[name] = "PyG", [why_left_alone(layer) or "gatsparse.accelerate replaces it"]
 
     def leave(*_: Any) -> None:
         running.pop()
@@ -158,7 +158,7 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
 
 
 def _opaque(model: torch.nn.Module) -> set[str]:
-    """Names of the outermost modules that hold recorded operators instead of layers."""
+    """Names of the outermost modules that contain recorded operators instead of layers."""
     names: set[str] = set()
     for name, module in model.named_modules():
         recorded = isinstance(module, torch.jit.ScriptModule)

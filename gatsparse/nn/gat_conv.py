@@ -30,21 +30,21 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
     :obj:`edge_index` tensor, and every layer and step uses the result.
 
     Edge features enter the score as ``[E, H]`` numbers. Message-passing hooks, explainers and an
-    overridden ``message`` work on messages themselves, and run PyG's own forward pass.
+    overridden ``message`` need the messages themselves, so PyG's own forward pass runs.
 
     Args:
         in_channels (int or tuple): Size of each input sample, ``-1`` to derive it from
             the first input, or a pair for source and destination nodes.
         out_channels (int): Size :math:`C` of each head's output.
         heads (int, optional): Number of heads :math:`H`.
-        concat (bool, optional): Heads are averaged instead of concatenated if False.
+        concat (bool, optional): If False, heads are averaged instead of concatenated.
         negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
         dropout (float, optional): Probability that an attention weight is dropped in
             training.
         add_self_loops (bool, optional): Whether each node attends to itself, once.
         backend (str, optional): ``"fused"``, ``"scatter"`` or ``"dense"``, which compute
             the same numbers, or ``"auto"``, the best that can handle the call. An
-            explicitly requested backend raises if it cannot.
+            explicitly requested backend raises if it cannot handle the call.
         **kwargs (optional): As in :class:`torch_geometric.nn.GATConv`: ``edge_dim``,
             ``fill_value``, ``bias``, ``residual`` and those of ``MessagePassing``.
 
@@ -95,7 +95,7 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
         Returns:
             Tensor or tuple: ``[*, N_dst, H * C]``, or ``[*, N_dst, C]`` without :obj:`concat`;
             with the attention ``(out, (edge_index [2, E'], alpha [*, E', H]))``, or, as in PyG,
-            ``(out, (matrix, alpha))`` of a ``torch.sparse`` matrix and ``(out, matrix)`` of a
+            ``(out, (matrix, alpha))`` for a ``torch.sparse`` matrix and ``(out, matrix)`` for a
             ``SparseTensor``.
 
         Raises:
@@ -119,7 +119,7 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
         }
 
     def _project(self, x: Features) -> tuple[Tensor, Tensor | None]:
-        """``x_src [N_src, H, C]`` and ``x_dst [N_dst, H, C]``; one tensor where both are."""
+        """``x_src [N_src, H, C]`` and ``x_dst [N_dst, H, C]``; one tensor if they are the same."""
 
         def heads(projected: Tensor) -> Tensor:
             return projected.view(-1, self.heads, self.out_channels)
@@ -133,20 +133,20 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
         return src, None if x_dst is None else heads(project(lin_dst, x_dst))
 
     def _takes_edge_features(self) -> bool:
-        return self.lin_edge is not None  # as in PyG, they are ignored without
+        return self.lin_edge is not None  # without it they are ignored, as in PyG
 
     def _edge_operand(self, edge_attr: Tensor) -> Tensor:
-        """What ``edge_attr [E, D]`` adds to the scores, ``[E, H]``."""
+        """Terms ``[E, H]`` of ``edge_attr [E, D]`` in the scores."""
         lin = cast(Linear, self.lin_edge)
         att = cast(Tensor, self.att_edge)
         if type(lin) is not Linear or lin.bias is not None or is_changed(lin):
             return (lin(edge_attr).view(-1, self.heads, self.out_channels) * att).sum(-1)
-        # <a, W e> = <W^T a, e>: no tensor of shape [E, H, C]. Scores are float32 or better.
+        # <a, W e> = <W^T a, e>: no tensor of shape [E, H, C]. Scores are at least float32.
         dtype = torch.promote_types(edge_attr.dtype, torch.float32)
         weight = lin.weight.to(dtype).view(self.heads, self.out_channels, -1)
         return edge_attr.to(dtype) @ (weight * att[0, :, :, None]).sum(1).t()
 
     def _lins(self) -> tuple[Linear, Linear]:
-        """The projections of source and destination; one where the layer is not bipartite."""
+        """The projections of source and destination; the same one if not bipartite."""
         lins = (self.lin, self.lin) if self.lin is not None else (self.lin_src, self.lin_dst)
         return cast("tuple[Linear, Linear]", lins)

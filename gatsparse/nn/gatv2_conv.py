@@ -26,14 +26,14 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
 
     Parameters, ``state_dict`` and results are those of PyG's layer. Without edge features no
     tensor of shape ``[E, H, C]`` is built; with them, only their projection. Self-loops are
-    virtual: see :class:`gatsparse.GATConv`, also for what runs PyG's own forward.
+    virtual: see :class:`gatsparse.GATConv`, also for the cases that run PyG's own forward pass.
 
     Args:
         in_channels (int or tuple): Size of each input sample, ``-1`` to derive it from
             the first input, or a pair for source and destination nodes.
         out_channels (int): Size :math:`C` of each head's output.
         heads (int, optional): Number of heads :math:`H`.
-        concat (bool, optional): Heads are averaged instead of concatenated if False.
+        concat (bool, optional): If False, heads are averaged instead of concatenated.
         negative_slope (float, optional): Slope of the LeakyReLU for negative values.
         dropout (float, optional): Probability that an attention weight is dropped in
             training.
@@ -85,7 +85,7 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
         Returns:
             Tensor or tuple: ``[*, N_dst, H * C]``, or ``[*, N_dst, C]`` without :obj:`concat`;
             with the attention ``(out, (edge_index [2, E'], alpha [*, E', H]))``, or, as in PyG,
-            ``(out, (matrix, alpha))`` of a ``torch.sparse`` matrix and ``(out, matrix)`` of a
+            ``(out, (matrix, alpha))`` for a ``torch.sparse`` matrix and ``(out, matrix)`` for a
             ``SparseTensor``.
 
         Raises:
@@ -104,7 +104,7 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
         return {"x_src": x_src, "x_dst": x_dst, "att": self.att}
 
     def _project(self, x: Features) -> tuple[Tensor, Tensor]:
-        """``x_src [N_src, H, C]`` and ``x_dst [N_dst, H, C]``; one tensor where both are."""
+        """``x_src [N_src, H, C]`` and ``x_dst [N_dst, H, C]``; one tensor if they are the same."""
         if isinstance(x, Tensor) and self.share_weights:
             x_src = self._heads(project(self.lin_l, x))
             return x_src, x_src
@@ -119,7 +119,7 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
         return True
 
     def _edge_operand(self, edge_attr: Tensor) -> Tensor:
-        """What ``edge_attr [E, D]`` adds before the LeakyReLU, ``[E, H, C]``."""
+        """Terms ``[E, H, C]`` of ``edge_attr [E, D]`` before the LeakyReLU."""
         return self._heads(project(self.lin_edge, edge_attr))  # pyright: ignore
 
     def _lins(self) -> tuple[Linear, Linear]:

@@ -1,4 +1,4 @@
-"""Checks of what layers and models are built from: PyG accepts most wrong values without a word."""
+"""Checks of the arguments of layers and models, most of which PyG does not validate."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def check_layer(
     *_args: Any,
     **_kwargs: Any,
 ) -> None:
-    """Checks the arguments of a layer, as of :class:`gatsparse.GATConv`.
+    """Checks the arguments of a layer, such as :class:`gatsparse.GATConv`.
 
     Raises:
-        TypeError: If one is of a wrong type.
-        ValueError: If one is out of range.
+        TypeError: If an argument is of a wrong type.
+        ValueError: If an argument is out of range.
     """
     check_channels("in_channels", in_channels)
     check_integer("out_channels", out_channels)
@@ -67,10 +67,10 @@ def check_model(
     negative_slope: Any,
     num_layers: Any = 2,
 ) -> None:
-    """Checks the arguments of a model, as of :class:`gatsparse.nn.PaperGAT`.
+    """Checks the arguments of a model, such as :class:`gatsparse.nn.PaperGAT`.
 
     Raises:
-        TypeError, ValueError: As :func:`check_layer`.
+        TypeError, ValueError: As in :func:`check_layer`.
     """
     for name, size in (
         ("in_channels", in_channels),

@@ -1,4 +1,4 @@
-"""PyG's GAT model on our layers."""
+"""PyG's GAT model with gatsparse's layers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class GAT(torch_geometric.nn.GAT):
     r"""A model of several layers of graph attention, a drop-in for
     :class:`torch_geometric.nn.GAT`.
 
-    Its parameters, ``state_dict`` and results are those of PyG's model, and so are
+    Its parameters, ``state_dict`` and results are those of PyG's model. It supports
     :meth:`inference`, ``trim_to_layer`` by the numbers of sampled nodes and edges, ``jk``, norms
-    and activations. The model of the paper, with dropout on its inputs, is
+    and activations like PyG's model. The model of the paper, with dropout on its inputs, is
     :class:`gatsparse.nn.PaperGAT`.
 
     Args:
@@ -33,14 +33,14 @@ class GAT(torch_geometric.nn.GAT):
         num_layers (int): Number of layers.
         out_channels (int, optional): Size of each output sample.
             (default: :obj:`hidden_channels`)
-        *args (optional): As of :class:`torch_geometric.nn.GAT`.
-        backend (str, optional): As of :class:`gatsparse.GATConv`.
-        **kwargs (optional): As of :class:`torch_geometric.nn.GAT`: ``v2``, ``dropout``, ``act``,
-            ``norm``, ``jk``, and those of the layers, such as ``heads`` and ``edge_dim``.
+        *args (optional): As in :class:`torch_geometric.nn.GAT`.
+        backend (str, optional): As in :class:`gatsparse.GATConv`.
+        **kwargs (optional): As in :class:`torch_geometric.nn.GAT`: ``v2``, ``dropout``, ``act``,
+            ``norm``, ``jk``, and arguments of the layers, such as ``heads`` and ``edge_dim``.
 
     Raises:
         TypeError: If an argument is of a wrong type.
-        ValueError: If an argument is out of range; as of PyG's model and
+        ValueError: If an argument is out of range; as in PyG's model and
             :class:`gatsparse.GATConv`.
 
     Example:
@@ -78,7 +78,7 @@ class GAT(torch_geometric.nn.GAT):
         Args:
             loader (NeighborLoader): Loader of PyG or :mod:`gatsparse.data` over all nodes in
                 their order, with ``num_neighbors=[-1]``.
-            *args, **kwargs (optional): As of PyG's model.
+            *args, **kwargs (optional): As in PyG's model.
 
         Raises:
             TypeError: If :obj:`loader` is not a ``NeighborLoader``.
@@ -102,7 +102,7 @@ def _check_sizes(
     jk: Any = None,
     **kwargs: Any,
 ) -> None:
-    """Raises if PyG's model would be built from nonsense, or fail without naming the argument."""
+    """Raises if PyG's model would accept an invalid argument, or fail without naming it."""
     check_integer("hidden_channels", hidden_channels)
     check_integer("num_layers", num_layers)
     if out_channels is not None:
@@ -114,7 +114,7 @@ def _check_sizes(
 
 
 def _check_inference(model: Any, loader: Any) -> None:
-    """Raises if PyG's ``inference`` would fail or return other rows: see :class:`GAT`."""
+    """Raises if PyG's ``inference`` would fail or return wrong rows: see :class:`GAT`."""
     if model.training:
         raise ValueError("model: expected evaluation mode, got training mode: call model.eval()")
     if model.jk_mode not in (None, "last"):
@@ -157,6 +157,6 @@ def _check_inference(model: Any, loader: Any) -> None:
     takes_edge_attr = any(getattr(conv, "lin_edge", None) is not None for conv in model.convs)
     if takes_edge_attr and data.get("edge_attr") is not None:
         raise ValueError(
-            "loader: expected data without edge_attr, which PyG's inference leaves out: call "
+            "loader: expected data without edge_attr, which PyG's inference ignores: call "
             "gatsparse.infer(model, x, edge_index, edge_attr)"
         )

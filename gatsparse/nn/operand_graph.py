@@ -17,14 +17,14 @@ def operand_graph(
 ) -> CSRGraph | EdgeList:
     """Returns the graph for an operator.
 
-    A CSR graph is sorted by the values of its indices. So it is built only of indices that hold
-    data, or if ``torch.compile`` records the kernels together with the sorting.
+    Building a CSR graph sorts the values of its indices. Therefore it is built only if the indices
+    hold data, or if ``torch.compile`` records the kernels together with the sorting.
 
     Args:
         form (Adjacency): The graph as it was passed.
         size (tuple): ``(N_src, N_dst)``.
         *features (Tensor, optional): Arguments of the operator, first the features of the sources.
-        backend (str, optional): As the caller named it.
+        backend (str, optional): The backend that the caller requested.
     """
     if not form.traced:
         return form.graph(size)

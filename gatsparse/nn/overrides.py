@@ -28,9 +28,9 @@ _ALL_STEPS = (*_STEPS, *GENERATED)
 
 
 def reasons_for_pyg(layer: Any) -> list[str]:
-    """Returns why PyG's own forward pass must compute a layer of ours; empty if it need not.
+    """Returns why PyG's own forward pass must compute a gatsparse layer; empty if it need not.
 
-    The operators compute no messages, so whatever observes or changes messages needs PyG's.
+    The operators compute no messages, so anything that observes or changes messages needs PyG's.
     """
     reasons = []
     attributes = vars(layer)
@@ -49,9 +49,9 @@ def reasons_for_pyg(layer: Any) -> list[str]:
         reasons.append(f"{type(layer).__name__} overrides {names}")
     aggregation = layer.aggr_module
     if type(aggregation) is not SumAggregation:
-        reasons.append(f"aggr={layer.aggr!r}, by {aggregation}; expected 'add'")
+        reasons.append(f"aggr={layer.aggr!r} ({aggregation}) instead of 'add'")
     elif is_changed(aggregation):
-        reasons.append("aggr_module has hooks, or a forward of its own")
+        reasons.append("aggr_module has hooks or an instance-level forward")
     return reasons
 
 
@@ -61,7 +61,7 @@ def is_changed(module: torch.nn.Module) -> bool:
 
 
 def overrides(cls: Any, name: str) -> bool:
-    """Whether a user's subclass of our layer overrides a step of message passing."""
+    """Whether a user's subclass of a gatsparse layer overrides a step of message passing."""
     method = getattr(cls, name)
     inherited = getattr(cls._pyg, name), getattr(MessagePassing, name)
     return method not in inherited and not (name in GENERATED and _is_generated(method))
@@ -77,12 +77,12 @@ def _is_hooked(module: torch.nn.Module) -> bool:
 
 
 def _is_generated(method: Any) -> bool:
-    """Whether PyG generated a method: into a module of its own, which defines this class."""
+    """Whether PyG generated a method, in a separate module that defines ``CollectArgs``."""
     return "CollectArgs" in getattr(method, "__globals__", {})
 
 
 def _overridden(cls: Any) -> list[str]:
-    """The steps that a class overrides; kept on the class while its methods are the same."""
+    """The steps that a class overrides; cached on the class while its methods are the same."""
     steps = tuple([getattr(cls, name) for name in _ALL_STEPS])
     known = vars(cls).get("_known_steps")
     if known is not None and known[0] == steps:

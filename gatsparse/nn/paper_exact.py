@@ -17,9 +17,10 @@ from gatsparse.ops import dropout as dropout_op
 from gatsparse.ops import gat_attention, sparse_linear
 from gatsparse.tracing import is_traced
 
-# The kernel's fast rows have a multiple of so many channels: forward and backward on Cora, 8 heads
-# of 8 channels and their scores, take 4.0 ms padded to 16, 6.4 ms as 10, and 7.1 ms as 12. With
-# the scores as edge features of unpadded rows it is 4.2 ms, and 5.7 instead of 2.6 ms at C = 3.
+# The kernel is fast for multiples of this number of channels: forward and backward on Cora, with 8
+# heads of 8 channels and their scores, take 4.0 ms padded to 16, 6.4 ms with 10, and 7.1 ms with 12
+# channels. With the scores as edge features and unpadded rows they take 4.2 ms, and 5.7 instead of
+# 2.6 ms at C = 3.
 _VECTOR = 8
 
 
@@ -34,18 +35,18 @@ class PaperExactConv(torch.nn.Module):
         x'^h_i &= \sum_{j \in \mathcal{N}(i) \cup \{ i \}} \mathrm{dropout}(\alpha^h_{ij}) \,
         \mathrm{dropout}(z^h_j) + b^h
 
-    In training it differs from :class:`gatsparse.GATConv` after a dropout:
-    each head draws its own dropout of the input, and what is summed is dropped once more,
-    after the scores were computed from it. Both terms of the score have a bias, and heads that
-    are averaged have a bias each, so that they count as often in the optimiser's penalty.
+    In training, dropout differs from :class:`gatsparse.GATConv`: each head draws its own dropout
+    of the input, and the features that are summed are dropped once more after the scores have been
+    computed from them. Both terms of the score have a bias. Averaged heads have one bias each, so
+    that each of them counts in the L2 penalty of the optimiser.
 
     Args:
         in_channels (int): Size :math:`F` of each input sample.
         out_channels (int): Size :math:`C` of each head's output.
         heads (int, optional): Number of heads :math:`H`.
-        concat (bool, optional): Heads are averaged instead of concatenated if False.
-        dropout (float, optional): Probability in training, of inputs, of projected features and
-            of attention weights.
+        concat (bool, optional): If False, heads are averaged instead of concatenated.
+        dropout (float, optional): Dropout probability of inputs, projected features and attention
+            weights in training.
         negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
 
     Learnable parameters:
@@ -103,7 +104,7 @@ class PaperExactConv(torch.nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Glorot's uniform initialisation, of each head by itself; biases are 0."""
+        """Initialises each head by Glorot's uniform distribution, and biases by 0."""
         _glorot(self.lin.weight, self.in_channels, self.out_channels)
         for att in (self.att_src, self.att_dst):
             _glorot(att, self.out_channels, 1)
@@ -133,11 +134,11 @@ class PaperExactConv(torch.nn.Module):
             raise ValueError(f"x: expected shape [N, {self.in_channels}], got {list(x.shape)}")
         H, C = self.heads, self.out_channels
         if x.device != self.lin.weight.device:
-            raise ValueError(f"x: expected on {self.lin.weight.device}, got {x.device}")
+            raise ValueError(f"x: expected a tensor on {self.lin.weight.device}, got {x.device}")
         graph = operand_graph(adjacency(edge_index), (x.size(0), x.size(0)), x, self.lin.weight)
         z = self._projected(x)
-        # The kernel takes its scores from the features it sums. They are to be of the features
-        # before the second dropout, so they are channels of their own, and cut off afterwards.
+        # The kernel computes the scores from the features that it sums. Here the scores depend on
+        # the features before the second dropout, so they are extra channels, removed afterwards.
         channels = [
             dropout_op(z, self.dropout, self.training),
             (z * self.att_src).sum(-1, keepdim=True) + self.bias_src[..., None],
@@ -160,7 +161,7 @@ class PaperExactConv(torch.nn.Module):
         return out[:, :C] + self.bias.view(H, C).mean(0)
 
     def _projected(self, x: Tensor) -> Tensor:
-        """``[N, H, C]``, of an input that each head drops for itself."""
+        """Projected features ``[N, H, C]``, with a separate dropout of the input for each head."""
         if not self.training or self.dropout == 0.0:
             return _project(x, self.lin.weight).view(-1, self.heads, self.out_channels)
         weights = self.lin.weight.view(self.heads, self.out_channels, -1)
@@ -174,7 +175,7 @@ class PaperExactGAT(torch.nn.Module):
     r"""The two-layer GAT of the paper with every detail of its authors' code.
 
     :obj:`heads` concatenated heads, ELU, :obj:`out_heads` averaged heads; see
-    :class:`PaperExactConv` for what differs from :class:`PaperGAT`.
+    :class:`PaperExactConv` for the differences from :class:`PaperGAT`.
 
     Args:
         in_channels (int): Size of each input sample.
@@ -182,7 +183,8 @@ class PaperExactGAT(torch.nn.Module):
         out_channels (int): Number of classes.
         heads (int, optional): Heads of the first layer.
         out_heads (int, optional): Heads of the second layer.
-        dropout (float, optional): Of inputs, projected features and attention, in both layers.
+        dropout (float, optional): Dropout probability of inputs, projected features and attention
+            in both layers.
         negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
 
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, and the code published
@@ -217,7 +219,7 @@ class PaperExactGAT(torch.nn.Module):
         )
 
     def forward(self, x: Tensor, edge_index: Any) -> Tensor:
-        """Logits ``[N, out_channels]`` of features :obj:`x` ``[N, in_channels]``, dense,
+        """Returns logits ``[N, out_channels]`` for features :obj:`x` ``[N, in_channels]``, dense,
         ``sparse_csr``, ``sparse_csc`` or ``sparse_coo``.
         """
         return self.conv2(F.elu(self.conv1(x, edge_index)), edge_index)
@@ -231,7 +233,7 @@ def _project(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _one_hot(operand: Tensor, channel: int) -> Tensor:
-    """``[1, H, C']``, the weights that make a channel of ``operand [N, H, C']`` the score."""
+    """Weights ``[1, H, C']`` that select a channel of ``operand [N, H, C']`` as the score."""
     weights = operand.new_zeros(1, *operand.shape[1:])
     weights[..., channel] = 1.0
     return weights

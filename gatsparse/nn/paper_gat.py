@@ -1,4 +1,4 @@
-"""The GAT of the paper, of two or more layers."""
+"""The GAT of the paper, with any number of layers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from gatsparse.ops import elu_dropout
 
 
 class PaperGAT(torch.nn.Module):
-    r"""Layers of graph attention, for node classification: two in the paper.
+    r"""The GAT of the paper for node classification, which has two layers.
 
-    Dropout, :obj:`heads` concatenated heads, ELU, and so on; dropout, :obj:`out_heads` averaged
-    heads. The layers are called :obj:`conv1`, :obj:`conv2`, ...
+    Every layer but the last consists of dropout, :obj:`heads` concatenated heads and ELU; the last
+    of dropout and :obj:`out_heads` averaged heads. The layers are named :obj:`conv1`,
+    :obj:`conv2`, ...
 
     Args:
         in_channels (int): Size of each input sample.
-        hidden_channels (int): Size of each head of the first layer.
+        hidden_channels (int): Size of each head of all layers but the last.
         out_channels (int): Number of classes.
-        heads (int, optional): Heads of the first layer.
-        out_heads (int, optional): Heads of the second layer.
-        dropout (float, optional): On the inputs of both layers and on their attention.
+        heads (int, optional): Heads of all layers but the last.
+        out_heads (int, optional): Heads of the last layer.
+        dropout (float, optional): Dropout probability of the inputs and the attention of all
+            layers.
         negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
         conv (callable, optional): Class of the layers; PyG's works, too.
         dropout_fn (callable, optional): ``dropout_fn(x, p, training)``, on the input.
@@ -91,19 +93,19 @@ class PaperGAT(torch.nn.Module):
         num_sampled_nodes_per_hop: list[int] | None = None,
         num_sampled_edges_per_hop: list[int] | None = None,  # noqa: ARG002
     ) -> Tensor:
-        """Logits of features.
+        """Returns the logits of the nodes.
 
         Args:
             x (Tensor): ``[N, in_channels]``, dense, ``sparse_csr``, ``sparse_csc`` or
                 ``sparse_coo``.
-            edge_index (Tensor or CSRGraph): As of :class:`gatsparse.GATConv`.
-            num_sampled_nodes_per_hop (list of int, optional): Of a batch of
-                :class:`gatsparse.data.NeighborLoader`, its :obj:`num_sampled_nodes`: each layer
-                then computes what the layers after it need.
-            num_sampled_edges_per_hop (list of int, optional): As PyG's models take it; not needed.
+            edge_index (Tensor or CSRGraph): As in :class:`gatsparse.GATConv`.
+            num_sampled_nodes_per_hop (list of int, optional): :obj:`num_sampled_nodes` of a batch
+                of :class:`gatsparse.data.NeighborLoader`: each layer then computes only the nodes
+                that later layers need.
+            num_sampled_edges_per_hop (list of int, optional): Ignored; an argument of PyG's models.
 
         Returns:
-            Tensor: ``[N, out_channels]``; of a sampled batch those of its seeds.
+            Tensor: ``[N, out_channels]``; for a sampled batch, the logits of its seeds.
         """
         x = self.dropout_fn(x, self.dropout, self.training)
         for layer, conv in enumerate(self.convs):
@@ -121,10 +123,10 @@ class PaperGAT(torch.nn.Module):
         """Computes one layer with its dropout and activation, as PyG's models do.
 
         Args:
-            layer (int): Its number, from 0.
+            layer (int): Number of the layer, from 0.
             x (Tensor or tuple): Features of its sources, or of sources and destinations.
-            edge_index (Tensor or CSRGraph): As of :class:`gatsparse.GATConv`.
-            batch_size (int): How many rows are asked for, the first ones.
+            edge_index (Tensor or CSRGraph): As in :class:`gatsparse.GATConv`.
+            batch_size (int): Number of rows to return, the first ones.
         """
         if layer == 0:
             dropped = [

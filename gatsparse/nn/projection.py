@@ -12,7 +12,7 @@ from gatsparse.ops import sparse_linear
 from gatsparse.ops.autograd import wants_grad
 from gatsparse.tracing import is_traced
 
-#: Node features, or those of sources and of destinations.
+#: Node features, or features of sources and of destinations.
 Features = Tensor | tuple[Tensor, Tensor | None]
 
 #: Layouts of the features that layers take.
@@ -20,7 +20,7 @@ LAYOUTS = (torch.strided, torch.sparse_csr, torch.sparse_csc, torch.sparse_coo)
 
 
 def _without_products() -> set[torch.dtype]:
-    """The dtypes of 16 bits whose matrix products torch computes number by number here."""
+    """16-bit dtypes for which this processor has no fast matrix products."""
     slow = set()
     for dtype, name in ((torch.bfloat16, "bf16"), (torch.float16, "fp16")):
         try:
@@ -38,11 +38,11 @@ _SLOW = _without_products()
 def project(lin: torch.nn.Module, x: Tensor) -> Tensor:
     """``lin(x)`` of dense or sparse features.
 
-    Features that are not dense stay sparse if :obj:`lin` is a plain linear layer. Gradients of
-    ``sparse_csr`` features are those of their values; of other layouts they are dense, as in PyG.
+    Sparse features stay sparse if :obj:`lin` is a plain linear layer. Gradients of ``sparse_csr``
+    features are gradients of their values; for other layouts they are dense, as in PyG.
 
-    On processors without products of 16 bits, a plain linear layer in bfloat16 or float16 computes
-    in float32 and rounds the result, which is several times as fast.
+    On processors without 16-bit matrix products, a plain linear layer in bfloat16 or float16
+    computes in float32 and rounds the result, which is several times as fast.
     """
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
     if x.layout == torch.strided and not (dtype in _SLOW and x.device.type == "cpu"):

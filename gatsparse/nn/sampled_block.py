@@ -17,15 +17,16 @@ from gatsparse.tracing import is_traced
 def sampled_block(
     layer: int, num_layers: int, edge_index: Any, num_sampled_nodes: list[int]
 ) -> CSRGraph:
-    """Returns the edges of a sampled batch that a layer needs: those to the nodes that the layers
-    after it read.
+    """Returns the edges of a sampled batch that a layer needs: the in-edges of the nodes that later
+    layers read.
 
     Args:
-        layer (int): Its number, from 0.
-        num_layers (int): Number of layers, at least as many as hops.
-        edge_index (Tensor or CSRGraph): The batch; its edges stand by destination, as
-            :class:`gatsparse.data.NeighborLoader` gives them.
-        num_sampled_nodes (list of int): How many nodes each hop met first, seeds before them.
+        layer (int): Number of the layer, from 0.
+        num_layers (int): Number of layers, at least the number of hops.
+        edge_index (Tensor or CSRGraph): The batch; its edges are sorted by destination, as
+            :class:`gatsparse.data.NeighborLoader` returns them.
+        num_sampled_nodes (list of int): Number of seeds, then of the nodes first reached in each
+            hop.
 
     Returns:
         CSRGraph: Bipartite; its destinations are the first of its sources.
@@ -41,7 +42,7 @@ def sampled_block(
     if adjacency(edge_index).values is not None:
         raise ValueError(
             "edge_index: expected no edge features in a batch that is trimmed by hops, got a "
-            "matrix of them: leave num_sampled_nodes_per_hop out"
+            "matrix of edge features: omit num_sampled_nodes_per_hop"
         )
     graph = as_graph(edge_index, (ends[-1], ends[-1]))
     num_src, num_dst = (ends[min(hops, num_layers - k)] for k in (layer, layer + 1))
@@ -49,13 +50,15 @@ def sampled_block(
         return graph
     block = _first_part(graph, num_src, num_dst, int(graph.rowptr[num_dst]))
     if block is None:
-        raise ValueError("edge_index: expected the edges of a batch by destination, hop by hop")
+        raise ValueError(
+            "edge_index: expected the edges of a batch sorted by destination, hop by hop"
+        )
     return block
 
 
 class TrimToLayer(PyGTrimToLayer):
-    """PyG's, whose ``edge_index`` is a new tensor for each layer: the structure of a batch is built
-    once, and those of the layers are parts of it.
+    """PyG's ``TrimToLayer``, which creates a new ``edge_index`` for each layer. Here the CSR graph
+    of a batch is built once, and the graphs of the layers are parts of it.
     """
 
     def forward(
@@ -67,7 +70,7 @@ class TrimToLayer(PyGTrimToLayer):
         edge_index: Any,
         edge_attr: Tensor | None = None,
     ) -> tuple[Any, Any, Tensor | None]:
-        """As PyG's: :obj:`x` is ``[N, F]``, :obj:`edge_index` ``[2, E]`` or another form of it."""
+        """As in PyG: :obj:`x` is ``[N, F]``, :obj:`edge_index` ``[2, E]`` or in another format."""
         x_left, edges_left, edge_attr = super().forward(
             layer, num_sampled_nodes_per_hop, num_sampled_edges_per_hop, x, edge_index, edge_attr
         )
@@ -82,7 +85,7 @@ class TrimToLayer(PyGTrimToLayer):
 
 def _first_part(graph: CSRGraph, num_src: int, num_dst: int, num_edges: int) -> CSRGraph | None:
     """Returns the first edges of a graph as a graph of its first nodes; None if they are not the
-    in-edges of the first destinations, or come from other nodes.
+    in-edges of the first destinations, or start at other nodes.
     """
     ptr = graph.rowptr[: num_dst + 1].clamp(max=num_edges)
     col, perm = graph.col[:num_edges], graph.perm[:num_edges]

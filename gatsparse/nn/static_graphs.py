@@ -1,4 +1,4 @@
-"""Batches of node features on one graph, ``[*, N, F]``, computed as one graph of many copies."""
+"""Batches of node features on one graph, ``[*, N, F]``, computed on copies of the graph."""
 
 from __future__ import annotations
 
@@ -12,35 +12,38 @@ from gatsparse.ops.scatter import edges
 
 
 def is_batch(x: Any) -> bool:
-    """Whether nodes have more than one vector of features."""
+    """Whether features have batch dimensions."""
     tensors = x if isinstance(x, (tuple, list)) else (x,)
     return any(isinstance(tensor, Tensor) and tensor.dim() > 2 for tensor in tensors)
 
 
 def batch_shape(x: tuple[Tensor, Tensor | None]) -> torch.Size:
-    """The dimensions before those of nodes and features.
+    """The dimensions before the dimensions of nodes and features.
 
     Raises:
-        ValueError: If those of sources and destinations differ.
+        ValueError: If the dimensions of sources and destinations differ.
     """
     batch, *others = (t.shape[:-2] for t in x if t is not None)
     if any(other != batch for other in others):
-        raise ValueError(f"x: expected one batch, got {[list(batch), *map(list, others)]}")
+        raise ValueError(
+            "x: expected the same batch dimensions for sources and destinations, "
+            f"got {[list(batch), *map(list, others)]}"
+        )
     return batch
 
 
 def repeat_edge_attr(edge_attr: Tensor, batch: torch.Size, num_edges: int) -> Tensor:
-    """``[B * E, ...]``, from features of each copy's edges or from those that all copies share.
+    """Edge features of all copies ``[B * E, ...]``, from separate or shared features of the copies.
 
     Raises:
-        ValueError: If :obj:`edge_attr` is neither.
+        ValueError: If the shape of :obj:`edge_attr` is neither.
     """
     if edge_attr.dim() <= 2:
         return edge_attr.expand(math.prod(batch), *edge_attr.shape).flatten(0, 1)
     if edge_attr.shape[:-1] != (*batch, num_edges):
         raise ValueError(
-            f"edge_attr: expected shape [{num_edges}, D] or {[*batch, num_edges, 'D']}, as x and "
-            f"edge_index have it, got {list(edge_attr.shape)}"
+            f"edge_attr: expected shape [{num_edges}, D] or {[*batch, num_edges, 'D']} to match x "
+            f"and edge_index, got {list(edge_attr.shape)}"
         )
     return edge_attr.flatten(0, -2)
 
@@ -51,7 +54,7 @@ def split_attention(
     """The edges of one copy ``[2, E']`` and the attention of all, ``[*, E', H]``.
 
     Args:
-        alpha (Tensor): Of the graph of all copies: first their edges, then their loops.
+        alpha (Tensor): Attention on the graph of all copies: first their edges, then their loops.
         batch (torch.Size): The dimensions of the batch.
         graph (CSRGraph or EdgeList): One copy.
         add_self_loops (bool): Whether self-loops were added.

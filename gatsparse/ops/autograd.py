@@ -40,9 +40,9 @@ def differentiable(
 
     Args:
         name (str): The operator.
-        setup_context, backward (callable): As of :func:`torch.library.register_autograd`.
-        batched (str, optional): What computes batches of gradients instead, for the error message;
-            None if this operator does.
+        setup_context, backward (callable): As in :func:`torch.library.register_autograd`.
+        batched (str, optional): Alternative that supports batches of gradients, for the error
+            message; None if this operator supports them.
 
     Returns:
         callable: The operator, by positional arguments. Outside of tracers it avoids most of
@@ -83,11 +83,11 @@ def differentiable(
 
 
 def refuse_second_derivatives(name: str, instead: str) -> None:
-    """Makes the backward pass of the operator :obj:`name` raise where it is differentiated.
+    """Makes the backward pass of the operator :obj:`name` raise if it is differentiated.
 
     Args:
         name (str): The operator; its backward pass is ``name_backward``.
-        instead (str): What computes second derivatives instead, for the error message.
+        instead (str): Alternative that supports second derivatives, for the error message.
     """
 
     def refuse(ctx: Any, *grads: Tensor) -> NoReturn:
@@ -97,8 +97,8 @@ def refuse_second_derivatives(name: str, instead: str) -> None:
 
 
 def grad_of_heads(grad_out: Tensor, heads: int, channels: int, concat: bool) -> Tensor:
-    """The gradient ``[N, H, C]`` of the heads, from that of their concatenation ``[N, H * C]`` or
-    of their mean ``[N, C]``.
+    """The gradient ``[N, H, C]`` of the heads, from the gradient of their concatenation
+    ``[N, H * C]`` or of their mean ``[N, C]``.
     """
     if concat:
         return grad_out.contiguous().view(-1, heads, channels)

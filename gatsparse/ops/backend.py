@@ -9,7 +9,7 @@ from torch.autograd import forward_ad
 
 from gatsparse.slow_path import report_choice
 
-#: How an operator is computed; ``"auto"`` takes the best that can serve.
+#: Backend of an operator; ``"auto"`` selects the best one that can handle the call.
 Backend = Literal["auto", "fused", "scatter", "dense"]
 
 _BACKENDS = get_args(Backend)
@@ -27,7 +27,7 @@ def has_tangent(*tensors: Tensor | None) -> bool:
 
 
 def check(backend: Backend) -> None:
-    """Raises ValueError if :obj:`backend` is none of :data:`Backend`."""
+    """Raises ValueError if :obj:`backend` is not in :data:`Backend`."""
     if backend not in _BACKENDS:
         raise ValueError(f"backend: expected one of {_BACKENDS}, got {backend!r}")
 
@@ -36,13 +36,13 @@ def choose(backend: Backend, unmet: dict[str, list[str]], num_edges: int) -> str
     """Returns the backend to use, and reports the choice.
 
     Args:
-        backend (str): As the caller named it.
-        unmet (dict): For each backend, best first, what it requires and the call does not meet.
+        backend (str): The backend that the caller requested.
+        unmet (dict): For each backend, best first, its requirements that the call does not meet.
         num_edges (int): Number of edges of the graph.
 
     Raises:
-        ValueError: If there is no such backend, or the one that was named explicitly
-            cannot serve: an explicit choice never falls back.
+        ValueError: If :obj:`backend` is unknown, or was requested explicitly and cannot handle the
+            call: an explicit choice never falls back.
     """
     requested = backend != "auto"
     require(backend, unmet)
@@ -56,12 +56,12 @@ def choose(backend: Backend, unmet: dict[str, list[str]], num_edges: int) -> str
 
 
 def require(backend: Backend, unmet: dict[str, list[str]]) -> None:
-    """Raises ValueError if a backend that was named explicitly does not meet its requirements.
+    """Raises ValueError if the call does not meet the requirements of an explicit backend.
 
     Args:
-        backend (str): As the caller named it.
-        unmet (dict): For each backend, what it requires and the call does not meet.
+        backend (str): The backend that the caller requested.
+        unmet (dict): For each backend, its requirements that the call does not meet.
     """
     check(backend)
     if backend != "auto" and (reasons := unmet[backend]):
-        raise ValueError(f"backend={backend!r} cannot serve this call: " + "; ".join(reasons))
+        raise ValueError(f"backend={backend!r} cannot handle this call: " + "; ".join(reasons))

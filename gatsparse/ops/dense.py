@@ -1,4 +1,4 @@
-"""Attention over all pairs of nodes, most of them masked out: what the dense backends share.
+"""Attention over all pairs of nodes, most of them masked out, shared by the dense backends.
 
 A reference for small graphs: memory and time grow with the product of the numbers of
 source and destination nodes.
@@ -19,11 +19,10 @@ from gatsparse.ops.scatter import edges
 def dense_attention(
     x: Tensor, score: Tensor, graph: CSRGraph | EdgeList, options: Options
 ) -> Tensor:
-    """``[N_dst, H, C]``, from the scores of all pairs, ``[N_dst, N_src, H]``.
+    """Computes ``[N_dst, H, C]`` from the scores of all pairs, ``[N_dst, N_src, H]``.
 
-    Of two edges between the same nodes each has a weight of its own: the dense
-    attention of a pair is multiplied by how many of its edges there are, and by how
-    many dropout keeps.
+    Duplicate edges have separate weights: the dense attention of a pair is multiplied by
+    the number of its edges or, with dropout, by the sum of their dropout factors.
     """
     attended = edges(graph, options.add_self_loops)
     j, i = attended.edge_index
@@ -37,7 +36,7 @@ def dense_attention(
         kept = _per_pair(i, j, once * scale, graph)
 
     score = score.masked_fill(count == 0, -torch.inf)
-    # A destination without edges has no maximum to subtract, and no attention to give.
+    # A destination without edges has no maximum to subtract, and no attention.
     row_max = score.detach().amax(1, keepdim=True) if graph.num_src > 0 else score.sum(1, True)
     weight = (score - row_max.masked_fill(row_max == -torch.inf, 0)).exp()
     row_sum = (count * weight).sum(1, keepdim=True)

@@ -7,8 +7,8 @@ from torch import Tensor
 
 
 def hide_number(edge_index: Tensor, *features: Tensor) -> tuple[Tensor, ...]:
-    """Hides the number of edges from the deprecated exporter of ONNX: what it writes for
-    ``scatter_reduce`` is invalid where shapes are known. Otherwise returns the arguments.
+    """Hides the number of edges from the deprecated exporter of ONNX, whose code for
+    ``scatter_reduce`` is invalid if shapes are known. Otherwise returns the arguments.
 
     Args:
         edge_index (Tensor): Integers ``[2, E]``.
@@ -56,7 +56,7 @@ class EdgeList:
         return EdgeList(self._edge_index.flip(0), (self.num_dst, self.num_src))
 
     def repeat(self, count: int) -> EdgeList:
-        """Returns copies of the graph side by side, numbered as by :meth:`CSRGraph.repeat`."""
+        """Returns the disjoint union of copies of the graph, as :meth:`CSRGraph.repeat` does."""
         copy = torch.arange(count, device=self.device)[:, None]
         rows = [
             (row + copy * num_nodes).flatten()

@@ -11,7 +11,7 @@ from gatsparse.ops.backend import Backend, has_tangent
 from gatsparse.ops.edge_list import EdgeList
 from gatsparse.tracing import is_traced, is_transformed
 
-#: The last arguments of every operator: the structure and the options.
+#: The last arguments of every operator: the graph and the options.
 STRUCTURE = (
     "Tensor[] csr, Tensor[] csr_t, bool add_self_loops, float negative_slope, "
     "float dropout, Tensor? seed"
@@ -21,7 +21,7 @@ STRUCTURE = (
 #: The dtypes of features that the kernels read and write.
 _STORED = (torch.float32, torch.float64, torch.bfloat16)
 
-#: Dtypes of features that attention on the kernels takes; float16 is computed in float32.
+#: Dtypes of features that attention with the kernels supports; float16 is computed in float32.
 KERNEL_DTYPES = (*_STORED, torch.float16)
 
 _TRACED = (
@@ -35,17 +35,17 @@ _EXPORTED = (
 
 
 def kernel_itemsize(dtype: torch.dtype) -> int:
-    """Bytes of a feature while the kernels compute with it, with its copy in float32 if any."""
+    """Bytes of a feature while the kernels compute, including its float32 copy if it has one."""
     return dtype.itemsize + (4 if dtype == torch.float16 else 0)
 
 
 def padded_heads(heads: int) -> int:
-    """As many numbers the kernels keep per node and head: their vectors' lengths."""
+    """Number of heads, rounded up to the kernels' vector width."""
     return next((n for n in (1, 4, 8) if heads <= n), (heads + 15) // 16 * 16)
 
 
 def contiguous(*tensors: Tensor | None) -> list[Tensor | None]:
-    """The tensors as the kernels read them."""
+    """The tensors in the contiguous format that the kernels read."""
     return [None if t is None else t.contiguous() for t in tensors]
 
 
@@ -65,10 +65,10 @@ def unmet(
 
     Args:
         x (Tensor): The features.
-        *others (Tensor, optional): All else that a gradient may be asked for.
+        *others (Tensor, optional): Other tensors that may require gradients.
         graph (CSRGraph or EdgeList, optional): The graph.
-        backend (str, optional): As the caller named it. Only ``"fused"`` puts operators of
-            gatsparse into what ``torch.export`` saves.
+        backend (str, optional): The backend that the caller requested. Only ``"fused"`` includes
+            operators of gatsparse in programs of ``torch.export``.
         float16 (bool, optional): Whether the operator computes float16 features in float32.
     """
     reasons = []
@@ -82,9 +82,9 @@ def unmet(
     elif has_tangent(x, *others):
         reasons.append("forward-mode differentiation is supported by backend='scatter'")
     if not x.is_cpu:
-        reasons.append(f"x lies on {x.device.type!r}; there are kernels for 'cpu'")
+        reasons.append(f"x is on {x.device.type!r}; the kernels support only 'cpu'")
     elif not _native.available():
-        reasons.append(f"{_native.MISSING}; `gatsparse info` says how to get it")
+        reasons.append(f"{_native.MISSING}; `gatsparse info` shows how to install it")
     if not (x.dtype in _STORED or (float16 and x.dtype == torch.float16)):
         reasons.append(f"x is {x.dtype}; expected float32, float64 or bfloat16")
     if isinstance(graph, EdgeList) and not reasons:

@@ -1,4 +1,4 @@
-"""What every variant of graph attention takes besides its features, checked."""
+"""Options that every variant of graph attention takes in addition to its features, checked."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from gatsparse.ops.philox import draw_seed
 
 
 class Options(NamedTuple):
-    """How scores become attention.
+    """Options for the computation of attention from scores.
 
     Args:
         add_self_loops (bool): Leaves out the edges ``i -> i`` of the graph and gives each
             node that is source and destination exactly one.
-        negative_slope (float): Of the LeakyReLU.
+        negative_slope (float): Slope of the LeakyReLU for negative values.
         dropout (float): Probability that an attention weight is dropped.
-        seed (Tensor, optional): int64 ``[]``: which weights are dropped. None without dropout.
+        seed (Tensor, optional): int64 ``[]``, determines which weights are dropped. None without
+            dropout.
     """
 
     add_self_loops: bool
@@ -33,7 +34,7 @@ class Options(NamedTuple):
     def checked(
         cls, add_self_loops: bool, negative_slope: float, dropout: float, seed: Tensor | None
     ) -> Options:
-        """The options of a call, with a seed drawn from torch's generator where one is needed.
+        """Returns the options of a call, with a seed drawn from torch's generator if needed.
 
         Raises:
             TypeError: If a number is of another type, or :obj:`seed` is not an int64 tensor.
@@ -55,7 +56,7 @@ class Options(NamedTuple):
 
 
 def check_graph(graph: CSRGraph | EdgeList) -> None:
-    """Raises TypeError if :obj:`graph` is no structure."""
+    """Raises TypeError if :obj:`graph` is not a CSR graph or an edge list."""
     if not isinstance(graph, (CSRGraph, EdgeList)):
         raise TypeError(f"graph: expected a CSRGraph, got {type(graph).__name__}")
 
@@ -63,15 +64,17 @@ def check_graph(graph: CSRGraph | EdgeList) -> None:
 def check_tensor(
     name: str, tensor: Tensor, graph: CSRGraph | EdgeList, shape: tuple[int | str, ...]
 ) -> None:
-    """Raises TypeError if :obj:`tensor` is none of floats, ValueError if it lies on another
-    device than :obj:`graph`, or is not of :obj:`shape`, whose letters stand for any size >= 1.
+    """Raises TypeError if :obj:`tensor` is not a floating point tensor, ValueError if it is on
+    another device than :obj:`graph` or not of :obj:`shape`, in which letters match any size >= 1.
     """
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
     if not tensor.is_floating_point():
         raise TypeError(f"{name}: expected a floating point tensor, got {tensor.dtype}")
     if tensor.device != graph.device:
-        raise ValueError(f"{name}: expected on {graph.device}, as graph is, got {tensor.device}")
+        raise ValueError(
+            f"{name}: expected a tensor on {graph.device} to match graph, got {tensor.device}"
+        )
     if tensor.shape == shape:
         return
     fits = tensor.dim() == len(shape)
@@ -94,11 +97,11 @@ def check_edge_features(
     """Checks ``edge [E, *row]``, and ``loop [min(N_src, N_dst), *row]`` where loops are added.
 
     Raises:
-        TypeError, ValueError: As :func:`check_tensor`; ValueError if one lacks the other.
+        TypeError, ValueError: As in :func:`check_tensor`; ValueError if only one of them is given.
     """
     wanted = edge is not None and add_self_loops
     if (loop is not None) != wanted:
-        expected = "with edge and add_self_loops" if wanted else "None"
+        expected = "a tensor with edge and add_self_loops" if wanted else "None"
         got = "a tensor" if loop is not None else "None"
         raise ValueError(f"loop: expected {expected}, got {got}")
     for name, tensor, rows in (("edge", edge, graph.num_edges), ("loop", loop, min(graph.size))):

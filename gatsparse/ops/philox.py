@@ -46,7 +46,7 @@ def philox(seed: Tensor, counter: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def edge_dropout(edge: Tensor, heads: int, p: float, seed: Tensor, dtype: torch.dtype) -> Tensor:
-    r"""What each attention weight is multiplied by: :math:`1 / (1 - p)` or 0.
+    r"""Dropout factor of each attention weight: :math:`1 / (1 - p)` or 0.
 
     The number of (edge, head) is word ``head % 4`` of :func:`philox` with counter
     ``(edge, head // 4)``; it is kept where the word is at least :math:`p \cdot 2^{32}`.
@@ -56,7 +56,7 @@ def edge_dropout(edge: Tensor, heads: int, p: float, seed: Tensor, dtype: torch.
         heads (int): Number of heads :math:`H`.
         p (float): Probability that a weight is dropped.
         seed (Tensor): int64 ``[]``.
-        dtype (torch.dtype): Of the result.
+        dtype (torch.dtype): Dtype of the result.
 
     Returns:
         Tensor: ``[E, H]``.

@@ -1,7 +1,7 @@
-"""Edge-wise message passing, as in the papers: what the scatter backends share.
+"""Edge-wise message passing, as in the papers, shared by the scatter backends.
 
-It builds the per-edge tensors, so it costs memory and time; it can be read beside the
-formulas, run on any device, differentiated twice, and recorded by any tracer: no shape depends
+It builds the per-edge tensors, which costs memory and time. The code follows the formulas, runs on
+any device, can be differentiated twice, and can be recorded by any tracer, because no shape depends
 on the values of a tensor.
 """
 
@@ -46,7 +46,7 @@ class Edges(NamedTuple):
 
     @property
     def number(self) -> Tensor:
-        """The number by which dropout knows each edge, int64 ``[E']``."""
+        """Number that identifies each edge in dropout, int64 ``[E']``."""
         return torch.arange(self.edge_index.size(1), device=self.edge_index.device)
 
     def without_replaced(self, alpha: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,7 +72,7 @@ def edges(graph: CSRGraph | EdgeList, add_self_loops: bool) -> Edges:
 
 
 def edge_rows(edge: Tensor, loop: Tensor | None) -> Tensor:
-    """The features of all :class:`Edges`, from those of the graph's edges and of added loops."""
+    """The features of all :class:`Edges`: of the graph's edges and of the added loops."""
     return edge if loop is None else torch.cat([edge, loop])
 
 

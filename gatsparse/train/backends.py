@@ -1,4 +1,4 @@
-"""Which backend computes each layer of the model of a run."""
+"""Report of the backend that computes each layer of the model of a run."""
 
 from __future__ import annotations
 

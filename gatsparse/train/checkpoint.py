@@ -1,4 +1,4 @@
-"""The state of a training that is not finished, in a file."""
+"""Checkpoints: the state of an unfinished training in a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from gatsparse.files import write_atomically
 from gatsparse.train.errors import DamagedFileError
 
-# A checkpoint is this line, the SHA-256 digest of the rest, and what torch.save writes.
+# A checkpoint is this line, the SHA-256 digest of the rest, and the output of torch.save.
 _MAGIC = b"gatsparse checkpoint\n"
 
 
@@ -23,9 +23,9 @@ class Checkpoint:
     """A file with the last state of a training, which is complete at any moment.
 
     Args:
-        path (Path, optional): The file; without one nothing is kept.
-        seconds (float, optional): The least time between two states that are saved.
-        training (str, optional): Identifies the training. A state of another one is refused.
+        path (Path, optional): The file; without it nothing is saved.
+        seconds (float, optional): Minimum time between two saved states.
+        training (str, optional): Identifies the training. A state of another one is rejected.
     """
 
     def __init__(self, path: Path | None = None, seconds: float = 0.0, training: str = "") -> None:
@@ -33,11 +33,11 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """Returns the state that was saved last, or None; sets torch's generator as it was then.
+        """Returns the last saved state, or None; restores the state of torch's generator.
 
         Raises:
-            DamagedFileError: If the file is truncated, damaged, no checkpoint or one of another
-                training.
+            DamagedFileError: If the file is truncated, damaged, not a checkpoint or a checkpoint of
+                another training.
             OSError: If it cannot be read.
         """
         if self.path is None or not self.path.exists():
@@ -45,12 +45,12 @@ class Checkpoint:
         state = read_checkpoint(self.path)
         with _restoring(self.path):
             if state.pop("training") != self.training:
-                _refuse(self.path, "it is of another training")
+                _refuse(self.path, "it belongs to another training")
             torch.set_rng_state(state.pop("generator"))
         return state
 
     def restoring(self) -> AbstractContextManager[None]:
-        """Turns errors of a state that does not fit into a :class:`DamagedFileError`."""
+        """Converts errors of a state that does not fit to a :class:`DamagedFileError`."""
         assert self.path is not None
         return _restoring(self.path)
 
@@ -59,7 +59,7 @@ class Checkpoint:
         return self.path is not None and time.monotonic() - self._saved >= self.seconds
 
     def save(self, state: dict[str, Any]) -> None:
-        """Saves a state and that of torch's generator.
+        """Saves a state and the state of torch's generator.
 
         Raises:
             OSError: If the file cannot be written.
@@ -79,21 +79,21 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def remove(self) -> None:
-        """Removes the file of a training that is finished."""
+        """Removes the file of a finished training."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Returns what :meth:`Checkpoint.save` wrote to a file, of whatever training.
+    """Returns the state that :meth:`Checkpoint.save` wrote to a file, for any training.
 
     Raises:
-        DamagedFileError: If the file is truncated, damaged or no checkpoint.
+        DamagedFileError: If the file is truncated, damaged or not a checkpoint.
         OSError: If it cannot be read.
     """
     content = path.read_bytes()
     if not content.startswith(_MAGIC):
-        _refuse(path, "it is no checkpoint of gatsparse")
+        _refuse(path, "it is not a checkpoint of gatsparse")
     begin = len(_MAGIC) + sha256().digest_size
     payload = content[begin:]
     if content[len(_MAGIC) : begin] != sha256(payload).digest():

@@ -17,7 +17,7 @@ from gatsparse.train.errors import ConfigError
 from gatsparse.train.stopping import StoppingRule
 
 _DATASETS = (*NAMES, *OGB_NAMES, "sbm")
-_MOST = 2**31 - 1  # of a size; a machine for more does not exist
+_MOST = 2**31 - 1  # largest size
 
 
 def _require_sizes(config: object, prefix: str, keys: Sequence[str], least: int = 1) -> None:
@@ -34,7 +34,7 @@ def _require_bytes(key: str, value: str) -> None:
         require(False, key, "bytes > 0, such as 4GB or 512MiB", value)
 
 
-#: Layers of a model: ours, ours on the scatter backend, PyG's, or dense ones.
+#: Layers of a model: gatsparse's, gatsparse's with the scatter backend, PyG's, or dense layers.
 Kind = Literal["gatsparse", "scatter", "pyg", "dense"]
 
 
@@ -43,16 +43,16 @@ class ModelConfig:
     """The GAT of the paper, or a deeper one.
 
     Args:
-        kind: Layers of gatsparse, of its scatter backend, of PyG, or dense ones.
-        hidden_channels: Size of each head of the first layer.
-        heads: Heads of the first layer, concatenated.
-        out_heads: Heads of the second layer, averaged.
-        dropout: On the inputs of both layers and on their attention.
+        kind: Layers of gatsparse, of gatsparse with the scatter backend, of PyG, or dense layers.
+        hidden_channels: Size of each head of all layers but the last.
+        heads: Concatenated heads of all layers but the last.
+        out_heads: Averaged heads of the last layer.
+        dropout: Dropout probability of the inputs of the layers and of their attention.
         negative_slope: Slope of the LeakyReLU for negative scores.
-        paper_exact: Every detail as the authors' code has it, see gatsparse.nn.PaperExactGAT.
-        num_layers: Number of layers; those but the last are as the first.
-        architecture: That of the paper, or deep: with residual connections, LayerNorm and GELU,
-            all layers of the same number of heads, see gatsparse.train.build_deep_gat.
+        paper_exact: Follow the authors' code in every detail, see gatsparse.nn.PaperExactGAT.
+        num_layers: Number of layers.
+        architecture: The model of the paper, or a deep one with residual connections, LayerNorm,
+            GELU and the same number of heads in all layers, see gatsparse.train.build_deep_gat.
 
     Example:
         >>> from gatsparse.train import ModelConfig, TrainConfig
@@ -82,15 +82,15 @@ class ModelConfig:
         require(
             not self.paper_exact or self.kind == "gatsparse",
             "model.paper_exact",
-            f"false with model.kind: {self.kind}, as only gatsparse has that model",
+            f"false with model.kind: {self.kind}, as only gatsparse supports it",
             self.paper_exact,
         )
         if self.architecture == "deep":
             possible = self.kind != "dense" and not self.paper_exact
-            require(possible, "model.architecture", "paper with dense or exact layers", "deep")
+            require(possible, "model.architecture", "paper with dense or paper_exact", "deep")
             require(self.out_heads == 1, "model.out_heads", "1 in deep models", self.out_heads)
         if self.paper_exact or self.kind == "dense":
-            require(layers == 2, "model.num_layers", "2 with dense or exact layers", layers)
+            require(layers == 2, "model.num_layers", "2 with dense or paper_exact", layers)
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,9 @@ class SamplingConfig:
     """Mini-batches of sampled neighbourhoods, and exact inference for validation.
 
     Args:
-        batch_size: Training nodes of a step.
-        num_neighbors: In-edges drawn for each node, hop by hop; one number for each layer.
-        max_memory: Of exact inference, see gatsparse.infer.
+        batch_size: Training nodes per step.
+        num_neighbors: Sampled in-edges per node, one number for each layer; -1 for all in-edges.
+        max_memory: Memory limit of exact inference, see gatsparse.infer.
 
     Example:
         >>> from gatsparse.train import SamplingConfig, TrainConfig
@@ -134,8 +134,8 @@ class SyntheticConfig:
         num_edges: Number of directed edges.
         num_classes: Number of classes.
         num_features: Features of each node.
-        homophily: Share of the edges that stay in a class.
-        signal: How far the features lift a class out of the noise.
+        homophily: Probability that an edge stays in a class.
+        signal: Strength of the classes in the features, relative to the noise.
         seed: Seed of the graph, the features and the split.
 
     Example:
@@ -170,11 +170,11 @@ class SyntheticConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """Adam.
+    """Settings of the Adam optimiser.
 
     Args:
         lr: Learning rate.
-        weight_decay: L2 penalty, on all parameters.
+        weight_decay: L2 penalty on all parameters.
 
     Example:
         >>> from gatsparse.train import OptimConfig
@@ -194,40 +194,40 @@ class OptimConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A training; the defaults are the recipe of the GAT paper.
+    """Configuration of a training; the defaults are the recipe of the GAT paper.
 
     Args:
-        dataset: Name of a data set, also of OGB, or sbm: the synthetic one.
-        mode: One step an epoch, of the whole graph, or a step for every batch of sampled
-            neighbourhoods; then every epoch is validated by exact inference.
-        root: Folder in which its files are looked for first.
-        split: Which split, of a data set that has several; seed: that of the seed's number; or
-            random: one drawn for each seed, see gatsparse.data.random_split.
+        dataset: Name of a data set, also of OGB, or sbm for a synthetic one.
+        mode: One step per epoch on the whole graph, or one step per batch of sampled
+            neighbourhoods with exact inference for validation.
+        root: Folder that is searched first for the files of the data set.
+        split: Number of the split of a data set that has several; seed: the split with the number
+            of the seed; random: a random split for each seed, see gatsparse.data.random_split.
         undirected: Add the reverse of every edge, and drop duplicate edges.
         largest_component: Keep only the largest connected component of the graph.
         normalize_features: Divide the features of each node by their sum.
-        dtype: Of features, parameters and all that is computed.
-        model: What is trained.
-        optim: How it is optimised.
-        sampling: Of mode sampled.
-        synthetic: Of the data set sbm.
-        metric: Of val_score and test_score: the accuracy, or of two classes the area under the
+        dtype: Dtype of features, parameters and computations.
+        model: The model.
+        optim: The optimiser.
+        sampling: Options of mode sampled.
+        synthetic: Options of the data set sbm.
+        metric: Metric of val_score and test_score: accuracy, or for two classes the area under the
             receiver operating characteristic.
-        epochs: The most epochs.
+        epochs: Maximum number of epochs.
         patience: Epochs without improvement after which training stops.
-        stopping: Rule of early stopping, see gatsparse.train.EarlyStopping, or a list of
-            rules: each judges the same training, the model of the first is saved.
-        seeds: One training for each; a number n means 0 .. n - 1.
-        threads: Of one training; seeds side by side use the cores better than threads.
-        processes: Seeds that are trained side by side.
-            (default: as many as there are physical cores for their threads)
-        checkpoint_seconds: Time between checkpoints of a training; one that was interrupted goes
-            on from the last.
-        max_memory: Memory limit of a training; one that needs more is refused.
-            (default: the memory that is available)
-        run_dir: Folder in which the folder of this run is made.
-        resume: Continue the newest unfinished run of this configuration.
-        progress: Show a progress bar, on a terminal.
+        stopping: Rule of early stopping, see gatsparse.train.EarlyStopping, or a list of rules,
+            which are applied to the same training; the model of the first rule is saved.
+        seeds: List of seeds, one training for each, or a number n for the seeds 0 .. n - 1.
+        threads: Threads of one training; training seeds in parallel uses the cores better.
+        processes: Number of seeds that are trained in parallel.
+            (default: the number of physical cores divided by threads)
+        checkpoint_seconds: Seconds between checkpoints of a training; an interrupted training
+            resumes from the last one.
+        max_memory: Memory limit of the run; a run that needs more is refused.
+            (default: the available memory)
+        run_dir: Folder in which the run folder is created.
+        resume: Resume the newest unfinished run of this configuration.
+        progress: Show a progress bar on a terminal, elsewhere a line every few seconds.
 
     Example:
         >>> from gatsparse.train import TrainConfig
@@ -275,7 +275,7 @@ class TrainConfig:
             require(
                 len(self.sampling.num_neighbors) == self.model.num_layers,
                 "sampling.num_neighbors",
-                f"{self.model.num_layers} numbers, as model.num_layers",
+                f"{self.model.num_layers} numbers to match model.num_layers",
                 self.sampling.num_neighbors,
             )
         if self.max_memory is not None:
@@ -287,7 +287,7 @@ class TrainConfig:
         require(
             len(self.rules) == len(set(self.rules)) > 0,
             "stopping",
-            "a rule, or a list of different ones",
+            "a rule, or a list of different rules",
             self.stopping,
         )
         require(
@@ -315,7 +315,7 @@ class TrainConfig:
         return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
     def essence(self) -> TrainConfig:
-        """The configuration without what leaves the numbers as they are."""
+        """The configuration without the keys that do not affect the results."""
         return replace(
             self,
             stopping=self.rules,

@@ -88,7 +88,7 @@ def _parser() -> ArgumentParser:
 
 
 def _other_files(overrides: Sequence[str]) -> Iterator[Path]:
-    """Files that are given by ``--config`` on the command line."""
+    """Files that are passed by ``--config`` on the command line."""
     for argument, following in zip(overrides, (*overrides[1:], ""), strict=False):
         name, _, value = argument.partition("=")
         if name == "--config":
@@ -97,7 +97,7 @@ def _other_files(overrides: Sequence[str]) -> Iterator[Path]:
 
 @contextmanager
 def _errors_of(source: str) -> Iterator[None]:
-    """Turns errors of parsers into a :class:`ConfigError` of one line that names the source."""
+    """Converts errors of parsers to a :class:`ConfigError` of one line that names the source."""
     try:
         yield
     except _ERRORS as error:
@@ -111,7 +111,7 @@ def _message(error: Exception) -> str:
 
 
 def _value_error(message: str) -> str | None:
-    """Words of the parser about a value of another type, as :class:`TrainConfig` says it."""
+    """Rewrites the parser's message about a value of another type as :class:`TrainConfig` does."""
     match = re.search(
         r'Parser key "([\w.]+)":.*(?:Got value|Given value): (.*)', message, re.DOTALL
     )
@@ -123,7 +123,7 @@ def _value_error(message: str) -> str | None:
 
 @cache
 def _keys(config: Any = TrainConfig, prefix: str = "") -> dict[str, Any]:
-    """The keys of a configuration with their types, those of groups as ``group.key``."""
+    """The keys of a configuration with their types; keys of groups are ``group.key``."""
     keys: dict[str, Any] = {}
     for key, hint in get_type_hints(config).items():
         keys[prefix + key] = hint

@@ -23,7 +23,7 @@ def require_types(config: Any, prefix: str = "") -> None:
 
     Args:
         config (dataclass): The configuration.
-        prefix (str, optional): Stands before the names of its fields, such as ``"model."``.
+        prefix (str, optional): Prefix of the names of its fields, such as ``"model."``.
     """
     hints = get_type_hints(type(config))
     for field in fields(config):
@@ -54,7 +54,7 @@ def _is_of(value: object, hint: Any) -> bool:
         return isinstance(value, list) and all(_is_of(item, arguments[0]) for item in value)
     if hint in (None, NoneType):
         return value is None
-    if isinstance(value, bool):  # which Python takes for an int
+    if isinstance(value, bool):  # a subclass of int
         return hint is bool
     if hint is float:
         return isinstance(value, (int, float))

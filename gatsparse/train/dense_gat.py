@@ -1,4 +1,4 @@
-"""The GAT of the paper on dense layers, the reference of trainings."""
+"""The GAT of the paper with dense layers, as a reference for trainings."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class DenseGAT(torch.nn.Module):
         self.out = layers(out_heads, heads * hidden_channels, out_channels, concat=False)
 
     def forward(self, x: Tensor, adj: Tensor) -> Tensor:
-        """Logits ``[N, out_channels]`` of features :obj:`x` and adjacency ``[N, N]``."""
+        """Returns logits ``[N, out_channels]`` for features :obj:`x` and adjacency ``[N, N]``."""
         x = F.dropout(x, self.dropout, self.training)
         x = torch.cat([layer(x, adj) for layer in self.hidden], dim=1)
         x = F.dropout(x, self.dropout, self.training)
@@ -69,17 +69,17 @@ class DenseGAT(torch.nn.Module):
 
     @torch.no_grad()
     def load_gat_state(self, state_dict: dict[str, Tensor]) -> None:
-        """Takes the weights of a :class:`gatsparse.nn.PaperGAT` of the same sizes.
+        """Loads the weights of a :class:`gatsparse.nn.PaperGAT` of the same sizes.
 
         Raises:
-            KeyError: If :obj:`state_dict` is not that of a :class:`gatsparse.nn.PaperGAT`.
+            KeyError: If :obj:`state_dict` is not from a :class:`gatsparse.nn.PaperGAT`.
             RuntimeError: If its sizes differ.
         """
         for conv, layers in (("conv1", self.hidden), ("conv2", self.out)):
             heads = len(layers)
             weight = state_dict[f"{conv}.lin.weight"].chunk(heads, dim=0)
             bias = state_dict[f"{conv}.bias"]
-            # Concatenated heads have a part of the bias each; averaged ones share it.
+            # Each concatenated head has a part of the bias; averaged heads share it.
             biases = bias.chunk(heads) if conv == "conv1" else (bias,) * heads
             for h, layer in enumerate(layers):
                 assert isinstance(layer, GraphAttentionLayer)

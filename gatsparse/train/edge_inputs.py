@@ -15,18 +15,19 @@ if TYPE_CHECKING:
 
 
 def edge_inputs(model: torch.nn.Module, data: Data) -> dict[str, Tensor]:
-    """Returns what ``model(x, edge_index, ...)`` takes of :obj:`data` by name.
+    """Returns the keyword arguments of ``model(x, edge_index, ...)`` from :obj:`data`.
 
     Edge features are passed to models with :obj:`edge_dim`, edge weights to models that support
-    them, and :obj:`batch` to models whose norms use it. None of them is left out silently.
+    them, and :obj:`batch` to models whose norms use it. Edge features and weights are never ignored
+    silently.
 
     Args:
         model (torch.nn.Module): The model.
         data (torch_geometric.data.Data): Its data.
 
     Raises:
-        ValueError: If the model takes no edge features or weights, and :obj:`data` has some, or
-            it needs edge features and there are none.
+        ValueError: If :obj:`data` has edge features or weights that the model does not support, or
+            lacks edge features that the model needs.
     """
     parameters = forward_parameters(model)
     dims = [m.edge_dim for m in model.modules() if isinstance(m, (GATConv, GATv2Conv))]

@@ -1,4 +1,4 @@
-"""What the numbers of a run depend on in addition to its configuration."""
+"""Environment of a run: what its results depend on in addition to its configuration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def environment(threads: int, data: Data) -> dict[str, str | int | None]:
 
     Args:
         threads (int): Threads of a training.
-        data (torch_geometric.data.Data): What is trained on.
+        data (torch_geometric.data.Data): Data of the training.
     """
     return {
         "gatsparse": gatsparse.__version__,

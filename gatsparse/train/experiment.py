@@ -42,18 +42,18 @@ def train(config: TrainConfig) -> list[FitResult]:
     With :obj:`progress`, a terminal shows a bar; elsewhere a line with the epochs and the time
     left is printed every few seconds.
 
-    With several processes, a script that calls this must be importable: guard the call by
+    With several processes, a script that calls this must be importable: guard the call with
     ``if __name__ == "__main__":``, as :mod:`multiprocessing` requires.
 
     Returns:
         list of FitResult: In the order of the seeds.
 
     Raises:
-        ConfigError, DatasetNotFoundError, DatasetCorruptError: As :func:`load_task`
+        ConfigError, DatasetNotFoundError, DatasetCorruptError: As in :func:`load_task`
             and :func:`task_of_seed`, or if the training would not fit into memory.
-        TrainingDivergedError: As :func:`fit`.
+        TrainingDivergedError: As in :func:`fit`.
         ProcessDiedError: If the process of a seed is killed or crashes.
-        DamagedFileError: If a file of the run that is continued is damaged.
+        DamagedFileError: If a file of the run that is resumed is damaged.
         OSError: If the run folder cannot be written.
 
     Example:

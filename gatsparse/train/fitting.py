@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def build_optimizer(config: OptimConfig, model: torch.nn.Module) -> torch.optim.Adam:
-    """Adam on all parameters of :obj:`model`, one pass over each per step.
+    """Returns a fused Adam optimiser of all parameters of :obj:`model`.
 
     Raises:
         TypeError: If an argument is of a wrong type.
@@ -54,32 +54,32 @@ def fit(
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> FitResult:
-    """Trains by Adam on the cross entropy of the training nodes.
+    """Trains a model with Adam on the cross entropy of the training nodes.
 
     Args:
-        model (torch.nn.Module): ``forward(x, edge_index)`` returns logits ``[N, classes]``, of
-            dense models ``forward(x, adj)``. Edge features, edge weights and :obj:`batch` of
+        model (torch.nn.Module): ``forward(x, edge_index)``, or ``forward(x, adj)`` for dense
+            models, returns logits ``[N, classes]``. Edge features, edge weights and :obj:`batch` of
             :obj:`data` are passed by name.
             The model is trained in place and ends in the state after the last epoch.
         data (torch_geometric.data.Data): With :obj:`x`, :obj:`edge_index`, labels :obj:`y`
-            ``[N]`` or ``[N, 1]`` and three masks ``[N]``, whose nodes must be labelled; as
-            :func:`task_of_seed` returns it.
+            ``[N]`` or ``[N, 1]`` and three masks ``[N]``, whose nodes must be labelled, as
+            returned by :func:`task_of_seed`.
         config (TrainConfig): Only :obj:`mode`, :obj:`model.kind`, :obj:`optim`, :obj:`sampling`,
             :obj:`metric`, :obj:`epochs`, :obj:`patience` and :obj:`stopping` are used. Training
             ends when every rule has stopped.
-        on_epoch (callable, optional): Called with the :class:`Epoch` after each, and first for
-            those in the checkpoint.
-        checkpoint (Checkpoint, optional): The state to continue from, and where it is saved.
+        on_epoch (callable, optional): Called with the :class:`Epoch` after each epoch, and first
+            with the epochs in the checkpoint.
+        checkpoint (Checkpoint, optional): File of the state to resume from and to save.
 
-    The result depends on the state of torch's generator alone: seed it before. A training that
-    continues from a checkpoint ends as if it had never been interrupted, bit for bit.
+    The result depends only on the state of torch's generator: seed it before. A training that
+    resumes from a checkpoint ends as if it had never been interrupted, bit for bit.
 
     Raises:
         TypeError, ValueError: If labels, masks, edges, edge features or weights cannot be used, the
             metric is not defined for these classes, the model does not return logits of every node,
             or sampled training does not support the model.
         TrainingDivergedError: If the training or validation loss is not finite.
-        DamagedFileError: If the checkpoint cannot be continued.
+        DamagedFileError: If the training cannot resume from the checkpoint.
         OSError: If the checkpoint cannot be written.
 
     Example:

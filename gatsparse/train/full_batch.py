@@ -1,4 +1,4 @@
-"""An epoch of the whole graph: one step."""
+"""Training on the whole graph: one step per epoch."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ class FullBatch:
     """Steps and logits of a model on the whole graph.
 
     Args:
-        model (torch.nn.Module): ``forward(x, structure)`` returns logits ``[N, classes]``.
+        model (torch.nn.Module): ``forward(x, edge_index)``, or ``forward(x, adj)`` for dense
+            models, returns logits ``[N, classes]``.
         data (torch_geometric.data.Data): Data of :func:`~gatsparse.train.task.checked_task`.
         optimizer (torch.optim.Optimizer): Optimizer of the model.
         kind (str): Kind of the model.
 
     Raises:
-        ValueError: As :func:`~gatsparse.train.edge_inputs.edge_inputs`.
+        ValueError: As in :func:`~gatsparse.train.edge_inputs.edge_inputs`.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ def model_structure(kind: Kind, data: Data) -> Tensor:
 
     Raises:
         TypeError: If :obj:`data` is of a wrong type.
-        ValueError: If there is no such kind, or no :obj:`edge_index`.
+        ValueError: If :obj:`kind` is unknown, or :obj:`edge_index` is missing.
 
     Example:
         >>> from gatsparse.data import load
@@ -93,7 +94,7 @@ def model_structure(kind: Kind, data: Data) -> Tensor:
     check_instance("data", data, Data, "torch_geometric.data.Data")
     edge_index = data.edge_index
     if edge_index is None:
-        raise ValueError("data.edge_index: expected one, got None")
+        raise ValueError("data.edge_index: expected a tensor [2, E], got None")
     assert data.x is not None
     if kind == "dense":
         return dense_adjacency(edge_index, data.x.size(0), dtype=data.x.dtype)

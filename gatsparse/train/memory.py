@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from gatsparse.train.config import TrainConfig
 
-# Of a process that trains one seed, in addition to its data and its training.
+# Bytes of a process that trains one seed, in addition to its data and its training.
 _PROCESS = 150_000_000
 
 
 def num_processes(config: TrainConfig, data: Data, num_seeds: int) -> int:
-    """Number of processes that train seeds at the same time.
+    """Number of processes that train seeds in parallel, at most the number of seeds.
 
-    It is :obj:`processes`, if given; else one for each physical core that :obj:`threads` leave,
-    as far as memory allows. There are no more processes than seeds.
+    It is :obj:`processes` if given; else the number of physical cores divided by :obj:`threads`,
+    as far as memory allows.
     """
     if config.processes is not None:
         return min(config.processes, num_seeds)
@@ -49,7 +49,7 @@ def check_memory(config: TrainConfig, data: Data, processes: int = 1) -> str:
         str: A line with the numbers.
 
     Raises:
-        ConfigError: If it does not fit; the message has the numbers.
+        ConfigError: If the run does not fit; the message has the numbers.
     """
     limit, source = _limit(config)
     if processes > 1:
@@ -79,13 +79,13 @@ def check_synthetic(config: TrainConfig) -> None:
 
 
 def estimate(config: TrainConfig, data: Data) -> int:
-    """Bytes that the training of one seed adds to its data, rounded up rather than down.
+    """Upper estimate of the bytes that the training of one seed needs in addition to its data.
 
     Parameters count five times (gradients, the state of Adam and the best model). A full batch
     adds the graph in both directions; for every layer its input after dropout, the projection and
     two sums over the in-edges; and twice the widest of these for gradients. Residuals, norms and
     activations of a deep model need as much again. Dense layers keep ``[N, N]`` for each head,
-    PyG's ``[E, H, C]``. Sampled batches add the graph, the same for a batch, and
+    PyG's layers ``[E, H, C]``. Sampled training adds the graph, the same tensors for a batch, and
     :obj:`sampling.max_memory`.
     """
     assert isinstance(data.x, Tensor)

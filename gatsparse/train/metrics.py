@@ -15,19 +15,19 @@ def class_loss(logits: Tensor, y: Tensor) -> Tensor:
     """Returns the mean cross entropy of logits ``[N, classes]`` and classes ``[N]``.
 
     Raises:
-        ValueError: If there are no logits for one of the classes.
+        ValueError: If the logits of a class are missing.
     """
     most = int(y.max())
     if logits.dim() != 2 or logits.size(1) <= most:
         raise ValueError(
-            f"model: expected logits of at least {most + 1} classes, the largest label in data.y "
-            f"is {most}, got {list(logits.shape)}"
+            f"model: expected logits of at least {most + 1} classes, as the largest label in "
+            f"data.y is {most}, got {list(logits.shape)}"
         )
     return F.cross_entropy(logits, y)
 
 
 def accuracy(logits: Tensor, y: Tensor) -> float:
-    """Returns the share of nodes whose largest logit is that of their class."""
+    """Returns the fraction of nodes whose class has the largest logit."""
     return (logits.argmax(dim=1) == y).double().mean().item()
 
 
@@ -35,7 +35,7 @@ def roc_auc(logits: Tensor, y: Tensor) -> float:
     """Returns the area under the receiver operating characteristic of two classes.
 
     Raises:
-        ValueError: If there are no logits ``[N, 2]``.
+        ValueError: If the logits are not of shape ``[N, 2]``.
     """
     if logits.size(1) != 2:
         raise ValueError(f"metric: expected 2 classes for roc_auc, got {logits.size(1)}")
@@ -45,8 +45,8 @@ def roc_auc(logits: Tensor, y: Tensor) -> float:
 
 
 def metric_function(metric: str) -> Callable[[Tensor, Tensor], float]:
-    """Returns the function of a metric. What it needs is imported now, not in the first epoch,
-    whose time is measured.
+    """Returns the function of a metric. Imports its packages now, because the time of the first
+    epoch is measured.
     """
     if metric == "accuracy":
         return accuracy
@@ -71,5 +71,5 @@ def require_scorable(metric: str, y: Tensor, key: str) -> None:
     if len(classes) < 2:
         raise ValueError(
             f"data.y: expected nodes of both classes in {key} for metric roc_auc, "
-            f"got class {classes[0]} alone"
+            f"got only class {classes[0]}"
         )

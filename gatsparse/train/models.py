@@ -1,4 +1,4 @@
-"""Models by kind: on our layers, on PyG's, or dense."""
+"""Models by kind: with gatsparse's layers, PyG's layers or dense layers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
-    """Returns the GAT for the features and classes of :obj:`data`, of its dtype.
+    """Returns the GAT for the features and classes of :obj:`data`, in its dtype.
 
     Initial weights are drawn from torch's generator: seed it before.
 
@@ -77,16 +77,16 @@ def build_gat(
     paper_exact: bool = False,
     num_layers: int = 2,
 ) -> torch.nn.Module:
-    """Builds the GAT of the paper on layers of a kind.
+    """Builds the GAT of the paper with layers of a kind.
 
     Args:
-        kind (str): ``"gatsparse"``, ``"scatter"`` (our layer, scatter backend), ``"pyg"``
+        kind (str): ``"gatsparse"``, ``"scatter"`` (gatsparse's layer, scatter backend), ``"pyg"``
             or ``"dense"``.
         in_channels, out_channels, hidden_channels, heads, out_heads, dropout, negative_slope,
-            num_layers: As in :class:`gatsparse.nn.PaperGAT`; dense layers are two.
+            num_layers: As in :class:`gatsparse.nn.PaperGAT`; dense models have two layers.
         form (str, optional): As in :class:`gatsparse.nn.GraphAttentionLayer`.
-        paper_exact (bool, optional): Builds a :class:`gatsparse.nn.PaperExactGAT`; of kind
-            ``"gatsparse"`` only.
+        paper_exact (bool, optional): Builds a :class:`gatsparse.nn.PaperExactGAT`; only for kind
+            ``"gatsparse"``.
 
     Returns:
         torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense.
@@ -107,7 +107,9 @@ def build_gat(
     check_choice("form", form, get_args(Form))
     check_model(*sizes, dropout, negative_slope, num_layers)
     if num_layers != 2 and (paper_exact or kind == "dense"):
-        raise ValueError(f"num_layers: expected 2 of dense and of exact layers, got {num_layers}")
+        raise ValueError(
+            f"num_layers: expected 2 with kind 'dense' or paper_exact=True, got {num_layers}"
+        )
     if paper_exact:
         if kind != "gatsparse":
             raise ValueError(f"paper_exact: expected False with kind {kind!r}, got True")
@@ -133,22 +135,24 @@ def build_deep_gat(
     dropout: float = 0.2,
     negative_slope: float = 0.2,
 ) -> torch.nn.Module:
-    """Builds PyG's model for more than two layers: with residual connections, a LayerNorm of
+    """Builds PyG's GAT model for more than two layers, with residual connections, a LayerNorm of
     each node and GELU, as in `"A critical look at the evaluation of GNNs under heterophily"
     <https://arxiv.org/abs/2302.11640>`_.
 
     Args:
-        kind (str): ``"gatsparse"``, ``"scatter"`` (our layers, scatter backend) or ``"pyg"``.
+        kind (str): ``"gatsparse"``, ``"scatter"`` (gatsparse's layers, scatter backend) or
+            ``"pyg"``.
         in_channels, out_channels (int): Numbers of features and of classes.
-        hidden_channels (int, optional): Size of each head of the layers but the last.
-        heads (int, optional): Of every layer; those of the last are averaged.
+        hidden_channels (int, optional): Size of each head of all layers but the last.
+        heads (int, optional): Heads of every layer; the heads of the last layer are averaged.
         num_layers (int, optional): Number of layers.
-        dropout (float, optional): On the inputs of the layers but the first, and on the attention.
-        negative_slope (float, optional): Of the LeakyReLU of the scores.
+        dropout (float, optional): Dropout probability of the inputs of all layers but the first,
+            and of the attention.
+        negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
 
     Raises:
         TypeError: If an argument is of a wrong type.
-        ValueError: If there is no such kind, or a number is out of range.
+        ValueError: If :obj:`kind` is unknown, or a number is out of range.
 
     Example:
         >>> import torch

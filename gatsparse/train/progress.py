@@ -30,13 +30,13 @@ INTERVAL = 5.0
 
 
 class RunProgress:
-    """Reads from the files of a run how far its seeds are, whichever process trains them.
+    """Progress of the seeds of a run, read from its files, whichever process trains them.
 
     Args:
         folder (RunFolder): The folder of the run.
         config (TrainConfig): Its configuration.
         seeds (list of int): The seeds that were not finished when it began.
-        clock (callable, optional): Seconds since some moment.
+        clock (callable, optional): Returns the time in seconds.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class RunProgress:
         self.folder, self.config, self.seeds, self.clock = folder, config, list(seeds), clock
         self.start = clock()
         self._finished: dict[int, int] = {}  # epochs of each seed
-        # Times and epochs trained until then; those that a checkpoint had are in the first mark.
+        # Times and numbers of epochs until then; the first mark includes epochs of checkpoints.
         self._marks: deque[tuple[float, int]] = deque(maxlen=13)
 
     def line(self) -> str:
@@ -107,7 +107,7 @@ def heartbeat(line: Callable[[], str], show: Callable[[str], None]) -> Iterator[
 
 
 def progress_bar(console: Console, *, shown: bool) -> Progress:
-    """Returns a progress bar; one that is not shown costs nothing."""
+    """Returns a progress bar, which is disabled unless :obj:`shown`."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

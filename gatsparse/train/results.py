@@ -36,7 +36,7 @@ class RuleResult:
     Attributes:
         best_epoch (int): The epoch whose model the rule keeps, counted from 1.
         epochs (int): Number of epochs after which it stops.
-        val_score, val_loss, test_score (float): Of the model that it keeps.
+        val_score, val_loss, test_score (float): Scores and loss of the model that it keeps.
 
     Example:
         >>> from gatsparse.data import load

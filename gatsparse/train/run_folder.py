@@ -36,7 +36,7 @@ class RunFolder:
 
     ====================== ==============================================================
     ``config.yaml``        configuration, for ``gatsparse train``
-    ``environment.json``   versions, threads, data: what else the numbers depend on
+    ``environment.json``   versions, threads, data: what else the results depend on
     ``seed-<seed>.jsonl``  a row per epoch, appended as the epochs end
     ``seed-<seed>.pt``     the model kept: ``state_dict`` and its row, for ``torch.load``
     ``checkpoint-<seed>``  state of the training of a seed, until it is finished
@@ -44,13 +44,12 @@ class RunFolder:
     ``summary.json``       summary of the seeds finished so far
     ====================== ==============================================================
 
-    Except for the rows, a file gets its name when it is complete and on disk, so that an
-    interrupted run leaves only files that can be read. The digests tell whether the files of a
-    finished seed are still those that were written.
+    Except for the rows, files are written atomically, so that an interrupted run leaves only
+    complete files. The digests show whether the files of a finished seed have changed.
 
     Args:
         path (Path): The folder.
-        continued (bool, optional): Whether an earlier process began the run.
+        continued (bool, optional): Whether an earlier process started the run.
     """
 
     path: Path
@@ -60,7 +59,7 @@ class RunFolder:
     def metrics(self, seed: int) -> Iterator[Callable[[Epoch], None]]:
         """Yields a function that appends the row of an epoch, on disk for other processes to read.
 
-        Rows of an earlier process are dropped: a training that continues appends them again.
+        Rows of an earlier process are dropped: a training that resumes appends them again.
 
         Raises:
             OSError: If the file cannot be written.
@@ -78,7 +77,7 @@ class RunFolder:
             os.fsync(file.fileno())
 
     def last_epoch(self, seed: int) -> Epoch | None:
-        """Returns the last epoch in the rows of a seed, or None if there is none yet."""
+        """Returns the last epoch in the rows of a seed, or None if it has no rows yet."""
         try:
             with self._rows(seed).open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
@@ -89,7 +88,7 @@ class RunFolder:
             return None
 
     def save_result(self, seed: int, result: FitResult) -> None:
-        """Saves the model kept, then the result: with it the seed is finished.
+        """Saves the kept model, then the result, which marks the seed as finished.
 
         Raises:
             OSError: If a file cannot be written.
@@ -107,7 +106,7 @@ class RunFolder:
         self._write_json(f"seed-{seed}.json", content)
 
     def checkpoint(self, seed: int) -> Path:
-        """The file of the state of a training that is not finished."""
+        """The file of the state of an unfinished training."""
         return self.path / f"checkpoint-{seed}"
 
     def is_finished(self, seed: int) -> bool:
@@ -118,17 +117,17 @@ class RunFolder:
         """Returns the result of a finished seed.
 
         Raises:
-            DamagedFileError: If one of its files is missing or is not what was written.
-            OSError: If one cannot be read.
+            DamagedFileError: If one of its files is missing or has changed.
+            OSError: If a file cannot be read.
         """
         path = self._result(seed)
         try:
             result = json.loads(path.read_bytes())
             if result.pop("sha256") != _digest(json.dumps(result).encode()):
-                raise ValueError("its digest is another")
+                raise ValueError("its digest differs")
             for path in self._files(seed):
                 if result["files"][path.name] != _digest(path.read_bytes()):
-                    raise ValueError("its digest is another")
+                    raise ValueError("its digest differs")
             path = self._result(seed)
             rows, model = self._files(seed)
             return FitResult(
@@ -144,7 +143,7 @@ class RunFolder:
             ) from error
 
     def save_summary(self, summary: dict[str, Any]) -> None:
-        """Saves the summary; with that of all seeds, the run is finished."""
+        """Saves the summary; a summary of all seeds marks the run as finished."""
         self._write_json("summary.json", summary)
 
     def begin(self, config: TrainConfig, current: dict[str, Any]) -> None:
@@ -165,7 +164,7 @@ class RunFolder:
             return False
 
     def remove_torn_files(self) -> None:
-        """Removes what was being written when the run was killed."""
+        """Removes files that were being written when the run was killed."""
         for path in self.path.glob(".*.tmp"):
             path.unlink(missing_ok=True)
 
@@ -189,17 +188,17 @@ class RunFolder:
 def open_run_folder(config: TrainConfig, data: Data) -> Iterator[RunFolder]:
     """Yields the newest unfinished folder of this configuration, else a new one; locked.
 
-    An unfinished run is continued if the values of all keys that its numbers depend on, the data,
-    the code, the versions and the instruction sets are the same, unless another process works on
-    it. An earlier run is never touched otherwise; a folder whose files are damaged is another run.
+    An unfinished run is resumed if all keys that affect the results, the data, the code, the
+    versions and the instruction sets are the same, and no other process is working on it. Other
+    runs are never changed; a folder with damaged files is treated as another run.
 
     Args:
         config (TrainConfig): The configuration.
-        data (torch_geometric.data.Data): What is trained on.
+        data (torch_geometric.data.Data): Data of the training.
 
     Raises:
-        ConfigError: If there is a file where the folder of the runs should be.
-        OSError: If the folder cannot be made.
+        ConfigError: If :obj:`run_dir` is a file.
+        OSError: If the folder cannot be created.
     """
     current = environment(config.threads, data)
     folder, lock = (config.resume and _unfinished(config, current)) or _new(config, current)
@@ -215,7 +214,7 @@ def _unfinished(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder
         folder = RunFolder(file.parent, continued=True)
         if not folder.serves(config, current) or (lock := _lock(folder.path)) is None:
             continue
-        if folder.serves(config, current):  # still: it may have been finished meanwhile
+        if folder.serves(config, current):  # again: it may have been finished meanwhile
             folder.remove_torn_files()
             return folder, lock
         os.close(lock)
@@ -234,7 +233,7 @@ def _new(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder, int]:
         config.run_dir.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ConfigError(
-            f"run_dir: expected a folder, got {config.run_dir}, where there is a file"
+            f"run_dir: expected a folder, got {config.run_dir}, which is a file or inside one"
         ) from error
     stem = f"{config.dataset}-{config.model.kind}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in count(1):
@@ -244,14 +243,14 @@ def _new(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder, int]:
         except FileExistsError:
             continue
         lock = _lock(folder.path)
-        assert lock is not None  # others look for a lock where there is an environment.json
+        assert lock is not None  # others lock only folders that have an environment.json
         folder.begin(config, current)
         return folder, lock
     raise AssertionError("unreachable: count() does not end")
 
 
 def _lock(path: Path) -> int | None:
-    """A lock that lives as long as the descriptor returned; None if another process has it."""
+    """Locks a folder until the returned descriptor is closed; None if another process holds it."""
     descriptor = os.open(path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""An epoch of mini-batches: a step for every batch of sampled neighbourhoods."""
+"""Training on mini-batches: one step per batch of sampled neighbourhoods."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def _check_model(model: Any) -> None:
     needed = ("convs", "num_layers", "inference_per_layer")
     if missing := [name for name in needed if not hasattr(model, name)]:
         raise TypeError(
-            "model: expected gatsparse.GAT, PaperGAT or PyG's with mode sampled, got "
-            f"{type(model).__name__} without {', '.join(missing)}: use mode full"
+            "model: expected gatsparse.GAT, gatsparse.nn.PaperGAT or a model of PyG with mode "
+            f"sampled, got {type(model).__name__} without {', '.join(missing)}: use mode full"
         )
     if getattr(model, "jk_mode", None) not in (None, "last"):
         raise ValueError(
@@ -45,9 +45,9 @@ class Sampled:
         TypeError: If exact inference does not support the model, or :obj:`edge_index` is not a
             dense tensor.
         ConfigError: If exact inference does not fit into :obj:`sampling.max_memory`.
-        ValueError: As :func:`~gatsparse.train.edge_inputs.edge_inputs`, or if the model has
-            another :obj:`jk` than None or ``"last"``, takes edge weights or
-            :obj:`batch`, which exact inference does not support.
+        ValueError: As in :func:`~gatsparse.train.edge_inputs.edge_inputs`, or if the model has
+            another :obj:`jk` than None or ``"last"``, or takes edge weights or :obj:`batch`, which
+            exact inference does not support.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Seeds side by side, each one in one process."""
+"""Parallel training of seeds, each in one process."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def side_by_side(
     processes: int,
     threads: int,
 ) -> Generator[int, None, None]:
-    """Calls a function for every seed, in processes beside this one.
+    """Calls a function for every seed, in parallel processes.
 
-    The processes end with this one, however it ends, and when the iterator is closed;
-    Ctrl-C does not reach them.
+    The processes end when this process ends for any reason, and when the iterator is closed;
+    they do not receive Ctrl-C.
 
     Args:
-        prepare (callable): Called once in each process, gives the function; both
+        prepare (callable): Called once in each process; returns the function. Both must be
             importable by name.
-        seeds (list of int): What to call it with.
+        seeds (list of int): Arguments of the function.
         processes (int): Number of processes.
-        threads (int): Threads of torch in each.
+        threads (int): Threads of torch in each process.
 
     Yields:
-        int: A seed that is finished, as they finish.
+        int: The finished seeds, in the order in which they finish.
 
     Raises:
         ProcessDiedError: If a process dies; the message names its seed.
-        Exception: Whatever the function raises.
+        Exception: Any exception of the function.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["gatsparse.train"])
@@ -52,7 +52,7 @@ def side_by_side(
     waiting = iter(seeds)
     with ExitStack() as stack:
         lifeline, end = context.Pipe(duplex=False)
-        # One executor for each process: an executor does not say whose process died.
+        # One executor for each process: an executor does not report which process died.
         executors = [
             stack.enter_context(
                 ProcessPoolExecutor(1, context, _begin, (lifeline, threads, prepare))
@@ -60,7 +60,7 @@ def side_by_side(
             for _ in range(processes)
         ]
         stack.callback(lifeline.close)
-        stack.callback(end.close)  # first of all, so that the executors have none to wait for
+        stack.callback(end.close)  # called first: then the executors do not wait for processes
         running: dict[Future[None], tuple[ProcessPoolExecutor, int]] = {}
 
         def submit(executor: ProcessPoolExecutor) -> None:
@@ -86,8 +86,8 @@ def side_by_side(
 
 
 def _start_forkserver() -> None:
-    # With SIGINT blocked, which all its processes inherit: Ctrl-C is for this one alone.
-    # The tracker comes first, because its start unblocks SIGINT.
+    # SIGINT is blocked, which all its processes inherit: only this process receives Ctrl-C.
+    # The tracker is started first, because its start unblocks SIGINT.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -98,7 +98,7 @@ def _start_forkserver() -> None:
 
 @contextmanager
 def _ctrl_c_deferred() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # which alone is interrupted
+    if threading.current_thread() is not threading.main_thread():  # signals are not received
         yield
         return
     received: list[int] = []
@@ -118,7 +118,7 @@ def _begin(
     lifeline: Connection, threads: int, prepare: Callable[[], Callable[[int], object]]
 ) -> None:
     global _function
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where the server was there before
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # if the server was running before
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     torch.set_num_threads(threads)
     _function = prepare()

@@ -1,4 +1,4 @@
-"""When training stops, and which epoch's model is kept."""
+"""Rules that determine when training stops, and which epoch's model is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ StoppingRule = Literal["val_score", "val_loss", "paper", "pyg"]
 
 
 class EarlyStopping:
-    """Judges a training by its validation nodes, epoch by epoch.
+    """Early stopping of a training, based on its validation nodes.
 
     ========== ================================ ==========================================
     rule       the model that is kept           stops
@@ -32,27 +32,27 @@ class EarlyStopping:
                                                 the :obj:`patience` epochs before it
     ========== ================================ ==========================================
 
-    Every rule stops after :obj:`epochs`, too, and keeps the first epoch until there is a better
-    one. ``"paper"`` is the rule of the authors' code (``execute_cora.py`` of
+    Every rule also stops after :obj:`epochs`, and keeps the first epoch until a better one is
+    found. ``"paper"`` is the rule of the authors' code (``execute_cora.py`` of
     `PetarV-/GAT <https://github.com/PetarV-/GAT>`_, with ``nb_epochs = 100000`` and
-    ``patience = 100``), ``"pyg"`` that of PyG's benchmark
+    ``patience = 100``), ``"pyg"`` the rule of PyG's benchmark
     (``benchmark/citation/train_eval.py``, whose ``--early_stopping`` is :obj:`patience`):
     there, the second half begins with epoch ``epochs // 2 + 1``, and near the beginning
-    the mean is that of fewer epochs.
+    the mean is over fewer epochs.
 
     Args:
-        rule (str): One of the above.
-        patience (int): As above.
-        epochs (int): The most epochs.
+        rule (str): One of the rules above.
+        patience (int): Number of epochs in the rules above.
+        epochs (int): Maximum number of epochs.
 
     Attributes:
         epoch (int): Number of epochs seen.
-        best_epoch (int): The epoch whose model is kept, counted from 1; 0 before any.
-        exhausted (bool): Whether it has stopped; it takes no epoch after that.
+        best_epoch (int): The epoch whose model is kept, counted from 1; 0 before the first.
+        exhausted (bool): Whether it has stopped; it accepts no epoch after that.
 
     Raises:
         TypeError: If a number is not an integer.
-        ValueError: If there is no such rule, or a number is below 1.
+        ValueError: If :obj:`rule` is unknown, or a number is below 1.
 
     Example:
         >>> from gatsparse.train import EarlyStopping
@@ -79,13 +79,13 @@ class EarlyStopping:
         self._losses: deque[float] = deque(maxlen=patience)
 
     def update(self, val_score: float, val_loss: float) -> bool:
-        """Takes the result of one more epoch; returns whether to keep its model.
+        """Adds the result of an epoch; returns whether to keep its model.
 
         Raises:
             RuntimeError: If the rule is exhausted.
         """
         if self.exhausted:
-            raise RuntimeError(f"{self.rule}: stopped after epoch {self.epoch}, got one more")
+            raise RuntimeError(f"{self.rule}: stopped after epoch {self.epoch}, got another epoch")
         self.epoch += 1
         better, fitting = val_score >= self._max_score, val_loss <= self._min_loss
         if self.rule == "val_score":
@@ -112,9 +112,9 @@ class EarlyStopping:
         return {**vars(self), "_losses": list(self._losses)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from the state of another one."""
+        """Restores the state of another rule."""
         vars(self).update(state, _losses=deque(state["_losses"], maxlen=self.patience))
 
     def _mean_loss(self) -> float:
-        # In float32, as PyG does it; NaN, so above nothing, if there are none.
+        # In float32, as in PyG. Without losses it is NaN, which no loss exceeds.
         return torch.tensor(list(self._losses), dtype=torch.float32).mean().item()

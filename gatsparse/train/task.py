@@ -1,4 +1,4 @@
-"""The data that a training of a configuration runs on."""
+"""The data of a training, as a configuration describes it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def load_task(config: TrainConfig) -> Data:
 
     Returns:
         torch_geometric.data.Data: Data of :func:`gatsparse.data.load`, with masks ``[N]``.
-        Features of which at most a tenth are not zero are ``sparse_csr`` for models of kind
-        ``"gatsparse"``. If :obj:`split` is ``"random"`` there are no masks, and if it is
-        ``"seed"`` those of all splits: see :func:`task_of_seed`.
+        If at most a tenth of the features are nonzero, they are ``sparse_csr`` for models of kind
+        ``"gatsparse"``. With :obj:`split` ``"random"`` the masks are missing, and with ``"seed"``
+        they contain all splits: see :func:`task_of_seed`.
 
     Raises:
         ConfigError: If the data set has no such split, has edge features, or would not fit into
             memory.
-        DatasetNotFoundError, DatasetCorruptError: As :func:`gatsparse.data.load`.
-        ImportError: As :func:`gatsparse.data.load_ogb`.
+        DatasetNotFoundError, DatasetCorruptError: As in :func:`gatsparse.data.load`.
+        ImportError: As in :func:`gatsparse.data.load_ogb`.
 
     Example:
         >>> from gatsparse.train import TrainConfig, load_task
@@ -90,8 +90,8 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
         seed (int): The seed.
 
     Raises:
-        ConfigError: If a class has too few nodes for a random split, there is no split of the
-            seed's number, or a split cannot be trained.
+        ConfigError: If a class has too few nodes for a random split, the data set has no split with
+            the number of the seed, or a split cannot be trained.
 
     Example:
         >>> from gatsparse.train import TrainConfig, load_task, task_of_seed
@@ -130,19 +130,19 @@ def checked_task(data: Data, metric: str = "accuracy") -> Data:
         metric (str, optional): The metric, which must be defined for the classes of each split.
 
     Raises:
-        TypeError, ValueError: As :func:`~gatsparse.data.labels.node_labels`,
+        TypeError, ValueError: As in :func:`~gatsparse.data.labels.node_labels`,
             :func:`~gatsparse.data.labels.node_mask` and
             :func:`~gatsparse.train.metrics.require_scorable`; if :obj:`x` or :obj:`edge_index` is
             missing.
 
     Warns:
-        UserWarning: If nodes of the training are validated or tested on, too.
+        UserWarning: If training nodes are in the validation or test mask, too.
     """
     y = node_labels(data)
     for key in ("x", "edge_index"):
         if data.get(key) is None:
             hint = ": set edge_index from adj_t" if key == "edge_index" and "adj_t" in data else ""
-            raise ValueError(f"data.{key}: expected one, got None{hint}")
+            raise ValueError(f"data.{key}: expected a tensor, got None{hint}")
     task = copy(data)
     for key in MASKS:
         task[key] = node_mask(data, key, y)
@@ -152,7 +152,7 @@ def checked_task(data: Data, metric: str = "accuracy") -> Data:
         if shared:
             warnings.warn(
                 f"data.{key}: {shared} of its {int(task[key].sum())} nodes are in train_mask, too: "
-                "the scores there are those of nodes that the model was trained on",
+                "its scores include nodes that the model was trained on",
                 stacklevel=2,
             )
     task.y = y
@@ -166,7 +166,7 @@ def _choose_split(data: Data, split: int, num_splits: int) -> Data:
 
 
 def _sparse_if_it_pays(x: Tensor) -> Tensor:
-    """The features as ``sparse_csr`` if at most a tenth of them are not zero."""
+    """The features as ``sparse_csr`` if at most a tenth of them are nonzero."""
     if 10 * int(x.count_nonzero()) > x.numel():
         return x
     with warnings.catch_warnings():

@@ -110,7 +110,11 @@ def test_unknown_format_raises(tmp_path: Path):
         ({"num_nodes": 1.5}, TypeError, "num_nodes: expected an integer, got 1.5"),
         ({"block_size": 0}, ValueError, r"block_size: expected 1 \.\. 2\*\*63 - 1, got 0"),
         ({"block_size": None}, TypeError, "block_size: expected an integer, got None"),
-        ({"columns": ("a", "b")}, ValueError, "columns: expected None, as .* has no names, got"),
+        (
+            {"columns": ("a", "b")},
+            ValueError,
+            "columns: expected None, as .* has no column names, got",
+        ),
         ({"columns": ("a", "a")}, ValueError, "columns: expected two different columns, got"),
         ({"columns": ("a",)}, ValueError, "columns: expected two different columns, got"),
         ({"columns": "ab"}, TypeError, "columns: expected two names or two positions, got 'ab'"),
@@ -226,8 +230,8 @@ def test_duplicates(tmp_path: Path, suffix: str):
     for block_size in (1, 100):
         fails(
             path,
-            f"{second}: expected every edge once, got 5 -> 4 again, which is {first} already "
-            "(duplicates='keep' takes both)",
+            f"{second}: expected every edge once, got 5 -> 4 again, first at {first} "
+            "(duplicates='keep' keeps both)",
             read=read_graph,
             block_size=block_size,
         )
@@ -249,7 +253,7 @@ def test_lines_of_duplicates(tmp_path_factory, data):
             fails(
                 path,
                 f"line {number + 2}: expected every edge once, got {src} -> {dst} again, "
-                f"which is line {lines.index(line) + 2} already",
+                f"first at line {lines.index(line) + 2} ",
                 read=read_graph,
                 block_size=block_size,
             )

@@ -120,13 +120,13 @@ def refuses(path, message):
 )
 def test_files_of_other_formats_raise(path, content):
     path.write_bytes(content)
-    refuses(path, "expected an .npy file, got none")
+    refuses(path, "expected a valid .npy header, got an invalid one")
 
 
 def test_unknown_version_raises(path):
     np.save(path, array((4, 3)))
     path.write_bytes(b"\x93NUMPY\x04\x00" + path.read_bytes()[8:])
-    refuses(path, r"expected an .npy file, got none \(unknown version \(4, 0\)\)")
+    refuses(path, r"expected a valid .npy header, got an invalid one \(unknown version \(4, 0\)\)")
 
 
 def test_header_of_python_2_is_read(path):
@@ -198,7 +198,7 @@ def test_broken_header_raises(path, good, bad):
     content = path.read_bytes()
     assert good in content
     path.write_bytes(content.replace(good, bad))
-    refuses(path, "expected an .npy file, got none")
+    refuses(path, "expected a valid .npy header, got an invalid one")
 
 
 @given(st.lists(st.tuples(st.integers(10, 127), st.sampled_from(b"09(,':<>fiL ")), max_size=3))
@@ -268,7 +268,7 @@ def test_rows_out_of_range_raise(row_file, path, index):
 def test_file_truncated_after_opening_raises(row_file, path):
     rows = row_file(array((4, 3)))
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(OSError, match=r"x\.npy: rows could not be read; was it cut short"):
+    with pytest.raises(OSError, match=r"x\.npy: rows cannot be read; was the file truncated"):
         rows.gather(torch.tensor([0, 3]))
     np.testing.assert_array_equal(rows.gather(torch.tensor([2])).numpy(), array((4, 3))[[2]])
 

@@ -160,7 +160,7 @@ def test_pickled_code_is_not_run(
     monkeypatch.chdir(tmp_path)
     path = planetoid(tmp_path / "raw")[part]
     path.write_bytes(pickle.dumps(_Command()))
-    with pytest.raises(DatasetCorruptError, match=rf"{path.name}: .*it names .*mkdir"):
+    with pytest.raises(DatasetCorruptError, match=rf"{path.name}: .*it refers to .*mkdir"):
         read_planetoid(tmp_path / "raw", "Cora")
     assert not (tmp_path / "executed").exists()
 

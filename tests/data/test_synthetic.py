@@ -165,7 +165,7 @@ def test_edges_follow_the_model(num_nodes, monkeypatch):
         ({"dtype": torch.float32}, "dtype: expected torch.int32 or int64"),
         (
             {"dtype": torch.int32, "num_nodes": 2**31},
-            "dtype: 2147483648 nodes do not fit torch.int32",
+            "dtype: expected torch.int64 for 2147483648 nodes, got torch.int32",
         ),
         ({"probabilities": (0.5, 0.5)}, r"probabilities: expected four numbers"),
         ({"probabilities": (0.5, 0.3, 0.1, 0.0)}, r"sum to 1.*got \(0.5, 0.3, 0.1, 0.0\)"),

@@ -74,5 +74,5 @@ def test_blocks_of_the_scatter_backend_are_smaller(task):
 def test_width_of_the_last_layer_counts(task):
     x, edge_index = task
     model = gatsparse.GAT(F, 16, 2, 100_000, jk="last").double().eval()
-    with pytest.raises(ValueError, match=r"max_memory: layer 2 needs .* with a folder"):
+    with pytest.raises(ValueError, match=r"max_memory: layer 2 needs .*: pass a folder"):
         infer(model, x, edge_index, max_memory="300MB")

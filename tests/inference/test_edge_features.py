@@ -325,7 +325,7 @@ def test_bad_edge_features_raise(task, tmp_path):
     for wrong in (edge_attr.numpy(), 3, [1.0], edge_attr.long(), edge_attr.to_sparse()):
         with pytest.raises(TypeError, match="edge_attr: expected"):
             infer(model, x, edge_index, wrong)
-    with pytest.raises(ValueError, match="edge_attr: expected features of the edges"):
+    with pytest.raises(ValueError, match="edge_attr: expected edge features"):
         infer(model, x, edge_index)
     with pytest.raises(TypeError, match=r"PaperGAT\.forward takes no edge features"):
         infer(gatsparse.nn.PaperGAT(F, 4, 3).double().eval(), x, edge_index, edge_attr)

@@ -381,5 +381,7 @@ def test_unsupported_edge_weights_are_not_passed():
 
 
 def test_model_without_attention_raises():
-    with pytest.raises(ValueError, match="model: expected GAT or GATv2 layers in it, got GCNConv"):
+    with pytest.raises(
+        ValueError, match="model: expected a model with GAT or GATv2 layers, got GCNConv"
+    ):
         attention_weights(torch_geometric.nn.GCNConv(6, 4), graph())

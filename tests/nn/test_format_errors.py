@@ -51,12 +51,12 @@ def compressed(build, ptr, other):
         (
             lambda: EdgeIndex(BAD, sparse_size=(10, 5)),
             ValueError,
-            r"size\[0\]: expected 5, as x has it, got 10",
+            r"size\[0\]: expected 5 to match x, got 10",
         ),
         (
             lambda: torch.eye(6).to_sparse(),
             ValueError,
-            r"size\[0\]: expected 5, as x has it, got 6",
+            r"size\[0\]: expected 5 to match x, got 6",
         ),
         (
             lambda: torch.ones(5, 5, 5).to_sparse(),

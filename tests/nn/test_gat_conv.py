@@ -79,8 +79,8 @@ def test_overridden_propagate_is_used():
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        ((5, 7), r"size\[1\]: expected 5, as x has it, got 7"),
-        ((4, 5), r"size\[0\]: expected 5, as x has it, got 4"),
+        ((5, 7), r"size\[1\]: expected 5 to match x, got 7"),
+        ((4, 5), r"size\[0\]: expected 5 to match x, got 4"),
     ],
 )
 def test_bad_size_raises(size, message):

@@ -34,7 +34,7 @@ def test_hooks_and_explainers_see_messages(layer):
     ours(features(), EDGES)
     assert len(seen) == 1
     ours.backend, ours.explain = "fused", True
-    with pytest.raises(ValueError, match="backend='fused' cannot serve this call: explain"):
+    with pytest.raises(ValueError, match="backend='fused' cannot handle this call: explain"):
         ours(features(), EDGES)
 
 

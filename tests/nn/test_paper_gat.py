@@ -24,11 +24,11 @@ def test_batches_that_cannot_be_trimmed_raise():
     model = PaperGAT(12, 4, 3, heads=2).double()
     ends = torch.tensor([[1, 2, 2], [0, 0, 1]])  # 2 is a node of the second hop
     assert model(x, ends[:, ::2], [1, 1, 2]).shape == (1, 3)
-    with pytest.raises(ValueError, match="expected the edges of a batch by destination"):
+    with pytest.raises(ValueError, match="expected the edges of a batch sorted by destination"):
         model(x, ends, [1, 1, 2])
     features = torch.ones(len(src), 5, dtype=torch.float64)
     matrix = torch.sparse_coo_tensor(
         torch.stack([dst, src]), features, (4, 4, 5), check_invariants=True
     )
-    with pytest.raises(ValueError, match="leave num_sampled_nodes_per_hop out"):
+    with pytest.raises(ValueError, match="omit num_sampled_nodes_per_hop"):
         model(x, matrix, [1, 3])

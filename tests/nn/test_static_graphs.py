@@ -148,8 +148,16 @@ def test_empty_batch_has_an_empty_output(layer):
 @pytest.mark.parametrize(
     ("x", "edge_attr", "message"),
     [
-        ((torch.zeros(2, 60, 6), torch.zeros(3, 60, 6)), None, r"x: expected one batch, got \[\[2"),
-        ((torch.zeros(60, 6), torch.zeros(3, 60, 6)), None, r"x: expected one batch, got \[\[\], "),
+        (
+            (torch.zeros(2, 60, 6), torch.zeros(3, 60, 6)),
+            None,
+            r"x: expected the same batch dimensions .*, got \[\[2",
+        ),
+        (
+            (torch.zeros(60, 6), torch.zeros(3, 60, 6)),
+            None,
+            r"x: expected the same batch dimensions .*, got \[\[\], ",
+        ),
         ((torch.zeros(2, 60, 6), torch.zeros(2, 50, 6)), None, "x: expected add_self_loops=False"),
         (torch.zeros(2, 60, 7), None, r"x: expected shape \[N, 6\], got \[2, 60, 7\]"),
         (

@@ -352,7 +352,7 @@ def test_compiled_layers_run_the_kernels(layer):
 @every_layer
 def test_tracing_the_fused_backend_raises(layer):
     _, ours = pair(layer, 6, 5, heads=2, backend="fused")
-    with pytest.raises(ValueError, match="backend='fused' cannot serve this call: the call is tr"):
+    with pytest.raises(ValueError, match="backend='fused' cannot handle this call: the call is tr"):
         make_fx(lambda *args: ours(*args))(*arguments({}))
 
 

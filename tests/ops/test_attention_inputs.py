@@ -92,7 +92,11 @@ def test_scores_of_minus_infinity_in_rows_that_fit_the_registers(count):
             r"{att}: expected shape \[1, 2, 3\], got \[2, 3\]",
         ),
         ({"att": torch.zeros(1, 2, 3).int()}, TypeError, "{att}: expected a floating point tensor"),
-        ({"att": torch.zeros(1, 2, 3, device="meta")}, ValueError, "{att}: expected on cpu"),
+        (
+            {"att": torch.zeros(1, 2, 3, device="meta")},
+            ValueError,
+            "{att}: expected a tensor on cpu",
+        ),
         ({"x_dst": torch.zeros(6, 2, 3)}, ValueError, r"x_dst: expected shape \[60, 2, 3\]"),
         ({"x_dst": [3.0]}, TypeError, "x_dst: expected a tensor, got list"),
         ({"edge": torch.zeros(499)}, ValueError, r"edge: expected shape \[500, 2.*got \[499\]"),
@@ -129,9 +133,11 @@ def test_bad_inputs_raise(variant, change, error, message):
 def test_edge_features_without_loop_features_raise(variant):
     graph = ZOO["random"]
     inputs = VARIANTS[variant].inputs(graph, 2, 3, edge=True)
-    with pytest.raises(ValueError, match="loop: expected with edge and add_self_loops, got None"):
+    with pytest.raises(
+        ValueError, match="loop: expected a tensor with edge and add_self_loops, got None"
+    ):
         VARIANTS[variant].attention(**inputs, graph=graph.csr(), add_self_loops=True)
-    with pytest.raises(ValueError, match="backend='dense' cannot serve this call: edge: "):
+    with pytest.raises(ValueError, match="backend='dense' cannot handle this call: edge: "):
         VARIANTS[variant].attention(**inputs, graph=graph.csr(), backend="dense")
     with pytest.raises(RuntimeError, match="loop: expected for edge, got none"):
         call(variant, operator_arguments(variant, inputs, graph.csr(), add_self_loops=True))
@@ -151,7 +157,7 @@ def test_auto_falls_back_where_fused_raises(variant, monkeypatch):
     with pytest.warns(SlowPathWarning, match="not built"):
         out = attention(**inputs, graph=graph)
     assert relative_error(out, expected) <= 1e-12
-    with pytest.raises(ValueError, match="not built; `gatsparse info` says"):
+    with pytest.raises(ValueError, match="not built; `gatsparse info` shows"):
         attention(**inputs, graph=graph, backend="fused")
 
 

@@ -28,5 +28,5 @@ def test_one_tensor_at_both_ends(edge, dropout):
 def test_features_of_another_dtype_raise(name):
     inputs = gatv2_inputs(ZOO["random"], 2, 3, edge=True, loop=True)
     inputs[name] = inputs[name].float()
-    with pytest.raises(ValueError, match=f"{name}: expected torch.float64, as x_src is, got"):
+    with pytest.raises(ValueError, match=f"{name}: expected torch.float64 to match x_src, got"):
         gatv2_attention(**inputs, graph=ZOO["random"].csr(), add_self_loops=True)

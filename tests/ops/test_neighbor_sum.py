@@ -99,7 +99,7 @@ def test_other_dtypes_layouts_and_missing_kernels(monkeypatch):
         (torch.zeros(60, 5).long(), None, TypeError, "x: expected a floating point tensor"),
         (None, None, TypeError, "x: expected a tensor, got NoneType"),
         (torch.zeros(60, 5), ZOO["random"].edge_index, TypeError, "graph: expected a CSRGraph"),
-        (torch.zeros(60, 5, device="meta"), None, ValueError, "x: expected on cpu"),
+        (torch.zeros(60, 5, device="meta"), None, ValueError, "x: expected a tensor on cpu"),
     ],
 )
 def test_bad_inputs_raise(x, graph, error, message):

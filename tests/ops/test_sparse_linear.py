@@ -148,7 +148,7 @@ def test_bad_inputs_raise():
         sparse_linear(x, weight.T)
     with pytest.raises(ValueError, match=r"bias: expected shape \[4\]"):
         sparse_linear(x, weight, bias[:2])
-    with pytest.raises(TypeError, match=r"weight: expected torch.float64, as x"):
+    with pytest.raises(TypeError, match=r"weight: expected torch.float64 to match x"):
         sparse_linear(x, weight.float())
     with pytest.raises(TypeError, match="x: expected a dense, sparse_csr, sparse_csc or"):
         dropout(x.to_dense().to_sparse_bsr((1, 1)), 0.5)

@@ -86,7 +86,7 @@ def assert_same_explanations(models, explain, *inputs):
     assert_equal(*found)
     theirs, ours = models
     assert_same(theirs, named_backend(ours, "fused"), *inputs)
-    with pytest.raises(ValueError, match="backend='fused' cannot serve this call"):
+    with pytest.raises(ValueError, match="backend='fused' cannot handle this call"):
         explain(ours)
 
 

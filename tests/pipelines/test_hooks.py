@@ -59,7 +59,7 @@ def test_size_that_contradicts_the_graph_raises():
     conv = gatsparse.GATConv(6, 3)
     conv.register_message_forward_hook(lambda *_: None)
     edges = EdgeIndex(torch.tensor([[0, 1], [1, 2]]), sparse_size=(6, 6))
-    with pytest.raises(ValueError, match=r"size\[0\]: expected 6, as x has it, got 9"):
+    with pytest.raises(ValueError, match=r"size\[0\]: expected 6 to match x, got 9"):
         conv(torch.randn(6, 6), edges, size=(9, 9))
 
 

@@ -105,7 +105,7 @@ def test_checkpoint_of_another_training_raises(tmp_path):
     path = tmp_path / "checkpoint"
     Checkpoint(path, training="seed 0").save({"epoch": 1})
     assert Checkpoint(path, training="seed 0").load() == {"epoch": 1}
-    with pytest.raises(DamagedFileError, match=r"checkpoint: .* it is of another training"):
+    with pytest.raises(DamagedFileError, match=r"checkpoint: .* it belongs to another training"):
         Checkpoint(path, training="seed 1").load()
 
 

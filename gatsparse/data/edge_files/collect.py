@@ -1,4 +1,4 @@
-"""Edges that are collected in memory, as they are or with new node ids."""
+"""Edges that are collected in memory, with their own or with new node ids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gatsparse.data.edge_files.reader import Ends
 
 _INT32_MAX = 2**31 - 1
-_CHUNK = 2**22  # edges; this much memory is returned to the system when it is freed
+_CHUNK = 2**22  # edges; memory blocks of this size are returned to the system when freed
 
 
 def index_dtype(highest: int) -> type[np.integer]:
@@ -21,7 +21,7 @@ def index_dtype(highest: int) -> type[np.integer]:
 
 
 class Edges:
-    """Edges in chunks. A chunk is int32 as long as all edges up to it fit.
+    """Edges in chunks. A chunk is int32 as long as all ids up to its end fit.
 
     Attributes:
         count (int): Number of edges.
@@ -86,7 +86,7 @@ def _check_span(lowest: int, highest: int) -> None:
 
 
 def _of_one_dtype(ends: Ends) -> tuple[np.ndarray, ...]:
-    """The ends in a dtype that holds all ids; NumPy would join int64 and uint64 as float64."""
+    """The ends in a dtype that holds all ids; NumPy would promote int64 and uint64 to float64."""
     if np.result_type(*ends).kind != "f" or ends[0].size == 0:
         return tuple(ends)
     lowest, highest = (int(bound) for bound in (min(map(np.min, ends)), max(map(np.max, ends))))
@@ -96,8 +96,7 @@ def _of_one_dtype(ends: Ends) -> tuple[np.ndarray, ...]:
 
 
 class Relabeled:
-    """Edges whose ids are any integers of 64 bits. Each block is kept as positions among its own
-    ids.
+    """Edges with arbitrary 64-bit ids. Each block is stored as positions in its sorted unique ids.
 
     Attributes:
         count (int): Number of edges.

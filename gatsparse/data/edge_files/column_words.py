@@ -45,9 +45,9 @@ UNCLEAR = frozenset({"in", "out", "input", "output", "incoming", "outgoing", "in
 _ID = frozenset({"id", "idx", "index", "indice"})
 _NODE = frozenset({"node", "vertex", "vertice"})
 _FILLERS = _ID | _NODE
-_EDGE = frozenset({"edge", "link", "arc"})  # of attributes, unless an end is named, too
+_EDGE = frozenset({"edge", "link", "arc"})  # attributes, unless the name also has an end
 
-#: Words for nodes. Two columns that have no other words are taken in their order.
+#: Words for nodes. Two columns that have no other words are used in their order.
 _NODES = _words(
     "user item neighbor neighbour nbr friend person actor member author coauthor editor reviewer"
     " paper article document doc patent book product movie film song track artist customer client"
@@ -59,7 +59,7 @@ _NODES = _words(
     " subreddit channel video image object subject property ingredient recipe"
 ) - DESTINATIONS - SOURCES  # fmt: skip
 
-#: Words for attributes. A column whose name contains one is no end unless asked for.
+#: Words for attributes. A column whose name contains one is not an end unless requested.
 ATTRIBUTES = _words(
     "time timestamp datetime date weight label unnamed eid w wt ts unix epoch year month week day"
     " hour minute second class split type kind sign rel relation relationship predicate count cnt"
@@ -95,7 +95,7 @@ class Name(NamedTuple):
         words (tuple): Its words in lower case and singular, without ``node`` and ``id``.
         end (str): The word for an end of an edge, if there is exactly one, else empty.
         contradictory (bool): Whether there are several words for ends, or unclear ones.
-        attribute (bool): Whether it is the name of something else than a node.
+        attribute (bool): Whether it is the name of something other than a node.
         node (bool): Whether it is the name of a node.
     """
 
@@ -107,7 +107,7 @@ class Name(NamedTuple):
 
     @property
     def plain(self) -> bool:
-        """Whether it says nothing but which end it is."""
+        """Whether it contains nothing but the word for an end."""
         return self.end.startswith("node ") or self.words == (self.end,)
 
     @property
@@ -124,7 +124,7 @@ class Name(NamedTuple):
 
 @lru_cache(maxsize=256)
 def read_name(name: str) -> Name:
-    """Divides a name at separators, capitals and digits, and where known words meet."""
+    """Splits a name at separators, capitals and digits, and between known words."""
     if len(name) > _LONGEST_NAME:
         return Name((name,), "", contradictory=False, attribute=False, node=False)
     parts = [part.lower() for part in _PARTS.findall(name)]
@@ -137,7 +137,7 @@ def read_name(name: str) -> Name:
     if numbered and f"node {int(words[0])}" in SOURCES | DESTINATIONS:
         ends = [f"node {int(words[0])}"]
     others = set(words) - set(ends)
-    if parts == ["second"]:  # beside "first"; no unit of time has such a column of its own
+    if parts == ["second"]:  # the partner of "first": columns of times have longer names
         attribute = False
     else:
         attribute = bool(others & (ATTRIBUTES | _EDGE)) or set(found) <= _ID
@@ -152,7 +152,7 @@ def read_name(name: str) -> Name:
 
 
 def is_prose(words: list[str]) -> bool:
-    """Whether words are of a sentence rather than names of columns."""
+    """Whether words belong to a sentence rather than to names of columns."""
     return any(
         word.lower() in _NO_HEADER or word.endswith((":", ".", "!", "?", ")")) or "//" in word
         for word in words
@@ -160,7 +160,7 @@ def is_prose(words: list[str]) -> bool:
 
 
 def _known_words(part: str) -> list[str]:
-    """The known words of which a part of a name consists; the part itself if there are none."""
+    """Splits a part of a name into known words; returns the part itself if it cannot be split."""
     best: dict[int, list[str]] = {0: []}  # words up to a position, the fewest
     for stop in range(1, len(part) + 1):
         for start in range(stop):

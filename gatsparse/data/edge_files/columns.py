@@ -1,4 +1,4 @@
-"""Which columns of a table are sources and destinations."""
+"""Detection of the columns of sources and destinations in a table."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def find_columns(columns: Columns, names: Sequence[str]) -> tuple[int, int]:
     """Positions of two columns that are given by name or position.
 
     Raises:
-        ValueError: If a name is not among :obj:`names`, or is there more than once, or a position
-            is out of range.
+        ValueError: If a name does not occur exactly once in :obj:`names`, or a position is out of
+            range.
     """
     first, second = (_find_column(column, names) for column in columns)
     return first, second
@@ -39,9 +39,7 @@ def find_columns(columns: Columns, names: Sequence[str]) -> tuple[int, int]:
 def _find_column(column: str | int, names: Sequence[str]) -> int:
     if isinstance(column, int):
         if column >= len(names):
-            raise ValueError(
-                f"expected positions of columns from 0 to {len(names) - 1}, got {column}"
-            )
+            raise ValueError(f"expected column positions from 0 to {len(names) - 1}, got {column}")
         return column
     if names.count(column) != 1:
         raise ValueError(
@@ -64,7 +62,7 @@ def find_pair(
         integers (list, optional): The positions of the columns of integers. (default: all)
 
     Raises:
-        ValueError: If several columns could be meant.
+        ValueError: If several pairs of columns match.
     """
     read = [read_name(name) for name in names]
     told = [i for i, name in enumerate(read) if not name.attribute and name.end]
@@ -85,16 +83,16 @@ def recognize_columns(
 ) -> tuple[int, int]:
     """Positions of the columns of sources and destinations.
 
-    They are those whose names say so. Else there must be just two columns of integers, whose names
-    are in an order of their own, such as ``node_a`` and ``node_b``, or are names of nodes, such as
-    ``user`` and ``item``, which are taken as they are.
+    Columns whose names identify the ends are used first. Otherwise there must be exactly two
+    columns of integers. Their names must have an order, such as ``node_a`` and ``node_b``, or be
+    names of nodes, such as ``user`` and ``item``, which are used in the order of the columns.
 
     Args:
         names (list): The names of all columns.
         integers (list, optional): The positions of the columns of integers. (default: all)
 
     Raises:
-        ValueError: If it cannot be told. The message lists the columns.
+        ValueError: If the columns cannot be determined. The message lists them.
     """
     pair = find_pair(names, integers)
     if pair is not None:
@@ -110,7 +108,7 @@ def recognize_columns(
         raise _ambiguous(names)
     order = _order(read[first].words, read[second].words)
     told = {name.end for name in read if name.end and not name.attribute}
-    same = len(read[first].end) == 1 and read[first].end == read[second].end  # as of v1 and v2
+    same = len(read[first].end) == 1 and read[first].end == read[second].end  # such as v1 and v2
     if told and not (order != 0 and (same or all(end.startswith("node ") for end in told))):
         raise _ambiguous(names)
     if order != 0:
@@ -149,10 +147,10 @@ def _pairs(read: Sequence[Name], positions: Sequence[int]) -> list[tuple[int, in
 
 
 def _order(first: tuple[str, ...], second: tuple[str, ...]) -> int:
-    """1 if two names are alike but for a number, a letter or a role that puts :obj:`first` before
-    :obj:`second`, -1 if it is the other way round, 0 if the names do not tell.
+    """Returns 1 if two names differ only in a number, letter or role that puts :obj:`first` before
+    :obj:`second`, -1 for the opposite order, 0 if the names have no order.
     """
-    if len(first) != len(second):  # pandas names a second column so: node, node.1
+    if len(first) != len(second):  # pandas renames a duplicate column: node, node.1
         shorter, longer = sorted((first, second), key=len)
         numbered = longer[:-1] == shorter and longer[-1] in ("1", "2")
         return 0 if not numbered else (1 if shorter == first else -1)
@@ -164,7 +162,9 @@ def _order(first: tuple[str, ...], second: tuple[str, ...]) -> int:
 
 
 def _precedes(a: str, b: str) -> bool:
-    """Whether two words are neighbors in an order. Others, such as c and r, may be initials."""
+    """Whether :obj:`a` directly precedes :obj:`b`. Letters that do not, such as c and r, may be
+    initials.
+    """
     a, b = ORDINALS.get(a, a), ORDINALS.get(b, b)
     if a.isdecimal() and b.isdecimal():
         return int(b) - int(a) == 1
@@ -178,6 +178,6 @@ def _precedes(a: str, b: str) -> bool:
 
 def _ambiguous(names: Sequence[str]) -> ValueError:
     return ValueError(
-        "expected two columns whose names tell sources from destinations, such as 'src' and "
+        "expected two columns whose names identify sources and destinations, such as 'src' and "
         f"'dst', got {listed(names)}: name them with columns=(source, destination)"
     )

@@ -22,18 +22,18 @@ _TEXT = (".csv", ".tsv", ".txt", ".edges", ".edgelist", ".el", ".mtx")
 _PARQUET = (".parquet", ".pq")
 _HADOOP = re.compile(r"part-(?:[mr]-)?[0-9]+")  # text without a suffix
 _FORMATS = (
-    f".npy, .parquet, .pq, {', '.join(_TEXT)}, or one of those of text and {', '.join(PACKED)}"
+    f".npy, .parquet, .pq, {', '.join(_TEXT)}, or a suffix of text followed by {', '.join(PACKED)}"
 )
 
 
 def find_files(path: Paths) -> list[Path]:
-    """The files that hold the edges, in order: :obj:`path` itself, those in the list, or those in
-    the folder by name (``part-2`` is before ``part-10``). Names that start with ``.`` or ``_``
-    are ignored in a folder.
+    """Returns the files that hold the edges, in order: :obj:`path` itself, the files in the list,
+    or the files in the folder sorted by name (``part-2`` is before ``part-10``). Names that start
+    with ``.`` or ``_`` are ignored in a folder.
 
     Raises:
-        TypeError: If it is neither a path nor a list of paths.
-        EdgeListError: If there is no file, or a folder contains a folder.
+        TypeError: If :obj:`path` is neither a path nor a list of paths.
+        EdgeListError: If the list or folder is empty, or the folder contains a folder.
     """
     if isinstance(path, (list, tuple)):
         if not path:
@@ -54,13 +54,13 @@ def find_files(path: Paths) -> list[Path]:
 
 
 def open_file(path: Path, columns: Columns | None, block_size: int, wide: bool) -> Reader:
-    """Reader of a file, by its suffix.
+    """Returns the reader of a file, which is chosen by its suffix.
 
     Args:
         path (Path): The file.
         columns (tuple, optional): The columns of sources and destinations, by name or position.
         block_size (int): Number of edges to read at a time.
-        wide (bool): Whether ids may be any integers of 64 bits.
+        wide (bool): Whether ids may be arbitrary 64-bit integers.
 
     Raises:
         EdgeListError: If the format is not supported, or the beginning of the file is damaged.
@@ -79,7 +79,9 @@ def open_file(path: Path, columns: Columns | None, block_size: int, wide: bool) 
             raise EdgeListError(f"{path}: the file is empty")
     if name.endswith(".npy"):
         if columns is not None:
-            raise ValueError(f"columns: expected None, as {path} has no names, got {columns!r}")
+            raise ValueError(
+                f"columns: expected None, as {path} has no column names, got {columns!r}"
+            )
         return Npy(path, block_size)
     require_extra(f"{path}: reading it", "large", "pyarrow")
     from gatsparse.data.edge_files.parquet import Parquet
@@ -97,6 +99,6 @@ def _path(path: object) -> Path:
 
 
 def _order(path: Path) -> list[tuple[int, str]]:
-    """Sort key of a name, with its numbers by value."""
+    """Sort key of a name; numbers in it are compared by value."""
     parts = re.split(r"([0-9]+)", path.name)
     return [(int(part), "") if i % 2 else (-1, part) for i, part in enumerate(parts)]

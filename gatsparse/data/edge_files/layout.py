@@ -1,4 +1,4 @@
-"""How lines of text are divided into fields, and which fields are edges."""
+"""Layout of text files: how lines are split into fields, and which fields are the edges."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Layout(NamedTuple):
     """Layout of the lines of a file.
 
     Attributes:
-        delimiter (bytes): What separates fields; a space stands for any number of spaces and tabs.
+        delimiter (bytes): Separator of fields; a space means any number of spaces and tabs.
         width (int): Number of fields.
         chosen (tuple): Positions of the source and the destination.
         named (bool): Whether the first line is a line of names.
-        certain (bool): Whether it can be nothing else, even if no line follows it.
-        first_delimiter (bytes): What probably separates fields, if there is only one blank.
+        certain (bool): Whether the first line must be names, even if no line follows it.
+        first_delimiter (bytes): Separator to try first: a single space or tab instead of blanks.
     """
 
     delimiter: bytes
@@ -65,15 +65,15 @@ class Layout(NamedTuple):
         return _split(self._cut(line), self.delimiter)
 
     def needs_cleaning(self, text: bytes) -> bool:
-        """Whether lines must be cleaned even if they can be parsed as they are."""
+        """Whether lines must be cleaned even if they can be parsed unchanged."""
         if b'"' in text or (self.loose and self.width > 2):
             return True
-        if 0 in self.chosen:  # then a comment is not a number where one must be
+        if 0 in self.chosen:  # then a comment fails to parse as a number
             return False
         return any(mark in text for mark in (b"#", b"%", b"//"))
 
     def clean(self, text: bytes) -> bytes:
-        """The same edges, one per line, as strictly written as can be."""
+        """Returns the same edges, one per line, in the strictest syntax."""
         text = without_skipped(text)
         if self._has_attributes and b"{" in text:
             text = b"\n".join(map(self._cut, text.split(b"\n")))
@@ -88,11 +88,11 @@ class Layout(NamedTuple):
         return b'"' in text and _ODD_QUOTES.search(text) is not None
 
     def problem(self, line: bytes, wide: bool) -> str:
-        """Why a line cannot be an edge; empty if it can, or if it is to be skipped."""
+        """Returns why a line is not an edge; empty if it is one, or if it is skipped."""
         if line_problem(line) or is_skipped(line):
             return line_problem(line)
         if self.is_open(self._cut(line)):
-            return f"expected quotes that are closed, got {excerpt(line)}"
+            return f"expected closed quotes, got {excerpt(line)}"
         fields = self.split(line)
         if len(fields) != self.width:
             return f"expected {self.width} fields, got {len(fields)} in {excerpt(line)}"
@@ -104,7 +104,7 @@ class Layout(NamedTuple):
             digits = field.lstrip(b"-0")
             hexadecimal = digits[:1] in (b"x", b"X")
             if not hexadecimal and (len(digits) > 20 or int(digits or b"0") > limit):
-                cure = "" if wide else " (relabel=True numbers any ids)"
+                cure = "" if wide else " (relabel=True accepts any ids)"
                 return f"{end}: expected 0 .. {limit}, got {excerpt(field)}{cure}"
         return ""
 
@@ -135,7 +135,7 @@ def read_layout(
         tabs (bool): Whether a tab always separates fields.
 
     Raises:
-        ValueError: If the columns cannot be told.
+        ValueError: If the columns cannot be determined.
     """
     layout = _layout_of_edge(line, tabs) or _layout_of_names(line, tabs)
     fields = _names(_split(line, layout.delimiter))
@@ -154,7 +154,7 @@ def read_layout(
 
 
 def _header(comments: Sequence[bytes], layout: Layout, columns: Columns | None) -> list[str]:
-    """Names of columns in the last comment that has as many as there are columns; else empty."""
+    """Names of columns in the last comment with the right number of names; empty if not found."""
     for comment in reversed(comments):
         words = _split(_COMMENT.sub(b"", comment, count=1), layout.delimiter)
         names = _names(words)
@@ -179,7 +179,7 @@ def _layout_of_edge(line: bytes, tabs: bool) -> Layout | None:
 
 
 def _layout_of_names(line: bytes, tabs: bool) -> Layout:
-    """Layout of a line that may be one of names."""
+    """Layout of a line that may hold the names of columns."""
     candidates = (b"\t", *_DELIMITERS) if tabs else _DELIMITERS
     delimiter = next((d for d in candidates if d in line.strip(b" \t\r\n")), _BLANKS)
     fields = _split(line, delimiter)
@@ -200,7 +200,7 @@ def _layout(delimiter: bytes, line: bytes, fields: list[bytes], tabs: bool) -> L
 
 
 def _before_braces(line: bytes, start: int) -> bytes:
-    """Line without what follows a brace at :obj:`start`, if a field starts there."""
+    """Part of a line before the brace at :obj:`start`, if a field starts there; else the line."""
     before = line[: max(start, 0)].rstrip(b"".join(_DELIMITERS))
     return before if before and len(before) < start else line
 
@@ -214,7 +214,7 @@ def _split(line: bytes, delimiter: bytes) -> list[bytes]:
 
 
 def _split_quoted(line: bytes, delimiter: bytes) -> list[bytes]:
-    """Fields of which those that start with a quote may contain delimiters."""
+    """Fields of a line; fields that start with a quote may contain delimiters."""
     fields = []
     position = 0
     while position <= len(line):

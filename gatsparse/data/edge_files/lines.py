@@ -31,7 +31,7 @@ class PackedError(ValueError):
 
 @contextmanager
 def open_text(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Opens a file as it is, and its text.
+    """Opens a file and its decompressed text.
 
     Raises:
         OSError: If the file cannot be opened or read.
@@ -56,7 +56,7 @@ def open_text(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
             yield raw, text
         except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
-                raise  # the system's; those of decompressors have no number
+                raise  # an error of the system; errors of decompressors have no number
             kind = "gzip" if packing == ".gz" else packing[1:]
             raise PackedError(
                 f"byte {raw.tell()} or before: truncated or corrupt {kind} ({error})"
@@ -64,8 +64,8 @@ def open_text(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
 
 
 class _Unpacked(io.RawIOBase):
-    """Decompressed streams of a file, one after another. Unlike Python's own, it does not ignore
-    data that follow a stream and are not one.
+    """Decompressed streams of a file, one after another. Unlike Python's own readers, it does not
+    ignore trailing data that is not a stream.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ def line_at(offset: int, file: BinaryIO) -> int:
 
 
 def line_problem(line: bytes) -> str:
-    """Why a line cannot be read, whatever it contains; empty if it can."""
+    """Returns why a line cannot be read in any layout; empty if it can."""
     if len(line) > LONGEST_LINE:
         return f"expected a line of at most {LONGEST_LINE} bytes, got {excerpt(line)}"
     if b"\r" in line.removesuffix(b"\n").removesuffix(b"\r"):
@@ -124,12 +124,12 @@ def is_skipped(line: bytes) -> bool:
 
 
 def without_skipped(text: bytes) -> bytes:
-    """Lines that are neither blank nor comments."""
+    """Returns the lines that are neither blank nor comments."""
     return _SKIPPED_LINES.sub(b"", text)
 
 
 def single_spaces(text: bytes) -> bytes:
-    """The same lines, with one space between fields and none around them."""
+    """Returns the lines with one space between fields and no blanks around them."""
     text = text.replace(b"\t", b" ").replace(b"\r\n", b"\n")
     while b"  " in text:
         text = text.replace(b"  ", b" ")

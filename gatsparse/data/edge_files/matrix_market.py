@@ -17,13 +17,13 @@ _SYMMETRIES = (b"general", b"symmetric", b"skew-symmetric", b"hermitian")
 
 
 class MatrixMarket(NamedTuple):
-    """Head of a file.
+    """Header of a file.
 
     Attributes:
         num_nodes (int): Number of rows and columns.
         num_entries (int): Number of lines with entries.
         width (int): Number of fields of such a line.
-        symmetric (bool): Whether an entry outside the diagonal also stands for its mirror image.
+        symmetric (bool): Whether an entry outside the diagonal implies its mirror image.
     """
 
     num_nodes: int
@@ -33,7 +33,7 @@ class MatrixMarket(NamedTuple):
 
 
 def read_banner(line: bytes) -> tuple[int, bool]:
-    """Number of fields per entry and whether the matrix is symmetric, of the first line.
+    """Reads the first line: number of fields per entry, and whether the matrix is symmetric.
 
     Raises:
         ValueError: If the file does not contain a sparse matrix.
@@ -56,7 +56,7 @@ def read_size(line: bytes, width: int, symmetric: bool) -> MatrixMarket:
     """Reads the line with the numbers of rows, columns and entries.
 
     Raises:
-        ValueError: If there are no three such numbers, or the matrix is not square.
+        ValueError: If the line does not hold three such numbers, or the matrix is not square.
     """
     words = line.split()
     if len(words) != 3 or not all(word.isdigit() and len(word) <= 18 for word in words):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Npy:
-    """Array ``[2, E]`` or ``[E, 2]`` in any memory order. It is mapped anew for each block, so
+    """Array ``[2, E]`` or ``[E, 2]`` in any memory order. It is mapped again for each block, so
     that the pages of earlier blocks can be dropped.
     """
 

@@ -32,7 +32,7 @@ class Parquet:
         self.path = path
         self._block_size = block_size
         with path.open("rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:  # pyarrow looks at the last bytes alone
+            if file.read(len(_MAGIC)) != _MAGIC:  # pyarrow checks only the last bytes
                 raise EdgeListError(
                     f"{path}: truncated or corrupt Parquet: no {_MAGIC!r} at byte 0"
                 )
@@ -53,7 +53,7 @@ class Parquet:
             else:
                 found = find_columns(columns, names)
             chosen = names[found[0]], names[found[1]]
-            find_columns(chosen, names)  # each name must be there once
+            find_columns(chosen, names)  # each name must be unique
         except ValueError as error:
             raise EdgeListError(f"{path}: {error}") from error
         for index in found:

@@ -1,4 +1,4 @@
-"""Where edges are in the files that were read."""
+"""Positions of edges in the files that were read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ReadFiles:
         readers (list): Their readers.
 
     Attributes:
-        first (list): For each file that was begun, the position of its first edge.
+        first (list): For each file that was opened, the position of its first edge.
     """
 
     def __init__(self, readers: list[Reader]) -> None:
@@ -45,7 +45,7 @@ def check_range(ends: Ends, first: int, base: int, num_nodes: int | None, files:
     """Returns the largest id of a block, or -1.
 
     Raises:
-        EdgeListError: If an id does not belong to a node.
+        EdgeListError: If an id is out of range.
     """
     bound = INT64_MAX + 1 if num_nodes is None else num_nodes + base
     highest, faults = -1, []
@@ -64,7 +64,7 @@ def check_range(ends: Ends, first: int, base: int, num_nodes: int | None, files:
         if base == 0 and value == num_nodes:
             cure = " (if ids start at 1, pass base=1)"
         elif num_nodes is None and value != base - 1:
-            cure = " (relabel=True numbers any ids)"
+            cure = " (relabel=True accepts any ids)"
         raise EdgeListError(
             f"{files.place(first + position, end)}: {ENDS[end]}: "
             f"expected {base} .. {bound - 1}{nodes}{starts}, got {value}{cure}"

@@ -1,4 +1,4 @@
-"""What the readers of all formats share: blocks of edges, places in files and errors."""
+"""Parts that the readers of all formats share: blocks of edges, places in files and errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INT64_MAX = 2**63 - 1
 ENDS = ("source", "destination")
 
 Ends = tuple[np.ndarray, np.ndarray]
-"""Sources and destinations of some edges, as they are in the file."""
+"""Sources and destinations of some edges, with the ids of the file."""
 
 
 class EdgeListError(ValueError):
@@ -33,7 +33,7 @@ class EdgeListError(ValueError):
 
 
 class Block(NamedTuple):
-    """Some edges, and the fraction of the file that ends with them."""
+    """Some edges, and the fraction of the file that was read up to their end."""
 
     ends: Ends
     done: float

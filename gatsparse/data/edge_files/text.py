@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 
     from gatsparse.data.edge_files.columns import Columns
 
-_EDGE_BYTES = 16  # of text, about
-_COMMENTS, _LONGEST_COMMENT = 50, 2**12  # that may be names of columns
+_EDGE_BYTES = 16  # of text, approximately
+_COMMENTS, _LONGEST_COMMENT = 50, 2**12  # limits for comments with names of columns
 
 
 class Text:
-    """Lines of two or more fields. pyarrow parses them; lines that it cannot parse are cleaned
-    first, and if that does not help, the faulty line is searched for.
+    """Lines of two or more fields, which pyarrow parses. Lines that it cannot parse are cleaned and
+    parsed again; if that fails, the invalid line is located.
 
     Args:
-        wide (bool): Whether ids may be any integers of 64 bits, signed or not.
+        wide (bool): Whether ids may be arbitrary 64-bit integers, signed or unsigned.
     """
 
     def __init__(self, path: Path, columns: Columns | None, block_size: int, wide: bool) -> None:
@@ -53,9 +53,9 @@ class Text:
         self.num_nodes: int | None = None
         self._wide = wide
         self._block_bytes = min(block_size * _EDGE_BYTES, BLOCK)
-        self._clean = False  # whether a line was found that pyarrow cannot parse as it is
+        self._clean = False  # whether a line was found that pyarrow cannot parse unchanged
         self._matrix: MatrixMarket | None = None
-        self._marks: list[tuple[int, int]] = []  # of each block, its first edge and its offset
+        self._marks: list[tuple[int, int]] = []  # first edge and offset of each block
         try:
             with open_text(path) as (_, file):
                 self._layout, self._start = self._read_head(file, columns)
@@ -99,7 +99,7 @@ class Text:
             offset = self._start
             text, done = read()
             while text:
-                # A short block is the last one; of others, the next is read meanwhile.
+                # A short block is the last one. Otherwise the next block is read in parallel.
                 following = pool.submit(read) if len(text) >= self._block_bytes else None
                 self._marks.append((num_edges, offset))
                 table = self._parse(text, offset)
@@ -118,8 +118,8 @@ class Text:
             )
         if self._matrix is not None and num_lines != self._matrix.num_entries:
             raise EdgeListError(
-                f"{self.path}: expected {self._matrix.num_entries} entries, as the line of sizes "
-                f"says, got {num_lines}"
+                f"{self.path}: expected {self._matrix.num_entries} entries, as declared in the "
+                f"size line, got {num_lines}"
             )
 
     def _read_head(self, file: BinaryIO, columns: Columns | None) -> tuple[Layout, int]:
@@ -166,7 +166,7 @@ class Text:
         """A pyarrow table of sources and destinations."""
         from pyarrow import ArrowInvalid, int64, uint64
 
-        # A line that pyarrow would divide or begin later, or that is too long and was cut off.
+        # pyarrow would split such a line or skip its beginning; a line that is too long was cut.
         returns = text.count(b"\r")
         divided = returns > 0 and returns != text.count(b"\r\n")
         last = text[text.rfind(b"\n") + 1 :]
@@ -179,7 +179,7 @@ class Text:
                 self._clean = True
         cleaned = self._layout.clean(text)
         if self._layout.is_open(cleaned):  # pyarrow would skip to the next quote
-            raise self._fault(text, offset, "quotes that are not closed")
+            raise self._fault(text, offset, "expected closed quotes")
         try:
             return self._table(cleaned, int64(), self._layout.delimiter)
         except ArrowInvalid as error:
@@ -196,7 +196,7 @@ class Text:
         chosen = [str(column) for column in self._layout.chosen]
         quote = '"' if b'"' in text else False
         return csv.read_csv(
-            BufferReader(text or b"\n"),  # pyarrow refuses what is empty
+            BufferReader(text or b"\n"),  # pyarrow rejects empty input
             read_options=csv.ReadOptions(
                 column_names=[str(column) for column in range(self._layout.width)],
                 block_size=2 * LONGEST_LINE,
@@ -208,7 +208,7 @@ class Text:
         )
 
     def _fault(self, text: bytes, offset: int, reason: object) -> EdgeListError:
-        """Error that says what is wrong with the first line of a block that cannot be parsed."""
+        """Returns an error that describes the first invalid line of a block."""
         first = self._line_at(offset)
         for number, line in enumerate(text.split(b"\n"), first):
             problem = self._layout.problem(line, self._wide)
@@ -237,5 +237,5 @@ def _check_line(line: bytes, first: bool) -> None:
 
 
 def _name(path: Path) -> Path:
-    """Path without the suffix of a compression."""
+    """Path without the suffix of its compression."""
     return path.with_suffix("") if path.suffix.lower() in PACKED else path

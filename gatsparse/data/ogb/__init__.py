@@ -1,8 +1,8 @@
 """Node-property data sets of the Open Graph Benchmark (OGB), from its raw files.
 
-OGB's own data sets unpickle their processed files, which torch refuses since 2.6, and ask
-before they download. Its readers silently truncate surplus rows, do not name damaged files,
-and hold the features in float64 first. Therefore the files are read here, by pandas and NumPy;
+OGB's own data sets unpickle their processed files, which torch rejects since 2.6, and ask
+before they download. OGB's readers silently truncate surplus rows, do not name damaged files,
+and load the features as float64 first. Therefore the files are read here, by pandas and NumPy;
 the tests compare the results with OGB's.
 """
 
@@ -37,7 +37,7 @@ def load_ogb(name: str, root: str | Path | None = None, *, undirected: bool = Fa
 
     Nothing is unpickled, and nothing is written to the other folders. Arrays of ``.csv.gz``
     files, which are slow to parse, are kept in the cache directory until the files change
-    (3 GB for ogbn-products). Those of ogbn-papers100M (83 GB) are not.
+    (3 GB for ogbn-products). The arrays of ogbn-papers100M (83 GB) are not cached.
 
     Args:
         name (str): One of :data:`NAMES`, in any case.
@@ -55,8 +55,8 @@ def load_ogb(name: str, root: str | Path | None = None, *, undirected: bool = Fa
 
     Raises:
         ValueError: If :obj:`name` is unknown.
-        ImportError: If pandas, platformdirs or, for a download, ogb is not installed: they come
-            with ``pip install 'gatsparse[ogb]'``.
+        ImportError: If pandas, platformdirs or, for a download, ogb is not installed:
+            ``pip install 'gatsparse[ogb]'``.
         DatasetNotFoundError: If the files are missing and cannot be downloaded; the message
             names every folder and the missing files.
         DatasetCorruptError: If a file is truncated or corrupt; the message names it.

@@ -1,4 +1,4 @@
-"""OGB's measure of a data set."""
+"""OGB's evaluation metric of a data set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def evaluator(name: str) -> Callable[[Tensor, Tensor], float]:
-    r"""Returns OGB's measure of a data set: the accuracy, by OGB's own evaluator.
+    r"""Returns OGB's evaluation metric of a data set: the accuracy, computed by OGB's evaluator.
 
     Args:
         name (str): One of :data:`NAMES`, in any case.
@@ -50,7 +50,7 @@ def evaluator(name: str) -> Callable[[Tensor, Tensor], float]:
         y_pred, y_true = _label_column("y_pred", y_pred), _label_column("y_true", y_true)
         if y_pred.size(0) != y_true.size(0):
             raise ValueError(
-                f"y_pred: expected {y_true.size(0)} nodes, as y_true has, got {y_pred.size(0)}"
+                f"y_pred: expected {y_true.size(0)} nodes to match y_true, got {y_pred.size(0)}"
             )
         known = y_true[:, 0].cpu() >= 0
         if not known.any():

@@ -18,7 +18,7 @@ def fetch(dataset: OgbDataset, arrival: Path) -> Path:
     """Downloads and extracts the archive into a folder of the cache; returns the files' folder.
 
     Args:
-        dataset (OgbDataset): What to download.
+        dataset (OgbDataset): The data set.
         arrival (Path): An empty folder.
 
     Raises:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gatsparse.data.ogb.layout import OgbDataset
 
-_ROWS = 2**16  # of the features that are checked at a time
+_ROWS = 2**16  # rows of features that are checked at a time
 
 _CSV_DTYPES = {
     "x": np.float32,
@@ -92,7 +92,7 @@ def _check_features(x: np.ndarray, num_nodes: int, paths: dict[str, Path]) -> No
     require(
         x.ndim == 2 and x.shape[0] == num_nodes and x.dtype.kind == "f",
         paths["x"],
-        f"features: expected floats [{num_nodes}, F], the size in {paths['num_nodes'].name}, "
+        f"features: expected floats [{num_nodes}, F], as declared in {paths['num_nodes'].name}, "
         f"got {x.dtype} {list(x.shape)}",
     )
     finite = all(np.isfinite(x[i : i + _ROWS]).all() for i in range(0, num_nodes, _ROWS))
@@ -105,7 +105,7 @@ def _check_edges(
     require(
         edge_index.dtype == np.int64 and edge_index.shape == (2, num_edges),
         paths["edge_index"],
-        f"edges: expected int64 [2, {num_edges}], the size in {paths['num_edges'].name}, "
+        f"edges: expected int64 [2, {num_edges}], as declared in {paths['num_edges'].name}, "
         f"got {edge_index.dtype} {list(edge_index.shape)}",
     )
     require(
@@ -120,7 +120,7 @@ def _labels(labels: np.ndarray, num_nodes: int, paths: dict[str, Path]) -> np.nd
     require(
         labels.size == num_nodes and labels.dtype.kind in "iuf",
         paths["y"],
-        f"labels: expected {num_nodes} numbers, the size in {paths['num_nodes'].name}, "
+        f"labels: expected {num_nodes} numbers, as declared in {paths['num_nodes'].name}, "
         f"got {labels.dtype} {list(labels.shape)}",
     )
     labels = labels.reshape(-1)
@@ -146,7 +146,7 @@ def _splits(y: np.ndarray, paths: dict[str, Path]) -> dict[str, np.ndarray]:
             f"expected a column of nodes in 0 .. {y.size - 1}",
         )
         once = np.unique(nodes).size == nodes.size and not taken[nodes].any()
-        require(once, path, "expected nodes that are in no split yet")
+        require(once, path, "expected every node in at most one split")
         require(bool((y[nodes] >= 0).all()), path, "expected nodes that have a label")
         taken[nodes] = True
         splits[split] = nodes

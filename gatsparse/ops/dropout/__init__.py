@@ -1,4 +1,4 @@
-"""Dropout of activations, by the same generator as the attention's, alone and after ELU."""
+"""Dropout of activations, alone or after ELU, with the generator of attention dropout."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gatsparse.ops.autograd import (
 from gatsparse.ops.fused import unmet
 from gatsparse.ops.philox import draw_seed
 
-#: Layouts that :func:`dropout` takes, as error messages name them.
+#: Names of the layouts that :func:`dropout` supports, for error messages.
 _NAMES = {
     torch.strided: "dense",
     torch.sparse_csr: "sparse_csr",
@@ -75,7 +75,7 @@ def _setup_context_of_elu(ctx: Any, inputs: tuple, output: Tensor) -> None:
 
 def _backward_of_elu(ctx: Any, grad: Tensor) -> tuple:
     out, seed = ctx.saved_tensors
-    if torch.is_grad_enabled():  # second derivatives may be asked for
+    if torch.is_grad_enabled():  # second derivatives may be requested
         kept = grad if seed is None else _dropout(grad.contiguous(), ctx.p, seed)
         return kept * torch.where(out > 0, 1.0, (1 - ctx.p) * out + 1.0), None, None
     return _elu_dropout_backward(grad.contiguous(), out, ctx.p, seed), None, None
@@ -89,13 +89,13 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     r"""Sets elements to 0 with probability :obj:`p`, and scales the others by ``1 / (1 - p)``.
 
     The same distribution as :func:`torch.nn.functional.dropout`, several times as fast
-    on a CPU: the numbers are Philox4x32-10 of a seed and the position, computed in
+    on a CPU: the random numbers are Philox4x32-10 of a seed and the position, computed in
     parallel, and the backward pass draws them again instead of keeping a mask. The seed
-    is drawn from torch's generator. Where no kernel is available, torch's dropout is used.
+    is drawn from torch's generator. If no kernel is available, torch's dropout is used.
 
-    In a sparse matrix the stored values are dropped: zeros that are not stored stay zero either
-    way, so the distribution is that of the dense matrix. Dropped values stay stored, as zeros,
-    and the result has the same indices as :obj:`x`; a ``sparse_coo`` matrix is coalesced.
+    In a sparse matrix the stored values are dropped: other values are zero in any case, so the
+    distribution is that of the dense matrix. Dropped values stay stored, as zeros, and the result
+    has the same indices as :obj:`x`; a ``sparse_coo`` matrix is coalesced.
 
     Args:
         x (Tensor): Floating-point tensor of any shape, dense, ``sparse_csr``, ``sparse_csc`` or
@@ -136,8 +136,8 @@ def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     .. math::
         \mathrm{ELU}(x) = \max(0, x) + \min(0, \exp(x) - 1)
 
-    The numbers dropped are those that :func:`dropout` drops. The backward pass needs only
-    the result. Where no kernel is available, torch's functions are used.
+    The same elements are dropped as by :func:`dropout`. The backward pass needs only
+    the result. If no kernel is available, torch's functions are used.
 
     Args:
         x (Tensor): Dense floating-point tensor of any shape.
@@ -176,8 +176,8 @@ def _check(x: Tensor, p: float, *layouts: torch.layout) -> None:
 
 
 class _ValuesOfCSC(torch.autograd.Function):
-    """The values of a ``sparse_csc`` matrix; torch cannot differentiate them. The gradient is
-    dense, as that of a product with such a matrix.
+    """The values of a ``sparse_csc`` matrix, which torch cannot differentiate. The gradient is
+    dense, as for a product with such a matrix.
     """
 
     @staticmethod
@@ -198,7 +198,7 @@ def _values(x: Tensor) -> Tensor:
 
 
 def _with_values(x: Tensor, values: Tensor) -> Tensor:
-    """Other values at the places of a sparse matrix, coalesced if it is ``sparse_coo``."""
+    """A sparse matrix with other values; a ``sparse_coo`` matrix must be coalesced."""
     if x.layout == torch.sparse_coo:
         return torch.sparse_coo_tensor(
             x.indices(), values, x.shape, check_invariants=False, is_coalesced=True

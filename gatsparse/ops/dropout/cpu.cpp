@@ -1,4 +1,4 @@
-// Dropout of activations on CPU, alone and after ELU. The rules stand in __init__.py.
+// Dropout of activations on CPU, alone and after ELU. The formulas are in __init__.py.
 #include <cmath>
 #include <optional>
 
@@ -10,15 +10,15 @@ namespace {
 
 constexpr int kVectors = 2, kWide = kLanes<uint64_t>;
 constexpr int64_t kGroup = 64;    // elements of a group: four words of each of its 16 counters
-constexpr int64_t kGrain = 2048;  // groups that are worth a thread's while
+constexpr int64_t kGrain = 2048;  // groups per piece of work of a thread
 
-// As many numbers as there are counters in a vector.
+// A vector with one number for each counter of a vector.
 template <class A>
 using Numbers = Vec<A, kWide>;
 
 template <int N>
 GATSPARSE_INLINE Vec<float, N> expm1_lanes(const Vec<float, N>& x) {
-  // Near 0, where exp(x) - 1 would lose its digits, Taylor's series.
+  // Taylor's series near 0, where exp(x) - 1 would lose precision.
   Vec<float, N> series = x * (1.0f / 8) + 1.0f;
   for (const float k : {7, 6, 5, 4, 3, 2}) series = x * (1 / k) * series + 1.0f;
   return x > -0.35f ? x * series : exp_lanes<N>(x) - 1.0f;
@@ -45,8 +45,8 @@ struct Dropout {
     scale = 1.0 / (1.0 - p);
   }
 
-  // Calls f(at, factor) for the vectors of a group: its numbers from `at` on are multiplied by
-  // `factor`. Element k of a group is dropped by word k / 16 of counter k % 16.
+  // Calls f(at, factor) for the vectors of a group: its numbers starting at `at` are multiplied
+  // by `factor`. Element k of a group is dropped by word k / 16 of counter k % 16.
   template <class A, class F>
   GATSPARSE_INLINE void factors(int64_t group, const F& f) const {
     using Words = Vec<std::conditional_t<sizeof(A) == 4, uint32_t, uint64_t>, kWide>;
@@ -103,7 +103,7 @@ void each(const Dropout& dropout, const T* a, const T* b, T* out, int64_t n, con
       });
 }
 
-// The same for tensors: f(A{}, factor, a, b) where A is the type of numbers.
+// The same for tensors: f(A{}, factor, a, b), where A is the type of the numbers.
 template <class F>
 Tensor each(double p, const std::optional<Tensor>& seed, const char* name, const Tensor& a,
             const Tensor* b, const F& f) {
@@ -135,7 +135,7 @@ Tensor elu_dropout(const Tensor& x, double p, std::optional<Tensor> seed) {
               });
 }
 
-// Of a negative kept element the derivative of ELU is exp(x) = out / scale + 1.
+// For a negative kept element, the derivative of ELU is exp(x) = out / scale + 1.
 Tensor elu_dropout_backward(const Tensor& grad, const Tensor& out, double p,
                             std::optional<Tensor> seed) {
   return each(p, seed, "grad_out", grad, &out,
@@ -143,7 +143,7 @@ Tensor elu_dropout_backward(const Tensor& grad, const Tensor& out, double p,
                   GATSPARSE_LAMBDA {
                     const auto keep = static_cast<decltype(zero)>(1.0 - p);
                     const auto one = 1 - std::decay_t<decltype(out)>{};
-                    // Of a result that was rounded it could come out below 0.
+                    // For a rounded result it could be below 0.
                     const auto slope = keep * out + one;
                     return factor * grad * (out > zero ? one : slope > zero ? slope : slope * zero);
                   });

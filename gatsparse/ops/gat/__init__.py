@@ -48,9 +48,10 @@ def gat_attention(
     Args:
         x (Tensor): ``[N_src, H, C]``, the projected features, in any floating-point dtype.
         att_src (Tensor): ``[1, H, C]``, :math:`a_{src}`.
-        att_dst (Tensor, optional): ``[1, H, C]``, :math:`a_{dst}`; None leaves its term out.
-        graph (CSRGraph): Of size ``(N_src, N_dst)``.
-        x_dst (Tensor, optional): ``[N_dst, H, C]``, where the destinations are other nodes.
+        att_dst (Tensor, optional): ``[1, H, C]``, :math:`a_{dst}`; None omits its term.
+        graph (CSRGraph): Graph of size ``(N_src, N_dst)``.
+        x_dst (Tensor, optional): ``[N_dst, H, C]``, features of destinations that are not the
+            sources.
         edge (Tensor, optional): ``[E, H]``, the terms :math:`e_{ij}` of the edges in the
             order in which the graph was given.
         loop (Tensor, optional): ``[min(N_src, N_dst), H]``, the same for the self-loops that
@@ -61,16 +62,16 @@ def gat_attention(
             gives each node that is source and destination exactly one.
         negative_slope (float, optional): Slope of the LeakyReLU for negative values.
         dropout (float, optional): Probability that an attention weight is dropped;
-            the others grow by ``1 / (1 - dropout)``.
+            the others are scaled by ``1 / (1 - dropout)``.
         seed (Tensor, optional): int64 ``[]``, determines which weights are dropped.
             (default: drawn from torch's generator)
         backend (str, optional): ``"fused"``, ``"scatter"`` or ``"dense"``, which compute
             the same numbers, or ``"auto"``, the best that can handle the call.
             ``"dense"`` does not support :obj:`edge`.
 
-    Scores are computed in float32 or better, whatever the dtype of :obj:`x`. NaN in a
-    row of :obj:`x` reaches the destinations of its node (with ``"dense"`` all of them). A
-    destination all of whose scores are -inf gets NaN, as in :func:`torch.softmax`.
+    Scores are computed in at least float32 for any dtype of :obj:`x`. NaN in a row of :obj:`x`
+    reaches the destinations of its node (with ``"dense"`` all destinations). If all scores of a
+    destination are -inf, its result is NaN, as in :func:`torch.softmax`.
 
     Returns:
         Tensor: ``[N_dst, H * C]``, or ``[N_dst, C]``, of the dtype of :obj:`x`.
@@ -93,7 +94,7 @@ def gat_attention(
     _check(inputs, graph, add_self_loops)
     check_bias(bias, graph, x.size(1), x.size(2), concat)
     options = Options.checked(add_self_loops, negative_slope, dropout, seed)
-    dense_unmet = [] if edge is None else ["edge: two edges of one pair have terms of their own"]
+    dense_unmet = [] if edge is None else ["edge: duplicate edges have separate terms"]
     unmet_by = {
         "fused": unmet(*inputs, bias, graph=graph, backend=backend, float16=True),
         "scatter": [],
@@ -120,10 +121,10 @@ def gat_attention_weights(
     dropout: float = 0.0,
     seed: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    r"""The attention :math:`\alpha_{ij}` that :func:`gat_attention` sums with, per edge.
+    r"""Returns the attention :math:`\alpha_{ij}` of :func:`gat_attention` for each edge.
 
-    It needs ``[E, H]`` numbers, never ``[E, H, C]``. With the same :obj:`seed` it has
-    dropped the same weights.
+    It builds tensors ``[E, H]``, but not ``[E, H, C]``. With the same :obj:`seed`, the same
+    weights are dropped.
 
     Args:
         x, att_src, att_dst, graph, x_dst, edge, loop, add_self_loops, negative_slope,
@@ -131,11 +132,11 @@ def gat_attention_weights(
 
     Returns:
         tuple: ``edge_index`` int64 ``[2, E']`` and ``alpha [E', H]``. The edges have
-        the order of the input of the graph; with :obj:`add_self_loops`, those that
-        are no self-loops first, then one loop of each node, as PyG returns them.
+        the order of the input of the graph. With :obj:`add_self_loops`, edges that are
+        not self-loops are first, followed by one loop of each node, as in PyG.
 
     Raises:
-        TypeError, ValueError: As :func:`gat_attention`.
+        TypeError, ValueError: As in :func:`gat_attention`.
 
     Example:
         >>> import torch

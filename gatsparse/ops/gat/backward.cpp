@@ -5,25 +5,25 @@
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
 
-// The terms of a destination in the backward; of whole rows its factors, relative to the shift
-// that was saved and divided by the sum of weights, stand in the place of the first two.
+// The terms of a destination in the backward pass. For whole rows, the first two are replaced by
+// its factors, relative to the saved shift and divided by the sum of weights.
 constexpr int64_t kAlphaDst = kNumTerms, kTerms = kNumTerms + 1;
 static_assert(kShift == 0 && kInverseSum == 1);
 
-// What the passes of the backward hand on to each other.
+// Data that the parts of the backward pass share.
 template <class T>
 struct Gradients {
   using A = acc_t<T>;
 
   const T* grad_out;
   const A* alpha_src;
-  const A* src_factors;  // [N_src, 2, Hp]; of whole rows
+  const A* src_factors;  // [N_src, 2, Hp]; for whole rows
   A* dst_terms;          // [N_dst, kTerms, Hp]
   A* grad_alpha_dst;     // [N_dst, Hp]
   bool known;            // whether grad_alpha_dst is known before the edges are visited
   T* grad_x;
-  // The gradient of the score of every edge, then of every loop: in the caller's order where
-  // there are edge features, whose gradient it is; else in the order of csr.
+  // The gradient of the score of every edge, then of every loop. With edge features, it is their
+  // gradient, in the caller's order; otherwise it is in the order of csr.
   A* grad_score;
   A* grad_loop;
   int64_t grad_length;
@@ -48,7 +48,7 @@ class BySource final : public RowKernel<acc_t<T>> {
         score_{nullptr, nullptr, g.edge, g.Hp, h0, heads, g.slope}, h0_(h0), heads_(heads),
         stride_(g.H * g.C), offset_(h0 * g.C), tiles_(tiles) {}
 
-  // The gradient of alpha_src, P numbers; then that of x.
+  // The gradient of alpha_src, P numbers; then the gradient of x.
   int64_t state_size() const override { return kTotal + whole_vectors<A>(heads_ * g_.C); }
   void sum(int64_t j, int64_t begin, int64_t end, A* state) const override {
     if constexpr (!Tiles::whole) {
@@ -96,7 +96,7 @@ class BySource final : public RowKernel<acc_t<T>> {
     });
   }
 
-  // What is gathered is read once.
+  // Gathered rows are read once.
   template <bool known, class Tile>
   GATSPARSE_INLINE void sum_whole(const Tile& tile, int64_t j, int64_t begin, int64_t end,
                                   A* state) const {
@@ -176,8 +176,8 @@ class BySource final : public RowKernel<acc_t<T>> {
   Tiles tiles_;
 };
 
-// The sums of the scores' gradients over the in-edges of every destination: those of
-// alpha_dst and, where x holds the destinations too, what att_dst owes them.
+// Sums of the gradients of the scores over the in-edges of every destination: the gradient of
+// alpha_dst and, if x also holds the destinations, the gradients of att_dst and x that follow.
 template <class T, int P>
 class ByDestination final : public RowKernel<acc_t<T>> {
   using A = acc_t<T>;
@@ -330,7 +330,7 @@ Results backward(const Gat<T>& g, const Csr& csr_t, ScalarType dtype, const Tens
   flag.check("csr: perm out of range");
   att_src_sums.write(grad_att_src.mutable_data_ptr<A>());
   att_dst_sums.write(grad_att_dst.mutable_data_ptr<A>());
-  if (!by_edge) {  // they were only scratch
+  if (!by_edge) {  // they were only temporary
     grad_edge = empty({0, g.H}, acc);
     grad_loop = empty({0, g.H}, acc);
   }

@@ -14,7 +14,7 @@ namespace {
 // of two factors of its ends,
 //   above: exp(alpha_src) and exp(alpha_dst - shift),
 //   below: exp(s * alpha_src) and exp(s * alpha_dst - shift).
-// All weights lie between exp(-|alpha_src|) and exp(|alpha_src|): for alpha_src within kModerate
+// All weights are between exp(-|alpha_src|) and exp(|alpha_src|): for |alpha_src| <= kModerate
 // this leaves room for sums of 1e12 times as much in float32, and for features of 1e-12.
 template <class A, int P>
 struct Factors {
@@ -61,7 +61,7 @@ struct OfDst {
 
 constexpr double kModerate = 60;
 
-// Whether all numbers are at most `bound` in size; NaN is not.
+// Whether all numbers are at most `bound` in absolute value; NaN is not.
 template <class A>
 bool all_within(const A* number, int64_t n, A bound) {
   constexpr int64_t kGrain = 1 << 16, W = kLanes<A>;
@@ -82,8 +82,8 @@ bool all_within(const A* number, int64_t n, A bound) {
   return all.load();
 }
 
-// The factors [N, 2, P] of nodes whose alpha [N, P] are given: `of` gives those of numbers side by
-// side, of as many nodes as fill a vector.
+// The factors [N, 2, P] of nodes with given alpha [N, P]: `of` computes the factors of consecutive
+// numbers, for the nodes that fill a vector.
 template <int P, class A, class Of>
 void node_factors(const A* alpha, int64_t num_nodes, A* factors, const Of& of) {
   constexpr int W = kLanes<A>;

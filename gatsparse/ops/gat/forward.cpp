@@ -14,7 +14,7 @@ void node_terms(const Gat<T>& g, acc_t<T>* alpha_src, acc_t<T>* alpha_dst) {
   });
 }
 
-// out; then what the backward needs: see fused.py.
+// out; then the tensors that the backward pass needs: see fused.py.
 using Results = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
 
 template <class T>

@@ -11,7 +11,7 @@ Forward, for every destination :math:`i` and head (omitted):
 
 with :math:`\alpha^{src}_j = \langle a_{src}, x_j \rangle`,
 :math:`\alpha^{dst}_i = \langle a_{dst}, x_i \rangle` and the dropout scale :math:`z_{ij}`. The
-shift is :math:`\max_j s_{ij}`, or :math:`\mathrm{LeakyReLU}(\alpha^{dst}_i)` where that is as
+shift is :math:`\max_j s_{ij}`, or :math:`\mathrm{LeakyReLU}(\alpha^{dst}_i)` where that is equally
 safe: see ``Factors`` in ``factors.h``.
 Backward, with the gradient :math:`g` of heads_out:
 
@@ -24,8 +24,8 @@ Backward, with the gradient :math:`g` of heads_out:
     \mathrm{grad\_x}_j &= \sum_i z_{ij} p_{ij} g_i + \mathrm{grad\_}\alpha^{src}_j a_{src}
         + \mathrm{grad\_}\alpha^{dst}_j a_{dst}
 
-The shift and the sum are saved apart: their log-sum-exp in one float32 would round
-every :math:`p_{ij}` by the size of the scores. ``heads_out`` is saved in the dtype of the sums:
+The shift and the sum are saved separately: a single log-sum-exp in float32 would round every
+:math:`p_{ij}` by the size of the scores. ``heads_out`` is saved in the dtype of the sums:
 where all neighbours of a row are equal, :math:`\langle g_i, x_j \rangle` and :math:`D_i` cancel,
 and rounding to bfloat16 would leave a gradient where there is none.
 
@@ -37,7 +37,7 @@ that come from positive scores,
     \mathrm{grad\_}\alpha^{dst}_i = (1 - \mathrm{slope})
         (\langle g_i, O^+_i \rangle - D_i P^+_i).
 
-``[N, H, C]`` more numbers are written and read for it, instead of ``[E, H]``: see
+This writes and reads ``[N, H, C]`` additional numbers, instead of ``[E, H]``: see
 :func:`positive_pays`.
 """
 
@@ -84,7 +84,7 @@ def positive_pays(graph: CSRGraph, channels: int) -> bool:
 
     Measured where E / (N C) was 0.1 .. 2.5, forward and backward: about equal at 0.4, up to a
     sixth more time below, up to a quarter less above. A compiled graph must not depend on sizes:
-    it takes what 16 edges per node would.
+    16 edges per node are assumed for it.
     """
     if torch.compiler.is_compiling():
         return channels < 32
@@ -133,7 +133,7 @@ def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
 
 
 def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
-    saved = ctx.saved_tensors  # once: each access unpacks them anew
+    saved = ctx.saved_tensors  # once: each access unpacks them again
     values, seed, csr, csr_t = saved[:12], saved[12], saved[13:16], saved[16:]
     needed = ctx.needs_input_grad[:7]
     grads: list[Tensor | None] = [None] * 7
@@ -161,7 +161,7 @@ def gat_attention(
 ) -> Tensor:
     """See :func:`gatsparse.ops.gat_attention`."""
     x, att_src, att_dst, x_dst, edge, loop = inputs
-    if x.dtype == torch.float16:  # the kernels have no such storage
+    if x.dtype == torch.float16:  # the kernels do not read or write it
         widened = inputs._replace(x=x.float(), x_dst=None if x_dst is None else x_dst.float())
         return gat_attention(widened, bias, concat, graph, options).to(x.dtype)
     alpha_dst = None
@@ -169,7 +169,7 @@ def gat_attention(
         alpha_dst, att_dst = inputs.dst_terms(graph), None
     given = (x, att_src, att_dst, alpha_dst, edge, loop)
     save = wants_grad(*given)
-    # A negative slope turns the signs of scores around.
+    # A negative slope changes the signs of scores.
     splits = att_dst is not None and edge is None and options.negative_slope >= 0
     positive = save and splits and positive_pays(graph, x.size(2))
     concat = concat or x.size(1) == 1  # nothing to average

@@ -34,10 +34,10 @@ struct Gat : Attention {
     att_dst = att_dst_->const_data_ptr<A>();
   }
 
-  // Which edge is which; null: not needed.
+  // Number of each edge in the caller's order; null: not needed.
   const Index* number() const { return edge ? &csr.perm : nullptr; }
 
-  // Whether the weights of edges may be products of Factors.
+  // Whether the weights of edges can be computed as products of Factors.
   bool factorizes(const A* alpha_src, const A* alpha_dst) const {
     return !edge && slope >= A(0) && slope <= A(1) && fits_registers<A>(H, C) &&
            all_within(alpha_src, num_src * Hp, A(kModerate)) &&
@@ -47,7 +47,7 @@ struct Gat : Attention {
 
 template <class A, int P>
 struct Score {
-  const A* alpha_src;  // from head h0 on, as the others
+  const A* alpha_src;  // starting at head h0, like the others
   const A* alpha_dst;
   const EdgeTable<A>& edge;
   int64_t Hp, h0, heads;
@@ -74,11 +74,11 @@ struct Score {
   }
 };
 
-// The weights of edges from the factors of their ends, [N, 2, P]; their scores' signs from
-// alpha, which tells numbers near 0 apart where their exponentials are equal.
+// The weights of edges from the factors of their ends, [N, 2, P]. The signs of their scores come
+// from alpha, because numbers near 0 can have equal exponentials.
 template <class A, int P>
 struct FactorScore {
-  static constexpr bool splits = true;  // the positive scores' part may be asked for
+  static constexpr bool splits = true;  // supports the sums over positive scores
 
   const A* src_factors;
   const A* dst_factors;

@@ -1,4 +1,4 @@
-"""What the score of GAT is computed from."""
+"""Tensors from which GAT computes its scores."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gatsparse.ops.edge_list import EdgeList
 
 
 class Inputs(NamedTuple):
-    """The tensors of :func:`gatsparse.ops.gat_attention`; all but the features in float32 or
-    better.
+    """The tensors of :func:`gatsparse.ops.gat_attention`; all but the features are at least
+    float32.
     """
 
     x: Tensor
@@ -25,11 +25,11 @@ class Inputs(NamedTuple):
 
     @property
     def score_dtype(self) -> torch.dtype:
-        """Of scores, whatever the dtype of the features."""
+        """Dtype of the scores: at least float32, for any dtype of the features."""
         return torch.promote_types(self.x.dtype, torch.float32)
 
     def widened(self) -> Inputs:
-        """With all that scores are summed of in :attr:`score_dtype`."""
+        """Returns the inputs with all terms of the scores in :attr:`score_dtype`."""
         dtype = self.score_dtype
         for t in self:
             if t is not None and t.dtype != dtype:

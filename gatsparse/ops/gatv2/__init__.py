@@ -48,7 +48,7 @@ def gatv2_attention(
         x_src (Tensor): ``[N_src, H, C]``, the projected sources, in any floating-point dtype.
         x_dst (Tensor): ``[N_dst, H, C]``, the projected destinations, of the same dtype.
         att (Tensor): ``[1, H, C]``, :math:`a`.
-        graph (CSRGraph): Of size ``(N_src, N_dst)``.
+        graph (CSRGraph): Graph of size ``(N_src, N_dst)``.
         edge (Tensor, optional): ``[E, H, C]``, the projected edge features :math:`e_{ij}` in the
             order in which the graph was given, of the same dtype. They are used in place.
         loop (Tensor, optional): ``[min(N_src, N_dst), H, C]``, the same for the self-loops that
@@ -56,7 +56,8 @@ def gatv2_attention(
         bias, concat, add_self_loops, negative_slope, dropout, seed, backend: As in
             :func:`gatsparse.ops.gat_attention`.
 
-    Scores are computed in float32 or better. NaN and -inf: as :func:`gatsparse.ops.gat_attention`.
+    Scores are computed in at least float32. NaN and -inf are handled as in
+    :func:`gatsparse.ops.gat_attention`.
 
     Returns:
         Tensor: ``[N_dst, H * C]``, or ``[N_dst, C]``, of the dtype of :obj:`x_src`.
@@ -80,7 +81,7 @@ def gatv2_attention(
     _check(inputs, graph, add_self_loops)
     check_bias(bias, graph, x_src.size(1), x_src.size(2), concat)
     options = Options.checked(add_self_loops, negative_slope, dropout, seed)
-    dense_unmet = [] if edge is None else ["edge: two edges of one pair have features of their own"]
+    dense_unmet = [] if edge is None else ["edge: duplicate edges have separate features"]
     unmet_by = {
         "fused": unmet(*inputs, bias, graph=graph, backend=backend, float16=True),
         "scatter": [],
@@ -106,19 +107,19 @@ def gatv2_attention_weights(
     dropout: float = 0.0,
     seed: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    r"""The attention :math:`\alpha_{ij}` that :func:`gatv2_attention` sums with, per edge.
+    r"""Returns the attention :math:`\alpha_{ij}` of :func:`gatv2_attention` for each edge.
 
-    It builds ``[E, H, C]`` numbers. With the same :obj:`seed` it has dropped the same weights.
+    It builds tensors ``[E, H, C]``. With the same :obj:`seed`, the same weights are dropped.
 
     Args:
         x_src, x_dst, att, graph, edge, loop, add_self_loops, negative_slope, dropout, seed:
             As in :func:`gatv2_attention`.
 
     Returns:
-        tuple: As :func:`gatsparse.ops.gat_attention_weights`.
+        tuple: As in :func:`gatsparse.ops.gat_attention_weights`.
 
     Raises:
-        TypeError, ValueError: As :func:`gatv2_attention`.
+        TypeError, ValueError: As in :func:`gatv2_attention`.
 
     Example:
         >>> import torch
@@ -147,4 +148,4 @@ def _check(inputs: Inputs, graph: CSRGraph, add_self_loops: bool) -> None:
     check_edge_features(inputs.edge, inputs.loop, graph, add_self_loops, (heads, channels))
     for name, tensor in (("x_dst", inputs.x_dst), ("edge", inputs.edge), ("loop", inputs.loop)):
         if tensor is not None and tensor.dtype != x_src.dtype:
-            raise ValueError(f"{name}: expected {x_src.dtype}, as x_src is, got {tensor.dtype}")
+            raise ValueError(f"{name}: expected {x_src.dtype} to match x_src, got {tensor.dtype}")

@@ -21,7 +21,7 @@ struct Gradients {
 // The rows of one direction, in-edges of destinations or out-edges of sources: x is the row at
 // this end, whose gradient is
 //   att * (slope * sum of grad_score + (1 - slope) * sum of grad_score where z > 0),
-// and, for sources, the weighted sum of grad_out besides.
+// plus, for sources, the weighted sum of grad_out.
 template <class T, int P, class Tiles, bool by_destination>
 class ScoreBackward final : public RowKernel<acc_t<T>> {
   using A = acc_t<T>;
@@ -33,8 +33,8 @@ class ScoreBackward final : public RowKernel<acc_t<T>> {
         stride_(g.H * g.C), offset_(h0 * g.C), size_(whole_vectors<A>(heads * g.C)),
         tiles_(tiles) {}
 
-  // The sum of the gradients of the scores, P numbers, that where z > 0, and the sum of
-  // LeakyReLU(z) weighted with them (destinations) or of grad_out (sources).
+  // The sum of the gradients of the scores, P numbers; the same where z > 0; and the sum of
+  // LeakyReLU(z) weighted with these gradients (destinations) or of grad_out (sources).
   int64_t state_size() const override { return kTotal + 2 * size_; }
   void sum(int64_t row, int64_t begin, int64_t end, A* state) const override {
     if constexpr (Tiles::whole) {
@@ -66,7 +66,7 @@ class ScoreBackward final : public RowKernel<acc_t<T>> {
   }
 
  private:
-  // What is gathered is read once.
+  // Gathered rows are read once.
   template <class Tile>
   GATSPARSE_INLINE void sum_whole(const Tile& tile, int64_t row, int64_t begin, int64_t end,
                                   A* state) const {
@@ -120,7 +120,7 @@ class ScoreBackward final : public RowKernel<acc_t<T>> {
     const int64_t n = block.size;
     const EdgeRows<T> edge(g_.edge, block, offset_);
     const T* grad_out = grads_.grad_out + offset_;
-    // The scores, and <grad_out, x>, at first.
+    // First the scores, and <grad_out, x>.
     alignas(64) A weight[(kBlock + 3) * P], grad[(kBlock + 3) * P];
     Vec<A, P> sum = load<A, P>(state);
     const auto compute = [&](int64_t b, const A* terms) {

@@ -4,7 +4,7 @@
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
 
-// out; then what the backward needs: see fused.py.
+// out; then the tensors that the backward pass needs: see fused.py.
 using Results = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
 template <class T>

@@ -20,8 +20,8 @@ with the dropout scale :math:`d_{ij}`. Backward, with the gradient :math:`g` of 
     \mathrm{grad\_a} = \sum_{ij} \mathrm{grad\_score}_{ij} \, \mathrm{LeakyReLU}(z_{ij})
 
 ``heads_out`` is saved in the dtype of the sums, as in :mod:`gatsparse.ops.gat.fused`. One pass
-over the in-edges and one over the out-edges recompute the scores; no number per edge
-is kept, but of each softmax a shift, the score of one edge, at most 4 below the largest, and the
+over the in-edges and one over the out-edges recompute the scores, so no number per edge is saved.
+Each softmax saves a shift, which is the score of one edge, at most 4 below the largest, and the
 sum of :math:`\exp(s_{ij} - \mathrm{shift}_i)`.
 
 Sums of :math:`\mathrm{grad\_z}` need one addition per channel: with slope :math:`s`,
@@ -102,7 +102,7 @@ def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
 
 
 def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
-    saved = ctx.saved_tensors  # once: each access unpacks them anew
+    saved = ctx.saved_tensors  # once: each access unpacks them again
     values, seed, csr, csr_t = saved[:8], saved[8], saved[9:12], saved[12:]
     needed = ctx.needs_input_grad[:6]
     grads: list[Tensor | None] = [None] * 6
@@ -128,7 +128,7 @@ def gatv2_attention(
     inputs: Inputs, bias: Tensor | None, concat: bool, graph: CSRGraph, options: Options
 ) -> Tensor:
     """See :func:`gatsparse.ops.gatv2_attention`."""
-    if inputs.x_src.dtype == torch.float16:  # the kernels have no such storage
+    if inputs.x_src.dtype == torch.float16:  # the kernels do not read or write it
         widened = Inputs(*[None if t is None else t.float() for t in inputs])  # pyright: ignore
         return gatv2_attention(widened, bias, concat, graph, options).to(torch.float16)
     save = wants_grad(*inputs)

@@ -32,11 +32,11 @@ struct Gatv2 : Attention {
     att = att_.const_data_ptr<A>();
   }
 
-  // Which edge is which; null: not needed.
+  // Number of each edge in the caller's order; null: not needed.
   const Index* number() const { return edge ? &csr.perm : nullptr; }
 };
 
-// The rows of edge features of a block, and the last three times more, as its ids.
+// The rows of edge features of a block; the last one is repeated three times, like the ids.
 template <class T>
 struct EdgeRows {
   const T* row[kBlock + 3];
@@ -48,7 +48,7 @@ struct EdgeRows {
   }
 };
 
-// The scores of an edge whose rows x, at both ends, are one tile; and LeakyReLU(z) on the way.
+// The scores of an edge whose rows at both ends are one tile; also computes LeakyReLU(z).
 template <int P, class Tile, class A>
 GATSPARSE_INLINE Vec<A, P> tile_scores(const Vec<A>* x, const Vec<A>* y, const Vec<A>* att,
                                        A slope, Vec<A>* leaky) {
@@ -65,9 +65,9 @@ struct Score {
   const Gatv2<T>& g;
   int64_t h0, heads;
 
-  // The weights of the edges to row i, one at a time, where a row is one tile. They are relative
-  // to the score of one edge, until another's is larger by kMargin: so little that the
-  // difference of scores near the largest is rounded by 2^-23 at most.
+  // The weights of the edges to row i, one at a time, for rows that are one tile. They are relative
+  // to the score of one edge, until another score is larger by kMargin. The margin is so small that
+  // the difference of scores near the largest is rounded by at most 2^-23.
   template <class Tile>
   struct OfRow {
     using Heads = Vec<A, P>;
@@ -108,7 +108,7 @@ struct Score {
     return score;
   }
 
-  // Of edges whose other ends are rows of `table`, with x at this end.
+  // The scores of edges whose other ends are rows of `table`, with x at this end.
   GATSPARSE_INLINE LeakyScore<acc_t<T>, T> of(const T* table, const T* x,
                                               const EdgeRows<T>& edge) const {
     const int64_t offset = h0 * g.C;

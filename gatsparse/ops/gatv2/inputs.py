@@ -1,4 +1,4 @@
-"""What the score of GATv2 is computed from."""
+"""Tensors from which GATv2 computes its scores."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor
 
 
 class Inputs(NamedTuple):
-    """The tensors of :func:`gatsparse.ops.gatv2_attention`; features in one dtype, and
-    :attr:`att` in float32 or better.
+    """The tensors of :func:`gatsparse.ops.gatv2_attention`; features have one dtype, and
+    :attr:`att` is at least float32.
     """
 
     x_src: Tensor
@@ -21,5 +21,5 @@ class Inputs(NamedTuple):
 
     @property
     def score_dtype(self) -> torch.dtype:
-        """Of scores, whatever the dtype of the features."""
+        """Dtype of the scores: at least float32, for any dtype of the features."""
         return torch.promote_types(self.x_src.dtype, torch.float32)

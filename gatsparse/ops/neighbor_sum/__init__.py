@@ -1,4 +1,4 @@
-"""Sums of neighbours' rows: attention switched off."""
+"""Sums of neighbours' rows, without attention."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def neighbor_sum(x: Tensor, graph: CSRGraph) -> Tensor:
 
     Args:
         x (Tensor): float32, float64 or bfloat16 ``[N_src, F]``.
-        graph (CSRGraph): Of size ``(N_src, N_dst)``.
+        graph (CSRGraph): Graph of size ``(N_src, N_dst)``.
 
     Returns:
         Tensor: ``[N_dst, F]``; a destination without edges gets 0.

@@ -1,4 +1,4 @@
-"""The projection of sparse features: only what is not zero is multiplied."""
+"""The projection of sparse features, which multiplies only nonzero values."""
 
 from __future__ import annotations
 
@@ -85,16 +85,16 @@ refuse_second_derivatives("sparse_linear", _DENSE)
 
 
 def sparse_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    r"""The projection of sparse features, in time proportional to the numbers that are stored.
+    r"""Projects sparse features, in time proportional to the number of stored values.
 
     .. math::
         \mathrm{out} = x W^{\top} + b
 
     as :func:`torch.nn.functional.linear` of ``x.to_dense()``. The weight's gradient is summed
-    over the same numbers, by the transpose of :obj:`x`, which is built once for all matrices
-    that share their indices, such as those that :func:`gatsparse.nn.dropout` makes of one.
-    Each row of the result has one writer: it is the same for any number of threads. Stored
-    zeros count as if they were not stored.
+    over the same values, by the transpose of :obj:`x`. The transpose is built once for all
+    matrices that share their indices, such as the results of :func:`gatsparse.nn.dropout`.
+    Each row of the result is written by one thread, so the result is the same for any number
+    of threads. Stored zeros are skipped like values that are not stored.
 
     Args:
         x (Tensor): ``sparse_csr``, ``sparse_csc`` or ``sparse_coo`` ``[N, F]`` of float32, float64
@@ -103,12 +103,12 @@ def sparse_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
         bias (Tensor, optional): ``[O]``.
 
     Returns:
-        Tensor: Dense ``[N, O]``. There are gradients of :obj:`weight`, of :obj:`bias` and of
-        :obj:`x`: of its values if it is ``sparse_csr``, else dense ones.
+        Tensor: Dense ``[N, O]``. It is differentiable in :obj:`weight`, :obj:`bias` and :obj:`x`,
+        whose gradient is that of its values if it is ``sparse_csr``, else dense.
 
     Raises:
-        TypeError: If an argument is no tensor, or they differ in dtype.
-        ValueError: If :obj:`x` is no such matrix, or shapes contradict each other.
+        TypeError: If an argument is not a tensor, or dtypes differ.
+        ValueError: If :obj:`x` is not such a matrix, or shapes contradict each other.
 
     Example:
         >>> import torch
@@ -140,10 +140,12 @@ def _check(x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
         if not tensor.is_floating_point() or tensor.dtype != x.dtype:
-            expected = "a floating point tensor" if name == "x" else f"{x.dtype}, as x"
+            expected = "a floating point tensor" if name == "x" else f"{x.dtype} to match x"
             raise TypeError(f"{name}: expected {expected}, got {tensor.dtype}")
         if tensor.device != x.device:
-            raise ValueError(f"{name}: expected on {x.device}, as x, got {tensor.device}")
+            raise ValueError(
+                f"{name}: expected a tensor on {x.device} to match x, got {tensor.device}"
+            )
     sparse = x.layout in (torch.sparse_csr, torch.sparse_csc, torch.sparse_coo)
     if not sparse or x.dim() != 2 or (x.is_sparse and x.dense_dim() > 0):
         raise ValueError(

@@ -1,4 +1,4 @@
-// Products of a sparse matrix with dense weights on CPU. The rule stands in __init__.py.
+// Products of a sparse matrix with dense weights on CPU. The formula is in __init__.py.
 #include <limits>
 #include <optional>
 
@@ -8,7 +8,8 @@
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
 
-// out [cols, rows] of in [rows, cols], in squares; those of float32 and float64 fit the registers.
+// out [cols, rows] is the transpose of in [rows, cols], computed in squares; squares of float32
+// and float64 fit the registers.
 template <class T>
 void transpose(const T* in, int64_t rows, int64_t cols, T* out) {
   constexpr int64_t kSide = kLanes<acc_t<T>>, kGrain = 1 << 14;
@@ -32,13 +33,13 @@ void transpose(const T* in, int64_t rows, int64_t cols, T* out) {
 }
 
 // out[row] = sum over the entries of a row of value * table[index], of `width` numbers each; see
-// RowKernel. Zeros, which dropout leaves in numbers, are sorted out first.
+// RowKernel. Zeros, of which dropout leaves many, are skipped.
 template <class T, class index_t>
 class WeightedSum final : public RowKernel<acc_t<T>> {
   using A = acc_t<T>;
 
  public:
-  // `place` tells where the value of an entry stands; null: where the entry does.
+  // `place` is the position of the value of an entry; null: the position of the entry.
   WeightedSum(const Csr& rows, const T* values, const index_t* place, const T* table,
               int64_t num_others, int64_t width, const T* bias, T* out, BoundsFlag& flag)
       : rows_(rows), index_(rows.index.as<index_t>()), place_(place), values_(values),
@@ -162,7 +163,7 @@ Tensor sparse_linear(const Tensor& values, const Tensor& weight, std::optional<T
   return out;
 }
 
-// The gradients of values and of weight; empty where they are not wanted.
+// The gradients of values and of weight; empty if they are not needed.
 std::tuple<Tensor, Tensor> sparse_linear_backward(const Tensor& grad_out, const Tensor& values,
                                                   const Tensor& weight, bool of_values,
                                                   bool of_weight, Tensors csr_, Tensors csr_t_) {

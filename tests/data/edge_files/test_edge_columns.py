@@ -296,7 +296,7 @@ def test_columns_by_position(tmp_path: Path, suffix: str):
     columns = [("weight", "other"), ("p", "destination"), ("q", "source")]
     path = write(tmp_path / f"e{suffix}", columns)
     assert read(path, columns=(2, 1)) == RIGHT
-    with pytest.raises(EdgeListError, match="expected positions of columns from 0 to 2, got 3"):
+    with pytest.raises(EdgeListError, match="expected column positions from 0 to 2, got 3"):
         read(path, columns=(0, 3))
 
 

@@ -88,10 +88,10 @@ def test_sparse_ids_of_graphs_raise(tmp_path: Path, suffix: str):
         assert node_ids.tolist() == [0, 1, 3, 7, largest]
         assert graph.edge_index().tolist() == [[0, 3, 2], [1, 4, 2]]
     path = write_table(tmp_path / f"e{suffix}", np.array([[0, 7, 3], [1, -12345, 3]]))
-    refuses(path, "got -12345 (relabel=True numbers any ids)", read_graph)
+    refuses(path, "got -12345 (relabel=True accepts any ids)", read_graph)
     path = write_table(tmp_path / f"e{suffix}", np.array([[0, 7, 3], [1, 2**64 - 1, 3]], np.uint64))
     refuses(path, str(2**64 - 1), read_graph)
-    refuses(path, "(relabel=True numbers any ids)", read_graph)
+    refuses(path, "(relabel=True accepts any ids)", read_graph)
     path = write_table(tmp_path / f"e{suffix}", np.array([[0, 7, 3], [1, 12345, 3]]))
     assert read_graph(path, num_nodes=12346).size == (12346, 12346)
     refuses(path, "is 12345, but there are only 3 edges", read_graph, base=0)

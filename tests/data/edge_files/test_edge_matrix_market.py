@@ -62,8 +62,8 @@ def test_matrix_market_is_known_by_its_first_line(tmp_path: Path):
         ("real", "quaternion", "line 1: expected '%%MatrixMarket matrix coordinate'"),
         ("3 3 3\n", "3 3\n", "line 4: expected numbers of rows, columns and entries, got '3 3'"),
         ("3 3 3\n", "3 4 3\n", "line 4: expected a square matrix, got 3 rows and 4 columns"),
-        ("3 3 3\n", "3 3 4\n", "expected 4 entries, as the line of sizes says, got 3"),
-        ("3 3 3\n", "3 3 2\n", "expected 2 entries, as the line of sizes says, got 3"),
+        ("3 3 3\n", "3 3 4\n", "expected 4 entries, as declared in the size line, got 3"),
+        ("3 3 3\n", "3 3 2\n", "expected 2 entries, as declared in the size line, got 3"),
         ("3 3 3\n", "2 2 3\n", "line 8: source: expected 1 .. 2 (num_nodes=2)"),
         ("2 1 0\n", "2 0 0\n", "line 7: destination: expected 1 .. 3 (num_nodes=3)"),
         ("2 1 0\n", "2 1\n", "line 7: expected 3 fields, got 2"),
@@ -77,7 +77,7 @@ def test_damaged_matrix_market(tmp_path: Path, old: str, new: str, message: str)
 
 def test_places_in_a_symmetric_matrix(tmp_path: Path):
     path = write(tmp_path / "e.mtx", MATRIX.replace("3 3 3", "3 3 4") + "2 3 1\n")
-    refuses(path, "line 9: expected every edge once, got 2 -> 3 again, which is line 8", read_graph)
+    refuses(path, "line 9: expected every edge once, got 2 -> 3 again, first at line 8", read_graph)
 
 
 def test_matrix_market_starts_at_one(tmp_path: Path):

@@ -53,7 +53,7 @@ def test_npy_of_an_unknown_version_raises(tmp_path: Path):
     np.save(path, EDGES)
     content = path.read_bytes()
     path.write_bytes(content[:6] + b"\x04" + content[7:])
-    fails(path, "expected an .npy file, got none (unknown version (4, 0))")
+    fails(path, "expected a valid .npy header, got an invalid one (unknown version (4, 0))")
 
 
 def test_truncated_npy_raises(tmp_path: Path):
@@ -63,7 +63,7 @@ def test_truncated_npy_raises(tmp_path: Path):
     assert len(content) == 128 + 64
     for size in range(1, 128):
         path.write_bytes(content[:size])
-        fails(path, "expected an .npy file, got none (")
+        fails(path, "expected a valid .npy header, got an invalid one (")
     for size in range(128, 192):
         path.write_bytes(content[:size])
         fails(path, f"expected 192 bytes with int64 [2, 4], got {size}: truncated at byte {size}")
@@ -104,7 +104,7 @@ def test_npy_runs_no_code(tmp_path: Path):
     np.save(path, np.array([[_Command()] * 2] * 2), allow_pickle=True)
     fails(path, "expected integers, got dtype object")
     path.write_bytes(pickle.dumps(_Command()))
-    fails(path, "expected an .npy file, got none (")
+    fails(path, "expected a valid .npy header, got an invalid one (")
 
 
 @pytest.mark.parametrize("block_size", [1, 3, 100])

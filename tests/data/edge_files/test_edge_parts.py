@@ -44,7 +44,7 @@ def test_parts(tmp_path: Path):
     )
     other = write(tmp_path / "z.txt", "#\n5 4\n")
     message = (
-        f"{other}: line 2: expected every edge once, got 5 -> 4 again, which is {paths[1]}: row 0"
+        f"{other}: line 2: expected every edge once, got 5 -> 4 again, first at {paths[1]}: row 0"
     )
     refuses([*paths, other], message, read_graph)
 

@@ -40,7 +40,7 @@ def test_accuracy_equals_the_mean_of_correct_predictions():
         (torch.zeros(3, 1), torch.zeros(3).long(), r"y_pred: .* got torch.float32 \[3, 1\]"),
         (torch.zeros(3, 2).long(), torch.zeros(3).long(), r"y_pred: .* got torch.int64 \[3, 2\]"),
         (torch.zeros(3).long(), torch.zeros(3), r"y_true: expected int64 \[N\] or \[N, 1\], got"),
-        (torch.zeros(3).long(), torch.zeros(4).long(), "y_pred: expected 4 nodes, .* got 3"),
+        (torch.zeros(3).long(), torch.zeros(4).long(), "y_pred: expected 4 nodes .* got 3"),
         (torch.zeros(3).long(), torch.full((3,), -1), "y_true: expected a node with a label"),
     ],
 )

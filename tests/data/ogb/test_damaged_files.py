@@ -55,7 +55,9 @@ def test_wrong_number_of_nodes_raises(places, size: Any):
 def test_wrong_number_of_edges_raises(places, size: int):
     place = write(places["root"], PRODUCTS)
     write_csv(place / "raw" / "num-edge-list.csv.gz", [size])
-    message = rf"edge\.csv\.gz: .*\[2, {size}\], the size in num-edge-list\.csv\.gz, got .*, 40\]"
+    message = (
+        rf"edge\.csv\.gz: .*\[2, {size}\], as declared in num-edge-list\.csv\.gz, got .*, 40\]"
+    )
     with pytest.raises(DatasetCorruptError, match=message):
         load_ogb(PRODUCTS, places["root"])
 
@@ -68,7 +70,9 @@ def test_array_of_another_size_raises(places, name: str, key: str):
     write(places["root"], name, content)
     file = {"node_feat": "node-feat", "node_label": "node-label", "edge_index": "edge"}[key]
     file = "data" if name == PAPERS and key != "node_label" else file
-    with pytest.raises(DatasetCorruptError, match=rf"{file}\.(csv\.gz|npz): corrupt, .*the size"):
+    with pytest.raises(
+        DatasetCorruptError, match=rf"{file}\.(csv\.gz|npz): corrupt, .*as declared in"
+    ):
         load_ogb(name, places["root"])
 
 
@@ -126,9 +130,9 @@ def test_missing_array_is_named(places):
         ("train", [0, NUM_NODES], "0 .. 17"),
         ("train", [-1], "0 .. 17"),
         ("train", [[0, 1]], "a column"),
-        ("train", [0, 1, 0], "in no split yet"),
-        ("valid", [5, 4], "in no split yet"),
-        ("test", [16], "in no split yet"),
+        ("train", [0, 1, 0], "every node in at most one split"),
+        ("valid", [5, 4], "every node in at most one split"),
+        ("test", [16], "every node in at most one split"),
         ("test", [6], "have a label"),
         ("test", [0.5], "truncated or corrupt"),
     ],
