@@ -98,10 +98,10 @@ MUTANTS = [
     ),
     Mutant(
         "parts of a dense layer's attention swapped",
-        "nn/paper_gat.py",
+        "train/dense_gat.py",
         "torch.cat([att_dst, att_src])",
         "torch.cat([att_src, att_dst])",
-        "nn/test_paper_gat.py",
+        "train/test_models.py",
         "test_kinds_are_the_same_function",
     ),
     Mutant(
@@ -117,7 +117,7 @@ MUTANTS = [
         "out = out + self.bias\n        return F.elu(out) if self.concat else out",
         "return (F.elu(out) if self.concat else out) + self.bias\n"
         "        return F.elu(out) if self.concat else out",
-        "nn/test_dense.py nn/test_paper_gat.py",
+        "nn/test_dense.py train/test_models.py",
         "test_kinds_are_the_same_function or sparse_layer",
     ),
     Mutant(

@@ -9,8 +9,8 @@ MUTANTS = [
     Mutant(
         "an equal accuracy is an improvement",
         "train/stopping.py",
-        "improved = keep = val_score > self._max_acc",
-        "improved = keep = val_score >= self._max_acc",
+        "improved = keep = val_score > self._max_score",
+        "improved = keep = val_score >= self._max_score",
         _STOPPING,
     ),
     Mutant(
@@ -23,8 +23,8 @@ MUTANTS = [
     Mutant(
         "the rule of the paper keeps a model for one of its conditions",
         "train/stopping.py",
-        "accurate or fitting, accurate and fitting",
-        "accurate or fitting, accurate or fitting",
+        "better or fitting, better and fitting",
+        "better or fitting, better or fitting",
         _STOPPING,
     ),
     Mutant(
