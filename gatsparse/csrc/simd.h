@@ -180,10 +180,11 @@ GATSPARSE_INLINE void store_partial(T* target, const Vec<A>& value, int n) {
 // target[k] += source[k] for n numbers.
 template <class A, class T>
 inline void add_numbers(A* target, const T* source, int64_t n) {
-  constexpr int W = kLanes<A>;
-  int64_t k = 0;
-  for (; k + W <= n; k += W) store(target + k, load<A>(target + k) + load<A>(source + k));
-  for (; k < n; ++k) target[k] += static_cast<A>(source[k]);
+  constexpr int64_t W = kLanes<A>;
+  const int64_t whole = n / W * W;
+  for (int64_t k = 0; k < whole; k += W)
+    store(target + k, load<A>(target + k) + load<A>(source + k));
+  for (int64_t k = whole; k < n; ++k) target[k] += static_cast<A>(source[k]);
 }
 
 template <class V, class F, int... lane>
