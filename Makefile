@@ -65,7 +65,7 @@ $(WHEEL): $(STAMP)/package $(SOURCES)
 
 # Tests the kernels with AddressSanitizer and UndefinedBehaviorSanitizer, in a separate environment
 # that shares all other packages. TESTS=... runs some of the tests.
-TESTS   := tests/ops tests/graph tests/test_native.py
+TESTS   := tests/ops tests/graph tests/test_graph_cache.py tests/data tests/inference tests/test_native.py
 SAN     := build/sanitize
 purelib := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 

@@ -4,7 +4,7 @@ import hypothesis
 import pytest
 import torch
 
-# Drawn examples differ in cost by orders of magnitude, and the machines are shared.
+# Drawn examples differ in cost by orders of magnitude, so no deadline is set.
 hypothesis.settings.register_profile("gatsparse", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("gatsparse")
 

@@ -37,7 +37,7 @@ CALLABLE = [name for name in REFERENCE if callable(pydoc.locate(name))]
 
 @pytest.fixture(autouse=True)
 def _one_thread(threads):
-    """The machines are shared, and these graphs are small."""
+    """Runs with one thread: these graphs are small."""
     threads(1)
 
 

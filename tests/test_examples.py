@@ -15,7 +15,7 @@ LAYERS = ["GATConv", "GATv2Conv"]
 
 @pytest.fixture(autouse=True)
 def _one_thread(threads):
-    """The machines are shared, and these graphs are small."""
+    """Runs with one thread: these graphs are small."""
     threads(1)
 
 

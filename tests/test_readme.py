@@ -12,7 +12,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 @pytest.fixture(autouse=True)
 def _one_thread(threads):
-    """The machines are shared, and these graphs are small."""
+    """Runs with one thread: these graphs are small."""
     threads(1)
 
 

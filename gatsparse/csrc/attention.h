@@ -28,6 +28,10 @@ struct Attention {
             const std::optional<Tensor>& seed);
 };
 
+// The most heads of a group. More heads mean fewer passes over the edges, for more code.
+template <class A>
+constexpr int64_t kMostHeads = kWholeRows<A> ? 16 : 4;
+
 // Calls f(P, h0, heads, tiles) for the groups of heads [h0, h0 + heads), at most P, that are
 // computed at a time.
 template <class A, class F>
@@ -39,7 +43,7 @@ void for_each_group(const Attention& a, const F& f) {
     }
   };
   if (a.H == 1) return groups_of(std::integral_constant<int, 1>{});
-  if constexpr (kWholeRows<A>) {  // fewer passes over the edges, for more code
+  if constexpr (kMostHeads<A> > 4) {
     if (a.H > 8) return groups_of(std::integral_constant<int, 16>{});
     if (a.H > 4) return groups_of(std::integral_constant<int, 8>{});
   }

@@ -38,6 +38,7 @@ class Forward final : public RowKernel<acc_t<T>> {
     T* out;              // [N_dst, H * C], or [N_dst, C]: the mean over heads
     const A* bias;       // in the shape of a row of out; null: no bias
     bool concat;
+    A* mean;             // [N_dst, C], the mean over the groups before; null: concat, or one group
     A* heads_out;        // [N_dst, H, C], before mean and bias, not rounded; null: not needed
     A* shift;            // [N_dst, Hp]; null: not needed
     A* weight_sum;       // [N_dst, Hp]
@@ -104,7 +105,7 @@ class Forward final : public RowKernel<acc_t<T>> {
       if (o.positive_out)
         tile.write(o.positive_out + at, v, factor * tile.read(total + size_, v));
     });
-    if (!o.concat) add_mean(total, norm, o.out + i * a_.C);
+    if (!o.concat) add_mean(i, total, norm);
   }
 
  private:
@@ -112,12 +113,16 @@ class Forward final : public RowKernel<acc_t<T>> {
 
   static GATSPARSE_INLINE Heads larger(const Heads& a, const Heads& b) { return a > b ? a : b; }
 
-  void add_mean(const A* total, const A* norm, T* out) const {
+  void add_mean(int64_t i, const A* total, const A* norm) const {
+    const bool last = h0_ + heads_ == a_.H;
     for (int64_t c = 0; c < a_.C; ++c) {
-      A mean = 0;
-      for (int64_t h = 0; h < heads_; ++h) mean += total[h * a_.C + c] * norm[h];
-      const A first = o_.bias ? o_.bias[c] : A(0);
-      out[c] = static_cast<T>((h0_ == 0 ? first : A(out[c])) + mean / static_cast<A>(a_.H));
+      const int64_t at = i * a_.C + c;
+      A sum = 0;
+      for (int64_t h = 0; h < heads_; ++h) sum += total[h * a_.C + c] * norm[h];
+      const A before = h0_ > 0 ? o_.mean[at] : o_.bias ? o_.bias[c] : A(0);
+      const A mean = before + sum / static_cast<A>(a_.H);
+      if (last) o_.out[at] = static_cast<T>(mean);
+      else o_.mean[at] = mean;
     }
   }
 

@@ -72,7 +72,7 @@ Memory::~Memory() {
 }
 
 void check_tensor(const Tensor& tensor, const char* name, ScalarType dtype,
-                         const std::vector<int64_t>& sizes) {
+                  const std::vector<int64_t>& sizes) {
   STD_TORCH_CHECK(tensor.is_cpu() && tensor.is_contiguous(), name,
                   ": expected a contiguous CPU tensor");
   STD_TORCH_CHECK(tensor.scalar_type() == dtype, name, ": unexpected dtype");

@@ -1,5 +1,5 @@
-// Shared parts of all kernels: the checked view of a CSR graph, the parallel
-// loop over its rows, and dispatch over dtypes.
+// Shared parts of all kernels: the checked view of a CSR graph, memory for one call, and dispatch
+// over dtypes.
 #pragma once
 
 #include <torch/csrc/stable/library.h>
@@ -21,8 +21,6 @@ using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 using torch::stable::detail::StableLibrary;
 using Tensors = std::vector<Tensor>;
-
-void register_graph(StableLibrary& library);
 
 // An uninitialised tensor; huge pages are requested for a large one.
 Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype);

@@ -25,7 +25,7 @@ EdgeDropout::EdgeDropout(double p, const std::optional<Tensor>& seed)
 
 // The bits of at most kGroup heads, starting at `head`, of the edges `number`.
 void EdgeDropout::draw_group(const uint64_t* number, int64_t head, int64_t H,
-                                 uint16_t* target) const {
+                             uint16_t* target) const {
   Vec<uint64_t> bits[kVectors] = {};
   for (int64_t h = 0; h < std::min(kGroup, H - head); h += 4) {
     Vec<uint64_t> word[4][kVectors];

@@ -151,7 +151,8 @@ struct Edges {
 // Rows are prefetched so far ahead that they fill at most a first-level cache of 32 KB.
 template <class T>
 int64_t edges_ahead(int64_t row_length) {
-  return std::clamp<int64_t>(32768 / (row_length * static_cast<int64_t>(sizeof(T))), 4, 64);
+  const int64_t bytes = std::max<int64_t>(row_length, 1) * static_cast<int64_t>(sizeof(T));
+  return std::clamp<int64_t>(32768 / bytes, 4, 64);
 }
 
 }  // namespace gatsparse::GATSPARSE_ISA

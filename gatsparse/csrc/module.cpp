@@ -10,11 +10,12 @@
 
 namespace gatsparse {
 
+void register_graph(StableLibrary& library);
 void register_generate(StableLibrary& library);
 void register_sampling(StableLibrary& library);
 
 // Every kernel file is compiled once per instruction set, in a namespace with its
-// name. A new operator adds one line to `Isa::load`.
+// name. A new operator adds two lines to GATSPARSE_DECLARE.
 #define GATSPARSE_DECLARE(isa)                   \
   namespace isa {                                \
   void register_gat(StableLibrary&);             \

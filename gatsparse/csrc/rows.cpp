@@ -8,7 +8,8 @@ template <class A>
 class States {
  public:
   States(int64_t count, int64_t size)
-      : lines_per_state_((size + kLine - 1) / kLine), lines_(count * lines_per_state_) {}
+      : lines_per_state_(std::max<int64_t>(1, (size + kLine - 1) / kLine)),
+        lines_(count * lines_per_state_) {}
   A* operator[](int64_t k) { return lines_[k * lines_per_state_].number; }
 
  private:

@@ -227,7 +227,7 @@ def read_graph(
         )
         raise EdgeListError(
             f"{files.place(second)}: expected every edge once, got {src} -> {dst} "
-            f"again, first at {files.place(first, beside=second)} "
+            f"again, first at {files.place(first, after=second)} "
             "(duplicates='keep' keeps both)"
         )
     return graph if node_ids is None else RelabeledGraph(graph, node_ids)

@@ -18,7 +18,8 @@ from gatsparse.graph.csr import CSR
 from gatsparse.inference.model import output_channels, run_layer
 from gatsparse.inference.sources import Source, gather_into, row_bytes
 from gatsparse.nn import GATv2Conv
-from gatsparse.ops.fused import kernel_itemsize, padded_heads
+from gatsparse.ops.fused import padded_heads
+from gatsparse.ops.kernel_support import kernel_itemsize
 
 _native.LIBRARY.define(
     "row_block(Tensor[] csr, int first, int limit, int per_src, int per_dst, int per_edge, "

@@ -24,7 +24,8 @@ from gatsparse.inference.model import (
 from gatsparse.inference.sources import Source
 from gatsparse.inference.stage import Folder, Memory
 from gatsparse.nn.projection import project
-from gatsparse.ops.fused import KERNEL_DTYPES, kernel_itemsize, padded_heads
+from gatsparse.ops.fused import padded_heads
+from gatsparse.ops.kernel_support import KERNEL_DTYPES, kernel_itemsize
 
 _ROWS_BYTES = 4 * 10**6  # of the features that are read at a time
 

@@ -9,7 +9,7 @@ from gatsparse.adjacency import Adjacency
 from gatsparse.graph import CSRGraph
 from gatsparse.ops.backend import Backend
 from gatsparse.ops.edge_list import EdgeList
-from gatsparse.ops.fused import unmet
+from gatsparse.ops.kernel_support import unmet
 
 
 def operand_graph(

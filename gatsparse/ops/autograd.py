@@ -52,32 +52,33 @@ def differentiable(
     torch.library.register_autograd(
         operator, backward, setup_context=setup_context, lib=_native.LIBRARY
     )
-    differentiate, undifferentiated = backward, past_autograd(operator)
+    without_autograd = past_autograd(operator)
 
-    class Eager(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, *inputs: Any) -> Any:
-            output = undifferentiated(*inputs)
-            setup_context(ctx, inputs, output)
-            return output
+    def eager_forward(ctx: Any, *inputs: Any) -> Any:
+        output = without_autograd(*inputs)
+        setup_context(ctx, inputs, output)
+        return output
 
-        @staticmethod
-        def backward(ctx: Any, *grads: Any) -> tuple:
-            try:
-                grads = differentiate(ctx, *grads)
-            except RuntimeError as error:
-                if batched is None or "Batching rule not implemented" not in str(error):
-                    raise
-                raise NotImplementedError(
-                    f"{name}: batches of gradients (is_grads_batched, vectorize) are not "
-                    f"supported: use {batched}, or compute the gradients one by one"
-                ) from error
-            return tuple(None if isinstance(grad, list) else grad for grad in grads)
+    def eager_backward(ctx: Any, *grads: Any) -> tuple:
+        try:
+            grads = backward(ctx, *grads)
+        except RuntimeError as error:
+            if batched is None or "Batching rule not implemented" not in str(error):
+                raise
+            raise NotImplementedError(
+                f"{name}: batches of gradients (is_grads_batched, vectorize) are not "
+                f"supported: compute the gradients one by one, or use {batched}"
+            ) from error
+        return tuple(None if isinstance(grad, list) else grad for grad in grads)
+
+    # Its name is that of the nodes in the graph of autograd: gatsparse_gatBackward.
+    members = {"forward": staticmethod(eager_forward), "backward": staticmethod(eager_backward)}
+    eager: Any = type(f"gatsparse_{name}", (torch.autograd.Function,), members)
 
     def call(*inputs: Any) -> Any:
         if torch.compiler.is_compiling():
             return operator(*inputs)
-        return Eager.apply(*inputs) if wants_grad(*inputs) else undifferentiated(*inputs)
+        return eager.apply(*inputs) if wants_grad(*inputs) else without_autograd(*inputs)
 
     return call
 
@@ -105,6 +106,18 @@ def grad_of_heads(grad_out: Tensor, heads: int, channels: int, concat: bool) -> 
     return (grad_out / heads)[:, None, :].expand(-1, heads, -1).contiguous()
 
 
-def grad_of_bias(grad_heads: Tensor, concat: bool) -> Tensor:
-    """The gradient ``[H * C]`` or ``[C]`` of the bias, from the sums ``[H, C]`` over all nodes."""
-    return grad_heads.flatten() if concat else grad_heads.sum(0)
+def grad_of_bias(
+    grad_out: Tensor, grad_heads: Tensor | None, concat: bool, dtype: torch.dtype
+) -> Tensor:
+    """The gradient ``[H * C]`` or ``[C]`` of the bias.
+
+    Args:
+        grad_out (Tensor): ``[N, H * C]`` or ``[N, C]``.
+        grad_heads (Tensor, optional): ``[H, C]``, the gradients of the heads summed over all nodes.
+        concat (bool): Whether the heads are concatenated. The gradient of their mean is rounded to
+            the dtype of the features for each head, so its sum is not used.
+        dtype (torch.dtype): Of the bias.
+    """
+    if concat and grad_heads is not None:
+        return grad_heads.flatten()
+    return grad_out.sum(0, dtype=dtype)

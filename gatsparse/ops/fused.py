@@ -1,42 +1,16 @@
-"""Shared parts of the fused backends: arguments of the kernels, and which calls they support."""
+"""Shared parts of the fused backends: the arguments of the kernels."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from gatsparse import _native
 from gatsparse.graph import CSRGraph
-from gatsparse.ops.backend import Backend, has_tangent
-from gatsparse.ops.edge_list import EdgeList
-from gatsparse.tracing import is_traced, is_transformed
 
 #: The last arguments of every operator: the graph and the options.
-STRUCTURE = (
+GRAPH_AND_OPTIONS = (
     "Tensor[] csr, Tensor[] csr_t, bool add_self_loops, float negative_slope, "
     "float dropout, Tensor? seed"
 )
-
-
-#: The dtypes of features that the kernels read and write.
-_STORED = (torch.float32, torch.float64, torch.bfloat16)
-
-#: Dtypes of features that attention with the kernels supports; float16 is computed in float32.
-KERNEL_DTYPES = (*_STORED, torch.float16)
-
-_TRACED = (
-    "the call is traced or transformed (torch.func, make_fx, torch.jit.trace, fake or meta "
-    "tensors), which is supported by backend='scatter'"
-)
-_EXPORTED = (
-    "torch.export and ONNX save a program that runs without gatsparse; with backend='fused' "
-    "torch.export saves the kernels' operators, which need `import gatsparse` to be loaded"
-)
-
-
-def kernel_itemsize(dtype: torch.dtype) -> int:
-    """Bytes of a feature while the kernels compute, including its float32 copy if it has one."""
-    return dtype.itemsize + (4 if dtype == torch.float16 else 0)
 
 
 def padded_heads(heads: int) -> int:
@@ -49,44 +23,6 @@ def contiguous(*tensors: Tensor | None) -> list[Tensor | None]:
     return [None if t is None else t.contiguous() for t in tensors]
 
 
-def structure(graph: CSRGraph, save: bool) -> tuple[list[Tensor], list[Tensor]]:
+def csr_arguments(graph: CSRGraph, save: bool) -> tuple[list[Tensor], list[Tensor]]:
     """``csr`` and ``csr_t`` of a graph; the transpose only if a backward pass may read it."""
     return list(graph.csr), list(graph.csr_t) if save else []
-
-
-def unmet(
-    x: Tensor,
-    *others: Tensor | None,
-    graph: CSRGraph | EdgeList | None = None,
-    backend: Backend = "auto",
-    float16: bool = False,
-) -> list[str]:
-    """Returns why the kernels cannot compute with these tensors; empty if they can.
-
-    Args:
-        x (Tensor): The features.
-        *others (Tensor, optional): Other tensors that may require gradients.
-        graph (CSRGraph or EdgeList, optional): The graph.
-        backend (str, optional): The backend that the caller requested. Only ``"fused"`` includes
-            operators of gatsparse in programs of ``torch.export``.
-        float16 (bool, optional): Whether the operator computes float16 features in float32.
-    """
-    reasons = []
-    if torch.compiler.is_compiling():
-        if is_transformed():
-            reasons.append(_TRACED)
-        if torch.compiler.is_exporting() and backend != "fused":
-            reasons.append(_EXPORTED)
-    elif is_traced(x, *others):
-        reasons.append(_TRACED)
-    elif has_tangent(x, *others):
-        reasons.append("forward-mode differentiation is supported by backend='scatter'")
-    if not x.is_cpu:
-        reasons.append(f"x is on {x.device.type!r}; the kernels support only 'cpu'")
-    elif not _native.available():
-        reasons.append(f"{_native.MISSING}; `gatsparse info` shows how to install it")
-    if not (x.dtype in _STORED or (float16 and x.dtype == torch.float16)):
-        reasons.append(f"x is {x.dtype}; expected float32, float64 or bfloat16")
-    if isinstance(graph, EdgeList) and not reasons:
-        reasons.append(_TRACED)
-    return reasons

@@ -32,7 +32,7 @@ from gatsparse.train.errors import (
 )
 from gatsparse.train.experiment import train
 from gatsparse.train.fitting import build_optimizer, fit
-from gatsparse.train.full_batch import model_structure
+from gatsparse.train.full_batch import model_graph
 from gatsparse.train.models import build_deep_gat, build_gat, build_model
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.stopping import EarlyStopping
@@ -59,7 +59,7 @@ __all__ = [
     "build_optimizer",
     "fit",
     "load_task",
-    "model_structure",
+    "model_graph",
     "parse_config",
     "task_of_seed",
     "train",

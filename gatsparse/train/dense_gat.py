@@ -75,6 +75,7 @@ class DenseGAT(torch.nn.Module):
             KeyError: If :obj:`state_dict` is not from a :class:`gatsparse.nn.PaperGAT`.
             RuntimeError: If its sizes differ.
         """
+        self._check_state(state_dict)
         for conv, layers in (("conv1", self.hidden), ("conv2", self.out)):
             heads = len(layers)
             weight = state_dict[f"{conv}.lin.weight"].chunk(heads, dim=0)
@@ -90,3 +91,22 @@ class DenseGAT(torch.nn.Module):
                 layer.W.copy_(weight[h].T)
                 layer.a.copy_(torch.cat([att_dst, att_src])[:, None])
                 layer.bias.copy_(biases[h])
+
+    def _check_state(self, state_dict: dict[str, Tensor]) -> None:
+        for conv, layers in (("conv1", self.hidden), ("conv2", self.out)):
+            heads, (first, *_) = len(layers), layers
+            assert isinstance(first, GraphAttentionLayer)
+            inputs, outputs = first.W.shape
+            shapes = {
+                "lin.weight": (heads * outputs, inputs),
+                "att_src": (1, heads, outputs),
+                "att_dst": (1, heads, outputs),
+                "bias": (heads * outputs if conv == "conv1" else outputs,),
+            }
+            for name, shape in shapes.items():
+                given = state_dict[f"{conv}.{name}"].shape
+                if given != shape:
+                    raise RuntimeError(
+                        f"state_dict: expected {conv}.{name} of shape {list(shape)}, got "
+                        f"{list(given)}"
+                    )

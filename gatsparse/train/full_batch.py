@@ -35,7 +35,7 @@ class FullBatch:
         assert data.x is not None
         assert isinstance(data.y, Tensor)
         self.model, self.optimizer, self.x = model, optimizer, data.x
-        self.structure = model_structure(kind, data)
+        self.graph = model_graph(kind, data)
         self.inputs = edge_inputs(model, data)
         self.train = data.train_mask.nonzero().squeeze(1)
         self.y_train = data.y[self.train]
@@ -57,7 +57,7 @@ class FullBatch:
         return self._forward()
 
     def _forward(self) -> Tensor:
-        logits = self.model(self.x, self.structure, **self.inputs)
+        logits = self.model(self.x, self.graph, **self.inputs)
         if not isinstance(logits, Tensor):
             raise TypeError(
                 f"model: expected logits [N, classes] from forward, got {type(logits).__name__}"
@@ -70,7 +70,7 @@ class FullBatch:
         return logits
 
 
-def model_structure(kind: Kind, data: Data) -> Tensor:
+def model_graph(kind: Kind, data: Data) -> Tensor:
     """Returns the graph in the format that a model of this kind takes.
 
     Returns:
@@ -83,11 +83,11 @@ def model_structure(kind: Kind, data: Data) -> Tensor:
 
     Example:
         >>> from gatsparse.data import load
-        >>> from gatsparse.train import model_structure
+        >>> from gatsparse.train import model_graph
         >>> data = load("digits")
-        >>> model_structure("dense", data).shape
+        >>> model_graph("dense", data).shape
         torch.Size([1797, 1797])
-        >>> model_structure("gatsparse", data) is data.edge_index
+        >>> model_graph("gatsparse", data) is data.edge_index
         True
     """
     check_choice("kind", kind, get_args(Kind))

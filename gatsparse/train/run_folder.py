@@ -151,7 +151,7 @@ class RunFolder:
         self._write_text("config.yaml", config_yaml(config))
         self._write_json("environment.json", current)
 
-    def serves(self, config: TrainConfig, current: dict[str, Any]) -> bool:
+    def continues(self, config: TrainConfig, current: dict[str, Any]) -> bool:
         """Whether this is an unfinished run of this configuration and environment."""
         if _read_json(self.path / "environment.json") != current:
             return False
@@ -212,9 +212,9 @@ def _unfinished(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder
     begun = config.run_dir.glob(f"{config.dataset}-{config.model.kind}-*/environment.json")
     for file in sorted(begun, key=_modified, reverse=True):
         folder = RunFolder(file.parent, continued=True)
-        if not folder.serves(config, current) or (lock := _lock(folder.path)) is None:
+        if not folder.continues(config, current) or (lock := _lock(folder.path)) is None:
             continue
-        if folder.serves(config, current):  # again: it may have been finished meanwhile
+        if folder.continues(config, current):  # again: it may have been finished meanwhile
             folder.remove_torn_files()
             return folder, lock
         os.close(lock)

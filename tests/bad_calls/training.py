@@ -147,8 +147,8 @@ def functions() -> Iterator[Function]:
     for name in ("load_task", "train"):
         yield Function(name, getattr(train, name), dict, {"config": NO_CONFIGS}, errors=errors)
     yield Function(
-        "model_structure",
-        train.model_structure,
+        "model_graph",
+        train.model_graph,
         lambda: {"kind": "gatsparse", "data": node_data()},
         {"kind": CHOICES, "data": [*NO_DATA, without("edge_index")]},
         {"data": ("edge_index",)},

@@ -1,4 +1,4 @@
-// simd.h: every function against the same computation on single numbers.
+// simd.h: its functions against the same computations on single numbers.
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -87,7 +87,7 @@ ATTENTION = [
     ),
     Mutant(
         "the gradient of the bias lacks the last nodes of a chunk",
-        "csrc/attention.cpp",
+        "csrc/attention_backward.cpp",
         "if (i + 1 < last && (i + 1) % kShortSum > 0) continue;",
         "if ((i + 1) % kShortSum > 0) continue;",
         _ATTENTION,

@@ -165,3 +165,29 @@ def test_out_of_range_edges_of_a_compiled_layer_raise():
     compiled = torch.compile(conv, fullgraph=True, backend="aot_eager")
     with pytest.raises(RuntimeError, match="index out of range"):
         compiled(torch.randn(5, 6), torch.tensor([[0, 9], [1, 2]]))
+
+
+@pytest.mark.parametrize(
+    ("model", "layout"),
+    [
+        (gatsparse.nn.PaperGAT, torch.sparse_csr),
+        (gatsparse.nn.PaperGAT, torch.sparse_coo),
+        (gatsparse.nn.PaperExactGAT, torch.sparse_csr),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Sparse CS:UserWarning")
+# torch.compile looks at the gradients of all tensors that follow a graph break.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+def test_compiled_models_take_sparse_features(model, layout):
+    """torch.compile breaks its graph at a sparse tensor; what follows is compiled."""
+    x = (torch.randn(NUM_NODES, 6) * (torch.rand(NUM_NODES, 6) < 0.5)).to_sparse(layout=layout)
+    model = model(6, 4, 3, heads=2, dropout=0.5)
+    outs = []
+    for forward in (model, torch.compile(model, backend="aot_eager")):
+        torch.manual_seed(1)
+        model.zero_grad()
+        out = forward(x, EDGES)
+        out.square().sum().backward()
+        outs.append([out, *(parameter.grad for parameter in model.parameters())])
+    for eager, compiled in zip(*outs, strict=True):
+        assert relative_error(compiled, eager) <= 1e-5

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch_geometric import nn as pyg
 
-from gatsparse import nn, testing
+import gatsparse
+from gatsparse import nn, ops, testing
 
 LAYERS = {"GAT": (nn.GATConv, pyg.GATConv), "GATv2": (nn.GATv2Conv, pyg.GATv2Conv)}
 NODES = 40
@@ -90,3 +91,28 @@ def test_gradients_that_vanish(layer, name, dtype):
 def test_gradients_on_the_zoo(layer, name, dtype):
     compare(layer, zoo()[name], dtype, 8, 8)
     compare(layer, zoo()[name], dtype, 3, 37, concat=False)
+
+
+@pytest.mark.parametrize("heads", [32, 64, 128])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_means_of_many_heads_are_rounded_once(layer, heads):
+    """The kernels compute the heads in groups."""
+    graph = gatsparse.CSRGraph.from_edge_index(testing.graph_zoo()["random"].edge_index)
+    x = torch.randn(graph.num_src, heads, 8)
+    att = torch.randn(1, heads, 8) / 4
+    arguments = [x, att, att] if layer == "GAT" else [x, x, att]
+    attention = {"GAT": ops.gat_attention, "GATv2": ops.gatv2_attention}[layer]
+    given = [t.bfloat16() if t is x else t.float() for t in arguments]
+    exact = attention(*(t.double() for t in given), graph, concat=False)
+    out = attention(*given, graph, concat=False)
+    one_rounding = testing.relative_error(exact.bfloat16().double(), exact)
+    assert testing.relative_error(out.double(), exact) <= 1.05 * one_rounding + 1e-6
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_bias_of_a_mean_has_the_sum_of_the_gradients(layer):
+    """A sixth of 1 is no bfloat16."""
+    conv = LAYERS[layer][0](12, 8, heads=6, concat=False).bfloat16()
+    x = torch.randn(200, 12, dtype=torch.bfloat16)
+    conv(x, torch.randint(200, (2, 900))).sum().backward()
+    assert conv.bias.grad.tolist() == [200.0] * 8

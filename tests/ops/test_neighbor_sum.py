@@ -3,6 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gatsparse
 from gatsparse import _native
 from gatsparse.ops import neighbor_sum
 from gatsparse.testing import Graph, error_budget, graph_zoo, relative_error
@@ -114,3 +115,10 @@ def test_kernel_rejects_indices_out_of_range(index):
     other[17] = index
     with pytest.raises(RuntimeError, match="col: index out of range"):
         torch.ops.gatsparse.neighbor_sum(torch.zeros(60, 5), [ptr, other, perm], [])
+
+
+def test_rows_of_no_features():
+    """The operator accepts them, unlike the function."""
+    graph = gatsparse.CSRGraph.from_edge_index(torch.tensor([[0, 1], [2, 2]]), num_nodes=3)
+    out = torch.ops.gatsparse.neighbor_sum(torch.zeros(3, 0), list(graph.csr), [])
+    assert out.shape == (3, 0)

@@ -223,8 +223,8 @@ class Files:
         file = self.path / name
         original = file.read_bytes() if file.exists() else b'{"seeds": [0]}'
         file.write_bytes(mutated(rng, original))
-        assert self.folder.serves(self.config, current) in (True, False)
-        assert not self.folder.serves(self.config, {"code": "2"})
+        assert self.folder.continues(self.config, current) in (True, False)
+        assert not self.folder.continues(self.config, {"code": "2"})
         (self.path / "summary.json").unlink(missing_ok=True)
 
     def run(self, seed: int) -> None:

@@ -22,7 +22,7 @@ from gatsparse.train import (
     parse_config,
     train,
 )
-from gatsparse.train.full_batch import model_structure
+from gatsparse.train.full_batch import model_graph
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_run_folder_holds_all_results(config: TrainConfig, task: Data, progress:
     data.x = data["x"] / data["x"].sum(dim=1, keepdim=True)
     model = build_model(config.model, data)
     model.load_state_dict(checkpoint["state_dict"])
-    predicted = model.eval()(data.x, model_structure(config.model.kind, data)).argmax(dim=1)
+    predicted = model.eval()(data.x, model_graph(config.model.kind, data)).argmax(dim=1)
     correct = (predicted == data.y)[data.test_mask]
     assert correct.double().mean().item() == results[1].test_score
 

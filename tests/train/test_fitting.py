@@ -24,7 +24,7 @@ from gatsparse.train import (
     build_optimizer,
     fit,
     load_task,
-    model_structure,
+    model_graph,
     task_of_seed,
 )
 from gatsparse.train.config import Kind
@@ -98,7 +98,7 @@ def test_kept_model_is_that_of_the_best_epoch(task: Data, kind: str, stopping: A
 
     model = build_model(config.model, task)
     model.load_state_dict(result.state_dict)
-    logits = model.eval()(task.x, model_structure(config.model.kind, task))
+    logits = model.eval()(task.x, model_graph(config.model.kind, task))
     predicted = logits.argmax(dim=1)
     for mask, accuracy in ((task.val_mask, result.val_score), (task.test_mask, result.test_score)):
         assert (predicted[mask] == task["y"][mask]).double().mean().item() == accuracy
@@ -197,7 +197,7 @@ def test_dtype_of_features_and_parameters(dtype: Any, kind: str):
     model = build_model(config_of(kind).model, data)
     tensors = [data.x, *model.parameters()]
     if kind == "dense":
-        tensors.append(model_structure(kind, data))
+        tensors.append(model_graph(kind, data))
     assert {str(tensor.dtype) for tensor in tensors} == {f"torch.{dtype}"}
 
 

@@ -63,6 +63,11 @@ def test_dense_weights_of_other_shapes_raise():
         dense.load_gat_state(build_gat("pyg", 12, 6).state_dict())
     with pytest.raises(KeyError):
         dense.load_gat_state({})
+    state = {key: value.clone() for key, value in dense.state_dict().items()}
+    for wrong in (build_gat("pyg", 12, 5, heads=1), build_gat("pyg", 12, 5, out_heads=2)):
+        with pytest.raises(RuntimeError, match=r"state_dict: expected conv\d\.\w+"):
+            dense.load_gat_state(wrong.state_dict())
+    assert all(torch.equal(value, state[key]) for key, value in dense.state_dict().items())
 
 
 def test_kinds_have_their_layers():

@@ -12,7 +12,7 @@ from rich.console import Console
 from benchmarks.experiments.paper import runs
 from benchmarks.experiments.paper.protocols import DATASETS
 from benchmarks.experiments.paper.report import report
-from benchmarks.experiments.paper.runs import Workplace
+from benchmarks.experiments.paper.runs import PaperRuns
 from gatsparse.data import DatasetCorruptError, DatasetNotFoundError
 from gatsparse.train import TrainConfig
 
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments (list, optional): Command-line arguments.
     """
     options, overrides = _parser().parse_known_args(arguments)
-    workplace = Workplace(options.out, tuple(overrides))
+    paper_runs = PaperRuns(options.out, tuple(overrides))
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)
@@ -39,11 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
         failures: list[str] = []
         if options.command in _TRAININGS:
             make, _, _, seeds = _TRAININGS[options.command]
-            configs = make(_with_seeds(workplace, options.seeds or seeds), options.datasets)
+            configs = make(_with_seeds(paper_runs, options.seeds or seeds), options.datasets)
             failures = _train(configs)
-            files = report(workplace, DATASETS, console, failures=failures)
+            files = report(paper_runs, DATASETS, console, failures=failures)
         else:
-            files = report(workplace, options.datasets, console, options.seeds)
+            files = report(paper_runs, options.datasets, console, options.seeds)
         console.print("Files:", *files, soft_wrap=True)
     except KeyboardInterrupt:
         console.print("Stopped. The finished seeds are kept; the same command continues the run.")
@@ -78,10 +78,10 @@ def _positive(text: str) -> int:
     return number
 
 
-def _with_seeds(workplace: Workplace, count: int | None) -> Workplace:
+def _with_seeds(paper_runs: PaperRuns, count: int | None) -> PaperRuns:
     if count is None:
-        return workplace
-    return Workplace(workplace.out, (*workplace.overrides, "--seeds", str(count)))
+        return paper_runs
+    return PaperRuns(paper_runs.out, (*paper_runs.overrides, "--seeds", str(count)))
 
 
 def _train(configs: Iterable[TrainConfig]) -> list[str]:

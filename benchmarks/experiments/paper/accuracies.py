@@ -8,7 +8,7 @@ from statistics import stdev
 from benchmarks import samples
 from benchmarks.experiments.paper.protocols import PROTOCOLS, Protocol
 from benchmarks.experiments.paper.published import Published
-from benchmarks.experiments.paper.runs import Run, Workplace, find
+from benchmarks.experiments.paper.runs import PaperRuns, Run, find
 from benchmarks.samples import Estimate
 
 HEADER = (
@@ -38,16 +38,16 @@ LEGEND = """\
 
 
 def lines(
-    workplace: Workplace, datasets: Sequence[str], count: int | None = None
+    paper_runs: PaperRuns, datasets: Sequence[str], count: int | None = None
 ) -> Iterator[list[str]]:
     """Yields the lines of the table, for all existing runs.
 
     Args:
-        workplace (Workplace): Folder and configurations of the runs.
+        paper_runs (PaperRuns): Folder and configurations of the runs.
         datasets (list of str): Names of data sets.
         count (int, optional): Number of seeds; by default, all.
     """
-    for dataset, protocol, run in found(workplace, datasets, count):
+    for dataset, protocol, run in found(paper_runs, datasets, count):
         values = run.accuracies(protocol.rule)
         published = protocol.published.get(dataset, ())
         for k, other in enumerate(published or (None,)):
@@ -56,12 +56,12 @@ def lines(
 
 
 def found(
-    workplace: Workplace, datasets: Sequence[str], count: int | None = None
+    paper_runs: PaperRuns, datasets: Sequence[str], count: int | None = None
 ) -> Iterator[tuple[str, Protocol, Run]]:
     """Yields data set, protocol and run of all existing runs; arguments as of :func:`lines`."""
     for dataset in datasets:
         for protocol in PROTOCOLS:
-            run = find(workplace.protocol(dataset, protocol.suffix))
+            run = find(paper_runs.protocol(dataset, protocol.suffix))
             if run is not None and (run := run.first(count)).seeds:
                 yield dataset, protocol, run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchmarks.experiments.paper.accuracies import deviation
-from benchmarks.experiments.paper.runs import Workplace, find
+from benchmarks.experiments.paper.runs import PaperRuns, find
 from benchmarks.samples import Comparison
 
 HEADER = (
@@ -32,14 +32,14 @@ _LEVEL = 0.05
 
 
 def compared(
-    workplace: Workplace, datasets: Sequence[str], count: int | None = None
+    paper_runs: PaperRuns, datasets: Sequence[str], count: int | None = None
 ) -> Iterator[tuple[str, list[float], list[float]]]:
     """Yields data set, accuracies of gatsparse and accuracies of PyG, with two seeds or more each.
 
     Arguments as of :func:`benchmarks.experiments.paper.accuracies.lines`.
     """
     for dataset in datasets:
-        configs = workplace.short(dataset, "gatsparse"), workplace.short(dataset, "pyg")
+        configs = paper_runs.short(dataset, "gatsparse"), paper_runs.short(dataset, "pyg")
         runs = [run.first(count) for config in configs if (run := find(config)) is not None]
         if len(runs) == 2 and min(len(run.seeds) for run in runs) > 1:
             ours, theirs = (run.accuracies(configs[0].rules[0]) for run in runs)

@@ -13,17 +13,17 @@ from matplotlib.figure import Figure
 from benchmarks import style
 from benchmarks.experiments.paper.accuracies import found
 from benchmarks.experiments.paper.protocols import Protocol
-from benchmarks.experiments.paper.runs import Workplace
+from benchmarks.experiments.paper.runs import PaperRuns
 
 #: Test accuracies in percent, by data set and protocol.
 Samples = dict[str, list[tuple[Protocol, list[float]]]]
 
 
-def plot(workplace: Workplace, datasets: Sequence[str], count: int | None = None) -> list[Path]:
+def plot(paper_runs: PaperRuns, datasets: Sequence[str], count: int | None = None) -> list[Path]:
     """Draws ``accuracies.png``: a point per training, a box per protocol, and published means.
 
     Args:
-        workplace (Workplace): Folder and configurations of the runs.
+        paper_runs (PaperRuns): Folder and configurations of the runs.
         datasets (list of str): Names of data sets.
         count (int, optional): Number of seeds; by default, all.
 
@@ -31,9 +31,9 @@ def plot(workplace: Workplace, datasets: Sequence[str], count: int | None = None
         list of Path: Path of the chart; empty if there are no runs.
     """
     samples: Samples = {}
-    for dataset, protocol, run in found(workplace, datasets, count):
+    for dataset, protocol, run in found(paper_runs, datasets, count):
         samples.setdefault(dataset, []).append((protocol, run.accuracies(protocol.rule)))
-    path = workplace.out / "accuracies.png"
+    path = paper_runs.out / "accuracies.png"
     return [draw(samples, path)] if samples else []
 
 

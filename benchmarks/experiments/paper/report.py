@@ -11,13 +11,13 @@ from rich.console import Console
 from benchmarks import samples
 from benchmarks.experiments.paper import accuracies, comparison, times
 from benchmarks.experiments.paper.plot import plot
-from benchmarks.experiments.paper.runs import Workplace
+from benchmarks.experiments.paper.runs import PaperRuns
 from benchmarks.measure import environment
 from benchmarks.text import machine, markdown_table, print_table
 
 
 def report(
-    workplace: Workplace,
+    paper_runs: PaperRuns,
     datasets: Sequence[str],
     console: Console,
     count: int | None = None,
@@ -26,7 +26,7 @@ def report(
     """Prints the tables of all existing runs, and writes ``report.md`` and ``accuracies.png``.
 
     Args:
-        workplace (Workplace): Folder and configurations of the runs.
+        paper_runs (PaperRuns): Folder and configurations of the runs.
         datasets (list of str): Names of data sets.
         console (Console): Console to print on.
         count (int, optional): Number of seeds; by default, all.
@@ -38,12 +38,12 @@ def report(
     Raises:
         ValueError: If there are no runs, or a run folder is damaged.
     """
-    notes, tests = _comparison(workplace, datasets, count)
+    notes, tests = _comparison(paper_runs, datasets, count)
     sections = (
         (
             "Accuracy",
             accuracies.HEADER,
-            list(accuracies.lines(workplace, datasets, count)),
+            list(accuracies.lines(paper_runs, datasets, count)),
             accuracies.LEGEND,
             [],
         ),
@@ -51,7 +51,7 @@ def report(
         (
             "Time",
             times.HEADER,
-            list(times.lines(workplace, datasets, count)),
+            list(times.lines(paper_runs, datasets, count)),
             times.LEGEND,
             [],
         ),
@@ -66,20 +66,20 @@ def report(
             markdown += [f"## {title}", "", *markdown_table(header, lines), ""]
             markdown += [f"- {note}" for note in notes] + [legend]
     if not any(lines or notes for _, _, lines, _, notes in sections):
-        raise ValueError(f"{workplace.out}: expected runs of {', '.join(datasets)}, got none")
-    charts = plot(workplace, datasets, count)
+        raise ValueError(f"{paper_runs.out}: expected runs of {', '.join(datasets)}, got none")
+    charts = plot(paper_runs, datasets, count)
     markdown += [line for chart in charts for line in (f"![{chart.stem}]({chart.name})", "")]
-    markdown += _runs(workplace, datasets, count)
-    path = workplace.out / "report.md"
+    markdown += _runs(paper_runs, datasets, count)
+    path = paper_runs.out / "report.md"
     path.write_text("\n".join(markdown))
     return [path, *charts]
 
 
 def _comparison(
-    workplace: Workplace, datasets: Sequence[str], count: int | None
+    paper_runs: PaperRuns, datasets: Sequence[str], count: int | None
 ) -> tuple[list[str], list[list[str]]]:
     notes, lines = [], []
-    for dataset, ours, theirs in comparison.compared(workplace, datasets, count):
+    for dataset, ours, theirs in comparison.compared(paper_runs, datasets, count):
         if len(set(ours)) == len(set(theirs)) == 1:
             notes.append(f"{dataset}: each of the two has one accuracy only; nothing to test.")
             continue
@@ -89,7 +89,7 @@ def _comparison(
     return notes, lines
 
 
-def _runs(workplace: Workplace, datasets: Sequence[str], count: int | None) -> list[str]:
-    found = accuracies.found(workplace, datasets, count)
+def _runs(paper_runs: PaperRuns, datasets: Sequence[str], count: int | None) -> list[str]:
+    found = accuracies.found(paper_runs, datasets, count)
     runs = {f"{run.folder.parent.name}/{run.folder.name}": run for _, _, run in found}
     return [f"- {name}: {len(run.seeds)} seeds, code {run.code}" for name, run in runs.items()]

@@ -53,7 +53,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Workplace:
+class PaperRuns:
     """Folder of the runs, and overrides of their configurations.
 
     Args:
@@ -83,26 +83,26 @@ class Workplace:
         return replace(config, run_dir=self.out / name)
 
 
-def of_tables(workplace: Workplace, datasets: Sequence[str]) -> Iterator[TrainConfig]:
+def of_tables(paper_runs: PaperRuns, datasets: Sequence[str]) -> Iterator[TrainConfig]:
     """Yields the trainings for the accuracies of all protocols."""
     for dataset in datasets:
         for suffix in SUFFIXES:
-            yield workplace.protocol(dataset, suffix)
+            yield paper_runs.protocol(dataset, suffix)
 
 
-def of_times(workplace: Workplace, datasets: Sequence[str]) -> Iterator[TrainConfig]:
+def of_times(paper_runs: PaperRuns, datasets: Sequence[str]) -> Iterator[TrainConfig]:
     """Yields the trainings with PyG's layers that are timed."""
     for dataset in datasets:
         for suffix in TIMED:
-            yield workplace.protocol_by_pyg(dataset, suffix)
+            yield paper_runs.protocol_by_pyg(dataset, suffix)
 
 
-def of_comparison(workplace: Workplace, datasets: Sequence[str]) -> Iterator[TrainConfig]:
+def of_comparison(paper_runs: PaperRuns, datasets: Sequence[str]) -> Iterator[TrainConfig]:
     """Yields the same trainings with our layers and with PyG's."""
     kinds: tuple[Kind, ...] = ("gatsparse", "pyg")
     for dataset in datasets:
         for kind in kinds:
-            yield workplace.short(dataset, kind)
+            yield paper_runs.short(dataset, kind)
 
 
 def complete(config: TrainConfig) -> None:

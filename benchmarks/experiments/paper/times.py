@@ -7,7 +7,7 @@ from math import fsum
 from statistics import fmean
 
 from benchmarks.experiments.paper.protocols import TIMED
-from benchmarks.experiments.paper.runs import Run, Workplace, find
+from benchmarks.experiments.paper.runs import PaperRuns, Run, find
 
 HEADER = (
     "data set",
@@ -35,7 +35,7 @@ LEGEND = """\
 
 
 def lines(
-    workplace: Workplace, datasets: Sequence[str], count: int | None = None
+    paper_runs: PaperRuns, datasets: Sequence[str], count: int | None = None
 ) -> Iterator[list[str]]:
     """Yields the lines of the table, for all recipes that both were trained with.
 
@@ -44,8 +44,8 @@ def lines(
     """
     for dataset in datasets:
         for suffix, name in TIMED.items():
-            ours = find(workplace.protocol(dataset, suffix))
-            theirs = find(workplace.protocol_by_pyg(dataset, suffix))
+            ours = find(paper_runs.protocol(dataset, suffix))
+            theirs = find(paper_runs.protocol_by_pyg(dataset, suffix))
             if ours is None or theirs is None or not theirs.seeds:
                 continue
             if (ours := ours.first(count)).seeds:

@@ -25,19 +25,19 @@ class ReadFiles:
         self.readers = readers
         self.first: list[int] = []
 
-    def place(self, edge: int, end: int = 0, beside: int | None = None) -> str:
+    def place(self, edge: int, end: int = 0, after: int | None = None) -> str:
         """File of one end of an edge, and the place in it.
 
         Args:
             edge (int): Position of the edge.
             end (int, optional): 0 for the source, 1 for the destination.
-            beside (int, optional): Position of an edge that was named before: if it is in the same
+            after (int, optional): Position of an edge that was named before: if it is in the same
                 file, the file is not named again.
         """
         part = bisect_right(self.first, edge) - 1
         reader = self.readers[part]
         place = reader.where(edge - self.first[part], end)
-        same = beside is not None and bisect_right(self.first, beside) - 1 == part
+        same = after is not None and bisect_right(self.first, after) - 1 == part
         return place if same else f"{reader.path}: {place}"
 
 

@@ -13,10 +13,9 @@ from gatsparse.checks import check_instance, check_share
 from gatsparse.ops.autograd import (
     differentiable,
     past_autograd,
-    refuse_second_derivatives,
     wants_grad,
 )
-from gatsparse.ops.fused import unmet
+from gatsparse.ops.kernel_support import unmet
 from gatsparse.ops.philox import draw_seed
 
 #: Names of the layouts that :func:`dropout` supports, for error messages.
@@ -82,7 +81,6 @@ def _backward_of_elu(ctx: Any, grad: Tensor) -> tuple:
 
 
 _elu_dropout = differentiable("elu_dropout", _setup_context_of_elu, _backward_of_elu)
-refuse_second_derivatives("elu_dropout", "torch.nn.functional.elu and dropout")
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
@@ -123,8 +121,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     if not training or p == 0.0:
         return x
     if x.layout != torch.strided:
-        x = x.coalesce() if x.layout == torch.sparse_coo else x
-        return _with_values(x, dropout(_values(x), p))
+        return _sparse_dropout(x, p)
     if p == 1.0 or unmet(x):
         return F.dropout(x, p)
     return _dropout(x.contiguous(), p, draw_seed())
@@ -162,6 +159,13 @@ def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     if p == 1.0 or unmet(x):
         return F.dropout(F.elu(x), p)
     return _elu_dropout(x.contiguous(), p, None if p == 0.0 else draw_seed())
+
+
+# torch.compile cannot trace sparse tensors, nor their values.
+@torch.compiler.disable()
+def _sparse_dropout(x: Tensor, p: float) -> Tensor:
+    x = x.coalesce() if x.layout == torch.sparse_coo else x
+    return _with_values(x, dropout(_values(x), p))
 
 
 def _check(x: Tensor, p: float, *layouts: torch.layout) -> None:

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from gatsparse.graph import CSRGraph
 from gatsparse.ops.backend import Backend, choose
-from gatsparse.ops.fused import unmet
 from gatsparse.ops.gat import dense, fused, scatter
 from gatsparse.ops.gat.inputs import Inputs
+from gatsparse.ops.kernel_support import unmet
 from gatsparse.ops.options import (
     Options,
     check_bias,

@@ -232,10 +232,9 @@ using Results = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tenso
 
 template <class T>
 Results backward(const Gat<T>& g, const Csr& csr_t, ScalarType dtype, const Tensor& grad_out,
-                 const Tensor& heads_out,
-               const Tensor& alpha_src, const Tensor& alpha_dst, const Tensor& shift,
-               const Tensor& weight_sum, const Tensor& positive_out,
-               const Tensor& positive_weight) {
+                 const Tensor& heads_out, const Tensor& alpha_src, const Tensor& alpha_dst,
+                 const Tensor& shift, const Tensor& weight_sum, const Tensor& positive_out,
+                 const Tensor& positive_weight) {
   using A = acc_t<T>;
   const int64_t C = g.C, HC = g.H * C, num_edges = g.csr.num_entries;
   const ScalarType acc = acc_dtype<T>();
@@ -338,12 +337,12 @@ Results backward(const Gat<T>& g, const Csr& csr_t, ScalarType dtype, const Tens
 }
 
 Results gat_backward(const Tensor& grad_out, const Tensor& x, const Tensor& att_src,
-                   std::optional<Tensor> att_dst, std::optional<Tensor> edge,
-                   std::optional<Tensor> loop, const Tensor& heads_out, const Tensor& alpha_src,
-                   const Tensor& alpha_dst, const Tensor& shift, const Tensor& weight_sum,
-                   const Tensor& positive_out, const Tensor& positive_weight, Tensors csr,
-                   Tensors csr_t, bool add_self_loops, double negative_slope, double dropout,
-                   std::optional<Tensor> seed) {
+                     std::optional<Tensor> att_dst, std::optional<Tensor> edge,
+                     std::optional<Tensor> loop, const Tensor& heads_out, const Tensor& alpha_src,
+                     const Tensor& alpha_dst, const Tensor& shift, const Tensor& weight_sum,
+                     const Tensor& positive_out, const Tensor& positive_weight, Tensors csr,
+                     Tensors csr_t, bool add_self_loops, double negative_slope, double dropout,
+                     std::optional<Tensor> seed) {
   return dispatch_storage(x, [&](auto storage) {
     using T = typename decltype(storage)::type;
     const Gat<T> g(x, att_src, att_dst, edge, loop, csr, add_self_loops, negative_slope, dropout,

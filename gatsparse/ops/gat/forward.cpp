@@ -19,8 +19,8 @@ using Results = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tenso
 
 template <class T>
 Results forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
-              const std::optional<Tensor>& bias, bool concat, bool save, bool positive,
-              ScalarType dtype) {
+                const std::optional<Tensor>& bias, bool concat, bool save, bool positive,
+                ScalarType dtype) {
   using A = acc_t<T>;
   const auto wanted = [](bool yes, int64_t size) { return yes ? size : 0; };
   const ScalarType acc = acc_dtype<T>();
@@ -47,6 +47,7 @@ Results forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
     }
   }
 
+  const Scratch<A> mean(!concat && g.H > kMostHeads<A> ? g.num_dst * g.C : 0);
   BoundsFlag flag;
   const Rows rows(g.num_dst, g.csr.ptr);
   const Edges edges{g.csr, nullptr, g.number(), g.num_src, g.csr.num_entries, g.num_loops,
@@ -66,6 +67,7 @@ Results forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
           out.mutable_data_ptr<T>(),
           bias ? bias->template const_data_ptr<A>() : nullptr,
           concat,
+          mean.data(),
           save ? heads_out.mutable_data_ptr<A>() : nullptr,
           save ? shift.mutable_data_ptr<A>() : nullptr,
           save ? weight_sum.mutable_data_ptr<A>() : nullptr,
@@ -87,10 +89,10 @@ Results forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
 }
 
 Results gat(const Tensor& x, const Tensor& att_src, std::optional<Tensor> att_dst,
-          std::optional<Tensor> alpha_dst, std::optional<Tensor> edge, std::optional<Tensor> loop,
-          std::optional<Tensor> bias, bool concat, bool save, bool positive, Tensors csr,
-          Tensors /*csr_t*/, bool add_self_loops, double negative_slope, double dropout,
-          std::optional<Tensor> seed) {
+            std::optional<Tensor> alpha_dst, std::optional<Tensor> edge,
+            std::optional<Tensor> loop, std::optional<Tensor> bias, bool concat, bool save,
+            bool positive, Tensors csr, Tensors /*csr_t*/, bool add_self_loops,
+            double negative_slope, double dropout, std::optional<Tensor> seed) {
   return dispatch_storage(x, [&](auto storage) {
     using T = typename decltype(storage)::type;
     const Gat<T> g(x, att_src, att_dst, edge, loop, csr, add_self_loops, negative_slope, dropout,

@@ -58,7 +58,7 @@ from gatsparse.ops.autograd import (
     refuse_second_derivatives,
     wants_grad,
 )
-from gatsparse.ops.fused import STRUCTURE, contiguous, padded_heads, structure
+from gatsparse.ops.fused import GRAPH_AND_OPTIONS, contiguous, csr_arguments, padded_heads
 from gatsparse.ops.gat.inputs import Inputs
 from gatsparse.ops.options import Options
 
@@ -70,10 +70,10 @@ _SAVED = (
 )
 _native.LIBRARY.define(
     f"gat({_INPUTS}, Tensor? alpha_dst, {_EDGES}, Tensor? bias, bool concat, bool save, "
-    f"bool positive, {STRUCTURE}) -> (Tensor out, {_SAVED})"
+    f"bool positive, {GRAPH_AND_OPTIONS}) -> (Tensor out, {_SAVED})"
 )
 _native.LIBRARY.define(
-    f"gat_backward(Tensor grad_out, {_INPUTS}, {_EDGES}, {_SAVED}, {STRUCTURE}) "
+    f"gat_backward(Tensor grad_out, {_INPUTS}, {_EDGES}, {_SAVED}, {GRAPH_AND_OPTIONS}) "
     "-> (Tensor grad_x, Tensor grad_att_src, Tensor grad_att_dst, Tensor grad_alpha_dst, "
     "Tensor grad_bias, Tensor grad_edge, Tensor grad_loop)"
 )
@@ -137,22 +137,23 @@ def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
     values, seed, csr, csr_t = saved[:12], saved[12], saved[13:16], saved[16:]
     needed = ctx.needs_input_grad[:7]
     grads: list[Tensor | None] = [None] * 7
+    bias = None
     if grad_out is not None and any(needed[:6]):
         _, heads, channels = values[0].shape
         grad_heads = grad_of_heads(grad_out, heads, channels, ctx.concat)
         x, att_src, att_dst, alpha_dst, bias, edge, loop = _gat_backward(
             grad_heads, *values, csr, csr_t, *ctx.options, seed
         )
-        alpha_dst, bias = alpha_dst[:, :heads], grad_of_bias(bias, ctx.concat)
-        computed = (x, att_src, att_dst, alpha_dst, edge, loop, bias)
-        grads = [grad if need else None for grad, need in zip(computed, needed, strict=True)]
-    elif grad_out is not None and needed[6]:
-        grads[6] = grad_out.sum(0, dtype=ctx.bias_dtype)
+        computed = (x, att_src, att_dst, alpha_dst[:, :heads], edge, loop)
+        for k, grad in enumerate(computed):
+            grads[k] = grad if needed[k] else None
+    if grad_out is not None and needed[6]:
+        grads[6] = grad_of_bias(grad_out, bias, ctx.concat, ctx.bias_dtype)
     # None for concat, save and positive, for each tensor of csr and csr_t, and for the options.
     return (*grads, None, None, None, [None] * len(csr), [None] * len(csr_t), *[None] * 4)
 
 
-_gat = differentiable("gat", _setup_context, _backward, "backend='dense'")
+_gat = differentiable("gat", _setup_context, _backward, "backend='dense' without edge features")
 refuse_second_derivatives("gat", "backend='scatter' or backend='dense'")
 
 
@@ -174,6 +175,6 @@ def gat_attention(
     positive = save and splits and positive_pays(graph, x.size(2))
     concat = concat or x.size(1) == 1  # nothing to average
     out, *_ = _gat(
-        *contiguous(*given, bias), concat, save, positive, *structure(graph, save), *options
+        *contiguous(*given, bias), concat, save, positive, *csr_arguments(graph, save), *options
     )
     return out

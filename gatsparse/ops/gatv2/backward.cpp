@@ -225,10 +225,10 @@ Results backward(const Gatv2<T>& g, const Csr& csr_t, ScalarType dtype, const Te
 }
 
 Results gatv2_backward(const Tensor& grad_out, const Tensor& x_src, const Tensor& x_dst,
-                   const Tensor& att, std::optional<Tensor> edge, std::optional<Tensor> loop,
-                   const Tensor& heads_out, const Tensor& shift, const Tensor& weight_sum,
-                   Tensors csr, Tensors csr_t, bool add_self_loops, double negative_slope,
-                   double dropout, std::optional<Tensor> seed) {
+                       const Tensor& att, std::optional<Tensor> edge, std::optional<Tensor> loop,
+                       const Tensor& heads_out, const Tensor& shift, const Tensor& weight_sum,
+                       Tensors csr, Tensors csr_t, bool add_self_loops, double negative_slope,
+                       double dropout, std::optional<Tensor> seed) {
   return dispatch_storage(x_src, [&](auto storage) {
     using T = typename decltype(storage)::type;
     const Gatv2<T> g(x_src, x_dst, att, edge, loop, csr, add_self_loops, negative_slope, dropout,

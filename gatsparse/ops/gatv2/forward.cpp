@@ -9,7 +9,7 @@ using Results = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
 template <class T>
 Results forward(const Gatv2<T>& g, const std::optional<Tensor>& bias, bool concat, bool save,
-             ScalarType dtype) {
+                ScalarType dtype) {
   using A = acc_t<T>;
   const int64_t saved_rows = save ? g.num_dst : 0;
   Tensor out = empty({g.num_dst, concat ? g.H * g.C : g.C}, dtype);
@@ -18,6 +18,7 @@ Results forward(const Gatv2<T>& g, const std::optional<Tensor>& bias, bool conca
   Tensor weight_sum = empty({saved_rows, g.Hp}, acc_dtype<T>());
   if (bias) check_tensor(*bias, "bias", acc_dtype<T>(), {concat ? g.H * g.C : g.C});
 
+  const Scratch<A> mean(!concat && g.H > kMostHeads<A> ? g.num_dst * g.C : 0);
   BoundsFlag flag;
   const Rows rows(g.num_dst, g.csr.ptr);
   const Edges edges{g.csr,       nullptr, g.number(), g.num_src, g.csr.num_entries,
@@ -29,6 +30,7 @@ Results forward(const Gatv2<T>& g, const std::optional<Tensor>& bias, bool conca
         out.mutable_data_ptr<T>(),
         bias ? bias->template const_data_ptr<A>() : nullptr,
         concat,
+        mean.data(),
         save ? heads_out.mutable_data_ptr<A>() : nullptr,
         save ? shift.mutable_data_ptr<A>() : nullptr,
         save ? weight_sum.mutable_data_ptr<A>() : nullptr,

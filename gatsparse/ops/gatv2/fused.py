@@ -46,17 +46,18 @@ from gatsparse.ops.autograd import (
     refuse_second_derivatives,
     wants_grad,
 )
-from gatsparse.ops.fused import STRUCTURE, contiguous, padded_heads, structure
+from gatsparse.ops.fused import GRAPH_AND_OPTIONS, contiguous, csr_arguments, padded_heads
 from gatsparse.ops.gatv2.inputs import Inputs
 from gatsparse.ops.options import Options
 
 _INPUTS = "Tensor x_src, Tensor x_dst, Tensor att, Tensor? edge, Tensor? loop"
 _SAVED = "Tensor heads_out, Tensor shift, Tensor weight_sum"
 _native.LIBRARY.define(
-    f"gatv2({_INPUTS}, Tensor? bias, bool concat, bool save, {STRUCTURE}) -> (Tensor out, {_SAVED})"
+    f"gatv2({_INPUTS}, Tensor? bias, bool concat, bool save, {GRAPH_AND_OPTIONS}) "
+    f"-> (Tensor out, {_SAVED})"
 )
 _native.LIBRARY.define(
-    f"gatv2_backward(Tensor grad_out, {_INPUTS}, {_SAVED}, {STRUCTURE}) "
+    f"gatv2_backward(Tensor grad_out, {_INPUTS}, {_SAVED}, {GRAPH_AND_OPTIONS}) "
     "-> (Tensor grad_x_src, Tensor grad_x_dst, Tensor grad_att, Tensor grad_bias, "
     "Tensor grad_edge, Tensor grad_loop)"
 )
@@ -106,21 +107,23 @@ def _backward(ctx: Any, grad_out: Tensor | None, *_: Tensor) -> tuple:
     values, seed, csr, csr_t = saved[:8], saved[8], saved[9:12], saved[12:]
     needed = ctx.needs_input_grad[:6]
     grads: list[Tensor | None] = [None] * 6
+    bias = None
     if grad_out is not None and any(needed[:5]):
         _, heads, channels = values[0].shape
         grad_heads = grad_of_heads(grad_out, heads, channels, ctx.concat)
         x_src, x_dst, att, bias, edge, loop = _gatv2_backward(
             grad_heads, *values, csr, csr_t, *ctx.options, seed
         )
-        computed = (x_src, x_dst, att, edge, loop, grad_of_bias(bias, ctx.concat))
-        grads = [grad if need else None for grad, need in zip(computed, needed, strict=True)]
-    elif grad_out is not None and needed[5]:
-        grads[5] = grad_out.sum(0, dtype=ctx.bias_dtype)
+        computed = (x_src, x_dst, att, edge, loop)
+        for k, grad in enumerate(computed):
+            grads[k] = grad if needed[k] else None
+    if grad_out is not None and needed[5]:
+        grads[5] = grad_of_bias(grad_out, bias, ctx.concat, ctx.bias_dtype)
     # None for concat and save, for each tensor of csr and csr_t, and for the options.
     return (*grads, None, None, [None] * len(csr), [None] * len(csr_t), *[None] * 4)
 
 
-_gatv2 = differentiable("gatv2", _setup_context, _backward, "backend='dense'")
+_gatv2 = differentiable("gatv2", _setup_context, _backward, "backend='dense' without edge features")
 refuse_second_derivatives("gatv2", "backend='scatter' or backend='dense'")
 
 
@@ -133,5 +136,7 @@ def gatv2_attention(
         return gatv2_attention(widened, bias, concat, graph, options).to(torch.float16)
     save = wants_grad(*inputs)
     concat = concat or inputs.x_src.size(1) == 1  # nothing to average
-    out, *_ = _gatv2(*contiguous(*inputs, bias), concat, save, *structure(graph, save), *options)
+    out, *_ = _gatv2(
+        *contiguous(*inputs, bias), concat, save, *csr_arguments(graph, save), *options
+    )
     return out

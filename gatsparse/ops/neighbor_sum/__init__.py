@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
-from gatsparse.ops.autograd import wants_grad
-from gatsparse.ops.fused import structure, unmet
+from gatsparse.ops.autograd import differentiable, wants_grad
+from gatsparse.ops.fused import csr_arguments
+from gatsparse.ops.kernel_support import unmet
 from gatsparse.ops.options import check_graph, check_tensor
 
 _native.LIBRARY.define("neighbor_sum(Tensor x, Tensor[] csr, Tensor[] csr_t) -> Tensor")
@@ -28,13 +28,11 @@ def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:  # noqa: AR
 
 def _backward(ctx: Any, grad_out: Tensor) -> tuple:
     csr, csr_t = ctx.saved_tensors[:3], ctx.saved_tensors[3:]
-    grad_x = torch.ops.gatsparse.neighbor_sum(grad_out.contiguous(), csr_t, csr)
+    grad_x = _neighbor_sum(grad_out.contiguous(), csr_t, csr)
     return grad_x, [None] * len(csr), [None] * len(csr_t)
 
 
-torch.library.register_autograd(
-    "gatsparse::neighbor_sum", _backward, setup_context=_setup_context, lib=_native.LIBRARY
-)
+_neighbor_sum = differentiable("neighbor_sum", _setup_context, _backward, "Tensor.index_add")
 
 
 def neighbor_sum(x: Tensor, graph: CSRGraph) -> Tensor:
@@ -72,4 +70,4 @@ def neighbor_sum(x: Tensor, graph: CSRGraph) -> Tensor:
     if unmet(x):
         j, i = graph.edge_index()
         return x.new_zeros(graph.num_dst, x.size(1)).index_add(0, i, x[j])
-    return torch.ops.gatsparse.neighbor_sum(x.contiguous(), *structure(graph, wants_grad(x)))
+    return _neighbor_sum(x.contiguous(), *csr_arguments(graph, wants_grad(x)))

@@ -16,7 +16,8 @@ from gatsparse.ops.autograd import (
     refuse_second_derivatives,
     wants_grad,
 )
-from gatsparse.ops.fused import contiguous, structure, unmet
+from gatsparse.ops.fused import contiguous, csr_arguments
+from gatsparse.ops.kernel_support import unmet
 
 _native.LIBRARY.define(
     "sparse_linear(Tensor values, Tensor weight, Tensor? bias, Tensor[] csr, Tensor[] csr_t) "
@@ -84,6 +85,8 @@ _sparse_linear = differentiable("sparse_linear", _setup_context, _backward, _DEN
 refuse_second_derivatives("sparse_linear", _DENSE)
 
 
+# torch.compile cannot trace sparse tensors, nor their values.
+@torch.compiler.disable()
 def sparse_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     r"""Projects sparse features, in time proportional to the number of stored values.
 
@@ -130,7 +133,7 @@ def sparse_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
         rows = values[:, None] * weight.t()[graph.col.long()]
         out = rows.new_zeros(graph.num_dst, weight.size(0)).index_add(0, graph.csr.row(), rows)
         return out if bias is None else out + bias
-    csr, csr_t = structure(graph, wants_grad(weight))
+    csr, csr_t = csr_arguments(graph, wants_grad(weight))
     return _sparse_linear(*contiguous(values, weight, bias), csr, csr_t)
 
 

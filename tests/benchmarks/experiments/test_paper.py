@@ -17,7 +17,7 @@ from benchmarks.experiments.paper.protocols import (
     TIMED,
     paper_config,
 )
-from benchmarks.experiments.paper.runs import Workplace, complete, find
+from benchmarks.experiments.paper.runs import PaperRuns, complete, find
 from benchmarks.samples import Comparison, Estimate
 from gatsparse.data import DatasetNotFoundError
 from gatsparse.train import (
@@ -308,7 +308,7 @@ def test_position_of_a_published_mean(values):
 
 
 def test_overrides_reach_all_configs(tmp_path):
-    workplace = Workplace(tmp_path, ("--epochs", "3"))
-    configs = [*runs.of_tables(workplace, DATASETS), *runs.of_comparison(workplace, DATASETS)]
+    paper_runs = PaperRuns(tmp_path, ("--epochs", "3"))
+    configs = [*runs.of_tables(paper_runs, DATASETS), *runs.of_comparison(paper_runs, DATASETS)]
     assert {config.epochs for config in configs} == {3}
     assert len({config.run_dir for config in configs}) == len(DATASETS) * (len(SUFFIXES) + 1)
