@@ -49,6 +49,7 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
             ``fill_value``, ``bias``, ``residual`` and those of ``MessagePassing``.
 
     Raises:
+        TypeError: If an argument is of a wrong type.
         ValueError: If :obj:`heads` or :obj:`out_channels` is below 1, :obj:`dropout` is
             not in 0 .. 1, or :obj:`backend` is unknown.
 
@@ -82,7 +83,8 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
 
         Args:
             x (Tensor or tuple): ``[N, F]``, or ``([N_src, F_src], [N_dst, F_dst] or None)``, each
-                dense or ``sparse_csr``; or a dense batch of them on one graph, ``[*, N, F]``.
+                dense, ``sparse_csr``, ``sparse_csc`` or ``sparse_coo``; or a dense batch of them on
+                one graph, ``[*, N, F]``.
             edge_index (Tensor or CSRGraph): ``[2, E]`` of integers; an ``EdgeIndex``; a
                 ``torch.sparse`` matrix or ``SparseTensor`` ``[N_dst, N_src]``; or a CSR graph
                 built once. With ``flow="target_to_source"``, messages go from its second row to

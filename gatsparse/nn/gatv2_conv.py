@@ -44,6 +44,7 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
             ``MessagePassing``.
 
     Raises:
+        TypeError: If an argument is of a wrong type.
         ValueError: If :obj:`heads` or :obj:`out_channels` is below 1, :obj:`dropout` is
             not in 0 .. 1, or :obj:`backend` is unknown.
 

@@ -187,6 +187,11 @@ class PaperExactGAT(torch.nn.Module):
             in both layers.
         negative_slope (float, optional): Slope of the LeakyReLU for negative scores.
 
+    Raises:
+        TypeError: If an argument is of a wrong type.
+        ValueError: If a size is below 1, :obj:`dropout` is not in 0 .. 1, or
+            :obj:`negative_slope` is not finite.
+
     Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, and the code published
     with it, https://github.com/PetarV-/GAT, ``models/sp_gat.py``.
 

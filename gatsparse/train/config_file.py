@@ -33,6 +33,9 @@ def parse_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig
         path (str or Path): The file.
         overrides (list of str, optional): Such as ``["--epochs", "5", "--model.kind", "pyg"]``.
 
+    Returns:
+        TrainConfig: The configuration, checked.
+
     Raises:
         TypeError: If :obj:`path` is not a path.
         ConfigError: If the file cannot be read, a key is unknown or occurs twice, or a value is of

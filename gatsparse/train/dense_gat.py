@@ -18,6 +18,11 @@ class DenseGAT(torch.nn.Module):
             As in :class:`gatsparse.nn.PaperGAT`.
         form (str, optional): As in :class:`gatsparse.nn.GraphAttentionLayer`.
 
+    Raises:
+        TypeError: If an argument is of a wrong type.
+        ValueError: If a size is below 1, :obj:`dropout` is not in 0 .. 1, :obj:`negative_slope` is
+            not finite, or :obj:`form` is unknown.
+
     With the weights of a :class:`gatsparse.nn.PaperGAT` (:meth:`load_gat_state`) it computes the
     same function of a graph without duplicate edges.
 

@@ -45,6 +45,9 @@ def train(config: TrainConfig) -> list[FitResult]:
     With several processes, a script that calls this must be importable: guard the call with
     ``if __name__ == "__main__":``, as :mod:`multiprocessing` requires.
 
+    Args:
+        config (TrainConfig): The data set, the model and the seeds.
+
     Returns:
         list of FitResult: In the order of the seeds.
 

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 def build_optimizer(config: OptimConfig, model: torch.nn.Module) -> torch.optim.Adam:
     """Returns a fused Adam optimiser of all parameters of :obj:`model`.
 
+    Args:
+        config (OptimConfig): Learning rate and weight decay.
+        model (torch.nn.Module): The model.
+
     Raises:
         TypeError: If an argument is of a wrong type.
 
@@ -73,6 +77,9 @@ def fit(
 
     The result depends only on the state of torch's generator: seed it before. A training that
     resumes from a checkpoint ends as if it had never been interrupted, bit for bit.
+
+    Returns:
+        FitResult: Results of every rule, the losses, and the weights of the first rule's model.
 
     Raises:
         TypeError, ValueError: If labels, masks, edges, edge features or weights cannot be used, the

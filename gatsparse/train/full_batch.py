@@ -73,6 +73,10 @@ class FullBatch:
 def model_graph(kind: Kind, data: Data) -> Tensor:
     """Returns the graph in the format that a model of this kind takes.
 
+    Args:
+        kind (str): Kind of the model.
+        data (torch_geometric.data.Data): With features :obj:`x` and :obj:`edge_index`.
+
     Returns:
         Tensor: For ``"dense"`` the adjacency matrix ``[N, N]`` with self-loops, else
         :obj:`edge_index` ``[2, E]``.

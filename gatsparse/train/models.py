@@ -28,6 +28,13 @@ def build_model(config: ModelConfig, data: Data) -> torch.nn.Module:
 
     Initial weights are drawn from torch's generator: seed it before.
 
+    Args:
+        config (ModelConfig): The kind, sizes and options of the model.
+        data (torch_geometric.data.Data): Features :obj:`x` ``[N, F]`` and labels :obj:`y` ``[N]``.
+
+    Returns:
+        torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense.
+
     Raises:
         TypeError: If an argument is of a wrong type.
         ValueError: If :obj:`data` has no features ``[N, F]`` or no labelled node.
@@ -92,8 +99,9 @@ def build_gat(
         torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense.
 
     Raises:
-        ValueError: If :obj:`kind` is unknown, or it does not support :obj:`paper_exact` or
-            :obj:`num_layers`.
+        TypeError: If an argument is of a wrong type.
+        ValueError: If :obj:`kind` is unknown, a number is out of range, or the kind does not
+            support :obj:`paper_exact` or :obj:`num_layers`.
 
     Example:
         >>> from gatsparse.train import build_gat

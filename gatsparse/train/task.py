@@ -26,6 +26,9 @@ MASKS = ("train_mask", "val_mask", "test_mask")
 def load_task(config: TrainConfig) -> Data:
     """Loads the data set, casts and normalises its features, and chooses its split.
 
+    Args:
+        config (TrainConfig): Its :obj:`dataset`, :obj:`root`, :obj:`split` and what follows them.
+
     Returns:
         torch_geometric.data.Data: Data of :func:`gatsparse.data.load`, with masks ``[N]``.
         If at most a tenth of the features are nonzero, they are ``sparse_csr`` for models of kind
@@ -88,6 +91,9 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
         config (TrainConfig): If its :obj:`split` is ``"random"``, the split is drawn here; if
             it is ``"seed"``, the seed is the number of the split.
         seed (int): The seed.
+
+    Returns:
+        torch_geometric.data.Data: The same data with masks ``[N]`` of this seed.
 
     Raises:
         ConfigError: If a class has too few nodes for a random split, the data set has no split with

@@ -77,9 +77,11 @@ def gat_attention(
         Tensor: ``[N_dst, H * C]``, or ``[N_dst, C]``, of the dtype of :obj:`x`.
 
     Raises:
-        TypeError: If an argument is not a floating-point tensor.
-        ValueError: If shapes or devices contradict each other, :obj:`dropout` is not in
-            0 .. 1, or the requested backend cannot handle the call.
+        TypeError: If a tensor is not of floating point, :obj:`graph` is not a CSR graph,
+            :obj:`seed` is not int64, or a number is of a wrong type.
+        ValueError: If shapes or devices contradict each other, :obj:`loop` is missing or not
+            needed, :obj:`negative_slope` is not finite, :obj:`dropout` is not in 0 .. 1, or the
+            requested backend cannot handle the call.
 
     Example:
         >>> import torch
@@ -160,11 +162,11 @@ def _check(inputs: Inputs, graph: CSRGraph, add_self_loops: bool) -> None:
     check_tensor("x", inputs.x, graph, (graph.num_src, "H", "C"))
     heads, channels = inputs.x.shape[1:]
     check_tensor("att_src", inputs.att_src, graph, (1, heads, channels))
+    if inputs.x_dst is not None:
+        check_tensor("x_dst", inputs.x_dst, graph, (graph.num_dst, heads, channels))
     if inputs.att_dst is not None:
         check_tensor("att_dst", inputs.att_dst, graph, (1, heads, channels))
-        if inputs.x_dst is not None:
-            check_tensor("x_dst", inputs.x_dst, graph, (graph.num_dst, heads, channels))
-        elif graph.num_src != graph.num_dst:
+        if inputs.x_dst is None and graph.num_src != graph.num_dst:
             raise ValueError(
                 f"x_dst: expected shape [{graph.num_dst}, {heads}, {channels}], as sources and "
                 "destinations are different nodes, got None"

@@ -63,10 +63,11 @@ def gatv2_attention(
         Tensor: ``[N_dst, H * C]``, or ``[N_dst, C]``, of the dtype of :obj:`x_src`.
 
     Raises:
-        TypeError: If an argument is not a floating-point tensor.
-        ValueError: If shapes, dtypes or devices contradict each other, :obj:`dropout` is not in
-            0 .. 1, or the requested backend cannot handle the
-            call.
+        TypeError: If a tensor is not of floating point, :obj:`graph` is not a CSR graph,
+            :obj:`seed` is not int64, or a number is of a wrong type.
+        ValueError: If shapes or devices contradict each other, :obj:`loop` is missing or not
+            needed, :obj:`negative_slope` is not finite, :obj:`dropout` is not in 0 .. 1, or the
+            requested backend cannot handle the call.
 
     Example:
         >>> import torch
