@@ -42,7 +42,7 @@ def report_choice(path: str, reasons: list[str], num_edges: int, *, requested: b
         return
     for observer in _observers:
         observer(path, reasons)
-    if not reasons or requested:
+    if not reasons or requested or _observers:
         return
     if num_edges <= LARGE_GRAPH and _native.available():
         return
@@ -60,7 +60,7 @@ def report_choice(path: str, reasons: list[str], num_edges: int, *, requested: b
 
 @contextmanager
 def observed(observer: Observer) -> Iterator[None]:
-    """Calls :obj:`observer` for every choice that is made inside the block."""
+    """Calls :obj:`observer` for every choice inside the block, where no warning is issued."""
     _observers.append(observer)
     try:
         yield

@@ -81,8 +81,9 @@ def train(config: TrainConfig) -> list[FitResult]:
         say(check_memory(config, data, processes))
         say(backend_report(config, task))
         if folder.continued:
-            done = f"{len(results)} of {len(config.all_seeds)} seed(s)"
-            say(f"continuing run folder {folder.path} with {done}")
+            started = sum(folder.checkpoint(seed).exists() for seed in waiting)
+            done = f"{len(results)} of {len(config.all_seeds)} seed(s) finished"
+            say(f"continuing run folder {folder.path}: {done}, {started} continue")
         else:
             say(f"run folder: {folder.path}")
         terminal = console.is_terminal

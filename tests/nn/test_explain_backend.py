@@ -149,6 +149,13 @@ def test_large_graph_on_the_slow_path_warns_once_for_each_reason(recwarn):
         torch.func.vmap(lambda x: conv(x, edges))(X[None])
 
 
+def test_report_does_not_warn(recwarn):
+    conv = gatsparse.GATConv(6, 2)
+    conv.register_message_forward_hook(lambda *_: None)
+    assert gatsparse.explain_backend(conv, X, large())[0].backend == "PyG"
+    assert not recwarn
+
+
 def test_requested_backend_does_not_warn(recwarn):
     gatsparse.GATConv(6, 2, backend="scatter")(X, large())
     assert not recwarn

@@ -146,7 +146,7 @@ def test_run_continues_after_a_signal(
     assert len(finished) < 4
     train(config)
     assert folders(config) == [folder]
-    assert f"continuing run folder {folder} with {len(finished)} of 4 seed(s)" in (
+    assert f"continuing run folder {folder}: {len(finished)} of 4 seed(s) finished, " in (
         capfd.readouterr().out
     )
     assert_equal_to(whole, folder)
