@@ -184,8 +184,10 @@ class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
         **kwargs (optional): As in PyG's loader and :class:`torch.utils.data.DataLoader`, such as
             :obj:`batch_size`, :obj:`shuffle`, :obj:`num_workers`.
 
-    With a :obj:`seed` the batches are the same for any number of threads and processes and any
-    :obj:`prefetch`. If a batch occurs twice in an epoch, two processes draw the same sample for it.
+    With a :obj:`seed` the same nodes in the same order give the same batches, for any number of
+    threads and processes and any :obj:`prefetch`. With ``shuffle=True`` their order is drawn from
+    torch's generator: call :func:`torch.manual_seed`, or pass ``generator=``. If a batch occurs
+    twice in an epoch, two processes draw the same sample for it.
     If worker processes filter the batches, their CSR graphs are lost and built again by the first
     layer; ``filter_per_worker=False`` keeps them.
 
