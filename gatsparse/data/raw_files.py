@@ -88,5 +88,5 @@ class RawFiles:
             lines.append(f"  {place.resolve()}: {state}")
         lines.append(f"  download from {self.url}: {type(error).__name__}: {error}")
         lines.append(self.instructions)
-        lines.append("Another folder: load(..., root=FOLDER), or --root FOLDER on the command line.")
+        lines.append("For another folder: load(..., root=FOLDER), or --root FOLDER in a command.")
         return "\n".join(lines)
