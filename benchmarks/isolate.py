@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from benchmarks.rows import Status
@@ -156,7 +157,7 @@ def _child(sender: Connection, call: Call) -> None:
         outcome = Outcome("ok", value=call.function(*call.args))
     except Exception as error:  # each one becomes a row
         traceback.print_exc()
-        outcome = Outcome(_status(error), _first_line(error))
+        outcome = Outcome(_status(error), _reason(error))
     sender.send(outcome)
 
 
@@ -176,10 +177,12 @@ def _status(error: Exception) -> Status:
     return "crashed"
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """One line; a long message is cut."""
     if isinstance(error, UnavailableError):
         return str(error)
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    words = f"{type(error).__name__}: {error}".split()
+    return shorten(" ".join(words), width=400, placeholder=" ...")
 
 
 def _cause(exitcode: int | None) -> str:

@@ -24,8 +24,8 @@ def failure_of(error: BaseException) -> Failure | None:
     failures, too, even if an import that Ctrl-C interrupted raises another exception.
     """
     if any(isinstance(cause, KeyboardInterrupt) for cause in _causes(error)):
-        return Failure("interrupted; run the same command again to train the remaining seeds", 130)
-    message = " ".join(str(error).split())
+        return Failure("interrupted; run the same command again to continue", 130)
+    message = str(error).strip()
     if _is_out_of_memory(error):
         return Failure(f"memory is exhausted ({message or type(error).__name__})", 1)
     if type(error).__module__.partition(".")[0] == "gatsparse":
