@@ -22,6 +22,7 @@ PACKAGE = Path(gatsparse.__file__).parent
 LAYERS = [
     "extras",
     "checks",
+    "config_types",
     "_native",
     "tracing",
     "slow_path",

@@ -15,6 +15,7 @@ if error := missing_extra(
 ):
     raise error
 
+from gatsparse.config_types import ConfigError
 from gatsparse.train.config import (
     ModelConfig,
     OptimConfig,
@@ -25,7 +26,6 @@ from gatsparse.train.config import (
 from gatsparse.train.config_file import parse_config
 from gatsparse.train.dense_gat import DenseGAT
 from gatsparse.train.errors import (
-    ConfigError,
     DamagedFileError,
     ProcessDiedError,
     TrainingDivergedError,

@@ -9,11 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+from gatsparse.config_types import ConfigError, require, require_types
 from gatsparse.data import NAMES, OGB_NAMES
 from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
-from gatsparse.train.config_types import require, require_types
-from gatsparse.train.errors import ConfigError
 from gatsparse.train.stopping import StoppingRule
 
 _DATASETS = (*NAMES, *OGB_NAMES, "sbm")

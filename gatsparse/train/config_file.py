@@ -17,10 +17,9 @@ from jsonargparse import ArgumentParser
 from yaml import YAMLError
 
 from gatsparse.checks import check_instance
+from gatsparse.config_types import ConfigError, describe
 from gatsparse.data.places import expand
 from gatsparse.train.config import TrainConfig
-from gatsparse.train.config_types import describe
-from gatsparse.train.errors import ConfigError
 
 _OPTIONS = ("config", "help", "print_config")
 _ERRORS = (ArgumentError, TypeError, ValueError, OSError, RecursionError, YAMLError)

@@ -8,9 +8,9 @@ import psutil
 import torch
 from torch import Tensor
 
+from gatsparse.config_types import ConfigError
 from gatsparse.data.labels import node_labels
 from gatsparse.inference import parse_bytes
-from gatsparse.train.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

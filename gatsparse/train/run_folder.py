@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gatsparse.config_types import ConfigError
 from gatsparse.files import named_errors, write_atomically
 from gatsparse.train.config_file import config_yaml, parse_config
 from gatsparse.train.environment import environment
-from gatsparse.train.errors import ConfigError, DamagedFileError
+from gatsparse.train.errors import DamagedFileError
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from gatsparse.config_types import ConfigError
 from gatsparse.data import NeighborLoader
 from gatsparse.inference import check_budget, infer
 from gatsparse.train.edge_inputs import edge_inputs
-from gatsparse.train.errors import ConfigError
 from gatsparse.train.metrics import class_loss
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from torch_geometric.transforms import LargestConnectedComponents, NormalizeFeat
 from torch_geometric.utils import to_undirected
 
 from gatsparse.checks import check_instance, check_integer
+from gatsparse.config_types import ConfigError
 from gatsparse.data import OGB_NAMES, load, load_ogb, random_split, stochastic_block_model
 from gatsparse.data.labels import node_labels, node_mask
 from gatsparse.train.config import TrainConfig
-from gatsparse.train.errors import ConfigError
 from gatsparse.train.memory import check_synthetic
 from gatsparse.train.metrics import require_scorable
 

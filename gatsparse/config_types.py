@@ -7,7 +7,20 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from gatsparse.train.errors import ConfigError
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run.
+
+    Example:
+        >>> from gatsparse.train import ConfigError, TrainConfig
+        >>> try:
+        ...     TrainConfig("digits", epochs=0)
+        ... except ConfigError as error:
+        ...     print(error)
+        epochs: expected >= 1, got 0
+    """
+
+    exit_code = 2
 
 
 def require(condition: bool, key: str, expected: str, value: object) -> None:
