@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -44,6 +44,12 @@ def require_types(config: Any, prefix: str = "") -> None:
         require(_is_of(value, hint), f"{prefix}{field.name}", describe(hint), value)
 
 
+def group_of(hint: Any) -> Any:
+    """Returns the dataclass of a group of keys, which an annotation is or allows, or None."""
+    choices = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return next((choice for choice in choices if is_dataclass(choice)), None)
+
+
 def describe(hint: Any) -> str:
     """Returns an annotation in words, such as "int or list of int"."""
     origin, arguments = get_origin(hint), get_args(hint)
@@ -54,6 +60,8 @@ def describe(hint: Any) -> str:
     if origin is list:
         item = describe(arguments[0])
         return f"list of ({item})" if " " in item else f"list of {item}"
+    if is_dataclass(hint):
+        return "keys and values"
     return {NoneType: "null", Path: "path"}.get(hint, getattr(hint, "__name__", str(hint)))
 
 

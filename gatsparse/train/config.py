@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from gatsparse.config_types import ConfigError, require, require_types
-from gatsparse.data import NAMES, OGB_NAMES
+from gatsparse.data import NAMES, OGB_NAMES, GraphFiles
+from gatsparse.data.import_path import is_import_path
 from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
 from gatsparse.train.stopping import StoppingRule
@@ -196,7 +198,9 @@ class TrainConfig:
     """Configuration of a training; the defaults are the recipe of the GAT paper.
 
     Args:
-        dataset: Name of a data set, also of OGB, or sbm for a synthetic one.
+        dataset: Name of a data set, also of OGB, or sbm for a synthetic one; a folder of files, or
+            the keys of gatsparse.data.GraphFiles; or module:function for a graph of your own.
+            (default: the data that are passed to gatsparse.train.train)
         mode: One step per epoch on the whole graph, or one step per batch of sampled
             neighbourhoods with exact inference for validation.
         root: Folder that is searched first for the files of the data set.
@@ -205,6 +209,7 @@ class TrainConfig:
         undirected: Add the reverse of every edge, and drop duplicate edges.
         largest_component: Keep only the largest connected component of the graph.
         normalize_features: Divide the features of each node by their sum.
+            (default: only for data sets by name)
         dtype: Dtype of features, parameters and computations.
         model: The model.
         optim: The optimiser.
@@ -235,13 +240,13 @@ class TrainConfig:
         [0, 1, 2]
     """
 
-    dataset: str
+    dataset: str | GraphFiles | None = None
     mode: Literal["full", "sampled"] = "full"
     root: Path | None = None
     split: int | Literal["random", "seed"] = 0
     undirected: bool = False
     largest_component: bool = False
-    normalize_features: bool = True
+    normalize_features: bool | None = None
     dtype: Literal["float32", "float64"] = "float32"
     model: ModelConfig = field(default_factory=ModelConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -262,7 +267,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         require_types(self)
-        object.__setattr__(self, "dataset", _dataset_name(self.dataset))
+        object.__setattr__(self, "dataset", _checked_dataset(self.dataset))
         object.__setattr__(self, "run_dir", expand(self.run_dir))
         if self.root is not None:
             object.__setattr__(self, "root", expand(self.root))
@@ -313,10 +318,26 @@ class TrainConfig:
         """The seeds, one by one."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
+    @property
+    def dataset_name(self) -> str:
+        """Short name of the data set, for messages and for the run folder."""
+        if isinstance(self.dataset, GraphFiles):
+            name = self.dataset.path.absolute().name
+        else:
+            name = "data" if self.dataset is None else self.dataset.rpartition(":")[2]
+        return re.sub(r"[^\w.-]+", "_", name) or "graph"
+
+    def with_absolute_paths(self) -> TrainConfig:
+        """The configuration, which then has the same meaning in any current folder."""
+        if not isinstance(self.dataset, GraphFiles):
+            return self
+        files = replace(self.dataset, path=self.dataset.path.absolute())
+        return replace(self, dataset=files)
+
     def essence(self) -> TrainConfig:
         """The configuration without the keys that do not affect the results."""
         return replace(
-            self,
+            self.with_absolute_paths(),
             stopping=self.rules,
             seeds=self.all_seeds,
             processes=None,
@@ -328,10 +349,17 @@ class TrainConfig:
         )
 
 
-def _dataset_name(name: str) -> str:
+def _checked_dataset(dataset: str | GraphFiles | None) -> str | GraphFiles | None:
+    if not isinstance(dataset, str) or is_import_path(dataset):
+        return dataset
     names = {known.lower(): known for known in _DATASETS}
-    if name.lower() in names:
-        return names[name.lower()]
-    close = get_close_matches(name.lower(), names, n=1)
+    if dataset.lower() in names:
+        return names[dataset.lower()]
+    if expand(dataset).is_dir():
+        return GraphFiles(Path(dataset))
+    close = get_close_matches(dataset.lower(), names, n=1)
     hint = f" (did you mean {names[close[0]]}?)" if close else ""
-    raise ConfigError(f"dataset: expected one of {', '.join(_DATASETS)}, got {name!r}{hint}")
+    raise ConfigError(
+        f"dataset: expected one of {', '.join(_DATASETS)}, a folder of files, or module:function, "
+        f"got {dataset!r}{hint}"
+    )

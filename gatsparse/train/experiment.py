@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gatsparse.train.run_folder import RunFolder
 
 
-def train(config: TrainConfig) -> list[FitResult]:
+def train(config: TrainConfig, data: Data | None = None) -> list[FitResult]:
     """Trains once for every seed, and writes a run folder.
 
     A seed gives the same result, bit for bit, whatever was trained before or is trained
@@ -47,6 +47,7 @@ def train(config: TrainConfig) -> list[FitResult]:
 
     Args:
         config (TrainConfig): The data set, the model and the seeds.
+        data (torch_geometric.data.Data, optional): Data to train on instead of the data set.
 
     Returns:
         list of FitResult: In the order of the seeds.
@@ -68,7 +69,7 @@ def train(config: TrainConfig) -> list[FitResult]:
         >>> results[0].epochs
         2
     """
-    data = load_task(config)
+    given, data = data, load_task(config, data)
     task = task_of_seed(data, config, config.all_seeds[0])
     console = Console(highlight=False)
     say = partial(console.print, soft_wrap=True, markup=False)
@@ -78,6 +79,8 @@ def train(config: TrainConfig) -> list[FitResult]:
         }
         waiting = [seed for seed in config.all_seeds if seed not in results]
         processes = num_processes(config, data, len(waiting))
+        for note in data.get("notes") or ():
+            say(note)
         say(check_memory(config, data, processes))
         say(backend_report(config, task))
         if folder.continued:
@@ -92,7 +95,7 @@ def train(config: TrainConfig) -> list[FitResult]:
         lines = config.progress and not terminal and waiting
         with bar, heartbeat(line, say) if lines else nullcontext():
             if processes > 1:
-                training = _train_side_by_side(waiting, config, folder, processes, bar)
+                training = _train_side_by_side(waiting, config, given, folder, processes, bar)
             else:
                 training = _train_in_turn(waiting, config, data, folder, bar)
             with closing(training):
@@ -159,21 +162,26 @@ def _train_in_turn(
 
 
 def _train_side_by_side(
-    seeds: list[int], config: TrainConfig, folder: RunFolder, processes: int, progress: Progress
+    seeds: list[int],
+    config: TrainConfig,
+    data: Data | None,
+    folder: RunFolder,
+    processes: int,
+    progress: Progress,
 ) -> Generator[int, None, None]:
     total = len(config.all_seeds)
     task = progress.add_task(
         "seeds", total=total, completed=total - len(seeds), state=f"{processes} processes"
     )
-    prepare = partial(_prepare, config, folder)
+    prepare = partial(_prepare, config, data, folder)
     with closing(side_by_side(prepare, seeds, processes, config.threads)) as finished:
         for seed in finished:
             progress.advance(task)
             yield seed
 
 
-def _prepare(config: TrainConfig, folder: RunFolder) -> Callable[[int], None]:
-    return partial(_train_seed, config=config, data=load_task(config), folder=folder)
+def _prepare(config: TrainConfig, data: Data | None, folder: RunFolder) -> Callable[[int], None]:
+    return partial(_train_seed, config=config, data=load_task(config, data), folder=folder)
 
 
 def _line(seed: int, result: FitResult) -> str:

@@ -149,7 +149,7 @@ class RunFolder:
 
     def begin(self, config: TrainConfig, current: dict[str, Any]) -> None:
         """Saves the configuration and the environment."""
-        self._write_text("config.yaml", config_yaml(config))
+        self._write_text("config.yaml", config_yaml(config.with_absolute_paths()))
         self._write_json("environment.json", current)
 
     def continues(self, config: TrainConfig, current: dict[str, Any]) -> bool:
@@ -210,7 +210,7 @@ def open_run_folder(config: TrainConfig, data: Data) -> Iterator[RunFolder]:
 
 
 def _unfinished(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder, int] | None:
-    begun = config.run_dir.glob(f"{config.dataset}-{config.model.kind}-*/environment.json")
+    begun = config.run_dir.glob(f"{config.dataset_name}-{config.model.kind}-*/environment.json")
     for file in sorted(begun, key=_modified, reverse=True):
         folder = RunFolder(file.parent, continued=True)
         if not folder.continues(config, current) or (lock := _lock(folder.path)) is None:
@@ -236,7 +236,7 @@ def _new(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder, int]:
         raise ConfigError(
             f"run_dir: expected a folder, got {config.run_dir}, which is a file or inside one"
         ) from error
-    stem = f"{config.dataset}-{config.model.kind}-{datetime.now():%Y%m%d-%H%M%S}"
+    stem = f"{config.dataset_name}-{config.model.kind}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in count(1):
         folder = RunFolder(config.run_dir / (stem if number == 1 else f"{stem}-{number}"))
         try:

@@ -38,7 +38,7 @@ def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str
         figures = spread(columns["test_score"])
         rules[rule] = columns | {f"test_score_{key}": value for key, value in figures.items()}
     return {
-        "dataset": config.dataset,
+        "dataset": config.dataset_name,
         "kind": config.model.kind,
         "metric": config.metric,
         "seeds": seeds,

@@ -14,7 +14,16 @@ from torch_geometric.utils import to_undirected
 
 from gatsparse.checks import check_instance, check_integer
 from gatsparse.config_types import ConfigError
-from gatsparse.data import OGB_NAMES, load, load_ogb, random_split, stochastic_block_model
+from gatsparse.data import (
+    OGB_NAMES,
+    GraphFiles,
+    load,
+    load_files,
+    load_ogb,
+    random_split,
+    stochastic_block_model,
+)
+from gatsparse.data.import_path import import_data, is_import_path
 from gatsparse.data.labels import node_labels, node_mask
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.memory import check_synthetic
@@ -23,14 +32,17 @@ from gatsparse.train.metrics import require_scorable
 MASKS = ("train_mask", "val_mask", "test_mask")
 
 
-def load_task(config: TrainConfig) -> Data:
+def load_task(config: TrainConfig, data: Data | None = None) -> Data:
     """Loads the data set, casts and normalises its features, and chooses its split.
 
     Args:
         config (TrainConfig): Its :obj:`dataset`, :obj:`root`, :obj:`split` and what follows them.
+        data (torch_geometric.data.Data, optional): Data to use instead of the data set. They are
+            not changed.
 
     Returns:
-        torch_geometric.data.Data: Data of :func:`gatsparse.data.load`, with masks ``[N]``.
+        torch_geometric.data.Data: Data of :func:`gatsparse.data.load` or
+        :func:`gatsparse.data.load_files`, with masks ``[N]``.
         If at most a tenth of the features are nonzero, they are ``sparse_csr`` for models of kind
         ``"gatsparse"``. With :obj:`split` ``"random"`` the masks are missing, and with ``"seed"``
         they contain all splits: see :func:`task_of_seed`.
@@ -39,6 +51,7 @@ def load_task(config: TrainConfig) -> Data:
         ConfigError: If the data set has no such split, has edge features, or would not fit into
             memory.
         DatasetNotFoundError, DatasetCorruptError: As in :func:`gatsparse.data.load`.
+        GraphFileError: As in :func:`gatsparse.data.load_files`.
         ImportError: As in :func:`gatsparse.data.load_ogb`.
 
     Example:
@@ -47,40 +60,96 @@ def load_task(config: TrainConfig) -> Data:
         1797
     """
     check_instance("config", config, TrainConfig, "a TrainConfig")
-    if config.dataset == "sbm":
-        check_synthetic(config)
-        data = stochastic_block_model(**asdict(config.synthetic))
-    elif config.dataset in OGB_NAMES:
-        data = load_ogb(config.dataset, config.root)
+    if data is None:
+        data, named = _load(config)
     else:
-        data = load(config.dataset, config.root)
+        check_instance("data", data, Data, "torch_geometric.data.Data")
+        data, named = copy(data), False
+    name = config.dataset_name
     for key in ("edge_attr", "edge_weight"):
         if data.get(key) is not None:
             raise ConfigError(
-                f"dataset: {config.dataset} has {key}, which the models of configurations do not "
+                f"dataset: {name} has {key}, which the models of configurations do not "
                 "use: train a gatsparse.GAT(edge_dim=...) with gatsparse.train.fit"
             )
     if config.undirected:
         data.edge_index = to_undirected(data["edge_index"], num_nodes=data.num_nodes)
     if config.largest_component:
-        data = LargestConnectedComponents()(data)
-    data.x = data["x"].to(getattr(torch, config.dtype))
-    if config.normalize_features:
-        data = NormalizeFeatures()(data)
+        data = _largest_component(data)
+    if not isinstance(data.x, Tensor):
+        raise ConfigError(f"dataset: expected features x [N, F] in {name}, got none")
+    data.x = data.x.to(getattr(torch, config.dtype))
+    if named if config.normalize_features is None else config.normalize_features:
+        _normalize_features(data)
     if config.model.kind == "gatsparse" and config.mode == "full":
-        data.x = _sparse_if_it_pays(data["x"])
+        data.x = _sparse_if_it_pays(data.x)
+    elif data.x.is_sparse_csr:
+        data.x = data.x.to_dense()
     if config.split == "random":
         for key in MASKS:
-            del data[key]
+            if key in data:
+                del data[key]
         return data
     if config.split == "seed":  # chosen by task_of_seed
         return data
+    masks = [data.get(key) for key in MASKS]
+    if any(mask is None for mask in masks):
+        raise ConfigError(
+            f"split: expected {', '.join(MASKS)} in {name}, got none: set split to random to draw "
+            "them"
+        )
     num_splits = 1 if data.train_mask.dim() == 1 else data.train_mask.size(1)
     if config.split >= num_splits:
         raise ConfigError(
-            f"split: expected 0 <= split < {num_splits} of {config.dataset}, got {config.split}"
+            f"split: expected 0 <= split < {num_splits} of {name}, got {config.split}"
         )
     return _choose_split(data, config.split, num_splits)
+
+
+def _load(config: TrainConfig) -> tuple[Data, bool]:
+    """The data set, and whether it is one that is known by name."""
+    dataset = config.dataset
+    if dataset is None:
+        raise ConfigError("dataset: expected the name of a data set or a folder of files, got null")
+    if isinstance(dataset, GraphFiles):
+        return load_files(dataset), False
+    if is_import_path(dataset):
+        try:
+            return copy(import_data("dataset", dataset)), False
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+    if dataset == "sbm":
+        check_synthetic(config)
+        return stochastic_block_model(**asdict(config.synthetic)), True
+    if dataset in OGB_NAMES:
+        return load_ogb(dataset, config.root), True
+    return load(dataset, config.root), True
+
+
+def _largest_component(data: Data) -> Data:
+    """The largest connected component, with the ids of its nodes."""
+    ids, data.node = data.get("node_ids"), torch.arange(data["x"].size(0))
+    data = LargestConnectedComponents()(data)
+    if ids is not None:
+        data.node_ids = ids.take(data.node.numpy())
+    del data.node
+    return data
+
+
+def _normalize_features(data: Data) -> None:
+    """Divides the features of each node by their sum."""
+    x = data["x"]
+    if x.layout == torch.strided:
+        data.x = NormalizeFeatures()(Data(x=x)).x
+        return
+    if bool((x.values() < 0).any()):
+        raise ConfigError(
+            "normalize_features: expected false for a sparse matrix with negative features"
+        )
+    row = torch.repeat_interleave(torch.arange(x.size(0)), x.crow_indices().diff())
+    sums = torch.zeros(x.size(0), dtype=x.dtype).index_add_(0, row, x.values())
+    values = x.values() / sums.clamp(min=1.0)[row]
+    data.x = torch.sparse_csr_tensor(x.crow_indices(), x.col_indices(), values, x.shape)
 
 
 def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
@@ -113,18 +182,18 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
         if seed >= num_splits:
             raise ConfigError(
                 f"split: expected seeds below {num_splits}, the number of splits of "
-                f"{config.dataset}, got {seed}"
+                f"{config.dataset_name}, got {seed}"
             )
         data = _choose_split(copy(data), seed, num_splits)
     try:
         if config.split == "random":
             data = random_split(data, seed)
     except ValueError as error:
-        raise ConfigError(f"split: {config.dataset} has no random split: {error}") from error
+        raise ConfigError(f"split: {config.dataset_name} has no random split: {error}") from error
     try:
         checked_task(data, config.metric)
     except ValueError as error:
-        raise ConfigError(f"dataset: {config.dataset} cannot be trained: {error}") from error
+        raise ConfigError(f"dataset: {config.dataset_name} cannot be trained: {error}") from error
     return data
 
 
@@ -173,6 +242,8 @@ def _choose_split(data: Data, split: int, num_splits: int) -> Data:
 
 def _sparse_if_it_pays(x: Tensor) -> Tensor:
     """The features as ``sparse_csr`` if at most a tenth of them are nonzero."""
+    if x.layout != torch.strided:
+        return x
     if 10 * int(x.count_nonzero()) > x.numel():
         return x
     with warnings.catch_warnings():
