@@ -1,4 +1,4 @@
-"""The command line: ``gatsparse train`` and ``gatsparse info``.
+"""The command line ``gatsparse``, one module for each command.
 
 It is a separate package, because ``import gatsparse`` imports torch and PyG, which takes seconds:
 ``gatsparse --help`` needs neither, and ``gatsparse info`` reports which one is missing.
@@ -10,10 +10,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from gatsparse_cli.config_keys import unknown_key
+from gatsparse_cli import info, train
 from gatsparse_cli.failure import failure_of
+
+#: Each has ``add_parser(commands)``, whose parser has a default ``run(arguments) -> exit code``.
+_COMMANDS = (train, info)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,14 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: After ``--help``, and with code 2 if the command is unknown.
         Exception: An undocumented error, which is a bug of gatsparse.
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
-    if argv[:1] == ["train"] and argv[1:2] and argv[1][:2] == "--" and argv[1] != "--help":
-        print(f"gatsparse train: expected CONFIG before {argv[1]}", file=sys.stderr)
+    arguments, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        print(f"gatsparse {arguments.command}: {arguments.unknown} {unknown[0]}", file=sys.stderr)
         return 2
-    arguments = _parser().parse_args(argv)
-    run = _info if arguments.command == "info" else _train
     try:
-        code = run(arguments)
+        code = arguments.run(arguments)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has closed it
@@ -52,45 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="gatsparse", description="Train graph attention networks on CPUs."
+        prog="gatsparse",
+        description="Train graph attention networks on CPUs.",
+        epilog="example: gatsparse train configs/cora.yaml --seeds 10",
     )
+    parser.set_defaults(unknown="no such option:")
     commands = parser.add_subparsers(dest="command", required=True)
-    train = commands.add_parser(
-        "train",
-        help="train the model of a configuration",
-        epilog="`gatsparse train CONFIG --help` lists the keys.",
-    )
-    train.add_argument("config", metavar="CONFIG", help="YAML file, such as configs/cora.yaml")
-    train.add_argument(
-        "overrides",
-        metavar="--key value",
-        nargs=argparse.REMAINDER,
-        help="override a key, such as --epochs 5 --model.kind pyg --seeds 10",
-    )
-    info = commands.add_parser("info", help="show what is installed, and how to install the rest")
-    info.add_argument(
-        "--check",
-        action="store_true",
-        help="exit with 1 if torch, PyG or the CPU kernels are missing",
-    )
+    for command in _COMMANDS:
+        command.add_parser(commands)
     return parser
-
-
-def _train(arguments: argparse.Namespace) -> int:
-    config = Path(arguments.config).expanduser()
-    if not config.exists():  # known without torch
-        print(f"gatsparse train: {config}: no such file", file=sys.stderr)
-        return 2
-    if (message := unknown_key(arguments.overrides)) is not None:
-        print(f"gatsparse train: {message}", file=sys.stderr)
-        return 2
-    from gatsparse.train import parse_config, train
-
-    train(parse_config(config, arguments.overrides))
-    return 0
-
-
-def _info(arguments: argparse.Namespace) -> int:
-    from gatsparse_cli.info import report
-
-    return report(check=arguments.check)

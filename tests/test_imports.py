@@ -14,7 +14,7 @@ import torch
 
 import gatsparse
 import gatsparse.data.places
-from gatsparse_cli.info import report
+from gatsparse_cli.installation import report
 
 PACKAGE = Path(gatsparse.__file__).parent
 
