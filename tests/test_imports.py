@@ -37,6 +37,7 @@ LAYERS = [
     "data",
     "inference",
     "train",
+    "inspection",
     "graphgym",
 ]
 ATTENTION = {"gat", "gatv2"}

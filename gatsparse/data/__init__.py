@@ -21,6 +21,7 @@ from gatsparse.data.ogb import evaluator as ogb_evaluator
 from gatsparse.data.ogb import load_ogb
 from gatsparse.data.sampler import NeighborSampler
 from gatsparse.data.split import random_split
+from gatsparse.data.statistics import GraphStatistics, edge_homophily, graph_statistics
 from gatsparse.data.synthetic import rmat, stochastic_block_model
 
 __all__ = [
@@ -33,13 +34,16 @@ __all__ = [
     "GraphFileError",
     "GraphFiles",
     "GraphSchema",
+    "GraphStatistics",
     "LinkNeighborLoader",
     "NeighborLoader",
     "NeighborSampler",
     "NodeIds",
     "RelabeledEdges",
     "RelabeledGraph",
+    "edge_homophily",
     "find",
+    "graph_statistics",
     "load",
     "load_files",
     "load_ogb",

@@ -54,15 +54,19 @@ def check_memory(config: TrainConfig, data: Data, processes: int = 1) -> str:
     limit, source = _limit(config)
     if processes > 1:
         needed = _of_processes(config, data, processes)
-        what = f"about {_size(needed)} for {processes} processes with a copy of the data each"
+        what = (
+            f"about {format_bytes(needed)} for {processes} processes with a copy of the data each"
+        )
         advice = "fewer processes, or mode: sampled" if config.mode == "full" else "fewer processes"
     else:
         needed = estimate(config, data)
-        what = f"about {_size(needed)} in addition to the data"
+        what = f"about {format_bytes(needed)} in addition to the data"
         advice = "mode: sampled" if config.mode == "full" else "a smaller batch_size"
     if needed > limit:
-        raise ConfigError(f"memory: the run needs {what}, {_size(limit)} {source}: try {advice}")
-    return f"memory: {what}, {_size(limit)} {source}"
+        raise ConfigError(
+            f"memory: the run needs {what}, {format_bytes(limit)} {source}: try {advice}"
+        )
+    return f"memory: {what}, {format_bytes(limit)} {source}"
 
 
 def check_synthetic(config: TrainConfig) -> None:
@@ -73,8 +77,8 @@ def check_synthetic(config: TrainConfig) -> None:
     needed, (limit, source) = edges + nodes, _limit(config)
     if needed > limit:
         raise ConfigError(
-            f"synthetic: the graph needs about {_size(needed)}, {_size(limit)} {source}: "
-            "try fewer nodes, edges or features"
+            f"synthetic: the graph needs about {format_bytes(needed)}, {format_bytes(limit)} "
+            f"{source}: try fewer nodes, edges or features"
         )
 
 
@@ -144,7 +148,8 @@ def _limit(config: TrainConfig) -> tuple[int, str]:
     return (limit, "max_memory") if limit <= total else (total, "in this machine")
 
 
-def _size(count: int) -> str:
+def format_bytes(count: int) -> str:
+    """Returns a number of bytes in a unit that is easy to read."""
     for factor, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if count >= factor:
             return f"{count / factor:.1f} {unit}"

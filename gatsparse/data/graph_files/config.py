@@ -9,6 +9,10 @@ from typing import Literal
 from gatsparse.config_types import require, require_types
 from gatsparse.data.places import expand
 
+#: Columns that have a role unless the configuration says otherwise, the first that exists.
+ID_COLUMNS = ("id", "node_id", "node")
+LABEL_COLUMNS = ("label", "y", "labels", "class", "node_labels")
+
 #: How a split is drawn.
 Draw = Literal["random", "stratified", "time"]
 

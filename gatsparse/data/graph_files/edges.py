@@ -26,9 +26,7 @@ from gatsparse.data.graph_files.table import (
     read_columns,
     require_column,
 )
-from gatsparse.graph import CSRGraph
-
-_CHUNK = 2**22  # edges that are sorted at a time
+from gatsparse.data.statistics import duplicate_edges
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def read_edges(
     edge_index = torch.from_numpy(edges.join(index_dtype(max(len(ids) - 1, 0))))
     edge_attr = torch.cat(attrs) if attrs else None
     if files.duplicates != "keep":
-        twice = duplicates(edge_index, len(ids))
+        twice = duplicate_edges(edge_index, len(ids))
         if len(twice) > 0 and files.duplicates == "error":
             raise _duplicate_error(edge_index, ids, places, int(twice[0]))
         keep = torch.ones(edge_index.size(1), dtype=torch.bool)
@@ -121,26 +119,6 @@ def read_edges(
     used = {*names, *(name for source in sources for name in (source.source, source.target))}
     unused = sorted({name for source in sources for name in source.table.columns} - used)
     return FileEdges(edge_index, edge_attr, list(columns), dropped, unused)
-
-
-def duplicates(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Returns the positions of edges that occur before, in ascending order."""
-    graph = CSRGraph.from_edge_index(edge_index, num_nodes)
-    rowptr, found = graph.rowptr, []
-    row = 0
-    while row < num_nodes:
-        stop = int(torch.searchsorted(rowptr, rowptr[row] + _CHUNK, right=True)) - 1
-        stop = min(max(stop, row + 1), num_nodes)
-        first, last = int(rowptr[row]), int(rowptr[stop])
-        sizes = (rowptr[row + 1 : stop + 1] - rowptr[row:stop]).long()
-        key = torch.repeat_interleave(torch.arange(stop - row), sizes) * num_nodes
-        key += graph.col[first:last]
-        order = torch.argsort(key, stable=True)
-        key = key[order]
-        again = torch.nonzero(key[1:] == key[:-1]).squeeze(1) + 1
-        found.append(graph.perm[first + order[again]].long())
-        row = stop
-    return torch.cat(found).sort().values if found else torch.empty(0, dtype=torch.long)
 
 
 def _open(path: Path, files: GraphFiles) -> _Source:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -52,15 +52,30 @@ def wanted_types(columns: Sequence[Column]) -> dict[str, Wanted]:
 
 
 def learn_columns(
-    table: Table, rows: Rows, columns: Sequence[Column], missing: Missing, *, standardize: bool
+    table: Table,
+    rows: Rows,
+    columns: Sequence[Column],
+    missing: Missing,
+    *,
+    standardize: bool,
+    categorical: Collection[str] = (),
 ) -> list[Column]:
     """Returns the columns with their categories, fill values, means and standard deviations.
 
+    Args:
+        table (Table): The table, for messages.
+        rows (dict): Its columns.
+        columns (list of Column): Columns of :func:`choose_columns`.
+        missing (str): What becomes of missing numbers.
+        standardize (bool): Whether numbers are standardized.
+        categorical (list of str, optional): Columns that the user calls categories.
+
     Raises:
-        GraphFileError: If a column of text has too many different values.
+        GraphFileError: If a column of text has too many different values, or has numbers, too, and
+            is not one of :obj:`categorical`.
     """
     return [
-        _learn_categories(table, rows[column.name], column)
+        _learn_categories(table, rows[column.name], column, mixed=column.name in categorical)
         if column.kind == "category"
         else replace(column, size=rows[column.name].shape[1])
         if column.kind == "vector"
@@ -69,11 +84,21 @@ def learn_columns(
     ]
 
 
-def _learn_categories(table: Table, texts: Any, column: Column) -> Column:
+def _learn_categories(table: Table, texts: Any, column: Column, *, mixed: bool) -> Column:
     import pyarrow as pa
 
-    found = compute().unique(texts.cast(pa.large_string()))
-    categories = [text for text in found.to_pylist() if text not in (None, "")]
+    texts = texts.cast(pa.large_string())
+    categories = [text for text in compute().unique(texts).to_pylist() if text not in (None, "")]
+    words = [text for text in categories if not _is_number(text)]
+    if not mixed and 0 < len(words) < len(categories):
+        row = int(compute().index(texts, words[0]).as_py())
+        raise _cell_error(
+            table,
+            column,
+            row,
+            f"a number as in other cells, got {words[0][:40]!r}",
+            "correct it, or list the column under dataset.categorical",
+        )
     if len(categories) > _MOST_CATEGORIES:
         raise GraphFileError(
             f"{table.path}: column {column.name!r}: expected at most {_MOST_CATEGORIES} "
@@ -83,11 +108,20 @@ def _learn_categories(table: Table, texts: Any, column: Column) -> Column:
     return replace(column, categories=sorted(categories), size=len(categories))
 
 
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _learn_number(numbers: Any, column: Column, missing: Missing, *, standardize: bool) -> Column:
     values = numbers.to_numpy(zero_copy_only=False)
     known = values[np.isfinite(values)]
-    mean = float(known.mean()) if len(known) > 0 else 0.0
-    std = float(known.std()) if len(known) > 0 else 1.0
+    with np.errstate(over="ignore"):  # numbers that float32 cannot hold are errors later
+        mean = float(known.mean()) if len(known) > 0 else 0.0
+        std = float(known.std()) if len(known) > 0 else 1.0
     fill = {"error": None, "mean": mean, "zero": 0.0}[missing]
     if not standardize:
         return replace(column, fill=fill)
@@ -143,7 +177,8 @@ def _encode_numbers(
             "a number, got an empty cell",
             "fill it, or set dataset.missing to mean or zero",
         )
-    out[:] = (values - column.mean) / column.std
+    with np.errstate(over="ignore"):
+        out[:] = (values - column.mean) / column.std
     _check_finite(table, column, out[:, None], first_row)
 
 
@@ -155,7 +190,8 @@ def _encode_vectors(
             f"{table.path}: column {column.name!r}: expected {column.size} numbers in each row, "
             f"got {values.shape[1]}"
         )
-    out[:] = values
+    with np.errstate(over="ignore"):
+        out[:] = values
     _check_finite(table, column, out, first_row)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch_geometric.data import Data
 
 from gatsparse.checks import check_choice, check_instance
-from gatsparse.data.graph_files.config import GraphFiles
+from gatsparse.data.graph_files.config import LABEL_COLUMNS, GraphFiles
 from gatsparse.data.graph_files.edges import FileEdges, read_edges
 from gatsparse.data.graph_files.files import edge_files
 from gatsparse.data.graph_files.labels import Task
-from gatsparse.data.graph_files.nodes import LABEL_COLUMNS, read_nodes
+from gatsparse.data.graph_files.nodes import read_nodes
 from gatsparse.data.graph_files.schema import GraphSchema
 from gatsparse.data.graph_files.splits import split_masks
 from gatsparse.data.graph_files.table import GraphFileError
@@ -33,8 +33,8 @@ def load_files(
         scipy; :obj:`edge_index` ``[2, E]``, int32 if all nodes fit, else int64; labels :obj:`y`,
         masks :obj:`train_mask`, :obj:`val_mask` and :obj:`test_mask` bool ``[N]``;
         :obj:`edge_attr` float32 ``[E, D]`` if there are edge features; :obj:`node_ids`, a
-        :class:`NodeIds`; :obj:`schema`; and :obj:`notes`, a list of lines about what was dropped,
-        drawn or not used.
+        :class:`NodeIds`; :obj:`schema`; :obj:`dropped`, the numbers of edges that were dropped, by
+        reason; and :obj:`notes`, lines about what was dropped, drawn or not used.
 
     Raises:
         GraphFileError: If a file is missing, damaged or contradictory. The message names the file,
@@ -75,7 +75,7 @@ def load_files(
             f"dataset.label: expected a column of labels, got none of {', '.join(LABEL_COLUMNS)} "
             f"in {nodes.name}: set dataset.label"
         )
-    data.node_ids, data.notes = nodes.ids, notes
+    data.node_ids, data.notes, data.dropped = nodes.ids, notes, edges.dropped
     data.schema = GraphSchema(nodes.columns, nodes.x.size(1), edges.columns, classes)
     return data
 
@@ -87,6 +87,8 @@ def _notes(edges: FileEdges) -> list[str]:
         "duplicates": "duplicate edges dropped",
     }
     notes = [f"{count} {reasons[key]}" for key, count in edges.dropped.items() if count > 0]
+    if edges.edge_index.size(1) == 0:
+        notes.append("the graph has no edges")
     if edges.unused:
         notes.append(f"columns of the edges that are not used: {', '.join(edges.unused)}")
     return notes

@@ -121,6 +121,11 @@ def _read_classes(table: Table, column: Any, name: str, classes: list[str] | Non
     found = [text for text in compute().unique(texts).to_pylist() if text not in missing]
     if classes is None:
         classes = sorted(found, key=_sort_key(found))
+        if len(classes) < 2:
+            raise GraphFileError(
+                f"{table.path}: column {name!r}: expected at least two classes, got "
+                f"{listed(classes) or 'none'}"
+            )
         if len(classes) > _MOST_CLASSES:
             raise GraphFileError(
                 f"{table.path}: column {name!r}: expected at most {_MOST_CLASSES} classes, got "

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from gatsparse.data.graph_files.config import GraphFiles
+from gatsparse.data.graph_files.config import ID_COLUMNS, LABEL_COLUMNS, GraphFiles
 from gatsparse.data.graph_files.features import (
     choose_columns,
     encode,
@@ -30,8 +30,6 @@ from gatsparse.data.graph_files.table import (
 )
 
 MASKS = ("train_mask", "val_mask", "test_mask")
-LABEL_COLUMNS = ("label", "y", "labels", "class", "node_labels")
-_ID_COLUMNS = ("id", "node_id", "node")
 _LABEL_FILES = ("y.npy", "labels.npy")
 
 
@@ -70,7 +68,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     if path is None:
         return _nodes_without_table(files, task, schema, matrix)
     table = open_table(path)
-    id_name = _choose(table, files.node_id, "node_id", _ID_COLUMNS)
+    id_name = _choose(table, files.node_id, "node_id", ID_COLUMNS)
     label_names = _label_columns(files, table, schema)
     split_name = _choose(table, files.split, "split", ("split",))
     masks = [name for name in MASKS if name in table.columns]
@@ -101,7 +99,12 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     elif columns:
         if schema is None:
             columns = learn_columns(
-                table, rows, columns, files.missing, standardize=files.standardize
+                table,
+                rows,
+                columns,
+                files.missing,
+                standardize=files.standardize,
+                categorical=files.categorical,
             )
         x = encode(table, rows, columns, files.missing)
     else:

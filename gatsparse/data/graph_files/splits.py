@@ -136,20 +136,35 @@ def split_masks(
     Raises:
         GraphFileError: If the split is incomplete or contradictory.
     """
-    if files.train is not None:
-        return split_of_files(files, nodes.ids), ""
-    if nodes.table is not None and files.draw is None:
-        if nodes.split is not None:
-            return split_of_column(nodes.table, nodes.rows[nodes.split], nodes.split), ""
-        present = [name for name in MASKS if name in nodes.rows]
-        if 0 < len(present) < len(MASKS):
+    masks = _split_of_files(files, nodes)
+    if masks is None:
+        return _drawn(files, nodes, task) if draw else (None, "")
+    for mask, name in zip(masks, ("training", "validation", "test"), strict=True):
+        if draw and not bool(mask.any()):
             raise GraphFileError(
-                f"{nodes.name}: expected all of {', '.join(MASKS)}, got {', '.join(present)}"
+                f"{nodes.name}: expected {name} nodes in the split, got none: correct it, or set "
+                "dataset.draw to draw one"
             )
-        if present:
-            train, val, test = (_mask(nodes.table, name, nodes.rows[name]) for name in MASKS)
-            return (train, val, test), ""
-    return _drawn(files, nodes, task) if draw else (None, "")
+    return masks, ""
+
+
+def _split_of_files(files: GraphFiles, nodes: Nodes) -> Masks | None:
+    """Masks that the files define."""
+    if files.train is not None:
+        return split_of_files(files, nodes.ids)
+    if nodes.table is None or files.draw is not None:
+        return None
+    if nodes.split is not None:
+        return split_of_column(nodes.table, nodes.rows[nodes.split], nodes.split)
+    present = [name for name in MASKS if name in nodes.rows]
+    if not present:
+        return None
+    if len(present) < len(MASKS):
+        raise GraphFileError(
+            f"{nodes.name}: expected all of {', '.join(MASKS)}, got {', '.join(present)}"
+        )
+    train, val, test = (_mask(nodes.table, name, nodes.rows[name]) for name in MASKS)
+    return train, val, test
 
 
 def _mask(table: Table, name: str, column: Any) -> Tensor:

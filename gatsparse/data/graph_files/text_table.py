@@ -151,7 +151,7 @@ class TextTable:
             where += f": line {_line_of_row(text, int(row[1]) - 1, line)}"
         if column is None:
             _, _, what = message.partition(row[0] if row else "CSV parse error: ")
-            what = what.replace("Expected", "expected", 1)
+            what = what.replace("Expected", "expected", 1).partition("\n")[0]
             return GraphFileError(
                 f"{where}: {what}: quote a value that contains {self._head.delimiter!r}"
             )
