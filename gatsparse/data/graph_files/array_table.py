@@ -66,17 +66,16 @@ class ArrayTable:
         return f"row {row}"
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
+    """The array of an ``.npy`` file, mapped, or the arrays of an ``.npz`` file."""
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError:
-        raise
+        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise GraphFileError(f"{path}: truncated or damaged NumPy file ({error})") from error
-
-
-def _arrays(path: Path, archive: Any) -> dict[str, np.ndarray]:
-    return {name: _array(path, archive, name) for name in archive.files}
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    with loaded:
+        return {name: _array(path, loaded, name) for name in loaded.files}
 
 
 def _array(path: Path, archive: Any, name: str) -> np.ndarray:
@@ -91,33 +90,31 @@ def _array(path: Path, archive: Any, name: str) -> np.ndarray:
 def _of_nodes(path: Path) -> dict[str, np.ndarray]:
     loaded = _load(path)
     if isinstance(loaded, np.ndarray):
-        return {path.stem: _with_rows(path, path.stem, loaded)}
-    arrays = {
-        name: _with_rows(path, name, array)
-        for name, array in _arrays(path, loaded).items()
-        if name not in _EDGES
-    }
-    if not arrays:
-        raise GraphFileError(f"{path}: expected arrays of the nodes, got none")
-    lengths = {name: len(array) for name, array in arrays.items()}
-    if len(set(lengths.values())) > 1:
-        raise GraphFileError(f"{path}: expected arrays of the same length, got {lengths}")
-    return arrays
+        loaded = {path.stem: loaded}
+    return _table(path, {name: array for name, array in loaded.items() if name not in _EDGES})
 
 
 def _of_edges(path: Path) -> dict[str, np.ndarray]:
     loaded = _load(path)
     if isinstance(loaded, np.ndarray):
         return _ends(path, path.stem, loaded)
-    arrays = _arrays(path, loaded)
     for name in _EDGES:
-        if name in arrays:
-            return _ends(path, name, arrays[name])
-    arrays = {name: _with_rows(path, name, array) for name, array in arrays.items()}
-    if len({len(array) for array in arrays.values()}) > 1 or not arrays:
+        if name in loaded:
+            return _ends(path, name, loaded[name])
+    return _table(path, loaded)
+
+
+def _table(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Checks that arrays are columns of one table."""
+    for name, array in arrays.items():
+        if array.ndim not in (1, 2):
+            raise GraphFileError(
+                f"{path}: array {name!r}: expected [N] or [N, F], got {list(array.shape)}"
+            )
+    shapes = {name: list(array.shape) for name, array in arrays.items()}
+    if len({len(array) for array in arrays.values()}) != 1:
         raise GraphFileError(
-            f"{path}: expected an array edge_index [2, E], or arrays of the same length, got "
-            f"{ {name: list(array.shape) for name, array in arrays.items()} }"
+            f"{path}: expected arrays of the same length, or edge_index [2, E], got {shapes}"
         )
     return arrays
 
@@ -129,14 +126,6 @@ def _ends(path: Path, name: str, array: np.ndarray) -> dict[str, np.ndarray]:
         )
     source, target = array if array.shape[0] == 2 else array.T
     return {"source": source, "target": target}
-
-
-def _with_rows(path: Path, name: str, array: np.ndarray) -> np.ndarray:
-    if array.ndim not in (1, 2):
-        raise GraphFileError(
-            f"{path}: array {name!r}: expected [N] or [N, F], got {list(array.shape)}"
-        )
-    return array
 
 
 def _kind(path: Path, name: str, array: np.ndarray) -> Kind:
