@@ -46,7 +46,7 @@ def check_memory(config: TrainConfig, data: Data, processes: int = 1) -> str:
             the data.
 
     Returns:
-        str: A line with the numbers.
+        str: The numbers.
 
     Raises:
         ConfigError: If the run does not fit; the message has the numbers.
@@ -62,7 +62,7 @@ def check_memory(config: TrainConfig, data: Data, processes: int = 1) -> str:
         advice = "mode: sampled" if config.mode == "full" else "a smaller batch_size"
     if needed > limit:
         raise ConfigError(f"memory: the run needs {what}, {_size(limit)} {source}: try {advice}")
-    return f"memory: {what}, {_size(limit)} {source}"
+    return f"{what}, {_size(limit)} {source}"
 
 
 def check_synthetic(config: TrainConfig) -> None:
