@@ -20,9 +20,11 @@ _NOT_CALLED = {
     "FitResult",
     "LayerAttention",
     "LayerBackend",
+    "Output",
     "RelabeledEdges",
     "RelabeledGraph",
     "RuleResult",
+    "RunStart",
     "clear_graph_cache",
 }
 

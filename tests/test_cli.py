@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import argparse
 import json
+import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch_geometric
 
 from gatsparse import _native
+from gatsparse.data import load
 from gatsparse.train import ProcessDiedError, config_file
-from gatsparse_cli import config_keys, main
+from gatsparse_cli import _parser, config_keys, main
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +47,47 @@ def test_train(config: str, kind: str, capsys: pytest.CaptureFixture[str]):
     assert folder.name in captured.out
     assert f"digits, {kind}, val_score: test accuracy" in captured.out
     assert json.loads((folder / "summary.json").read_text())["epochs"] == [2, 2]
+
+
+def test_quiet_prints_nothing(config: str, capfd: pytest.CaptureFixture[str]):
+    for arguments in (["--quiet", config], [config, "--quiet"]):
+        assert main(["train", *arguments]) == 0
+        assert capfd.readouterr() == ("", "")
+    assert len(list(Path("runs").iterdir())) == 2
+
+
+def test_quiet_prints_errors(config: str, capsys: pytest.CaptureFixture[str]):
+    code, error = fails(capsys, "train", config, "--optim.lr", "1e30", "--quiet")
+    assert code == 1
+    assert "epoch 1" in error
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--json", "CONFIG", "--epochs", "3"], ["CONFIG", "--epochs", "3", "--json"]]
+)
+def test_json_prints_events_and_nothing_else(
+    config: str,
+    arguments: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def downloading(*arguments: Any) -> Any:
+        print("Downloading ...")
+        return load(*arguments)
+
+    monkeypatch.setattr("gatsparse.train.task.load", downloading)
+    assert main(["train", *(config if word == "CONFIG" else word for word in arguments)]) == 0
+    captured = capsys.readouterr()
+    events = [json.loads(line)["event"] for line in captured.out.splitlines()]
+    assert events == ["start", "epoch", "epoch", "epoch", "seed", "summary"]
+    assert captured.err == "Downloading ...\n"
+
+
+def test_quiet_and_json_exclude_each_other(config: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--quiet", "--json", config])
+    assert caught.value.code == 2
+    assert "--json: not allowed with argument --quiet" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -154,6 +200,37 @@ def test_usage(argv: list[str], code: int, capsys: pytest.CaptureFixture[str]):
     assert caught.value.code == code
     captured = capsys.readouterr()
     assert "usage: gatsparse" in captured.out + captured.err
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yields a parser and those of its commands."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from parsers(command)
+
+
+COMMANDS = list(parsers(_parser()))
+
+
+@pytest.mark.parametrize("parser", COMMANDS, ids=[parser.prog for parser in COMMANDS])
+def test_help_fits_a_screen_and_has_an_example(
+    parser: argparse.ArgumentParser, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = parser.format_help().splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+    (example,) = [line for line in lines if line.startswith("example: gatsparse ")]
+    parsed, unknown = _parser().parse_known_args(shlex.split(example)[2:])
+    assert parser.prog in ("gatsparse", f"gatsparse {parsed.command}")
+    assert not unknown
+
+
+def test_help_of_all_commands_is_tested():
+    progs = {parser.prog for parser in COMMANDS}
+    assert {"gatsparse", "gatsparse train", "gatsparse info"} <= progs
 
 
 def test_help_lists_the_keys(config: str, capsys: pytest.CaptureFixture[str]):

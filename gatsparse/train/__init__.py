@@ -34,6 +34,7 @@ from gatsparse.train.experiment import train
 from gatsparse.train.fitting import build_optimizer, fit
 from gatsparse.train.full_batch import model_graph
 from gatsparse.train.models import build_deep_gat, build_gat, build_model
+from gatsparse.train.output import JsonOutput, Output, RunStart, TextOutput
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.stopping import EarlyStopping
 from gatsparse.train.task import load_task, task_of_seed
@@ -45,12 +46,16 @@ __all__ = [
     "EarlyStopping",
     "Epoch",
     "FitResult",
+    "JsonOutput",
     "ModelConfig",
     "OptimConfig",
+    "Output",
     "ProcessDiedError",
     "RuleResult",
+    "RunStart",
     "SamplingConfig",
     "SyntheticConfig",
+    "TextOutput",
     "TrainConfig",
     "TrainingDivergedError",
     "build_deep_gat",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from gatsparse.data import NeighborLoader
-from gatsparse.nn import explain_backend
+from gatsparse.nn import BackendReport, LayerBackend, explain_backend
 from gatsparse.train.models import build_model
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from gatsparse.train.config import TrainConfig
 
 
-def backend_report(config: TrainConfig, data: Data) -> str:
-    """Runs the model of a configuration once, and returns a line about each of its layers.
+def backend_report(config: TrainConfig, data: Data) -> BackendReport:
+    """Runs the model of a configuration once, and reports the backend of each of its layers.
 
     Args:
         config (TrainConfig): The configuration.
@@ -25,7 +25,7 @@ def backend_report(config: TrainConfig, data: Data) -> str:
             sampled only the first batch is used.
     """
     if config.model.kind == "dense":
-        return "layers: dense, computed by torch"
+        return BackendReport([LayerBackend("", "DenseGAT", "dense", ("model.kind is dense",))])
     with torch.random.fork_rng(devices=[]):
         model = build_model(config.model, data)
         if config.mode == "sampled":
@@ -34,4 +34,4 @@ def backend_report(config: TrainConfig, data: Data) -> str:
                 data, sampling.num_neighbors, data.train_mask, batch_size=sampling.batch_size
             )
             data = next(iter(loader))
-        return f"layers: {explain_backend(model, data.x, data.edge_index)}"
+        return explain_backend(model, data.x, data.edge_index)

@@ -231,7 +231,8 @@ class TrainConfig:
             (default: the available memory)
         run_dir: Folder in which the run folder is created.
         resume: Resume the newest unfinished run of this configuration.
-        progress: Show a progress bar on a terminal, elsewhere a line every few seconds.
+        progress: Show progress bars on a terminal, elsewhere a line when epochs have ended, at
+            most every five seconds. epochs: a line for each epoch.
 
     Example:
         >>> from gatsparse.train import TrainConfig
@@ -263,7 +264,7 @@ class TrainConfig:
     max_memory: str | None = None
     run_dir: Path = Path("runs")
     resume: bool = True
-    progress: bool = True
+    progress: bool | Literal["epochs"] = True
 
     def __post_init__(self) -> None:
         require_types(self)

@@ -1,46 +1,46 @@
-"""A training for every seed, with its progress on the screen and its files on disk."""
+"""A training for every seed, with its output and its files."""
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
+from contextlib import closing
 from functools import partial
+from types import NoneType
 from typing import TYPE_CHECKING
 
 import torch
-from rich.console import Console
 from torch_geometric import seed_everything
 
+from gatsparse.checks import check_instance
 from gatsparse.train.backends import backend_report
 from gatsparse.train.checkpoint import Checkpoint
+from gatsparse.train.config import TrainConfig
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.fitting import fit
 from gatsparse.train.memory import check_memory, num_processes
 from gatsparse.train.models import build_model
-from gatsparse.train.progress import RunProgress, heartbeat, progress_bar
+from gatsparse.train.output import Output, RunStart, TextOutput
+from gatsparse.train.progress import RunProgress, watched
 from gatsparse.train.run_folder import open_run_folder
 from gatsparse.train.side_by_side import side_by_side
-from gatsparse.train.summary import headline, summarize
+from gatsparse.train.summary import summarize
 from gatsparse.train.task import load_task, task_of_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from rich.progress import Progress, TaskID
     from torch_geometric.data import Data
 
-    from gatsparse.train.config import TrainConfig
-    from gatsparse.train.results import Epoch, FitResult
+    from gatsparse.train.results import FitResult
     from gatsparse.train.run_folder import RunFolder
 
 
-def train(config: TrainConfig, data: Data | None = None) -> list[FitResult]:
+def train(
+    config: TrainConfig, data: Data | None = None, *, output: Output | None = None
+) -> list[FitResult]:
     """Trains once for every seed, and writes a run folder.
 
     A seed gives the same result, bit for bit, whatever was trained before or is trained
     at the same time: alone, in any order, in any number of processes, after an interruption.
-
-    With :obj:`progress`, a terminal shows a bar; elsewhere a line with the epochs and the time
-    left is printed every few seconds.
 
     With several processes, a script that calls this must be importable: guard the call with
     ``if __name__ == "__main__":``, as :mod:`multiprocessing` requires.
@@ -48,6 +48,8 @@ def train(config: TrainConfig, data: Data | None = None) -> list[FitResult]:
     Args:
         config (TrainConfig): The data set, the model and the seeds.
         data (torch_geometric.data.Data, optional): Data to train on instead of the data set.
+        output (Output, optional): Receives the events of the run.
+            (default: a :class:`TextOutput` with :obj:`progress` of the configuration)
 
     Returns:
         list of FitResult: In the order of the seeds.
@@ -69,53 +71,54 @@ def train(config: TrainConfig, data: Data | None = None) -> list[FitResult]:
         >>> results[0].epochs
         2
     """
-    given, data = data, load_task(config, data)
+    check_instance("config", config, TrainConfig, "a TrainConfig")
+    check_instance("output", output, (Output, NoneType), "an Output")
+    with closing(TextOutput(config.progress) if output is None else output) as shown:
+        return _train(config, data, shown)
+
+
+def _train(config: TrainConfig, given: Data | None, output: Output) -> list[FitResult]:
+    data = load_task(config, given)
     task = task_of_seed(data, config, config.all_seeds[0])
-    console = Console(highlight=False)
-    say = partial(console.print, soft_wrap=True, markup=False)
     with open_run_folder(config, data) as folder:
         results = {
             seed: folder.load_result(seed) for seed in config.all_seeds if folder.is_finished(seed)
         }
         waiting = [seed for seed in config.all_seeds if seed not in results]
         processes = num_processes(config, data, len(waiting))
-        for note in data.get("notes") or ():
-            say(note)
-        say(check_memory(config, data, processes))
-        say(backend_report(config, task))
-        if folder.continued:
-            started = sum(folder.checkpoint(seed).exists() for seed in waiting)
-            done = f"{len(results)} of {len(config.all_seeds)} seed(s) finished"
-            say(f"continuing run folder {folder.path}: {done}, {started} continue")
+        started = sum(folder.checkpoint(seed).exists() for seed in waiting)
+        output.begin(
+            RunStart(
+                config,
+                folder.path,
+                list(data.get("notes") or ()),
+                check_memory(config, data, processes),
+                backend_report(config, task),
+                folder.continued,
+                len(results),
+                started,
+            )
+        )
+        progress = RunProgress(folder, waiting, config.epochs, processes)
+        if processes > 1:
+            training = _train_side_by_side(waiting, config, given, folder, processes)
         else:
-            say(f"run folder: {folder.path}")
-        terminal = console.is_terminal
-        bar = progress_bar(console, shown=config.progress and terminal)
-        line = RunProgress(folder, config, waiting).line
-        lines = config.progress and not terminal and waiting
-        with bar, heartbeat(line, say) if lines else nullcontext():
-            if processes > 1:
-                training = _train_side_by_side(waiting, config, given, folder, processes, bar)
-            else:
-                training = _train_in_turn(waiting, config, data, folder, bar)
-            with closing(training):
-                for seed in training:
-                    results[seed] = folder.load_result(seed)
-                    folder.save_summary(summarize(config, results))
-                    say(_line(seed, results[seed]))
+            training = _train_in_turn(waiting, config, data, folder)
+        with watched(progress, output) as update, closing(training):
+            for seed in training:
+                update()
+                progress.finish(seed)
+                results[seed] = folder.load_result(seed)
+                folder.save_summary(summarize(config, results))
+                output.seed_finished(seed, results[seed])
+        summary = summarize(config, results)
         if not waiting:  # interrupted between the last seed and its summary
-            folder.save_summary(summarize(config, results))
-    say(headline(summarize(config, results)))
+            folder.save_summary(summary)
+    output.end(summary)
     return [results[seed] for seed in config.all_seeds]
 
 
-def _train_seed(
-    seed: int,
-    config: TrainConfig,
-    data: Data,
-    folder: RunFolder,
-    on_epoch: Callable[[Epoch], None] | None = None,
-) -> None:
+def _train_seed(seed: int, config: TrainConfig, data: Data, folder: RunFolder) -> None:
     """Trains one seed, and writes its files into the folder."""
     data = task_of_seed(data, config, seed)
     seed_everything(seed)
@@ -125,16 +128,9 @@ def _train_seed(
         training=f"seed {seed} of {config.essence()}",
     )
     with folder.metrics(seed) as append:
-
-        def keep(epoch: Epoch) -> None:
-            append(epoch)
-            if on_epoch is not None:
-                on_epoch(epoch)
-
         try:
-            result = fit(
-                build_model(config.model, data), data, config, on_epoch=keep, checkpoint=checkpoint
-            )
+            model = build_model(config.model, data)
+            result = fit(model, data, config, on_epoch=append, checkpoint=checkpoint)
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"seed {seed}, {error}") from error
     folder.save_result(seed, result)
@@ -142,50 +138,25 @@ def _train_seed(
 
 
 def _train_in_turn(
-    seeds: list[int], config: TrainConfig, data: Data, folder: RunFolder, progress: Progress
+    seeds: list[int], config: TrainConfig, data: Data, folder: RunFolder
 ) -> Generator[int, None, None]:
     before = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
         for seed in seeds:
-            task = progress.add_task(f"seed {seed}", total=config.epochs, state="")
-
-            def show(epoch: Epoch, task: TaskID = task) -> None:
-                state = f"loss {epoch.train_loss:.4f}, val {epoch.val_score:.1%}"
-                progress.update(task, completed=epoch.epoch, state=state)
-
-            _train_seed(seed, config, data, folder, show)
-            progress.remove_task(task)
+            _train_seed(seed, config, data, folder)
             yield seed
     finally:
         torch.set_num_threads(before)
 
 
 def _train_side_by_side(
-    seeds: list[int],
-    config: TrainConfig,
-    data: Data | None,
-    folder: RunFolder,
-    processes: int,
-    progress: Progress,
+    seeds: list[int], config: TrainConfig, data: Data | None, folder: RunFolder, processes: int
 ) -> Generator[int, None, None]:
-    total = len(config.all_seeds)
-    task = progress.add_task(
-        "seeds", total=total, completed=total - len(seeds), state=f"{processes} processes"
-    )
     prepare = partial(_prepare, config, data, folder)
     with closing(side_by_side(prepare, seeds, processes, config.threads)) as finished:
-        for seed in finished:
-            progress.advance(task)
-            yield seed
+        yield from finished
 
 
 def _prepare(config: TrainConfig, data: Data | None, folder: RunFolder) -> Callable[[int], None]:
     return partial(_train_seed, config=config, data=load_task(config, data), folder=folder)
-
-
-def _line(seed: int, result: FitResult) -> str:
-    return (
-        f"seed {seed}: test {result.test_score:.1%}, val {result.val_score:.1%}, epoch "
-        f"{result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
-    )

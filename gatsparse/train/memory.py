@@ -46,7 +46,7 @@ def check_memory(config: TrainConfig, data: Data, processes: int = 1) -> str:
             the data.
 
     Returns:
-        str: A line with the numbers.
+        str: The numbers.
 
     Raises:
         ConfigError: If the run does not fit; the message has the numbers.
@@ -66,7 +66,7 @@ def check_memory(config: TrainConfig, data: Data, processes: int = 1) -> str:
         raise ConfigError(
             f"memory: the run needs {what}, {format_bytes(limit)} {source}: try {advice}"
         )
-    return f"memory: {what}, {format_bytes(limit)} {source}"
+    return f"{what}, {format_bytes(limit)} {source}"
 
 
 def check_synthetic(config: TrainConfig) -> None:

@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, elsewhere a line every few seconds."""
+"""Progress of a run, read from its files while they are written."""
 
 from __future__ import annotations
 
@@ -6,124 +6,107 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from gatsparse.train.config import TrainConfig
+    from gatsparse.train.output import Output
     from gatsparse.train.results import Epoch
     from gatsparse.train.run_folder import RunFolder
 
-#: Seconds between two lines.
-INTERVAL = 5.0
+#: Seconds between two looks at the files.
+INTERVAL = 0.5
+#: Seconds that the time left is extrapolated from.
+_WINDOW = 60.0
 
 
 class RunProgress:
-    """Progress of the seeds of a run, read from its files, whichever process trains them.
+    """New epochs of the seeds of a run, whichever process trains them, and the time left.
 
     Args:
         folder (RunFolder): The folder of the run.
-        config (TrainConfig): Its configuration.
-        seeds (list of int): The seeds that were not finished when it began.
+        seeds (list of int): The seeds that are not finished, in the order of their training.
+        most (int): Maximum number of epochs of a seed.
+        processes (int): Number of seeds that are trained at the same time.
         clock (callable, optional): Returns the time in seconds.
     """
 
     def __init__(
         self,
         folder: RunFolder,
-        config: TrainConfig,
         seeds: Sequence[int],
+        most: int,
+        processes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.folder, self.config, self.seeds, self.clock = folder, config, list(seeds), clock
-        self.start = clock()
-        self._finished: dict[int, int] = {}  # epochs of each seed
+        self.folder, self.most, self.processes, self.clock = folder, most, processes, clock
+        self._unfinished = dict.fromkeys(seeds, 0)  # last epoch of each
+        self._positions = dict.fromkeys(seeds, 0)  # in the files
+        self._done = 0  # epochs
         # Times and numbers of epochs until then; the first mark includes epochs of checkpoints.
-        self._marks: deque[tuple[float, int]] = deque(maxlen=13)
+        self._marks: deque[tuple[float, int]] = deque()
 
-    def line(self) -> str:
-        """Returns a line with the epochs of the seeds, the time so far and the time left."""
-        running = self._running()
-        now, most = self.clock(), self.config.epochs
-        done = sum(self._finished.values()) + sum(epoch.epoch for epoch in running.values())
-        waiting = len(self.seeds) - len(self._finished) - len(running)
-        left = waiting * most + sum(most - epoch.epoch for epoch in running.values())
-        self._marks.append((now, done))
-        total = len(self.seeds)
-        parts = [f"{_time(now - self.start)}: {len(self._finished)} of {total} seed(s) finished"]
-        for seed, epoch in list(running.items())[:4]:
-            parts.append(
-                f"seed {seed} epoch {epoch.epoch} of {most}, loss {epoch.train_loss:.4f}, "
-                f"val {epoch.val_score:.1%}"
-            )
-        if len(running) > 4:
-            parts.append(f"and {len(running) - 4} more")
-        then, before = self._marks[0]
-        if done > before:
-            parts.append(f"at most {_time(left * (now - then) / (done - before))} left")
-        return "; ".join(parts)
+    def new_epochs(self) -> list[tuple[int, Epoch]]:
+        """Returns seed and result of each epoch that has been written since the last call."""
+        rows = []
+        for seed in list(islice(self._unfinished, self.processes)):
+            epochs, self._positions[seed] = self.folder.epochs(seed, self._positions[seed])
+            # A training that resumes writes epochs again that an earlier process has written.
+            new = [epoch for epoch in epochs if epoch.epoch > self._unfinished[seed]]
+            if new:
+                self._unfinished[seed] = new[-1].epoch
+            rows += [(seed, epoch) for epoch in new]
+        if rows:
+            self._done += len(rows)
+            self._marks.append((self.clock(), self._done))
+            while len(self._marks) > 2 and self._marks[-1][0] - self._marks[1][0] >= _WINDOW:
+                self._marks.popleft()
+        return rows
 
-    def _running(self) -> dict[int, Epoch]:
-        """Returns the last epoch of each seed that is being trained."""
-        running = {}
-        for seed in self.seeds:
-            if seed in self._finished:
-                continue
-            finished, epoch = self.folder.is_finished(seed), self.folder.last_epoch(seed)
-            if finished:
-                self._finished[seed] = epoch.epoch if epoch else 0
-            elif epoch:
-                running[seed] = epoch
-        return running
+    def finish(self, seed: int) -> None:
+        """Counts no more epochs of a seed."""
+        del self._unfinished[seed]
+
+    def seconds_left(self) -> float | None:
+        """Returns the time left if no seed stops early, or None while it is unknown."""
+        if len(self._marks) < 2:
+            return None
+        (then, before), (now, done) = self._marks[0], self._marks[-1]
+        left = sum(self.most - epoch for epoch in self._unfinished.values())
+        return left * (now - then) / (done - before)
 
 
 @contextmanager
-def heartbeat(line: Callable[[], str], show: Callable[[str], None]) -> Iterator[None]:
-    """Shows a line every :data:`INTERVAL` seconds while the block runs."""
-    stop = threading.Event()
+def watched(progress: RunProgress, output: Output) -> Iterator[Callable[[], None]]:
+    """Passes new epochs to an output while the block runs, in another thread.
 
-    def beat() -> None:
-        while not stop.wait(INTERVAL):
-            show(line())
+    Yields:
+        callable: Passes the epochs written until now. It raises the error of the output, if any.
+    """
+    lock, stop = threading.Lock(), threading.Event()
+    errors: list[Exception] = []
 
-    thread = threading.Thread(target=beat, daemon=True)
+    def update() -> None:
+        with lock:
+            if errors:
+                raise errors[0]
+            if rows := progress.new_epochs():
+                try:
+                    output.epochs(rows, progress.seconds_left())
+                except Exception as error:
+                    errors.append(error)
+                    raise
+
+    def repeat() -> None:
+        with suppress(Exception):  # the next call of update raises it again
+            while not stop.wait(INTERVAL):
+                update()
+
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
-        yield
+        yield update
     finally:
         stop.set()
         thread.join()
-
-
-def progress_bar(console: Console, *, shown: bool) -> Progress:
-    """Returns a progress bar, which is disabled unless :obj:`shown`."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[state]}"),
-        console=console,
-        transient=True,
-        disable=not shown,
-    )
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -77,16 +77,29 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
 
-    def last_epoch(self, seed: int) -> Epoch | None:
-        """Returns the last epoch in the rows of a seed, or None if it has no rows yet."""
+    def epochs(self, seed: int, start: int = 0) -> tuple[list[Epoch], int]:
+        """Returns the epochs in the rows of a seed, which may be read while they are written.
+
+        Args:
+            seed (int): The seed.
+            start (int, optional): Position in the file at which to start reading.
+
+        Returns:
+            tuple: The epochs, empty without a readable file, and the position of the next row.
+        """
         try:
             with self._rows(seed).open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-                lines = file.read().split(b"\n")[:-1]  # the last may be half written
-            row = json.loads(lines[-1]) if lines else None
-            return row and Epoch(**{key: row[key] for key in row if key != "seed"})
+                if file.seek(0, os.SEEK_END) < start:  # begun again by another process
+                    start = 0
+                file.seek(start)
+                lines = file.read().splitlines(keepends=True)
+            if lines and not lines[-1].endswith(b"\n"):  # half written
+                lines.pop()
+            rows = [json.loads(line) for line in lines]
+            epochs = [Epoch(**{key: row[key] for key in row if key != "seed"}) for row in rows]
         except (OSError, ValueError, TypeError):
-            return None
+            return [], 0
+        return epochs, start + sum(map(len, lines))
 
     def save_result(self, seed: int, result: FitResult) -> None:
         """Saves the kept model, then the result, which marks the seed as finished.

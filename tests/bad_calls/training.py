@@ -102,6 +102,7 @@ def functions() -> Iterator[Function]:
             "processes": but(SIZES, None),
             "checkpoint_seconds": [*NOT_NUMBERS, None, -1, NAN],
             "max_memory": ["", "nope", "-1GB", "0", NAN, [], {}],
+            "progress": CHOICES,
         },
         errors=errors,
     )
@@ -146,6 +147,11 @@ def functions() -> Iterator[Function]:
     )
     for name in ("load_task", "train"):
         yield Function(name, getattr(train, name), dict, {"config": NO_CONFIGS}, errors=errors)
+    no_output = ["", "json", 3, [], object()]
+    yield Function(
+        "TextOutput", train.TextOutput, dict, {"progress": CHOICES, "console": no_output}
+    )
+    yield Function("JsonOutput", train.JsonOutput, dict, {"file": no_output})
     yield Function(
         "model_graph",
         train.model_graph,

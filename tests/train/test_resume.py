@@ -215,7 +215,7 @@ def test_run_continues_after_a_kill_at_any_file(
 def interrupted(small: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
     """A configuration whose run folder holds the first seed."""
     with monkeypatch.context() as patch:
-        patch.setattr("gatsparse.train.experiment._line", stop)
+        patch.setattr("gatsparse.train.TextOutput.seed_finished", stop)
         with pytest.raises(KeyboardInterrupt):
             train(small)
     return small
@@ -237,7 +237,7 @@ def test_newest_unfinished_run_is_continued(
 ):
     (first,) = folders(interrupted)
     with monkeypatch.context() as patch:
-        patch.setattr("gatsparse.train.experiment._line", stop)
+        patch.setattr("gatsparse.train.TextOutput.seed_finished", stop)
         with pytest.raises(KeyboardInterrupt):
             train(replace(interrupted, resume=False))
     (second,) = set(folders(interrupted)) - {first}
