@@ -33,10 +33,11 @@ def _config_keys() -> Iterator[str]:
     """The keys, in groups as ``group.key``; empty if the source is missing."""
     spec = find_spec("gatsparse")
     for place in (spec and spec.submodule_search_locations) or ():
-        source = Path(place, "train", "config.py")
-        if source.is_file():
-            tree = ast.parse(source.read_text(encoding="utf-8"))
-            classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        sources = [Path(place, "train", name) for name in ("model_config.py", "config.py")]
+        if all(source.is_file() for source in sources):
+            trees = [ast.parse(source.read_text(encoding="utf-8")) for source in sources]
+            nodes = [node for tree in trees for node in tree.body]
+            classes = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
             yield from _keys(_ROOT, "", classes)
             return
 

@@ -20,9 +20,11 @@ _NOT_CALLED = {
     "FitResult",
     "LayerAttention",
     "LayerBackend",
+    "ModelSizes",
     "RelabeledEdges",
     "RelabeledGraph",
     "RuleResult",
+    "TargetScale",
     "clear_graph_cache",
 }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from gatsparse.train.errors import ConfigError
+
+#: Largest size.
+MOST = 2**31 - 1
 
 
 def require(condition: bool, key: str, expected: str, value: object) -> None:
@@ -16,6 +20,21 @@ def require(condition: bool, key: str, expected: str, value: object) -> None:
         text = repr(value)
         shown = text if len(text) <= 80 else f"{text[:77]}..."
         raise ConfigError(f"{key}: expected {expected}, got {shown}")
+
+
+def require_sizes(config: object, prefix: str, keys: Sequence[str], least: int = 1) -> None:
+    """Raises :class:`ConfigError` naming the first field that is not None or a size.
+
+    Args:
+        config (dataclass): The configuration.
+        prefix (str): Prefix of the names of its fields, such as ``"model."``.
+        keys (list of str): The fields.
+        least (int, optional): The smallest size.
+    """
+    for key in keys:
+        value = getattr(config, key)
+        expected = f">= {least}" if value is None or value < least else f"<= {MOST}"
+        require(value is None or least <= value <= MOST, f"{prefix}{key}", expected, value)
 
 
 def require_types(config: Any, prefix: str = "") -> None:

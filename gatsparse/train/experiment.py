@@ -15,7 +15,8 @@ from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.fitting import fit
 from gatsparse.train.memory import check_memory, num_processes
-from gatsparse.train.models import build_model
+from gatsparse.train.metrics import format_score
+from gatsparse.train.models import build_model_of_sizes, model_sizes
 from gatsparse.train.progress import RunProgress, heartbeat, progress_bar
 from gatsparse.train.run_folder import open_run_folder
 from gatsparse.train.side_by_side import side_by_side
@@ -99,7 +100,7 @@ def train(config: TrainConfig) -> list[FitResult]:
                 for seed in training:
                     results[seed] = folder.load_result(seed)
                     folder.save_summary(summarize(config, results))
-                    say(_line(seed, results[seed]))
+                    say(_line(seed, results[seed], config.chosen_metric))
         if not waiting:  # interrupted between the last seed and its summary
             folder.save_summary(summarize(config, results))
     say(headline(summarize(config, results)))
@@ -115,6 +116,7 @@ def _train_seed(
 ) -> None:
     """Trains one seed, and writes its files into the folder."""
     data = task_of_seed(data, config, seed)
+    sizes = model_sizes(data, config.task)
     seed_everything(seed)
     checkpoint = Checkpoint(
         folder.checkpoint(seed),
@@ -129,12 +131,11 @@ def _train_seed(
                 on_epoch(epoch)
 
         try:
-            result = fit(
-                build_model(config.model, data), data, config, on_epoch=keep, checkpoint=checkpoint
-            )
+            model = build_model_of_sizes(config.model, sizes, data["x"].dtype)
+            result = fit(model, data, config, on_epoch=keep, checkpoint=checkpoint)
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"seed {seed}, {error}") from error
-    folder.save_result(seed, result)
+    folder.save_result(seed, result, sizes)
     checkpoint.remove()
 
 
@@ -148,7 +149,8 @@ def _train_in_turn(
             task = progress.add_task(f"seed {seed}", total=config.epochs, state="")
 
             def show(epoch: Epoch, task: TaskID = task) -> None:
-                state = f"loss {epoch.train_loss:.4f}, val {epoch.val_score:.1%}"
+                score = format_score(config.chosen_metric, epoch.val_score)
+                state = f"loss {epoch.train_loss:.4f}, val {score}"
                 progress.update(task, completed=epoch.epoch, state=state)
 
             _train_seed(seed, config, data, folder, show)
@@ -176,8 +178,9 @@ def _prepare(config: TrainConfig, folder: RunFolder) -> Callable[[int], None]:
     return partial(_train_seed, config=config, data=load_task(config), folder=folder)
 
 
-def _line(seed: int, result: FitResult) -> str:
+def _line(seed: int, result: FitResult, metric: str) -> str:
+    test, val = (format_score(metric, score) for score in (result.test_score, result.val_score))
     return (
-        f"seed {seed}: test {result.test_score:.1%}, val {result.val_score:.1%}, epoch "
+        f"seed {seed}: test {test}, val {val}, epoch "
         f"{result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
     )

@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from gatsparse.train.metrics import format_score
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -65,7 +67,7 @@ class RunProgress:
         for seed, epoch in list(running.items())[:4]:
             parts.append(
                 f"seed {seed} epoch {epoch.epoch} of {most}, loss {epoch.train_loss:.4f}, "
-                f"val {epoch.val_score:.1%}"
+                f"val {format_score(self.config.chosen_metric, epoch.val_score)}"
             )
         if len(running) > 4:
             parts.append(f"and {len(running) - 4} more")
