@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -23,12 +24,31 @@ class ConfigError(ValueError):
     exit_code = 2
 
 
+#: Largest size.
+MOST = 2**31 - 1
+
+
 def require(condition: bool, key: str, expected: str, value: object) -> None:
     """Raises :class:`ConfigError` naming :obj:`key` unless :obj:`condition` holds."""
     if not condition:
         text = repr(value)
         shown = text if len(text) <= 80 else f"{text[:77]}..."
         raise ConfigError(f"{key}: expected {expected}, got {shown}")
+
+
+def require_sizes(config: object, prefix: str, keys: Sequence[str], least: int = 1) -> None:
+    """Raises :class:`ConfigError` naming the first field that is not None or a size.
+
+    Args:
+        config (dataclass): The configuration.
+        prefix (str): Prefix of the names of its fields, such as ``"model."``.
+        keys (list of str): The fields.
+        least (int, optional): The smallest size.
+    """
+    for key in keys:
+        value = getattr(config, key)
+        expected = f">= {least}" if value is None or value < least else f"<= {MOST}"
+        require(value is None or least <= value <= MOST, f"{prefix}{key}", expected, value)
 
 
 def require_types(config: Any, prefix: str = "") -> None:

@@ -68,14 +68,14 @@ def graph_statistics(edge_index: Tensor, num_nodes: int) -> GraphStatistics:
     linked = torch.zeros(num_nodes, dtype=torch.bool)
     loops = duplicates = reciprocal = 0
     for first, last in row_ranges(graph.rowptr + graph.rowptr_t):
-        row, col = _entries(graph.csr, first, last)
+        row, col = entries(graph.csr, first, last)
         loop = row == col
         loops += int(loop.sum())
         linked[row[~loop]] = True
         linked[col[~loop]] = True
         keys = (row * num_nodes + col).sort().values
         duplicates += int((keys[1:] == keys[:-1]).sum())
-        row, col = _entries(graph.csr_t, first, last)
+        row, col = entries(graph.csr_t, first, last)
         reverse = (row * num_nodes + col)[row != col].sort().values
         reciprocal += int(_is_in(keys, reverse).sum())
     components = largest = None
@@ -130,7 +130,7 @@ def duplicate_edges(edge_index: Tensor, num_nodes: int) -> Tensor:
     graph = CSRGraph.from_edge_index(edge_index, num_nodes)
     found = [torch.empty(0, dtype=torch.long)]
     for first, last in row_ranges(graph.rowptr):
-        row, col = _entries(graph.csr, first, last)
+        row, col = entries(graph.csr, first, last)
         keys, order = (row * num_nodes + col).sort(stable=True)
         again = (keys[1:] == keys[:-1]).nonzero().squeeze(1) + 1
         found.append(graph.perm[graph.rowptr[first] + order[again]].long())
@@ -147,7 +147,7 @@ def row_ranges(rowptr: Tensor) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _entries(csr: CSR, first: int, last: int) -> tuple[Tensor, Tensor]:
+def entries(csr: CSR, first: int, last: int) -> tuple[Tensor, Tensor]:
     """Rows and columns of the entries of some rows, int64."""
     sizes = csr.ptr[first : last + 1].diff()
     row = torch.repeat_interleave(torch.arange(first, last), sizes)

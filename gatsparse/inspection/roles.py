@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gatsparse.data import GraphFiles
 from gatsparse.data.graph_files.config import LABEL_COLUMNS
-from gatsparse.data.graph_files.labels import Task
+from gatsparse.data.labels import Task
 from gatsparse.inspection.columns import ColumnSummary
 
 _MOST_CLASSES = 100

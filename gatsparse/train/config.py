@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from gatsparse.config_types import ConfigError, require, require_types
+from gatsparse.config_types import MOST, ConfigError, require, require_sizes, require_types
 from gatsparse.data import NAMES, OGB_NAMES, GraphFiles
 from gatsparse.data.import_path import is_import_path
 from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
+from gatsparse.train.class_weights import ClassWeights
+from gatsparse.train.metrics import Metric
+from gatsparse.train.model_config import ModelConfig
+from gatsparse.train.objective import TASKS, Task
 from gatsparse.train.stopping import StoppingRule
 
 _DATASETS = (*NAMES, *OGB_NAMES, "sbm")
-_MOST = 2**31 - 1  # largest size
-
-
-def _require_sizes(config: object, prefix: str, keys: Sequence[str], least: int = 1) -> None:
-    for key in keys:
-        value = getattr(config, key)
-        expected = f">= {least}" if value is None or value < least else f"<= {_MOST}"
-        require(value is None or least <= value <= _MOST, f"{prefix}{key}", expected, value)
 
 
 def _require_bytes(key: str, value: str) -> None:
@@ -33,65 +28,6 @@ def _require_bytes(key: str, value: str) -> None:
         parse_bytes(value)
     except (ValueError, OverflowError):
         require(False, key, "bytes > 0, such as 4GB or 512MiB", value)
-
-
-#: Layers of a model: gatsparse's, gatsparse's with the scatter backend, PyG's, or dense layers.
-Kind = Literal["gatsparse", "scatter", "pyg", "dense"]
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The GAT of the paper, or a deeper one.
-
-    Args:
-        kind: Layers of gatsparse, of gatsparse with the scatter backend, of PyG, or dense layers.
-        hidden_channels: Size of each head of all layers but the last.
-        heads: Concatenated heads of all layers but the last.
-        out_heads: Averaged heads of the last layer.
-        dropout: Dropout probability of the inputs of the layers and of their attention.
-        negative_slope: Slope of the LeakyReLU for negative scores.
-        paper_exact: Follow the authors' code in every detail, see gatsparse.nn.PaperExactGAT.
-        num_layers: Number of layers.
-        architecture: The model of the paper, or a deep one with residual connections, LayerNorm,
-            GELU and the same number of heads in all layers, see gatsparse.train.build_deep_gat.
-
-    Example:
-        >>> from gatsparse.train import ModelConfig, TrainConfig
-        >>> config = TrainConfig("digits", model=ModelConfig(num_layers=5, architecture="deep"))
-        >>> config.model.heads
-        8
-    """
-
-    kind: Kind = "gatsparse"
-    hidden_channels: int = 8
-    heads: int = 8
-    out_heads: int = 1
-    dropout: float = 0.6
-    negative_slope: float = 0.2
-    paper_exact: bool = False
-    num_layers: int = 2
-    architecture: Literal["paper", "deep"] = "paper"
-
-    def __post_init__(self) -> None:
-        require_types(self, "model.")
-        _require_sizes(self, "model.", ("hidden_channels", "heads", "out_heads"))
-        layers = self.num_layers
-        require(1 <= layers <= 1000, "model.num_layers", "1 .. 1000", layers)
-        require(0 <= self.dropout < 1, "model.dropout", "0 <= dropout < 1", self.dropout)
-        slope = self.negative_slope
-        require(0 <= slope < math.inf, "model.negative_slope", ">= 0", slope)
-        require(
-            not self.paper_exact or self.kind == "gatsparse",
-            "model.paper_exact",
-            f"false with model.kind: {self.kind}, as only gatsparse supports it",
-            self.paper_exact,
-        )
-        if self.architecture == "deep":
-            possible = self.kind != "dense" and not self.paper_exact
-            require(possible, "model.architecture", "paper with dense or paper_exact", "deep")
-            require(self.out_heads == 1, "model.out_heads", "1 in deep models", self.out_heads)
-        if self.paper_exact or self.kind == "dense":
-            require(layers == 2, "model.num_layers", "2 with dense or paper_exact", layers)
 
 
 @dataclass(frozen=True)
@@ -116,9 +52,9 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         require_types(self, "sampling.")
-        _require_sizes(self, "sampling.", ("batch_size",))
+        require_sizes(self, "sampling.", ("batch_size",))
         require(
-            all(1 <= count <= _MOST or count == -1 for count in self.num_neighbors),
+            all(1 <= count <= MOST or count == -1 for count in self.num_neighbors),
             "sampling.num_neighbors",
             "numbers >= 1, or -1 for all",
             self.num_neighbors,
@@ -156,7 +92,7 @@ class SyntheticConfig:
 
     def __post_init__(self) -> None:
         require_types(self, "synthetic.")
-        _require_sizes(self, "synthetic.", ("num_nodes", "num_classes", "num_features"))
+        require_sizes(self, "synthetic.", ("num_nodes", "num_classes", "num_features"))
         require(0 <= self.num_edges < 2**48, "synthetic.num_edges", "0 .. 2**48", self.num_edges)
         require(
             self.num_classes <= self.num_nodes,
@@ -215,8 +151,16 @@ class TrainConfig:
         optim: The optimiser.
         sampling: Options of mode sampled.
         synthetic: Options of the data set sbm.
-        metric: Metric of val_score and test_score: accuracy, or for two classes the area under the
-            receiver operating characteristic.
+        task: One class of each node, several labels of each node (0 or 1), or one or several
+            numbers of each node.
+        metric: Metric of val_score and test_score. classification: accuracy, balanced_accuracy,
+            macro_f1, micro_f1, and roc_auc of two classes. multi_label: micro_f1, macro_f1,
+            roc_auc and average_precision, the last three averaged over the labels. regression:
+            r2, mae and rmse, averaged over the targets. (default: the first of the task)
+        class_weights: Weights of the training and validation loss: one for each class, or with
+            multi_label one for the nodes that have each label. balanced: inverse frequencies of
+            the training nodes, or with multi_label the nodes without a label divided by those
+            with it.
         epochs: Maximum number of epochs.
         patience: Epochs without improvement after which training stops.
         stopping: Rule of early stopping, see gatsparse.train.EarlyStopping, or a list of rules,
@@ -253,7 +197,9 @@ class TrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
-    metric: Literal["accuracy", "roc_auc"] = "accuracy"
+    task: Task = "classification"
+    metric: Metric | None = None
+    class_weights: ClassWeights = None
     epochs: int = 200
     patience: int = 100
     stopping: StoppingRule | list[StoppingRule] = "val_score"
@@ -273,7 +219,8 @@ class TrainConfig:
         if self.root is not None:
             object.__setattr__(self, "root", expand(self.root))
         if not isinstance(self.split, str):
-            _require_sizes(self, "", ("split",), least=0)
+            require_sizes(self, "", ("split",), least=0)
+        self._check_task()
         if self.mode == "sampled":
             possible = self.model.kind == "gatsparse" and not self.model.paper_exact
             require(possible, "mode", "full unless model.kind is gatsparse", self.mode)
@@ -283,11 +230,13 @@ class TrainConfig:
                 f"{self.model.num_layers} numbers to match model.num_layers",
                 self.sampling.num_neighbors,
             )
+            possible = self.model.jk in (None, "last")
+            require(possible, "model.jk", "null or last with mode sampled", self.model.jk)
         if self.max_memory is not None:
             _require_bytes("max_memory", self.max_memory)
         seconds = self.checkpoint_seconds
         require(seconds >= 0, "checkpoint_seconds", ">= 0", seconds)
-        _require_sizes(self, "", ("epochs", "patience", "threads", "processes"))
+        require_sizes(self, "", ("epochs", "patience", "threads", "processes"))
         require(self.threads <= 1024, "threads", "<= 1024", self.threads)
         require(
             len(self.rules) == len(set(self.rules)) > 0,
@@ -308,6 +257,23 @@ class TrainConfig:
             "a number >= 1, or a list of different numbers in 0 .. 2**32 - 1",
             self.seeds,
         )
+
+    def _check_task(self) -> None:
+        metrics = TASKS[self.task].metrics
+        allowed = f"one of {', '.join(metrics)} with task {self.task}"
+        require(self.metric in (None, *metrics), "metric", allowed, self.metric)
+        possible = self.split != "random" or self.task == "classification"
+        require(possible, "split", f"a number or seed with task {self.task}", self.split)
+        weights = self.class_weights
+        possible = weights is None or self.task != "regression"
+        require(possible, "class_weights", "null with task regression", weights)
+        positive = not isinstance(weights, list) or all(0 < weight < math.inf for weight in weights)
+        require(positive, "class_weights", "numbers > 0", weights)
+
+    @property
+    def chosen_metric(self) -> str:
+        """The metric, or the default metric of the task."""
+        return self.metric or TASKS[self.task].metrics[0]
 
     @property
     def rules(self) -> list[StoppingRule]:
@@ -339,6 +305,7 @@ class TrainConfig:
         """The configuration without the keys that do not affect the results."""
         return replace(
             self.with_absolute_paths(),
+            metric=self.chosen_metric,
             stopping=self.rules,
             seeds=self.all_seeds,
             processes=None,

@@ -17,7 +17,7 @@ from gatsparse.train.config import TrainConfig
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.fitting import fit
 from gatsparse.train.memory import check_memory, num_processes
-from gatsparse.train.models import build_model
+from gatsparse.train.models import build_model_of_sizes, model_sizes
 from gatsparse.train.output import Output, RunStart, TextOutput
 from gatsparse.train.progress import RunProgress, watched
 from gatsparse.train.run_folder import open_run_folder
@@ -121,6 +121,7 @@ def _train(config: TrainConfig, given: Data | None, output: Output) -> list[FitR
 def _train_seed(seed: int, config: TrainConfig, data: Data, folder: RunFolder) -> None:
     """Trains one seed, and writes its files into the folder."""
     data = task_of_seed(data, config, seed)
+    sizes = model_sizes(data, config.task)
     seed_everything(seed)
     checkpoint = Checkpoint(
         folder.checkpoint(seed),
@@ -129,11 +130,11 @@ def _train_seed(seed: int, config: TrainConfig, data: Data, folder: RunFolder) -
     )
     with folder.metrics(seed) as append:
         try:
-            model = build_model(config.model, data)
+            model = build_model_of_sizes(config.model, sizes, data["x"].dtype)
             result = fit(model, data, config, on_epoch=append, checkpoint=checkpoint)
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"seed {seed}, {error}") from error
-    folder.save_result(seed, result)
+    folder.save_result(seed, result, sizes)
     checkpoint.remove()
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gatsparse.checks import check_instance
+from gatsparse.train.metrics import format_score
 from gatsparse.train.summary import headline
 
 if TYPE_CHECKING:
@@ -133,11 +134,9 @@ class TextOutput(Output):
             self._say(note)
         self._say(f"memory: {run.memory}")
         self._say(f"layers: {run.layers}")
-        self._most, self._seeds, self._finished = (
-            run.config.epochs,
-            len(run.config.all_seeds),
-            run.finished,
-        )
+        self._most, self._finished = run.config.epochs, run.finished
+        self._seeds = len(run.config.all_seeds)
+        self._score = partial(format_score, run.config.chosen_metric)
         if run.resumed:
             done = f"{run.finished} of {self._seeds} seed(s) finished"
             self._say(f"continuing run folder {run.path}: {done}, {run.started} continue")
@@ -159,14 +158,14 @@ class TextOutput(Output):
             self._update(self._bar, left)
         elif self._progress == "epochs":
             for seed, epoch in rows:
-                parts = (_epoch(seed, epoch, self._most), left)
+                parts = (self._epoch(seed, epoch), left)
                 self._say("; ".join(filter(None, parts)))
         elif self._progress and self._clock() - self._shown >= _LINE_INTERVAL:
             self._shown = self._clock()
             finished = f"{self._finished} of {self._seeds} seed(s) finished"
             parts = [f"{_time(self._shown - self._start)}: {finished}"]
             shown = list(self._running.items())[:_SHOWN]
-            parts += [_epoch(seed, epoch, self._most) for seed, epoch in shown]
+            parts += [self._epoch(seed, epoch) for seed, epoch in shown]
             if (more := len(self._running) - len(shown)) > 0:
                 parts.append(f"and {more} more")
             self._say("; ".join(filter(None, (*parts, left))))
@@ -181,7 +180,8 @@ class TextOutput(Output):
             if None in self._tasks:
                 self._bar.advance(self._tasks[None])
         self._say(
-            f"seed {seed}: test {result.test_score:.1%}, val {result.val_score:.1%}, epoch "
+            f"seed {seed}: test {self._score(result.test_score)}, "
+            f"val {self._score(result.val_score)}, epoch "
             f"{result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
         )
 
@@ -195,12 +195,18 @@ class TextOutput(Output):
         if self._bar is not None:
             self._bar.stop()
 
+    def _epoch(self, seed: int, epoch: Epoch) -> str:
+        return f"seed {seed} epoch {epoch.epoch} of {self._most}, {self._losses(epoch)}"
+
+    def _losses(self, epoch: Epoch) -> str:
+        return f"loss {epoch.train_loss:.4f}, val {self._score(epoch.val_score)}"
+
     def _update(self, bar: Progress, left: str) -> None:
         for seed, epoch in self._running.items():
             if seed not in self._tasks and len(self._tasks.keys() - {None}) < _SHOWN:
                 self._tasks[seed] = bar.add_task(f"seed {seed}", total=self._most, state="")
             if seed in self._tasks:
-                parts = (_losses(epoch), "" if None in self._tasks else left)
+                parts = (self._losses(epoch), "" if None in self._tasks else left)
                 state = ", ".join(filter(None, parts))
                 bar.update(self._tasks[seed], completed=epoch.epoch, state=state)
         if None in self._tasks:
@@ -213,7 +219,8 @@ class JsonOutput(Output):
     ============ ===============================================================================
     ``event``    other keys
     ============ ===============================================================================
-    ``start``    ``run_folder``, ``resumed``, ``notes``, ``memory``, ``layers``, ``seeds``, ``epochs``
+    ``start``    ``run_folder``, ``resumed``, ``notes``, ``memory``, ``layers``, ``seeds``,
+                 ``epochs``
     ``epoch``    ``seed``, ``seconds_left`` (null while it is unknown), and an :class:`Epoch`
     ``seed``     ``seed``, ``epochs``, ``seconds``, and ``rules``: the :class:`RuleResult` of each
     ``summary``  the content of ``summary.json``
@@ -284,14 +291,6 @@ def _bar(console: Console) -> Progress:
         console=console,
         transient=True,
     )
-
-
-def _epoch(seed: int, epoch: Epoch, most: int) -> str:
-    return f"seed {seed} epoch {epoch.epoch} of {most}, {_losses(epoch)}"
-
-
-def _losses(epoch: Epoch) -> str:
-    return f"loss {epoch.train_loss:.4f}, val {epoch.val_score:.1%}"
 
 
 def _time(seconds: float) -> str:

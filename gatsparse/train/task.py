@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import LargestConnectedComponents, NormalizeFeatures
-from torch_geometric.utils import to_undirected
 
 from gatsparse.checks import check_instance, check_integer
 from gatsparse.config_types import ConfigError
@@ -24,10 +23,12 @@ from gatsparse.data import (
     stochastic_block_model,
 )
 from gatsparse.data.import_path import import_data, is_import_path
-from gatsparse.data.labels import node_labels, node_mask
+from gatsparse.data.labels import node_mask
+from gatsparse.data.undirected import undirected
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.memory import check_synthetic
 from gatsparse.train.metrics import require_scorable
+from gatsparse.train.objective import TASKS, Task, build_objective
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 
@@ -48,8 +49,8 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
         they contain all splits: see :func:`task_of_seed`.
 
     Raises:
-        ConfigError: If the data set has no such split, has edge features, or would not fit into
-            memory.
+        ConfigError: If the data set has no such split, has edge weights or edge features that the
+            model does not support, or would not fit into memory.
         DatasetNotFoundError, DatasetCorruptError: As in :func:`gatsparse.data.load`.
         GraphFileError: As in :func:`gatsparse.data.load_files`.
         ImportError: As in :func:`gatsparse.data.load_ogb`.
@@ -66,19 +67,19 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
         check_instance("data", data, Data, "torch_geometric.data.Data")
         data, named = copy(data), False
     name = config.dataset_name
-    for key in ("edge_attr", "edge_weight"):
-        if data.get(key) is not None:
-            raise ConfigError(
-                f"dataset: {name} has {key}, which the models of configurations do not "
-                "use: train a gatsparse.GAT(edge_dim=...) with gatsparse.train.fit"
-            )
+    _require_edge_features(data, config)
+    dtype = getattr(torch, config.dtype)
+    if data.edge_attr is not None:
+        data.edge_attr = data.edge_attr.to(dtype)
     if config.undirected:
-        data.edge_index = to_undirected(data["edge_index"], num_nodes=data.num_nodes)
+        data.edge_index, data.edge_attr = undirected(
+            data["edge_index"], data.edge_attr, data["x"].size(0)
+        )
     if config.largest_component:
         data = _largest_component(data)
     if not isinstance(data.x, Tensor):
         raise ConfigError(f"dataset: expected features x [N, F] in {name}, got none")
-    data.x = data.x.to(getattr(torch, config.dtype))
+    data.x = data.x.to(dtype)
     if named if config.normalize_features is None else config.normalize_features:
         _normalize_features(data)
     if config.model.kind == "gatsparse" and config.mode == "full":
@@ -112,7 +113,7 @@ def _load(config: TrainConfig) -> tuple[Data, bool]:
     if dataset is None:
         raise ConfigError("dataset: expected the name of a data set or a folder of files, got null")
     if isinstance(dataset, GraphFiles):
-        return load_files(dataset), False
+        return load_files(dataset, config.task), False
     if is_import_path(dataset):
         try:
             return copy(import_data("dataset", dataset)), False
@@ -166,7 +167,8 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
 
     Raises:
         ConfigError: If a class has too few nodes for a random split, the data set has no split with
-            the number of the seed, or a split cannot be trained.
+            the number of the seed, or a split cannot be trained with this task, metric or class
+            weights.
 
     Example:
         >>> from gatsparse.train import TrainConfig, load_task, task_of_seed
@@ -191,21 +193,22 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
     except ValueError as error:
         raise ConfigError(f"split: {config.dataset_name} has no random split: {error}") from error
     try:
-        checked_task(data, config.metric)
+        build_objective(config, checked_task(data, config.task, config.chosen_metric))
     except ValueError as error:
         raise ConfigError(f"dataset: {config.dataset_name} cannot be trained: {error}") from error
     return data
 
 
-def checked_task(data: Data, metric: str = "accuracy") -> Data:
-    """Returns a shallow copy whose labels are int64 ``[N]`` and whose masks are bool ``[N]``.
+def checked_task(data: Data, task: Task = "classification", metric: str = "accuracy") -> Data:
+    """Returns a shallow copy with labels in the format of the task and masks of bool ``[N]``.
 
     Args:
         data (torch_geometric.data.Data): With features, edges, labels and three masks.
-        metric (str, optional): The metric, which must be defined for the classes of each split.
+        task (str, optional): The task.
+        metric (str, optional): The metric, which must be defined for the labels of each split.
 
     Raises:
-        TypeError, ValueError: As in :func:`~gatsparse.data.labels.node_labels`,
+        TypeError, ValueError: As in :meth:`~gatsparse.train.objective.Objective.labels`,
             :func:`~gatsparse.data.labels.node_mask` and
             :func:`~gatsparse.train.metrics.require_scorable`; if :obj:`x` or :obj:`edge_index` is
             missing.
@@ -213,25 +216,40 @@ def checked_task(data: Data, metric: str = "accuracy") -> Data:
     Warns:
         UserWarning: If training nodes are in the validation or test mask, too.
     """
-    y = node_labels(data)
+    y = TASKS[task].labels(data)
+    labelled = TASKS[task].labelled(y)
     for key in ("x", "edge_index"):
         if data.get(key) is None:
             hint = ": set edge_index from adj_t" if key == "edge_index" and "adj_t" in data else ""
             raise ValueError(f"data.{key}: expected a tensor, got None{hint}")
-    task = copy(data)
+    checked = copy(data)
     for key in MASKS:
-        task[key] = node_mask(data, key, y)
-        require_scorable(metric, y[task[key]], key)
+        checked[key] = node_mask(data, key, labelled)
+        require_scorable(metric, y[checked[key]], key)
     for key in MASKS[1:]:
-        shared = int((task.train_mask & task[key]).sum())
+        shared = int((checked.train_mask & checked[key]).sum())
         if shared:
             warnings.warn(
-                f"data.{key}: {shared} of its {int(task[key].sum())} nodes are in train_mask, too: "
-                "its scores include nodes that the model was trained on",
+                f"data.{key}: {shared} of its {int(checked[key].sum())} nodes are in train_mask, "
+                "too: its scores include nodes that the model was trained on",
                 stacklevel=2,
             )
-    task.y = y
-    return task
+    checked.y = y
+    return checked
+
+
+def _require_edge_features(data: Data, config: TrainConfig) -> None:
+    """Raises if the model cannot use the features or weights of the edges."""
+    if data.get("edge_weight") is not None:
+        raise ConfigError(
+            f"dataset: {config.dataset_name} has edge_weight, which graph attention does not use: "
+            "store the weights as edge_attr [E, 1]"
+        )
+    if data.edge_attr is not None and not config.model.takes_edge_features:
+        raise ConfigError(
+            f"dataset: {config.dataset_name} has edge_attr, which dense and paper_exact models do "
+            "not use: choose another model.kind"
+        )
 
 
 def _choose_split(data: Data, split: int, num_splits: int) -> Data:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.experiments.paper.protocols import SUFFIXES, TIMED, paper_config, short_config
 from gatsparse.train import ConfigError, TrainConfig, parse_config, train
-from gatsparse.train.config import Kind
+from gatsparse.train.model_config import Kind
 
 
 @dataclass(frozen=True)

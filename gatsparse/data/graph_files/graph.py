@@ -8,11 +8,11 @@ from gatsparse.checks import check_choice, check_instance
 from gatsparse.data.graph_files.config import LABEL_COLUMNS, GraphFiles
 from gatsparse.data.graph_files.edges import FileEdges, read_edges
 from gatsparse.data.graph_files.files import edge_files
-from gatsparse.data.graph_files.labels import Task
 from gatsparse.data.graph_files.nodes import read_nodes
 from gatsparse.data.graph_files.schema import GraphSchema
 from gatsparse.data.graph_files.splits import split_masks
 from gatsparse.data.graph_files.table import GraphFileError
+from gatsparse.data.labels import Task
 from gatsparse.extras import require_extra
 
 

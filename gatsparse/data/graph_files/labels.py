@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,8 +12,7 @@ from torch import Tensor
 from gatsparse.data.graph_files.array_table import ArrayTable
 from gatsparse.data.graph_files.arrow import compute, index_in
 from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
-
-Task = Literal["classification", "multi_label", "regression"]
+from gatsparse.data.labels import Task
 
 _MOST_CLASSES = 10_000
 

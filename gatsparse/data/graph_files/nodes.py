@@ -16,7 +16,7 @@ from gatsparse.data.graph_files.features import (
     wanted_types,
 )
 from gatsparse.data.graph_files.files import nodes_file, open_table
-from gatsparse.data.graph_files.labels import Labels, Task, read_labels, wanted_labels
+from gatsparse.data.graph_files.labels import Labels, read_labels, wanted_labels
 from gatsparse.data.graph_files.matrix import feature_file, read_matrix
 from gatsparse.data.graph_files.node_ids import NodeIds, read_unique_ids
 from gatsparse.data.graph_files.schema import Column, GraphSchema
@@ -28,6 +28,7 @@ from gatsparse.data.graph_files.table import (
     read_columns,
     require_column,
 )
+from gatsparse.data.labels import Task
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 _LABEL_FILES = ("y.npy", "labels.npy")

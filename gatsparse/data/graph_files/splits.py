@@ -11,10 +11,10 @@ from torch import Tensor
 
 from gatsparse.data.graph_files.config import GraphFiles
 from gatsparse.data.graph_files.files import open_table
-from gatsparse.data.graph_files.labels import Task
 from gatsparse.data.graph_files.node_ids import NodeIds, read_ids
 from gatsparse.data.graph_files.nodes import MASKS, Nodes
 from gatsparse.data.graph_files.table import GraphFileError, Table, read_columns
+from gatsparse.data.labels import Task
 
 _NAMES = {
     "train": 0, "training": 0, "tr": 0,
