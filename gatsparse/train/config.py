@@ -14,6 +14,7 @@ from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
 from gatsparse.train.config_types import require, require_types
 from gatsparse.train.errors import ConfigError
+from gatsparse.train.logs import LogFormat
 from gatsparse.train.stopping import StoppingRule
 
 _DATASETS = (*NAMES, *OGB_NAMES, "sbm")
@@ -229,6 +230,8 @@ class TrainConfig:
         resume: Resume the newest unfinished run of this configuration.
         progress: Show progress bars on a terminal, elsewhere a line when epochs have ended, at
             most every five seconds. epochs: a line for each epoch.
+        log: Formats in which losses and scores of each epoch are logged in the run folder, in
+            addition to its JSON lines.
 
     Example:
         >>> from gatsparse.train import TrainConfig
@@ -261,6 +264,7 @@ class TrainConfig:
     run_dir: Path = Path("runs")
     resume: bool = True
     progress: bool | Literal["epochs"] = True
+    log: LogFormat | list[LogFormat] | None = None
 
     def __post_init__(self) -> None:
         require_types(self)
@@ -291,6 +295,7 @@ class TrainConfig:
             "a rule, or a list of different rules",
             self.stopping,
         )
+        require(len(self.logs) == len(set(self.logs)), "log", "different formats", self.log)
         require(
             not isinstance(self.seeds, int) or 1 <= self.seeds <= 100_000,
             "seeds",
@@ -311,6 +316,11 @@ class TrainConfig:
         return [self.stopping] if isinstance(self.stopping, str) else self.stopping
 
     @property
+    def logs(self) -> list[LogFormat]:
+        """The formats of logs, as a list."""
+        return [self.log] if isinstance(self.log, str) else self.log or []
+
+    @property
     def all_seeds(self) -> list[int]:
         """The seeds, one by one."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
@@ -327,6 +337,7 @@ class TrainConfig:
             run_dir=Path(),
             resume=True,
             progress=True,
+            log=None,
         )
 
 

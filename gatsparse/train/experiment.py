@@ -16,6 +16,7 @@ from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.fitting import fit
+from gatsparse.train.logs import complete_logs, epoch_logs, require_logs
 from gatsparse.train.memory import check_memory, num_processes
 from gatsparse.train.models import build_model
 from gatsparse.train.output import Output, RunStart, TextOutput
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from torch_geometric.data import Data
 
-    from gatsparse.train.results import FitResult
+    from gatsparse.train.results import Epoch, FitResult
     from gatsparse.train.run_folder import RunFolder
 
 
@@ -54,6 +55,7 @@ def train(config: TrainConfig, *, output: Output | None = None) -> list[FitResul
     Raises:
         ConfigError, DatasetNotFoundError, DatasetCorruptError: As in :func:`load_task`
             and :func:`task_of_seed`, or if the training would not fit into memory.
+        ImportError: If a package that writes :obj:`log` is not installed.
         TrainingDivergedError: As in :func:`fit`.
         ProcessDiedError: If the process of a seed is killed or crashes.
         DamagedFileError: If a file of the run that is resumed is damaged.
@@ -75,12 +77,14 @@ def train(config: TrainConfig, *, output: Output | None = None) -> list[FitResul
 
 
 def _train(config: TrainConfig, output: Output) -> list[FitResult]:
+    require_logs(config.logs)
     data = load_task(config)
     task = task_of_seed(data, config, config.all_seeds[0])
     with open_run_folder(config, data) as folder:
         results = {
             seed: folder.load_result(seed) for seed in config.all_seeds if folder.is_finished(seed)
         }
+        complete_logs(config.logs, folder, results)
         waiting = [seed for seed in config.all_seeds if seed not in results]
         processes = num_processes(config, data, len(waiting))
         memory = check_memory(config, data, processes)
@@ -111,16 +115,21 @@ def _train(config: TrainConfig, output: Output) -> list[FitResult]:
 def _train_seed(seed: int, config: TrainConfig, data: Data, folder: RunFolder) -> None:
     """Trains one seed, and writes its files into the folder."""
     data = task_of_seed(data, config, seed)
-    seed_everything(seed)
     checkpoint = Checkpoint(
         folder.checkpoint(seed),
         config.checkpoint_seconds,
         training=f"seed {seed} of {config.essence()}",
     )
-    with folder.metrics(seed) as append:
+    with folder.metrics(seed) as append, epoch_logs(config.logs, folder.path, seed) as log:
+
+        def keep(epoch: Epoch) -> None:
+            append(epoch)
+            log(epoch)
+
+        seed_everything(seed)
         try:
             model = build_model(config.model, data)
-            result = fit(model, data, config, on_epoch=append, checkpoint=checkpoint)
+            result = fit(model, data, config, on_epoch=keep, checkpoint=checkpoint)
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"seed {seed}, {error}") from error
     folder.save_result(seed, result)
