@@ -17,11 +17,11 @@ LARGE_GRAPH = 100_000
 Observer = Callable[[str, list[str]], None]
 
 _observers: list[Observer] = []
-_warned: set[tuple[str, ...]] = set()
+_warned: set[str] = set()  # reasons
 
 
 class SlowPathWarning(UserWarning):
-    """A large graph is computed without the kernels, or the kernels are missing.
+    """A large graph or sparse matrix is computed without the kernels, or the kernels are missing.
 
     Example:
         >>> import warnings, gatsparse
@@ -42,20 +42,35 @@ def report_choice(path: str, reasons: list[str], num_edges: int, *, requested: b
         return
     for observer in _observers:
         observer(path, reasons)
-    if not reasons or requested or _observers:
-        return
-    if num_edges <= LARGE_GRAPH and _native.available():
-        return
-    key = (path, *reasons)
-    if key not in _warned:
-        _warned.add(key)
-        warnings.warn(
-            f"a graph of {num_edges:,} edges is computed by {path}, not by the kernels: "
-            f"{'; '.join(reasons)}. gatsparse.explain_backend(model, x, edge_index) lists the "
-            "backend of each layer; an explicit backend='scatter' silences this warning.",
-            SlowPathWarning,
-            stacklevel=2,
+    if reasons and not requested:
+        cure = (
+            ". gatsparse.explain_backend(model, x, edge_index) lists the backend of each layer; "
+            "an explicit backend='scatter' silences this warning"
         )
+        warn_if_slow("a graph of {:,} edges", path, reasons, num_edges, cure)
+
+
+def warn_if_slow(what: str, path: str, reasons: list[str], size: int, cure: str = "") -> None:
+    """Warns once per process and reason if something large is computed without the kernels, or if
+    the kernels are missing.
+
+    Args:
+        what (str): What is computed, in words, with ``{:,}`` for :obj:`size`.
+        path (str): How it is computed.
+        reasons (list of str): Why the kernels are not used.
+        size (int): Number of its edges or values.
+        cure (str, optional): Advice in addition to the reasons.
+    """
+    large = size > LARGE_GRAPH or not _native.available()
+    if not large or _observers or torch.compiler.is_compiling() or _warned.issuperset(reasons):
+        return
+    _warned.update(reasons)
+    warnings.warn(
+        f"{what.format(size)} is computed by {path}, not by the kernels: "
+        f"{'; '.join(reasons)}{cure}.",
+        SlowPathWarning,
+        stacklevel=3,
+    )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import torch
 
 import gatsparse
 import gatsparse.data.places
+from gatsparse.train.logs import require_logs
 from gatsparse_cli.installation import report
 
 PACKAGE = Path(gatsparse.__file__).parent
@@ -191,6 +192,7 @@ NEEDS = [
         lambda folder, _: gatsparse.data.read_graph(write(folder, "edges.csv"), progress=True),
     ),
     ("large", "pyarrow", lambda folder, _: gatsparse.data.read_graph(write(folder, "edges.csv"))),
+    ("watch", "tensorboard", lambda *_: require_logs(["tensorboard"])),
     ("ogb", "ogb", lambda *_: gatsparse.data.ogb_evaluator("ogbn-arxiv")),
 ]
 

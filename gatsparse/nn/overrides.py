@@ -38,7 +38,7 @@ def reasons_for_pyg(layer: Any) -> list[str]:
         reasons.append("explain: an explainer masks messages")
     for hooks in _HOOKS:
         if attributes[hooks]:
-            reasons.append("message-passing hooks are registered")
+            reasons.append("message-passing hooks are registered: remove them to use the kernels")
             break
     overridden = _overridden(type(layer))
     for name in _ALL_STEPS:

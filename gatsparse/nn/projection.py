@@ -10,6 +10,7 @@ from torch_geometric.nn import Linear
 from gatsparse.nn.overrides import is_changed
 from gatsparse.ops import sparse_linear
 from gatsparse.ops.autograd import wants_grad
+from gatsparse.slow_path import warn_if_slow
 from gatsparse.tracing import is_traced
 
 #: Node features, or features of sources and of destinations.
@@ -49,7 +50,13 @@ def project(lin: torch.nn.Module, x: Tensor) -> Tensor:
         return lin(x)
     plain = type(lin) in (Linear, torch.nn.Linear) and not is_changed(lin)
     if not plain or is_traced(x):
-        return lin(x if x.layout == torch.strided else x.to_dense())
+        if x.layout == torch.strided:
+            return lin(x)
+        if not plain:
+            reason = f"{type(lin).__name__} is not a plain Linear layer, or has hooks"
+            what = "the projection of a sparse matrix of {:,} values"
+            warn_if_slow(what, "its dense matrix", [reason], x._nnz())
+        return lin(x.to_dense())
     weight, bias = lin.weight, lin.bias
     if x.layout != torch.strided:
         return sparse_linear(x, weight, bias)  # pyright: ignore[reportArgumentType]

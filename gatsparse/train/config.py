@@ -15,6 +15,7 @@ from gatsparse.data.import_path import is_import_path
 from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
 from gatsparse.train.class_weights import ClassWeights
+from gatsparse.train.logs import LogFormat
 from gatsparse.train.metrics import Metric
 from gatsparse.train.model_config import ModelConfig
 from gatsparse.train.objective import TASKS, Task
@@ -177,6 +178,8 @@ class TrainConfig:
         resume: Resume the newest unfinished run of this configuration.
         progress: Show progress bars on a terminal, elsewhere a line when epochs have ended, at
             most every five seconds. epochs: a line for each epoch.
+        log: Formats in which losses and scores of each epoch are logged in the run folder, in
+            addition to its JSON lines.
 
     Example:
         >>> from gatsparse.train import TrainConfig
@@ -211,6 +214,7 @@ class TrainConfig:
     run_dir: Path = Path("runs")
     resume: bool = True
     progress: bool | Literal["epochs"] = True
+    log: LogFormat | list[LogFormat] | None = None
 
     def __post_init__(self) -> None:
         require_types(self)
@@ -244,6 +248,7 @@ class TrainConfig:
             "a rule, or a list of different rules",
             self.stopping,
         )
+        require(len(self.logs) == len(set(self.logs)), "log", "different formats", self.log)
         require(
             not isinstance(self.seeds, int) or 1 <= self.seeds <= 100_000,
             "seeds",
@@ -281,6 +286,11 @@ class TrainConfig:
         return [self.stopping] if isinstance(self.stopping, str) else self.stopping
 
     @property
+    def logs(self) -> list[LogFormat]:
+        """The formats of logs, as a list."""
+        return [self.log] if isinstance(self.log, str) else self.log or []
+
+    @property
     def all_seeds(self) -> list[int]:
         """The seeds, one by one."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
@@ -314,6 +324,7 @@ class TrainConfig:
             run_dir=Path(),
             resume=True,
             progress=True,
+            log=None,
         )
 
 

@@ -17,6 +17,7 @@ from gatsparse.train.config import TrainConfig
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.fitting import fit
 from gatsparse.train.loading import load_task
+from gatsparse.train.logs import complete_logs, epoch_logs, require_logs
 from gatsparse.train.memory import check_memory, num_processes
 from gatsparse.train.models import build_model_of_sizes, model_sizes
 from gatsparse.train.output import Output, RunStart, TextOutput
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from torch_geometric.data import Data
 
-    from gatsparse.train.results import FitResult
+    from gatsparse.train.results import Epoch, FitResult
     from gatsparse.train.run_folder import RunFolder
 
 
@@ -58,6 +59,7 @@ def train(
     Raises:
         ConfigError, DatasetNotFoundError, DatasetCorruptError: As in :func:`load_task`
             and :func:`task_of_seed`, or if the training would not fit into memory.
+        ImportError: If a package that writes :obj:`log` is not installed.
         TrainingDivergedError: As in :func:`fit`.
         ProcessDiedError: If the process of a seed is killed or crashes.
         DamagedFileError: If a file of the run that is resumed is damaged.
@@ -79,12 +81,14 @@ def train(
 
 
 def _train(config: TrainConfig, given: Data | None, output: Output) -> list[FitResult]:
+    require_logs(config.logs)
     data = load_task(config, given)
     task = task_of_seed(data, config, config.all_seeds[0])
     with open_run_folder(config, data) as folder:
         results = {
             seed: folder.load_result(seed) for seed in config.all_seeds if folder.is_finished(seed)
         }
+        complete_logs(config.logs, folder, results)
         waiting = [seed for seed in config.all_seeds if seed not in results]
         processes = num_processes(config, data, len(waiting))
         started = sum(folder.checkpoint(seed).exists() for seed in waiting)
@@ -123,16 +127,21 @@ def _train_seed(seed: int, config: TrainConfig, data: Data, folder: RunFolder) -
     """Trains one seed, and writes its files into the folder."""
     data = task_of_seed(data, config, seed)
     sizes = model_sizes(data, config.task)
-    seed_everything(seed)
     checkpoint = Checkpoint(
         folder.checkpoint(seed),
         config.checkpoint_seconds,
         training=f"seed {seed} of {config.essence()}",
     )
-    with folder.metrics(seed) as append:
+    with folder.metrics(seed) as append, epoch_logs(config.logs, folder.path, seed) as log:
+
+        def keep(epoch: Epoch) -> None:
+            append(epoch)
+            log(epoch)
+
+        seed_everything(seed)
         try:
             model = build_model_of_sizes(config.model, sizes, data["x"].dtype)
-            result = fit(model, data, config, on_epoch=append, checkpoint=checkpoint)
+            result = fit(model, data, config, on_epoch=keep, checkpoint=checkpoint)
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"seed {seed}, {error}") from error
     folder.save_result(seed, result, sizes)

@@ -36,14 +36,14 @@ class RunStart(NamedTuple):
     """A run that begins.
 
     Attributes:
-        config (TrainConfig): Its configuration.
-        path (Path): Its folder.
-        notes (list of str): What was dropped, drawn or not used when the data were read.
-        memory (str): The memory that it needs.
-        layers (BackendReport): The backend of each layer of its model.
-        resumed (bool): Whether an earlier process started the run.
-        finished (int): Number of seeds that are finished.
-        started (int): Number of seeds that resume from a checkpoint.
+        config: Its :class:`TrainConfig`.
+        path: Path of its folder.
+        notes: What was dropped, drawn or not used when the data were read, in words.
+        memory: The memory that it needs, in words.
+        layers: The :class:`~gatsparse.nn.BackendReport` of its model.
+        resumed: Whether an earlier process started the run.
+        finished: Number of seeds that are finished.
+        started: Number of seeds that resume from a checkpoint.
 
     Example:
         >>> from gatsparse.train import RunStart

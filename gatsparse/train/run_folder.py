@@ -49,6 +49,7 @@ class RunFolder:
     ``checkpoint-<seed>``  state of the training of a seed, until it is finished
     ``seed-<seed>.json``   best epoch and scores by rule, seconds, digests; written last
     ``summary.json``       summary of the seeds finished so far
+    ``<log>/seed-<seed>``  losses and scores of each epoch, in the formats of :obj:`log`
     ====================== ==============================================================
 
     Except for the rows, files are written atomically, so that an interrupted run leaves only
@@ -72,7 +73,7 @@ class RunFolder:
             OSError: If the file cannot be written.
         """
         path = self._rows(seed)
-        with named_errors(path), path.open("w", encoding="utf-8") as file:
+        with path.open("w", encoding="utf-8") as file:
 
             def append(epoch: Epoch) -> None:
                 with named_errors(path):
@@ -80,8 +81,9 @@ class RunFolder:
                     file.flush()
 
             yield append
-            file.flush()
-            os.fsync(file.fileno())
+            with named_errors(path):
+                file.flush()
+                os.fsync(file.fileno())
 
     def epochs(self, seed: int, start: int = 0) -> tuple[list[Epoch], int]:
         """Returns the epochs in the rows of a seed, which may be read while they are written.

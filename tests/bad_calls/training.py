@@ -110,6 +110,7 @@ def functions() -> Iterator[Function]:
             "checkpoint_seconds": [*NOT_NUMBERS, None, -1, NAN],
             "max_memory": ["", "nope", "-1GB", "0", NAN, [], {}],
             "progress": CHOICES,
+            "log": [*but(CHOICES, None), ["csv", "csv"], ["nope"]],
         },
         errors=errors,
     )

@@ -3,17 +3,11 @@ import torch
 import torch_geometric.nn
 
 import gatsparse
-from gatsparse import _native, slow_path
+from gatsparse import _native
 from gatsparse.nn.paper_exact import PaperExactGAT
-from gatsparse.slow_path import LARGE_GRAPH, SlowPathWarning
 
 X = torch.randn(9, 6)
 EDGES = torch.randint(9, (2, 40))
-
-
-@pytest.fixture(autouse=True)
-def _nothing_was_warned(monkeypatch):
-    monkeypatch.setattr(slow_path, "_warned", set())
 
 
 def backends(report):
@@ -29,7 +23,8 @@ def test_report_of_a_model_names_each_layer():
     report = gatsparse.explain_backend(model, X, EDGES)
     assert [row.backend for row in report] == ["fused", "scatter", "PyG", "fused"]
     assert report[1].reasons == ("backend='scatter' was requested",)
-    assert report[2].reasons == ("message-passing hooks are registered",)
+    (reason,) = report[2].reasons
+    assert reason == "message-passing hooks are registered: remove them to use the kernels"
     lines = str(report).splitlines()
     assert lines[0].startswith(f"kernels: {_native.isas()[0]}")
     assert len(lines) == 6
@@ -126,48 +121,6 @@ def test_explaining_does_not_change_model_and_generator():
 def test_arguments_that_are_no_model_raise():
     with pytest.raises(TypeError, match=r"model: expected a torch\.nn\.Module, got str"):
         gatsparse.explain_backend("GAT", X, EDGES)
-
-
-def large():
-    return torch.randint(9, (2, LARGE_GRAPH + 1))
-
-
-def test_large_graph_on_the_slow_path_warns_once_for_each_reason(recwarn):
-    conv, edges = gatsparse.GATConv(6, 2), large()
-    conv(X, edges)
-    handle = conv.register_message_forward_hook(lambda *_: None)
-    conv(X, EDGES)
-    assert not recwarn
-    for _ in range(2):
-        conv(X, edges)
-    assert len(recwarn) == 1
-    warning = recwarn.pop(SlowPathWarning)
-    assert "100,001 edges" in str(warning.message)
-    assert "message-passing hooks are registered" in str(warning.message)
-    handle.remove()
-    with pytest.warns(SlowPathWarning, match=r"torch\.func"):  # another reason
-        torch.func.vmap(lambda x: conv(x, edges))(X[None])
-
-
-def test_report_does_not_warn(recwarn):
-    conv = gatsparse.GATConv(6, 2)
-    conv.register_message_forward_hook(lambda *_: None)
-    assert gatsparse.explain_backend(conv, X, large())[0].backend == "PyG"
-    assert not recwarn
-
-
-def test_requested_backend_does_not_warn(recwarn):
-    gatsparse.GATConv(6, 2, backend="scatter")(X, large())
-    assert not recwarn
-
-
-def test_missing_kernels_warn_at_the_first_use(monkeypatch):
-    monkeypatch.setattr(_native, "MISSING", "the extension is missing")
-    conv = gatsparse.GATConv(6, 2)
-    with pytest.warns(SlowPathWarning, match="the extension is missing.*gatsparse info"):
-        conv(X, EDGES)
-    conv(X, EDGES)
-    assert "kernels: missing" in str(gatsparse.explain_backend(conv, X, EDGES))
 
 
 @pytest.mark.parametrize("layer", ["GATConv", "GATv2Conv"])

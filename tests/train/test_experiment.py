@@ -168,6 +168,15 @@ def test_interrupted_run_can_be_read(config: TrainConfig, monkeypatch: pytest.Mo
     assert not (folder / "seed-6.pt").exists()
 
 
+def test_error_of_a_file_names_that_file(config: TrainConfig, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(28, "no space left on device", "checkpoint-5")
+
+    monkeypatch.setattr("gatsparse.train.experiment.fit", fail)
+    with pytest.raises(OSError, match="no space left on device: 'checkpoint-5'"):
+        train(config)
+
+
 def test_incomplete_file_never_gets_its_name(config: TrainConfig, monkeypatch: pytest.MonkeyPatch):
     def disk_full(_: object, file: BinaryIO) -> None:
         file.write(b"half")

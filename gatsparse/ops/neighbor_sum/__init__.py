@@ -12,6 +12,7 @@ from gatsparse.ops.autograd import differentiable, wants_grad
 from gatsparse.ops.fused import csr_arguments
 from gatsparse.ops.kernel_support import unmet
 from gatsparse.ops.options import check_graph, check_tensor
+from gatsparse.slow_path import warn_if_slow
 
 _native.LIBRARY.define("neighbor_sum(Tensor x, Tensor[] csr, Tensor[] csr_t) -> Tensor")
 
@@ -67,7 +68,9 @@ def neighbor_sum(x: Tensor, graph: CSRGraph) -> Tensor:
     """
     check_graph(graph)
     check_tensor("x", x, graph, (graph.num_src, "F"))
-    if unmet(x):
+    if reasons := unmet(x):
+        what = "neighbor_sum of a graph of {:,} edges"
+        warn_if_slow(what, "index_add", reasons, graph.num_edges)
         j, i = graph.edge_index()
         return x.new_zeros(graph.num_dst, x.size(1)).index_add(0, i, x[j])
     return _neighbor_sum(x.contiguous(), *csr_arguments(graph, wants_grad(x)))

@@ -18,6 +18,7 @@ from gatsparse.ops.autograd import (
 )
 from gatsparse.ops.fused import contiguous, csr_arguments
 from gatsparse.ops.kernel_support import unmet
+from gatsparse.slow_path import warn_if_slow
 
 _native.LIBRARY.define(
     "sparse_linear(Tensor values, Tensor weight, Tensor? bias, Tensor[] csr, Tensor[] csr_t) "
@@ -129,7 +130,9 @@ def sparse_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
     values = x._values() if x.layout == torch.sparse_coo and not x.is_coalesced() else x.values()
     if x.layout != torch.sparse_csr:
         values = values.index_select(0, graph.perm)
-    if unmet(weight, values, bias):
+    if reasons := unmet(weight, values, bias):
+        what = "the projection of a sparse matrix of {:,} values"
+        warn_if_slow(what, "index_add", reasons, values.numel())
         rows = values[:, None] * weight.t()[graph.col.long()]
         out = rows.new_zeros(graph.num_dst, weight.size(0)).index_add(0, graph.csr.row(), rows)
         return out if bias is None else out + bias
