@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from gatsparse import inference as inference
     from gatsparse import nn as nn
     from gatsparse import ops as ops
+    from gatsparse import predict as predict
     from gatsparse import train as train
     from gatsparse.inference import infer
+    from gatsparse.predict import load_model
 
 __version__ = "0.1.0"
 
@@ -35,10 +37,13 @@ __all__ = [
     "clear_graph_cache",
     "explain_backend",
     "infer",
+    "load_model",
 ]
 
 # Attributes whose modules are imported at their first use.
-_LAZY = ("data", "infer", "inference", "train")
+_LAZY = ("data", "infer", "inference", "load_model", "predict", "train")
+
+_FUNCTIONS = {"infer": "gatsparse.inference", "load_model": "gatsparse.predict"}
 
 if not TYPE_CHECKING:  # type checkers would accept any attribute
 
@@ -47,8 +52,8 @@ if not TYPE_CHECKING:  # type checkers would accept any attribute
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        if name == "infer":
-            globals()[name] = import_module("gatsparse.inference").infer
+        if name in _FUNCTIONS:
+            globals()[name] = getattr(import_module(_FUNCTIONS[name]), name)
         else:
             import_module(f"gatsparse.{name}")  # sets the attribute
         return globals()[name]

@@ -39,6 +39,7 @@ LAYERS = [
     "inference",
     "train",
     "inspection",
+    "predict",
     "graphgym",
 ]
 ATTENTION = {"gat", "gatv2"}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gatsparse.config_types import ConfigError
 from gatsparse.inference import parse_bytes
-from gatsparse.train.models import model_sizes
+from gatsparse.train.models import ModelSizes, model_sizes
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -93,10 +93,15 @@ def estimate(config: TrainConfig, data: Data) -> int:
     ``[N, N]`` for each head, PyG's layers ``[E, H, C]``. Sampled training adds the graph, the same
     tensors for a batch, and :obj:`sampling.max_memory`.
     """
+    return estimate_of_sizes(config, data, model_sizes(data, config.task))
+
+
+def estimate_of_sizes(config: TrainConfig, data: Data, sizes: ModelSizes) -> int:
+    """:func:`estimate` for data without labels."""
     assert isinstance(data.x, Tensor)
     model, size = config.model, data.x.element_size()
     num_nodes, num_edges = data.x.size(0), data.num_edges
-    num_features, outputs, edge_dim = model_sizes(data, config.task)
+    num_features, outputs, edge_dim = sizes
     hidden = model.heads * model.hidden_channels
     deep, v2 = model.architecture == "deep", model.variant == "gatv2"
     out_heads = model.heads if deep else model.out_heads

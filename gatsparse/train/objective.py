@@ -283,6 +283,20 @@ def build_objective(config: TrainConfig, data: Data) -> Objective:
     return Classification(metric, class_weights(weights, y_train, count, balanced_classes))
 
 
+def trained_objective(task: Task, metric: str, target_scale: TargetScale | None) -> Objective:
+    """Returns the objective of a finished training, for predictions and scores.
+
+    Args:
+        task (str): The task.
+        metric (str): The metric.
+        target_scale (TargetScale, optional): Scale of the targets of a regression.
+    """
+    if task == "regression":
+        assert target_scale is not None
+        return Regression(metric, target_scale)
+    return TASKS[task](metric)
+
+
 def _matrix(data: Data, expected: str) -> Tensor:
     """The labels as a floating-point tensor with a row for each node."""
     check_instance("data", data, Data, "torch_geometric.data.Data")

@@ -20,7 +20,7 @@ from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphSchema
 from gatsparse.files import named_errors, write_atomically
 from gatsparse.train.config_file import config_yaml, parse_config
-from gatsparse.train.environment import environment
+from gatsparse.train.environment import data_digest, environment
 from gatsparse.train.errors import DamagedFileError
 from gatsparse.train.models import ModelSizes
 from gatsparse.train.objective import TargetScale
@@ -198,6 +198,15 @@ class RunFolder:
             return GraphSchema.from_dict(json.loads(path.read_bytes()))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedFileError(f"{path}: damaged ({error}): train again") from error
+
+    def check_data(self, data: Data) -> None:
+        """Raises :class:`ConfigError` if data of the training have changed since then."""
+        recorded = _read_json(self.path / "environment.json")
+        if isinstance(recorded, dict) and recorded.get("data") != data_digest(data):
+            raise ConfigError(
+                f"data: the data of {self.path} have changed since its training: train again, or "
+                "pass the folder of the files as --data to use the model on the new data"
+            )
 
     def save_summary(self, summary: dict[str, Any]) -> None:
         """Saves the summary; a summary of all seeds marks the run as finished."""

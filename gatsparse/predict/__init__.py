@@ -1,0 +1,8 @@
+"""Trained models: loading, and predictions on their own and on other graphs."""
+
+from gatsparse.predict.data import load_data
+from gatsparse.predict.model import FinishedRun, load_model, load_run
+from gatsparse.predict.outputs import predict
+from gatsparse.predict.predictions import Predictions
+
+__all__ = ["FinishedRun", "Predictions", "load_data", "load_model", "load_run", "predict"]

@@ -1,0 +1,81 @@
+"""Data to which the model of a run is applied."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+
+from torch_geometric.data import Data
+
+from gatsparse.checks import check_instance
+from gatsparse.config_types import ConfigError
+from gatsparse.data import GraphFiles, load_files
+from gatsparse.data.places import expand
+from gatsparse.predict.model import FinishedRun
+from gatsparse.train import load_task, task_of_seed
+from gatsparse.train.loading import prepared
+from gatsparse.train.run_folder import RunFolder
+
+
+def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
+    """Loads data for the model of a run, prepared as for its training.
+
+    Args:
+        run (FinishedRun): The run.
+        data (str, Path or torch_geometric.data.Data, optional): A folder of files with the columns
+            of the training; labels and a split may be missing. For runs on other data sets, the
+            name of one or ``"module:function"``. Or data in memory.
+            (default: the data of the training)
+
+    Raises:
+        ConfigError: If the data have other features than the training, or the data of the training
+            have changed.
+        GraphFileError: If a column is missing or has other values; the message names it.
+        TypeError: If an argument is of a wrong type.
+    """
+    check_instance("run", run, FinishedRun, "a FinishedRun")
+    check_instance("data", data, (str, Path, Data, type(None)), "a path, a name, Data or None")
+    config = run.config
+    if data is None:
+        loaded = load_task(config)
+        RunFolder(run.path).check_data(loaded)
+        loaded = task_of_seed(loaded, config, run.seed)
+    elif isinstance(data, Data):
+        loaded = prepared(copy(data), config, named=False)
+    elif isinstance(config.dataset, GraphFiles):
+        files = _files_of_another_graph(config.dataset, expand(data))
+        loaded = prepared(load_files(files, config.task, run.schema), config, named=False)
+    else:
+        loaded = load_task(replace(config, dataset=str(data)))
+    width = loaded["x"].size(1)
+    if width != run.sizes.in_channels:
+        raise ConfigError(
+            f"data: expected {run.sizes.in_channels} features of each node as in the training of "
+            f"{run.path}, got {width}"
+        )
+    edge_attr = loaded.edge_attr
+    found = None if edge_attr is None else edge_attr.view(len(edge_attr), -1).size(1)
+    if found != run.sizes.edge_dim:
+        raise ConfigError(
+            f"data: expected {run.sizes.edge_dim or 'no'} features of each edge as in the training "
+            f"of {run.path}, got {found or 'none'}"
+        )
+    return loaded
+
+
+def _files_of_another_graph(files: GraphFiles, path: Path) -> GraphFiles:
+    """The same roles in another folder, in which a split and columns without a role may be missing.
+
+    Names of files that the folder does not have are found by convention.
+    """
+    if not path.is_dir():
+        raise ConfigError(f"data: expected a folder of files, got {path}")
+    names = {
+        key: name
+        for key in ("nodes", "edges")
+        if isinstance(name := getattr(files, key), str) and (path / name).exists()
+    }
+    without = {"train": None, "val": None, "test": None, "split": None, "draw": None, "time": None}
+    cleared = replace(files, nodes=None, edges=None, ignore=[], categorical=[], **without)
+    return replace(cleared, path=path, **names)

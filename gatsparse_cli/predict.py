@@ -1,0 +1,73 @@
+"""``gatsparse predict``: applies the model of a run."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command to the subparsers of ``gatsparse``."""
+    parser = commands.add_parser(
+        "predict",
+        help="apply the model of a run to its own or to another graph",
+        description="Write the prediction and the probabilities of every node. A call that was "
+        "interrupted continues if it is repeated.",
+        epilog="example: gatsparse predict runs/cora-gatsparse-20260131-120000 --out cora.csv",
+        allow_abbrev=False,
+    )
+    parser.add_argument("run_folder", metavar="RUN", help="run folder of gatsparse train")
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, required=True, help="file to write: .parquet or .csv"
+    )
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help="folder of files with the same columns; labels and split may be missing "
+        "(default: the graph of the training)",
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="seed of the model (default: the best in validation)"
+    )
+    parser.add_argument(
+        "--max-memory",
+        metavar="SIZE",
+        help="memory for temporary tensors, such as 4GB; if it is short, layers are computed one "
+        "by one (default: half of the available memory)",
+    )
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="number of threads (default: as in the training)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predicts; returns the exit code of the process."""
+    from gatsparse.predict import load_data, load_run, predict
+    from gatsparse.predict.predictions import check_format
+    from gatsparse.train.metrics import format_score
+
+    out: Path = arguments.out.expanduser()
+    check_format(out)  # before any work
+    trained = load_run(arguments.run_folder, arguments.seed)
+    data = load_data(trained, arguments.data)
+    for note in data.get("notes") or ():
+        print(note)
+    print(f"model: seed {trained.seed} of {trained.path}")
+    folder = out.with_name(f".{out.name}.work")
+    predictions = predict(
+        trained,
+        data,
+        max_memory=arguments.max_memory,
+        folder=folder,
+        threads=arguments.threads,
+    )
+    metric = trained.config.chosen_metric
+    for name, score in predictions.scores().items():
+        print(f"{name} {metric}: {format_score(metric, score, digits=2)}")
+    predictions.write(out)
+    shutil.rmtree(folder, ignore_errors=True)
+    print(f"written: {out}, {len(predictions.outputs):,} nodes")
+    return 0
