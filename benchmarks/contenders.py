@@ -12,11 +12,11 @@ from torch_geometric.data import Data
 
 import gatsparse
 from benchmarks.config import Layer
-from benchmarks.import_path import imported, is_import_path
+from gatsparse.data.import_path import imported, is_import_path
 from gatsparse.nn import dense_adjacency
 from gatsparse.nn.dense import Form
 from gatsparse.train import DenseGAT, build_gat
-from gatsparse.train.config import Kind
+from gatsparse.train.model_config import Kind
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from torch_geometric.data import Data
-
-from benchmarks.import_path import imported, is_import_path
 from gatsparse.data import NAMES
+from gatsparse.data.import_path import imported, is_import_path
 
 
 def check(key: str, name: str, others: tuple[str, ...] = ()) -> None:
@@ -27,15 +25,3 @@ def check(key: str, name: str, others: tuple[str, ...] = ()) -> None:
             f"{key}: expected one of {', '.join((*others, *NAMES))}, or an import path such as "
             f"my_module:my_dataset, got {name!r}"
         )
-
-
-def own(name: str) -> Data:
-    """Returns the data set of a function that an import path names; features are not normalized.
-
-    Args:
-        name (str): Import path, such as ``"my_module:my_dataset"``.
-    """
-    data = imported("datasets", name)()
-    if not isinstance(data, Data):
-        raise TypeError(f"{name}: expected torch_geometric.data.Data, got {type(data).__name__}")
-    return data

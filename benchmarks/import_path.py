@@ -1,38 +1,15 @@
-"""Custom contenders and data sets by import path, such as ``"my_module:my_contender"``."""
+"""Digests of the modules of custom contenders and data sets."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+
+from gatsparse.data.import_path import is_import_path
 
 _ENTRY = "code of "
-
-
-def is_import_path(name: str) -> bool:
-    """Returns whether a name is an import path, ``"module:object"``."""
-    return ":" in name
-
-
-def imported(key: str, name: str) -> Any:
-    """Imports an object.
-
-    Args:
-        key (str): Key of the configuration, for the message.
-        name (str): ``"module:object"``. The module is searched on ``sys.path``, which includes the
-            current folder in ``python -m benchmarks``.
-
-    Raises:
-        ValueError: If the module or object does not exist.
-    """
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{key}: cannot import {name!r}: {error}") from error
 
 
 def digests(names: Iterable[str]) -> dict[str, str]:

@@ -9,16 +9,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks import datasets, gate, operator, plan
+from benchmarks import gate, operator, plan
 from benchmarks.config import BenchConfig, Layer
 from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.import_path import is_import_path
 from benchmarks.isolate import UnavailableError
 from benchmarks.measure import alternate, peak, resident
 from benchmarks.operator import Floor
 from benchmarks.plan import Case, Task
 from benchmarks.rows import Values
 from gatsparse.data import DatasetNotFoundError, load, rmat
+from gatsparse.data.import_path import import_data, is_import_path
 from gatsparse.testing import error_budget
 
 _GATE_NODES, _GATE_EDGES, _GATE_CHANNELS = 300, 3000, 16
@@ -114,7 +114,9 @@ def _keep_graph(name: str, config: BenchConfig, path: Path) -> Values:
         edge_index = rmat(num_nodes, config.graphs[name].num_edges, config.seed)
     else:
         try:
-            data = datasets.own(name) if is_import_path(name) else load(name, config.root)
+            data = (
+                import_data("datasets", name) if is_import_path(name) else load(name, config.root)
+            )
         except DatasetNotFoundError as error:
             raise UnavailableError(str(error)) from error
         edge_index, num_nodes = data["edge_index"], data["x"].size(0)

@@ -13,15 +13,15 @@ from torch import Tensor
 from torch_geometric import seed_everything
 from torch_geometric.data import Data
 
-from benchmarks import datasets, gate, layers, recipe
+from benchmarks import gate, layers, recipe
 from benchmarks.config import BenchConfig, Timing
 from benchmarks.contenders import Contender
-from benchmarks.import_path import is_import_path
 from benchmarks.isolate import UnavailableError
 from benchmarks.measure import peak, repeat, resident
 from benchmarks.plan import Task
 from benchmarks.rows import ModelMeasurement, Values
 from gatsparse.data import DatasetNotFoundError
+from gatsparse.data.import_path import import_data, is_import_path
 from gatsparse.train import ModelConfig, TrainConfig, build_optimizer, fit, load_task
 from gatsparse.train.task import checked_task
 
@@ -55,7 +55,7 @@ def measure(task: Task, contender: Contender, config: BenchConfig, reference: Pa
         patience=epochs,
     )
     try:
-        data = checked_task(datasets.own(task.dataset)) if own else load_task(training)
+        data = checked_task(import_data("datasets", task.dataset)) if own else load_task(training)
     except DatasetNotFoundError as error:
         raise UnavailableError(str(error)) from error
 

@@ -11,11 +11,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gatsparse_cli import info, train
+from gatsparse_cli import info, inspect, train
 from gatsparse_cli.failure import failure_of
 
 #: Each has ``add_parser(commands)``, whose parser has a default ``run(arguments) -> exit code``.
-_COMMANDS = (train, info)
+_COMMANDS = (inspect, train, info)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

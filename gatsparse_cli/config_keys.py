@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
+_SOURCES = ("train/config.py", "train/model_config.py", "data/graph_files/config.py")
 _ROOT = "TrainConfig"
 _OPTIONS = ("config", "help", "print_config", "")
 
@@ -33,10 +34,12 @@ def _config_keys() -> Iterator[str]:
     """The keys, in groups as ``group.key``; empty if the source is missing."""
     spec = find_spec("gatsparse")
     for place in (spec and spec.submodule_search_locations) or ():
-        source = Path(place, "train", "config.py")
-        if source.is_file():
-            tree = ast.parse(source.read_text(encoding="utf-8"))
-            classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        classes = {}
+        for source in (Path(place, source) for source in _SOURCES):
+            if source.is_file():
+                tree = ast.parse(source.read_text(encoding="utf-8"))
+                classes |= {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        if _ROOT in classes:
             yield from _keys(_ROOT, "", classes)
             return
 
@@ -46,6 +49,6 @@ def _keys(name: str, prefix: str, classes: dict[str, ast.ClassDef]) -> Iterator[
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             key = prefix + statement.target.id
             yield key
-            hint = ast.unparse(statement.annotation)
-            if hint in classes:
-                yield from _keys(hint, f"{key}.", classes)
+            for hint in ast.unparse(statement.annotation).split(" | "):
+                if hint in classes:
+                    yield from _keys(hint, f"{key}.", classes)

@@ -20,11 +20,13 @@ _NOT_CALLED = {
     "FitResult",
     "LayerAttention",
     "LayerBackend",
+    "ModelSizes",
     "Output",
     "RelabeledEdges",
     "RelabeledGraph",
     "RuleResult",
     "RunStart",
+    "TargetScale",
     "clear_graph_cache",
 }
 

@@ -23,6 +23,7 @@ PACKAGE = Path(gatsparse.__file__).parent
 LAYERS = [
     "extras",
     "checks",
+    "config_types",
     "_native",
     "tracing",
     "slow_path",
@@ -37,6 +38,7 @@ LAYERS = [
     "data",
     "inference",
     "train",
+    "inspection",
     "graphgym",
 ]
 ATTENTION = {"gat", "gatv2"}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
+
+#: What a model predicts for each node.
+Task = Literal["classification", "multi_label", "regression"]
 
 #: Values for unlabelled nodes: PyG's and OGB's, and ``ignore_index`` of torch's losses.
 _MISSING = (-1, -100)
@@ -35,7 +40,7 @@ def node_labels(data: Data) -> Tensor:
         raise TypeError(f"data.y: expected a dense tensor of labels [N], got {y.layout}")
     num_nodes = data.x.size(0) if isinstance(data.x, Tensor) else y.size(0) if y.dim() else 0
     if y.shape not in ((num_nodes,), (num_nodes, 1)):
-        hint = " (several labels per node are not supported)" if y.dim() == 2 else ""
+        hint = ": several labels per node need task multi_label" if y.dim() == 2 else ""
         raise ValueError(
             f"data.y: expected one class per node, [{num_nodes}] or [{num_nodes}, 1], "
             f"got {list(y.shape)}{hint}"
@@ -66,13 +71,13 @@ def node_labels(data: Data) -> Tensor:
     return torch.where(missing, -1, y)
 
 
-def node_mask(data: Data, key: str, y: Tensor) -> Tensor:
+def node_mask(data: Data, key: str, labelled: Tensor) -> Tensor:
     """Returns a mask of nodes, all of which must be labelled.
 
     Args:
         data (torch_geometric.data.Data): With the mask, ``[N]``: booleans, or zeros and ones.
         key (str): Name of the mask.
-        y (Tensor): The labels, see :func:`node_labels`.
+        labelled (Tensor): bool ``[N]``, the nodes that have a label.
 
     Returns:
         Tensor: bool ``[N]``.
@@ -82,9 +87,9 @@ def node_mask(data: Data, key: str, y: Tensor) -> Tensor:
             an unlabelled node.
     """
     mask = data.get(key)
-    if not isinstance(mask, Tensor) or mask.shape != y.shape:
+    if not isinstance(mask, Tensor) or mask.shape != labelled.shape:
         got = list(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
-        raise ValueError(f"data.{key}: expected shape {list(y.shape)}, got {got}")
+        raise ValueError(f"data.{key}: expected shape {list(labelled.shape)}, got {got}")
     if mask.dtype != torch.bool:
         if not bool(((mask == 0) | (mask == 1)).all()):
             raise ValueError(
@@ -94,10 +99,10 @@ def node_mask(data: Data, key: str, y: Tensor) -> Tensor:
         mask = mask.bool()
     if not bool(mask.any()):
         raise ValueError(f"data.{key}: expected at least one node, got none")
-    unlabelled = int((y[mask] < 0).sum())
+    unlabelled = int((~labelled[mask]).sum())
     if unlabelled:
         raise ValueError(
             f"data.y: expected a label for each node in {key}, got {unlabelled} of "
-            f"{int(mask.sum())} without one (-1 or NaN): set {key} to False for these nodes"
+            f"{int(mask.sum())} without one (NaN, or class -1): set {key} to False for these nodes"
         )
     return mask

@@ -92,6 +92,7 @@ class PaperGAT(torch.nn.Module):
         edge_index: Any,
         num_sampled_nodes_per_hop: list[int] | None = None,
         num_sampled_edges_per_hop: list[int] | None = None,  # noqa: ARG002
+        edge_attr: Tensor | None = None,
     ) -> Tensor:
         """Returns the logits of the nodes.
 
@@ -103,6 +104,8 @@ class PaperGAT(torch.nn.Module):
                 of :class:`gatsparse.data.NeighborLoader`: each layer then computes only the nodes
                 that later layers need.
             num_sampled_edges_per_hop (list of int, optional): Ignored; an argument of PyG's models.
+            edge_attr (Tensor, optional): ``[E, D]`` or ``[E]``, edge features for layers with an
+                ``edge_dim``.
 
         Returns:
             Tensor: ``[N, out_channels]``; for a sampled batch, the logits of its seeds.
@@ -112,10 +115,11 @@ class PaperGAT(torch.nn.Module):
             if layer > 0:
                 x = self.elu_dropout_fn(x, self.dropout, self.training)
             if num_sampled_nodes_per_hop is None:
-                x = conv(x, edge_index)
+                x = conv(x, edge_index, **_options(edge_attr))
             else:
                 block = sampled_block(layer, self.num_layers, edge_index, num_sampled_nodes_per_hop)
-                x = conv((x, x[: block.num_dst]), block)
+                features = None if edge_attr is None else edge_attr[: block.num_edges]
+                x = conv((x, x[: block.num_dst]), block, **_options(features))
         return x
 
     @torch.no_grad()
@@ -137,3 +141,8 @@ class PaperGAT(torch.nn.Module):
         x = self.convs[layer](x, edge_index)[:batch_size]
         last = layer == self.num_layers - 1
         return x if last else self.elu_dropout_fn(x, self.dropout, self.training)
+
+
+def _options(edge_attr: Tensor | None) -> dict[str, Tensor]:
+    """Arguments of a layer in addition to the graph, which :obj:`conv` need not take."""
+    return {} if edge_attr is None else {"edge_attr": edge_attr}

@@ -1,4 +1,4 @@
-"""Training of node classifiers, from typed configurations."""
+"""Training of graph attention networks, from typed configurations."""
 
 from gatsparse.extras import missing_extra
 
@@ -15,6 +15,7 @@ if error := missing_extra(
 ):
     raise error
 
+from gatsparse.config_types import ConfigError
 from gatsparse.train.config import (
     ModelConfig,
     OptimConfig,
@@ -25,7 +26,6 @@ from gatsparse.train.config import (
 from gatsparse.train.config_file import parse_config
 from gatsparse.train.dense_gat import DenseGAT
 from gatsparse.train.errors import (
-    ConfigError,
     DamagedFileError,
     ProcessDiedError,
     TrainingDivergedError,
@@ -33,7 +33,15 @@ from gatsparse.train.errors import (
 from gatsparse.train.experiment import train
 from gatsparse.train.fitting import build_optimizer, fit
 from gatsparse.train.full_batch import model_graph
-from gatsparse.train.models import build_deep_gat, build_gat, build_model
+from gatsparse.train.models import (
+    ModelSizes,
+    build_deep_gat,
+    build_gat,
+    build_model,
+    build_model_of_sizes,
+    model_sizes,
+)
+from gatsparse.train.objective import TargetScale
 from gatsparse.train.output import JsonOutput, Output, RunStart, TextOutput
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.stopping import EarlyStopping
@@ -48,6 +56,7 @@ __all__ = [
     "FitResult",
     "JsonOutput",
     "ModelConfig",
+    "ModelSizes",
     "OptimConfig",
     "Output",
     "ProcessDiedError",
@@ -55,16 +64,19 @@ __all__ = [
     "RunStart",
     "SamplingConfig",
     "SyntheticConfig",
+    "TargetScale",
     "TextOutput",
     "TrainConfig",
     "TrainingDivergedError",
     "build_deep_gat",
     "build_gat",
     "build_model",
+    "build_model_of_sizes",
     "build_optimizer",
     "fit",
     "load_task",
     "model_graph",
+    "model_sizes",
     "parse_config",
     "task_of_seed",
     "train",

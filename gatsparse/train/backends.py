@@ -8,6 +8,7 @@ import torch
 
 from gatsparse.data import NeighborLoader
 from gatsparse.nn import BackendReport, LayerBackend, explain_backend
+from gatsparse.train.edge_inputs import edge_inputs
 from gatsparse.train.models import build_model
 
 if TYPE_CHECKING:
@@ -27,11 +28,12 @@ def backend_report(config: TrainConfig, data: Data) -> BackendReport:
     if config.model.kind == "dense":
         return BackendReport([LayerBackend("", "DenseGAT", "dense", ("model.kind is dense",))])
     with torch.random.fork_rng(devices=[]):
-        model = build_model(config.model, data)
+        model = build_model(config.model, data, config.task)
         if config.mode == "sampled":
             sampling = config.sampling
             loader = NeighborLoader(
                 data, sampling.num_neighbors, data.train_mask, batch_size=sampling.batch_size
             )
             data = next(iter(loader))
-        return explain_backend(model, data.x, data.edge_index)
+        inputs = edge_inputs(model, data)
+        return explain_backend(model, data.x, data.edge_index, **inputs)

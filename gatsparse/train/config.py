@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from gatsparse.data import NAMES, OGB_NAMES
+from gatsparse.config_types import MOST, ConfigError, require, require_sizes, require_types
+from gatsparse.data import NAMES, OGB_NAMES, GraphFiles
+from gatsparse.data.import_path import is_import_path
 from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
-from gatsparse.train.config_types import require, require_types
-from gatsparse.train.errors import ConfigError
+from gatsparse.train.class_weights import ClassWeights
 from gatsparse.train.logs import LogFormat
+from gatsparse.train.metrics import Metric
+from gatsparse.train.model_config import ModelConfig
+from gatsparse.train.objective import TASKS, Task
 from gatsparse.train.stopping import StoppingRule
 
 _DATASETS = (*NAMES, *OGB_NAMES, "sbm")
-_MOST = 2**31 - 1  # largest size
-
-
-def _require_sizes(config: object, prefix: str, keys: Sequence[str], least: int = 1) -> None:
-    for key in keys:
-        value = getattr(config, key)
-        expected = f">= {least}" if value is None or value < least else f"<= {_MOST}"
-        require(value is None or least <= value <= _MOST, f"{prefix}{key}", expected, value)
 
 
 def _require_bytes(key: str, value: str) -> None:
@@ -33,65 +29,6 @@ def _require_bytes(key: str, value: str) -> None:
         parse_bytes(value)
     except (ValueError, OverflowError):
         require(False, key, "bytes > 0, such as 4GB or 512MiB", value)
-
-
-#: Layers of a model: gatsparse's, gatsparse's with the scatter backend, PyG's, or dense layers.
-Kind = Literal["gatsparse", "scatter", "pyg", "dense"]
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The GAT of the paper, or a deeper one.
-
-    Args:
-        kind: Layers of gatsparse, of gatsparse with the scatter backend, of PyG, or dense layers.
-        hidden_channels: Size of each head of all layers but the last.
-        heads: Concatenated heads of all layers but the last.
-        out_heads: Averaged heads of the last layer.
-        dropout: Dropout probability of the inputs of the layers and of their attention.
-        negative_slope: Slope of the LeakyReLU for negative scores.
-        paper_exact: Follow the authors' code in every detail, see gatsparse.nn.PaperExactGAT.
-        num_layers: Number of layers.
-        architecture: The model of the paper, or a deep one with residual connections, LayerNorm,
-            GELU and the same number of heads in all layers, see gatsparse.train.build_deep_gat.
-
-    Example:
-        >>> from gatsparse.train import ModelConfig, TrainConfig
-        >>> config = TrainConfig("digits", model=ModelConfig(num_layers=5, architecture="deep"))
-        >>> config.model.heads
-        8
-    """
-
-    kind: Kind = "gatsparse"
-    hidden_channels: int = 8
-    heads: int = 8
-    out_heads: int = 1
-    dropout: float = 0.6
-    negative_slope: float = 0.2
-    paper_exact: bool = False
-    num_layers: int = 2
-    architecture: Literal["paper", "deep"] = "paper"
-
-    def __post_init__(self) -> None:
-        require_types(self, "model.")
-        _require_sizes(self, "model.", ("hidden_channels", "heads", "out_heads"))
-        layers = self.num_layers
-        require(1 <= layers <= 1000, "model.num_layers", "1 .. 1000", layers)
-        require(0 <= self.dropout < 1, "model.dropout", "0 <= dropout < 1", self.dropout)
-        slope = self.negative_slope
-        require(0 <= slope < math.inf, "model.negative_slope", ">= 0", slope)
-        require(
-            not self.paper_exact or self.kind == "gatsparse",
-            "model.paper_exact",
-            f"false with model.kind: {self.kind}, as only gatsparse supports it",
-            self.paper_exact,
-        )
-        if self.architecture == "deep":
-            possible = self.kind != "dense" and not self.paper_exact
-            require(possible, "model.architecture", "paper with dense or paper_exact", "deep")
-            require(self.out_heads == 1, "model.out_heads", "1 in deep models", self.out_heads)
-        if self.paper_exact or self.kind == "dense":
-            require(layers == 2, "model.num_layers", "2 with dense or paper_exact", layers)
 
 
 @dataclass(frozen=True)
@@ -116,9 +53,9 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         require_types(self, "sampling.")
-        _require_sizes(self, "sampling.", ("batch_size",))
+        require_sizes(self, "sampling.", ("batch_size",))
         require(
-            all(1 <= count <= _MOST or count == -1 for count in self.num_neighbors),
+            all(1 <= count <= MOST or count == -1 for count in self.num_neighbors),
             "sampling.num_neighbors",
             "numbers >= 1, or -1 for all",
             self.num_neighbors,
@@ -156,7 +93,7 @@ class SyntheticConfig:
 
     def __post_init__(self) -> None:
         require_types(self, "synthetic.")
-        _require_sizes(self, "synthetic.", ("num_nodes", "num_classes", "num_features"))
+        require_sizes(self, "synthetic.", ("num_nodes", "num_classes", "num_features"))
         require(0 <= self.num_edges < 2**48, "synthetic.num_edges", "0 .. 2**48", self.num_edges)
         require(
             self.num_classes <= self.num_nodes,
@@ -198,7 +135,9 @@ class TrainConfig:
     """Configuration of a training; the defaults are the recipe of the GAT paper.
 
     Args:
-        dataset: Name of a data set, also of OGB, or sbm for a synthetic one.
+        dataset: Name of a data set, also of OGB, or sbm for a synthetic one; a folder of files, or
+            the keys of gatsparse.data.GraphFiles; or module:function for a graph of your own.
+            (default: the data that are passed to gatsparse.train.train)
         mode: One step per epoch on the whole graph, or one step per batch of sampled
             neighbourhoods with exact inference for validation.
         root: Folder that is searched first for the files of the data set.
@@ -207,13 +146,22 @@ class TrainConfig:
         undirected: Add the reverse of every edge, and drop duplicate edges.
         largest_component: Keep only the largest connected component of the graph.
         normalize_features: Divide the features of each node by their sum.
+            (default: only for data sets by name)
         dtype: Dtype of features, parameters and computations.
         model: The model.
         optim: The optimiser.
         sampling: Options of mode sampled.
         synthetic: Options of the data set sbm.
-        metric: Metric of val_score and test_score: accuracy, or for two classes the area under the
-            receiver operating characteristic.
+        task: One class of each node, several labels of each node (0 or 1), or one or several
+            numbers of each node.
+        metric: Metric of val_score and test_score. classification: accuracy, balanced_accuracy,
+            macro_f1, micro_f1, and roc_auc of two classes. multi_label: micro_f1, macro_f1,
+            roc_auc and average_precision, the last three averaged over the labels. regression:
+            r2, mae and rmse, averaged over the targets. (default: the first of the task)
+        class_weights: Weights of the training and validation loss: one for each class, or with
+            multi_label one for the nodes that have each label. balanced: inverse frequencies of
+            the training nodes, or with multi_label the nodes without a label divided by those
+            with it.
         epochs: Maximum number of epochs.
         patience: Epochs without improvement after which training stops.
         stopping: Rule of early stopping, see gatsparse.train.EarlyStopping, or a list of rules,
@@ -240,19 +188,21 @@ class TrainConfig:
         [0, 1, 2]
     """
 
-    dataset: str
+    dataset: str | GraphFiles | None = None
     mode: Literal["full", "sampled"] = "full"
     root: Path | None = None
     split: int | Literal["random", "seed"] = 0
     undirected: bool = False
     largest_component: bool = False
-    normalize_features: bool = True
+    normalize_features: bool | None = None
     dtype: Literal["float32", "float64"] = "float32"
     model: ModelConfig = field(default_factory=ModelConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
-    metric: Literal["accuracy", "roc_auc"] = "accuracy"
+    task: Task = "classification"
+    metric: Metric | None = None
+    class_weights: ClassWeights = None
     epochs: int = 200
     patience: int = 100
     stopping: StoppingRule | list[StoppingRule] = "val_score"
@@ -268,12 +218,13 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         require_types(self)
-        object.__setattr__(self, "dataset", _dataset_name(self.dataset))
+        object.__setattr__(self, "dataset", _checked_dataset(self.dataset))
         object.__setattr__(self, "run_dir", expand(self.run_dir))
         if self.root is not None:
             object.__setattr__(self, "root", expand(self.root))
         if not isinstance(self.split, str):
-            _require_sizes(self, "", ("split",), least=0)
+            require_sizes(self, "", ("split",), least=0)
+        self._check_task()
         if self.mode == "sampled":
             possible = self.model.kind == "gatsparse" and not self.model.paper_exact
             require(possible, "mode", "full unless model.kind is gatsparse", self.mode)
@@ -283,11 +234,13 @@ class TrainConfig:
                 f"{self.model.num_layers} numbers to match model.num_layers",
                 self.sampling.num_neighbors,
             )
+            possible = self.model.jk in (None, "last")
+            require(possible, "model.jk", "null or last with mode sampled", self.model.jk)
         if self.max_memory is not None:
             _require_bytes("max_memory", self.max_memory)
         seconds = self.checkpoint_seconds
         require(seconds >= 0, "checkpoint_seconds", ">= 0", seconds)
-        _require_sizes(self, "", ("epochs", "patience", "threads", "processes"))
+        require_sizes(self, "", ("epochs", "patience", "threads", "processes"))
         require(self.threads <= 1024, "threads", "<= 1024", self.threads)
         require(
             len(self.rules) == len(set(self.rules)) > 0,
@@ -310,6 +263,23 @@ class TrainConfig:
             self.seeds,
         )
 
+    def _check_task(self) -> None:
+        metrics = TASKS[self.task].metrics
+        allowed = f"one of {', '.join(metrics)} with task {self.task}"
+        require(self.metric in (None, *metrics), "metric", allowed, self.metric)
+        possible = self.split != "random" or self.task == "classification"
+        require(possible, "split", f"a number or seed with task {self.task}", self.split)
+        weights = self.class_weights
+        possible = weights is None or self.task != "regression"
+        require(possible, "class_weights", "null with task regression", weights)
+        positive = not isinstance(weights, list) or all(0 < weight < math.inf for weight in weights)
+        require(positive, "class_weights", "numbers > 0", weights)
+
+    @property
+    def chosen_metric(self) -> str:
+        """The metric, or the default metric of the task."""
+        return self.metric or TASKS[self.task].metrics[0]
+
     @property
     def rules(self) -> list[StoppingRule]:
         """The rules of early stopping, as a list."""
@@ -325,10 +295,27 @@ class TrainConfig:
         """The seeds, one by one."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
+    @property
+    def dataset_name(self) -> str:
+        """Short name of the data set, for messages and for the run folder."""
+        if isinstance(self.dataset, GraphFiles):
+            name = self.dataset.path.absolute().name
+        else:
+            name = "data" if self.dataset is None else self.dataset.rpartition(":")[2]
+        return re.sub(r"[^\w.-]+", "_", name) or "graph"
+
+    def with_absolute_paths(self) -> TrainConfig:
+        """The configuration, which then has the same meaning in any current folder."""
+        if not isinstance(self.dataset, GraphFiles):
+            return self
+        files = replace(self.dataset, path=self.dataset.path.absolute())
+        return replace(self, dataset=files)
+
     def essence(self) -> TrainConfig:
         """The configuration without the keys that do not affect the results."""
         return replace(
-            self,
+            self.with_absolute_paths(),
+            metric=self.chosen_metric,
             stopping=self.rules,
             seeds=self.all_seeds,
             processes=None,
@@ -341,10 +328,17 @@ class TrainConfig:
         )
 
 
-def _dataset_name(name: str) -> str:
+def _checked_dataset(dataset: str | GraphFiles | None) -> str | GraphFiles | None:
+    if not isinstance(dataset, str) or is_import_path(dataset):
+        return dataset
     names = {known.lower(): known for known in _DATASETS}
-    if name.lower() in names:
-        return names[name.lower()]
-    close = get_close_matches(name.lower(), names, n=1)
+    if dataset.lower() in names:
+        return names[dataset.lower()]
+    if expand(dataset).is_dir():
+        return GraphFiles(Path(dataset))
+    close = get_close_matches(dataset.lower(), names, n=1)
     hint = f" (did you mean {names[close[0]]}?)" if close else ""
-    raise ConfigError(f"dataset: expected one of {', '.join(_DATASETS)}, got {name!r}{hint}")
+    raise ConfigError(
+        f"dataset: expected one of {', '.join(_DATASETS)}, a folder of files, or module:function, "
+        f"got {dataset!r}{hint}"
+    )

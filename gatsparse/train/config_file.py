@@ -17,10 +17,10 @@ from jsonargparse import ArgumentParser
 from yaml import YAMLError
 
 from gatsparse.checks import check_instance
+from gatsparse.config_types import ConfigError, describe, group_of
+from gatsparse.data import GraphFiles
 from gatsparse.data.places import expand
 from gatsparse.train.config import TrainConfig
-from gatsparse.train.config_types import describe
-from gatsparse.train.errors import ConfigError
 
 _OPTIONS = ("config", "help", "print_config")
 _ERRORS = (ArgumentError, TypeError, ValueError, OSError, RecursionError, YAMLError)
@@ -69,6 +69,10 @@ def parse_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig
                 raise ConfigError(f"{key}: expected keys and values, got null")
         fields = dict(parser.instantiate(values))
         del fields["config"]
+        if fields["dataset"] is None:
+            raise ConfigError(
+                f"{path}: dataset: expected the name of a data set or a folder of files, got null"
+            )
         return TrainConfig(**fields)
 
 
@@ -115,13 +119,22 @@ def _message(error: Exception) -> str:
 
 def _value_error(message: str) -> str | None:
     """Rewrites the parser's message about a value of another type as :class:`TrainConfig` does."""
+    own = re.search(r"^ *- (dataset\.\w+: expected .*)", message, re.MULTILINE)
+    if own is not None:  # an error of GraphFiles, among those of the other types of the key
+        return own[1]
     match = re.search(
         r'Parser key "([\w.]+)":.*(?:Got value|Given value): (.*)', message, re.DOTALL
     )
-    hint = _keys().get(match[1]) if match else None
-    if match is None or hint is None or is_dataclass(hint):
+    if match is None:
         return None
-    return f"{match[1]}: expected {describe(hint)}, got {match[2].strip()[:80]}"
+    key, value = match[1], match[2].strip()
+    nested = re.fullmatch(r"NestedArg\(key='([\w.]+)', val=(.*)\)", value, re.DOTALL)
+    if nested is not None:
+        key, value = f"{key}.{nested[1]}", nested[2]
+    hint = _keys().get(key)
+    if hint is None or is_dataclass(hint):
+        return None
+    return f"{key}: expected {describe(hint)}, got {value[:80]}"
 
 
 @cache
@@ -130,8 +143,8 @@ def _keys(config: Any = TrainConfig, prefix: str = "") -> dict[str, Any]:
     keys: dict[str, Any] = {}
     for key, hint in get_type_hints(config).items():
         keys[prefix + key] = hint
-        if is_dataclass(hint):
-            keys |= _keys(hint, f"{prefix}{key}.")
+        if (group := group_of(hint)) is not None:
+            keys |= _keys(group, f"{prefix}{key}.")
     return keys
 
 
@@ -156,6 +169,9 @@ def _require_plain(path: Path) -> None:
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError("expected keys and values, such as dataset: cora")
     _require_keys(root, "", set())
+    dataset = yaml.safe_load(text).get("dataset")
+    if isinstance(dataset, dict):
+        GraphFiles(**{"path": None, **dataset})  # its errors are clearer than the parser's
 
 
 def _require_keys(mapping: yaml.MappingNode, prefix: str, seen: set[str]) -> None:
@@ -168,7 +184,8 @@ def _require_keys(mapping: yaml.MappingNode, prefix: str, seen: set[str]) -> Non
             if key in seen:
                 raise ConfigError(f"{key}: the key occurs twice")
             seen.add(key)
-            if is_dataclass(_keys()[key]):
-                if not isinstance(value, yaml.MappingNode):
-                    raise ConfigError(f"{key}: expected keys and values")
-                _require_keys(value, f"{key}.", seen)
+            group = isinstance(value, yaml.MappingNode) and group_of(_keys()[key]) is not None
+            if not group and is_dataclass(_keys()[key]):
+                raise ConfigError(f"{key}: expected keys and values")
+        if group:
+            _require_keys(value, f"{key}.", seen)

@@ -1,21 +1,6 @@
 """Errors of a training that are messages for the user."""
 
 
-class ConfigError(ValueError):
-    """A configuration that cannot be run.
-
-    Example:
-        >>> from gatsparse.train import ConfigError, TrainConfig
-        >>> try:
-        ...     TrainConfig("digits", epochs=0)
-        ... except ConfigError as error:
-        ...     print(error)
-        epochs: expected >= 1, got 0
-    """
-
-    exit_code = 2
-
-
 class TrainingDivergedError(ArithmeticError):
     """A loss that is not finite.
 

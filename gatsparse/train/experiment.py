@@ -18,7 +18,7 @@ from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.fitting import fit
 from gatsparse.train.logs import complete_logs, epoch_logs, require_logs
 from gatsparse.train.memory import check_memory, num_processes
-from gatsparse.train.models import build_model
+from gatsparse.train.models import build_model_of_sizes, model_sizes
 from gatsparse.train.output import Output, RunStart, TextOutput
 from gatsparse.train.progress import RunProgress, watched
 from gatsparse.train.run_folder import open_run_folder
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from gatsparse.train.run_folder import RunFolder
 
 
-def train(config: TrainConfig, *, output: Output | None = None) -> list[FitResult]:
+def train(
+    config: TrainConfig, data: Data | None = None, *, output: Output | None = None
+) -> list[FitResult]:
     """Trains once for every seed, and writes a run folder.
 
     A seed gives the same result, bit for bit, whatever was trained before or is trained
@@ -46,6 +48,7 @@ def train(config: TrainConfig, *, output: Output | None = None) -> list[FitResul
 
     Args:
         config (TrainConfig): The data set, the model and the seeds.
+        data (torch_geometric.data.Data, optional): Data to train on instead of the data set.
         output (Output, optional): Receives the events of the run.
             (default: a :class:`TextOutput` with :obj:`progress` of the configuration)
 
@@ -73,12 +76,12 @@ def train(config: TrainConfig, *, output: Output | None = None) -> list[FitResul
     check_instance("config", config, TrainConfig, "a TrainConfig")
     check_instance("output", output, (Output, NoneType), "an Output")
     with closing(TextOutput(config.progress) if output is None else output) as shown:
-        return _train(config, shown)
+        return _train(config, data, shown)
 
 
-def _train(config: TrainConfig, output: Output) -> list[FitResult]:
+def _train(config: TrainConfig, given: Data | None, output: Output) -> list[FitResult]:
     require_logs(config.logs)
-    data = load_task(config)
+    data = load_task(config, given)
     task = task_of_seed(data, config, config.all_seeds[0])
     with open_run_folder(config, data) as folder:
         results = {
@@ -87,15 +90,22 @@ def _train(config: TrainConfig, output: Output) -> list[FitResult]:
         complete_logs(config.logs, folder, results)
         waiting = [seed for seed in config.all_seeds if seed not in results]
         processes = num_processes(config, data, len(waiting))
-        memory = check_memory(config, data, processes)
-        layers = backend_report(config, task)
         started = sum(folder.checkpoint(seed).exists() for seed in waiting)
         output.begin(
-            RunStart(config, folder.path, memory, layers, folder.continued, len(results), started)
+            RunStart(
+                config,
+                str(folder.path),
+                list(data.get("notes") or ()),
+                check_memory(config, data, processes),
+                backend_report(config, task),
+                folder.continued,
+                len(results),
+                started,
+            )
         )
         progress = RunProgress(folder, waiting, config.epochs, processes)
         if processes > 1:
-            training = _train_side_by_side(waiting, config, folder, processes)
+            training = _train_side_by_side(waiting, config, given, folder, processes)
         else:
             training = _train_in_turn(waiting, config, data, folder)
         with watched(progress, output) as update, closing(training):
@@ -115,6 +125,7 @@ def _train(config: TrainConfig, output: Output) -> list[FitResult]:
 def _train_seed(seed: int, config: TrainConfig, data: Data, folder: RunFolder) -> None:
     """Trains one seed, and writes its files into the folder."""
     data = task_of_seed(data, config, seed)
+    sizes = model_sizes(data, config.task)
     checkpoint = Checkpoint(
         folder.checkpoint(seed),
         config.checkpoint_seconds,
@@ -128,11 +139,11 @@ def _train_seed(seed: int, config: TrainConfig, data: Data, folder: RunFolder) -
 
         seed_everything(seed)
         try:
-            model = build_model(config.model, data)
+            model = build_model_of_sizes(config.model, sizes, data["x"].dtype)
             result = fit(model, data, config, on_epoch=keep, checkpoint=checkpoint)
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"seed {seed}, {error}") from error
-    folder.save_result(seed, result)
+    folder.save_result(seed, result, sizes)
     checkpoint.remove()
 
 
@@ -150,12 +161,12 @@ def _train_in_turn(
 
 
 def _train_side_by_side(
-    seeds: list[int], config: TrainConfig, folder: RunFolder, processes: int
+    seeds: list[int], config: TrainConfig, data: Data | None, folder: RunFolder, processes: int
 ) -> Generator[int, None, None]:
-    prepare = partial(_prepare, config, folder)
+    prepare = partial(_prepare, config, data, folder)
     with closing(side_by_side(prepare, seeds, processes, config.threads)) as finished:
         yield from finished
 
 
-def _prepare(config: TrainConfig, folder: RunFolder) -> Callable[[int], None]:
-    return partial(_train_seed, config=config, data=load_task(config), folder=folder)
+def _prepare(config: TrainConfig, data: Data | None, folder: RunFolder) -> Callable[[int], None]:
+    return partial(_train_seed, config=config, data=load_task(config, data), folder=folder)

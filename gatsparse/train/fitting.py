@@ -1,4 +1,4 @@
-"""The training of a node classifier, epoch by epoch."""
+"""The training of a model, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.config import OptimConfig, TrainConfig
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.full_batch import FullBatch
-from gatsparse.train.metrics import class_loss, metric_function
+from gatsparse.train.metrics import METRICS
+from gatsparse.train.objective import build_objective
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.sampled import Sampled
 from gatsparse.train.stopping import EarlyStopping
@@ -58,19 +59,26 @@ def fit(
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> FitResult:
-    """Trains a model with Adam on the cross entropy of the training nodes.
+    """Trains a model with Adam on the loss of the training nodes.
+
+    The loss is the cross entropy for :obj:`task` classification, the binary cross entropy of all
+    labels for multi_label, and for regression the mean squared error of targets that are
+    standardised by their mean and standard deviation over the training nodes.
 
     Args:
         model (torch.nn.Module): ``forward(x, edge_index)``, or ``forward(x, adj)`` for dense
-            models, returns logits ``[N, classes]``. Edge features, edge weights and :obj:`batch` of
-            :obj:`data` are passed by name.
+            models, returns logits ``[N, classes]`` or ``[N, labels]``, or standardised targets
+            ``[N, targets]``. Edge features, edge weights and :obj:`batch` of :obj:`data` are
+            passed by name.
             The model is trained in place and ends in the state after the last epoch.
         data (torch_geometric.data.Data): With :obj:`x`, :obj:`edge_index`, labels :obj:`y`
-            ``[N]`` or ``[N, 1]`` and three masks ``[N]``, whose nodes must be labelled, as
-            returned by :func:`task_of_seed`.
+            and three masks ``[N]``, whose nodes must be labelled, as returned by
+            :func:`task_of_seed`. Labels are classes ``[N]`` or ``[N, 1]``, with task multi_label
+            zeros and ones ``[N, labels]``, and with regression targets ``[N]`` or
+            ``[N, targets]``.
         config (TrainConfig): Only :obj:`mode`, :obj:`model.kind`, :obj:`optim`, :obj:`sampling`,
-            :obj:`metric`, :obj:`epochs`, :obj:`patience` and :obj:`stopping` are used. Training
-            ends when every rule has stopped.
+            :obj:`task`, :obj:`metric`, :obj:`class_weights`, :obj:`epochs`, :obj:`patience` and
+            :obj:`stopping` are used. Training ends when every rule has stopped.
         on_epoch (callable, optional): Called with the :class:`Epoch` after each epoch, and first
             with the epochs in the checkpoint.
         checkpoint (Checkpoint, optional): File of the state to resume from and to save.
@@ -83,8 +91,8 @@ def fit(
 
     Raises:
         TypeError, ValueError: If labels, masks, edges, edge features or weights cannot be used, the
-            metric is not defined for these classes, the model does not return logits of every node,
-            or sampled training does not support the model.
+            metric is not defined for these labels, the model does not return outputs of every
+            node, or sampled training does not support the model.
         TrainingDivergedError: If the training or validation loss is not finite.
         DamagedFileError: If the training cannot resume from the checkpoint.
         OSError: If the checkpoint cannot be written.
@@ -103,26 +111,29 @@ def fit(
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
     if on_epoch is not None and not callable(on_epoch):
         raise TypeError(f"on_epoch: expected a callable, got {type(on_epoch).__name__}")
-    data = checked_task(data, config.metric)
+    data = checked_task(data, config.task, config.chosen_metric)
     y = data["y"]
-    score = metric_function(config.metric)
+    objective = build_objective(config, data)
+    sign = -1 if METRICS[objective.metric].is_error else 1
     optimizer = build_optimizer(config.optim, model)
     if config.mode == "sampled":
-        work = Sampled(model, data, optimizer, config.sampling)
+        work = Sampled(model, data, optimizer, objective, config.sampling)
     else:
-        work = FullBatch(model, data, optimizer, config.model.kind)
+        work = FullBatch(model, data, optimizer, objective, config.model.kind)
     val, test = (data[key].nonzero().squeeze(1) for key in MASKS[1:])
     y_val, y_test = y[val], y[test]
 
     def evaluate(epoch: int, train_loss: float) -> Epoch:
-        logits = work.logits()
-        of_val = logits[val]
+        outputs = work.outputs()
+        of_val = outputs[val]
+        val_loss = objective.loss(of_val, y_val).item()
+        _check_finite(epoch, train_loss, val_loss)
         return Epoch(
             epoch=epoch,
             train_loss=train_loss,
-            val_loss=class_loss(of_val, y_val).item(),
-            val_score=score(of_val, y_val),
-            test_score=score(logits[test], y_test),
+            val_loss=val_loss,
+            val_score=objective.score(of_val, y_val),
+            test_score=objective.score(outputs[test], y_test),
         )
 
     rules = [EarlyStopping(rule, config.patience, config.epochs) for rule in config.rules]
@@ -146,10 +157,9 @@ def fit(
     start = time.perf_counter()
     while running := [rule for rule in rules if not rule.exhausted]:
         current = evaluate(len(epochs) + 1, work.epoch())
-        _check_finite(current)
         epochs.append(current)
         for rule in running:
-            if rule.update(current.val_score, current.val_loss):
+            if rule.update(sign * current.val_score, current.val_loss):
                 kept[rule.rule] = current
                 if rule is rules[0]:
                     state_dict = {key: value.clone() for key, value in model.state_dict().items()}
@@ -173,6 +183,7 @@ def fit(
         losses=[epoch.train_loss for epoch in epochs],
         seconds=before + time.perf_counter() - start,
         state_dict=state_dict,
+        target_scale=objective.target_scale,
     )
 
 
@@ -186,10 +197,10 @@ def _rule_result(rule: EarlyStopping, kept: Epoch) -> RuleResult:
     )
 
 
-def _check_finite(epoch: Epoch) -> None:
-    for name, loss in (("training", epoch.train_loss), ("validation", epoch.val_loss)):
+def _check_finite(epoch: int, train_loss: float, val_loss: float) -> None:
+    for name, loss in (("training", train_loss), ("validation", val_loss)):
         if not math.isfinite(loss):
             raise TrainingDivergedError(
-                f"epoch {epoch.epoch}: the {name} loss is {loss}; "
+                f"epoch {epoch}: the {name} loss is {loss}; "
                 "try a smaller optim.lr, and check the features"
             )

@@ -10,19 +10,20 @@ from torch_geometric.data import Data
 
 from gatsparse.checks import check_choice, check_instance
 from gatsparse.nn import dense_adjacency
-from gatsparse.train.config import Kind
 from gatsparse.train.edge_inputs import edge_inputs
-from gatsparse.train.metrics import class_loss
+from gatsparse.train.model_config import Kind
+from gatsparse.train.objective import Objective
 
 
 class FullBatch:
-    """Steps and logits of a model on the whole graph.
+    """Steps and outputs of a model on the whole graph.
 
     Args:
         model (torch.nn.Module): ``forward(x, edge_index)``, or ``forward(x, adj)`` for dense
-            models, returns logits ``[N, classes]``.
+            models, returns outputs ``[N, K]``, such as logits.
         data (torch_geometric.data.Data): Data of :func:`~gatsparse.train.task.checked_task`.
         optimizer (torch.optim.Optimizer): Optimizer of the model.
+        objective (Objective): The loss.
         kind (str): Kind of the model.
 
     Raises:
@@ -30,11 +31,16 @@ class FullBatch:
     """
 
     def __init__(
-        self, model: torch.nn.Module, data: Data, optimizer: torch.optim.Optimizer, kind: Kind
+        self,
+        model: torch.nn.Module,
+        data: Data,
+        optimizer: torch.optim.Optimizer,
+        objective: Objective,
+        kind: Kind,
     ) -> None:
         assert data.x is not None
         assert isinstance(data.y, Tensor)
-        self.model, self.optimizer, self.x = model, optimizer, data.x
+        self.model, self.optimizer, self.objective, self.x = model, optimizer, objective, data.x
         self.graph = model_graph(kind, data)
         self.inputs = edge_inputs(model, data)
         self.train = data.train_mask.nonzero().squeeze(1)
@@ -44,30 +50,31 @@ class FullBatch:
         """Trains one epoch; returns its training loss."""
         self.model.train()
         self.optimizer.zero_grad()
-        logits = self._forward()
-        loss = class_loss(logits[self.train], self.y_train)
+        outputs = self._forward()
+        loss = self.objective.loss(outputs[self.train], self.y_train)
         loss.backward()
         self.optimizer.step()
         return loss.item()
 
     @torch.no_grad()
-    def logits(self) -> Tensor:
-        """Logits of all nodes ``[N, classes]``, without dropout."""
+    def outputs(self) -> Tensor:
+        """Outputs of all nodes ``[N, K]``, without dropout."""
         self.model.eval()
         return self._forward()
 
     def _forward(self) -> Tensor:
-        logits = self.model(self.x, self.graph, **self.inputs)
-        if not isinstance(logits, Tensor):
+        outputs = self.model(self.x, self.graph, **self.inputs)
+        if not isinstance(outputs, Tensor):
             raise TypeError(
-                f"model: expected logits [N, classes] from forward, got {type(logits).__name__}"
+                "model: expected logits [N, classes] or other outputs [N, K] from forward, "
+                f"got {type(outputs).__name__}"
             )
-        if logits.dim() != 2 or len(logits) != len(self.x):
+        if outputs.dim() != 2 or len(outputs) != len(self.x):
             raise ValueError(
-                f"model: expected logits [{len(self.x)}, classes] from forward, "
-                f"got {list(logits.shape)}"
+                f"model: expected logits [{len(self.x)}, classes] or other outputs "
+                f"[{len(self.x)}, K] from forward, got {list(outputs.shape)}"
             )
-        return logits
+        return outputs
 
 
 def model_graph(kind: Kind, data: Data) -> Tensor:

@@ -8,9 +8,9 @@ import psutil
 import torch
 from torch import Tensor
 
-from gatsparse.data.labels import node_labels
+from gatsparse.config_types import ConfigError
 from gatsparse.inference import parse_bytes
-from gatsparse.train.errors import ConfigError
+from gatsparse.train.models import model_sizes
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -54,15 +54,19 @@ def check_memory(config: TrainConfig, data: Data, processes: int = 1) -> str:
     limit, source = _limit(config)
     if processes > 1:
         needed = _of_processes(config, data, processes)
-        what = f"about {_size(needed)} for {processes} processes with a copy of the data each"
+        what = (
+            f"about {format_bytes(needed)} for {processes} processes with a copy of the data each"
+        )
         advice = "fewer processes, or mode: sampled" if config.mode == "full" else "fewer processes"
     else:
         needed = estimate(config, data)
-        what = f"about {_size(needed)} in addition to the data"
+        what = f"about {format_bytes(needed)} in addition to the data"
         advice = "mode: sampled" if config.mode == "full" else "a smaller batch_size"
     if needed > limit:
-        raise ConfigError(f"memory: the run needs {what}, {_size(limit)} {source}: try {advice}")
-    return f"{what}, {_size(limit)} {source}"
+        raise ConfigError(
+            f"memory: the run needs {what}, {format_bytes(limit)} {source}: try {advice}"
+        )
+    return f"{what}, {format_bytes(limit)} {source}"
 
 
 def check_synthetic(config: TrainConfig) -> None:
@@ -73,8 +77,8 @@ def check_synthetic(config: TrainConfig) -> None:
     needed, (limit, source) = edges + nodes, _limit(config)
     if needed > limit:
         raise ConfigError(
-            f"synthetic: the graph needs about {_size(needed)}, {_size(limit)} {source}: "
-            "try fewer nodes, edges or features"
+            f"synthetic: the graph needs about {format_bytes(needed)}, {format_bytes(limit)} "
+            f"{source}: try fewer nodes, edges or features"
         )
 
 
@@ -84,30 +88,41 @@ def estimate(config: TrainConfig, data: Data) -> int:
     Parameters count five times (gradients, the state of Adam and the best model). A full batch
     adds the graph in both directions; for every layer its input after dropout, the projection and
     two sums over the in-edges; and twice the widest of these for gradients. Residuals, norms and
-    activations of a deep model need as much again. Dense layers keep ``[N, N]`` for each head,
-    PyG's layers ``[E, H, C]``. Sampled training adds the graph, the same tensors for a batch, and
-    :obj:`sampling.max_memory`.
+    activations of a deep model need as much again. GATv2 has a second projection. Edge features
+    become one number for each edge and head, with GATv2 one for each channel. Dense layers keep
+    ``[N, N]`` for each head, PyG's layers ``[E, H, C]``. Sampled training adds the graph, the same
+    tensors for a batch, and :obj:`sampling.max_memory`.
     """
     assert isinstance(data.x, Tensor)
     model, size = config.model, data.x.element_size()
-    num_nodes, num_edges, num_features = data.x.size(0), data.num_edges, data.x.size(1)
-    hidden, classes = model.heads * model.hidden_channels, int(node_labels(data).max()) + 1
-    deep = model.architecture == "deep"
+    num_nodes, num_edges = data.x.size(0), data.num_edges
+    num_features, outputs, edge_dim = model_sizes(data, config.task)
+    hidden = model.heads * model.hidden_channels
+    deep, v2 = model.architecture == "deep", model.variant == "gatv2"
     out_heads = model.heads if deep else model.out_heads
-    widths = [hidden] * (model.num_layers - 1) + [classes * out_heads]
+    widths = [hidden] * (model.num_layers - 1) + [outputs * out_heads]
+    if model.jk is not None:  # the features of all layers, or the gates of an LSTM for each
+        jumps = hidden * model.num_layers * (6 * model.num_layers if model.jk == "lstm" else 1)
+        widths = [hidden] * model.num_layers + [jumps + outputs]
     first = num_features
     if data.x.is_sparse_csr:
         first = 2 * data.x.values().numel() // max(num_nodes, 1)
     inputs = [first, *widths[:-1]]
 
     def of_nodes(count: int) -> int:
-        kept = (
-            sum(inputs) + (6 if deep else 3) * sum(widths) + 2 * classes + 2 * max(*widths, first)
-        )
+        of_layer = 3 + v2 + (3 if deep else 1 if model.residual else 0)
+        kept = sum(inputs) + of_layer * sum(widths) + 2 * outputs + 2 * max(*widths, first)
         return size * count * kept
 
+    def of_edges(count: int) -> int:
+        if edge_dim is None:
+            return 0
+        terms = sum(widths) if v2 else model.heads * len(widths)
+        return size * count * (2 * edge_dim + 3 * terms)
+
     pairs = zip([num_features, *widths[:-1]], widths, strict=True)
-    parameters = 5 * size * (2 if deep else 1) * sum(rows * columns for rows, columns in pairs)
+    copies = 1 + v2 + (deep or bool(model.residual))
+    parameters = 5 * size * copies * sum(rows * columns for rows, columns in pairs)
     graph = 16 * num_edges + 16 * num_nodes
     if config.mode == "sampled":
         reached = total = config.sampling.batch_size
@@ -115,14 +130,18 @@ def estimate(config: TrainConfig, data: Data) -> int:
             reached = min(num_nodes, reached * (count if count > 0 else num_nodes))
             total = min(num_nodes, total + reached)
         inference = parse_bytes(config.sampling.max_memory)
-        return parameters + graph // 2 + of_nodes(total) + inference
+        edges = min(num_edges, total * max(config.sampling.num_neighbors, default=0))
+        if -1 in config.sampling.num_neighbors:
+            edges = num_edges
+        return parameters + graph // 2 + of_nodes(total) + of_edges(edges) + inference
     extra = 0
     if model.kind == "dense":
         heads = model.heads + out_heads
         extra = 4 * heads * size * num_nodes**2
     elif model.kind in ("pyg", "scatter"):
         extra = 3 * size * (num_edges + num_nodes) * (sum(widths) + model.heads)
-    return parameters + graph + of_nodes(num_nodes) + extra
+    edges = of_edges(num_edges + num_nodes)
+    return parameters + graph + of_nodes(num_nodes) + edges + extra
 
 
 def _of_processes(config: TrainConfig, data: Data, count: int) -> int:
@@ -144,7 +163,8 @@ def _limit(config: TrainConfig) -> tuple[int, str]:
     return (limit, "max_memory") if limit <= total else (total, "in this machine")
 
 
-def _size(count: int) -> str:
+def format_bytes(count: int) -> str:
+    """Returns a number of bytes in a unit that is easy to read."""
     for factor, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if count >= factor:
             return f"{count / factor:.1f} {unit}"

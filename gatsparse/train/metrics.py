@@ -1,70 +1,128 @@
-"""Loss and scores of node classification."""
+"""Metrics: their functions, their format in output, and where they are defined."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Metric = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "micro_f1",
+    "roc_auc",
+    "average_precision",
+    "r2",
+    "mae",
+    "rmse",
+]
 
-def class_loss(logits: Tensor, y: Tensor) -> Tensor:
-    """Returns the mean cross entropy of logits ``[N, classes]`` and classes ``[N]``.
 
-    Raises:
-        ValueError: If the logits of a class are missing.
+class Properties(NamedTuple):
+    """Properties of a metric.
+
+    Attributes:
+        title (str): Its name in output.
+        ranks (bool): Whether it compares scores of the classes instead of predicted classes.
+        is_share (bool): Whether it is printed as a percentage.
+        is_error (bool): Whether smaller values are better.
     """
-    most = int(y.max())
-    if logits.dim() != 2 or logits.size(1) <= most:
-        raise ValueError(
-            f"model: expected logits of at least {most + 1} classes, as the largest label in "
-            f"data.y is {most}, got {list(logits.shape)}"
-        )
-    return F.cross_entropy(logits, y)
+
+    title: str
+    ranks: bool = False
+    is_share: bool = True
+    is_error: bool = False
 
 
-def accuracy(logits: Tensor, y: Tensor) -> float:
-    """Returns the fraction of nodes whose class has the largest logit."""
-    return (logits.argmax(dim=1) == y).double().mean().item()
-
-
-def roc_auc(logits: Tensor, y: Tensor) -> float:
-    """Returns the area under the receiver operating characteristic of two classes.
-
-    Raises:
-        ValueError: If the logits are not of shape ``[N, 2]``.
-    """
-    if logits.size(1) != 2:
-        raise ValueError(f"metric: expected 2 classes for roc_auc, got {logits.size(1)}")
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(y.numpy(), (logits[:, 1] - logits[:, 0]).detach().numpy()))
+METRICS: dict[str, Properties] = {
+    "accuracy": Properties("accuracy"),
+    "balanced_accuracy": Properties("balanced accuracy"),
+    "macro_f1": Properties("macro F1"),
+    "micro_f1": Properties("micro F1"),
+    "roc_auc": Properties("ROC AUC", ranks=True),
+    "average_precision": Properties("average precision", ranks=True),
+    "r2": Properties("R2", is_share=False),
+    "mae": Properties("MAE", is_share=False, is_error=True),
+    "rmse": Properties("RMSE", is_share=False, is_error=True),
+}
 
 
 def metric_function(metric: str) -> Callable[[Tensor, Tensor], float]:
-    """Returns the function of a metric. Imports its packages now, because the time of the first
-    epoch is measured.
+    """Returns the function ``f(y, predicted)`` of a metric, of scikit-learn except for accuracy.
+
+    Scores of several labels or targets are averaged. Imports scikit-learn now, because the time of
+    the first epoch is measured.
+
+    Args:
+        metric (str): A key of :data:`METRICS`.
     """
     if metric == "accuracy":
-        return accuracy
-    import sklearn.metrics  # noqa: F401
+        return _accuracy
+    import numpy as np
+    from sklearn import metrics
 
-    return roc_auc
+    def balanced_accuracy(y: Any, predicted: Any) -> float:
+        # As balanced_accuracy_score, which warns of predicted classes that are not in y.
+        return metrics.recall_score(y, predicted, labels=np.unique(y), average="macro")
+
+    functions: dict[str, Callable[[Any, Any], Any]] = {
+        "balanced_accuracy": balanced_accuracy,
+        "macro_f1": partial(metrics.f1_score, average="macro"),
+        "micro_f1": partial(metrics.f1_score, average="micro"),
+        "roc_auc": metrics.roc_auc_score,
+        "average_precision": metrics.average_precision_score,
+        "r2": metrics.r2_score,
+        "mae": metrics.mean_absolute_error,
+        "rmse": metrics.root_mean_squared_error,
+    }
+    function = functions[metric]
+    return lambda y, predicted: float(function(y.numpy(), predicted.detach().numpy()))
+
+
+def format_score(metric: str, score: float, digits: int = 1) -> str:
+    """Returns a score as text: a percentage with some digits, or a number such as an error."""
+    return f"{score:.{digits}%}" if METRICS[metric].is_share else f"{score:.4g}"
 
 
 def require_scorable(metric: str, y: Tensor, key: str) -> None:
     """Raises :class:`ValueError` if a metric of a split is not defined.
 
     Args:
-        metric (str): ``"accuracy"`` or ``"roc_auc"``.
-        y (Tensor): Classes of the nodes of the split.
+        metric (str): A key of :data:`METRICS`.
+        y (Tensor): Labels of the nodes of the split: classes ``[n]``, labels or targets ``[n, K]``.
         key (str): Name of its mask.
     """
-    if metric != "roc_auc":
+    if y.dim() == 1:
+        if metric == "roc_auc":
+            _require_two_classes(y, key)
         return
+    for column, values in enumerate(y.unbind(1)):
+        least, most = float(values.min()), float(values.max())
+        if metric == "r2" and least == most:
+            raise ValueError(
+                f"data.y: expected different targets in {key} for metric r2, got only {least:g}: "
+                "use metric mae or rmse"
+            )
+        if metric == "roc_auc" and least == most:
+            raise ValueError(
+                f"data.y: expected nodes with and without each label in {key} for metric roc_auc, "
+                f"got only {least:g} of label {column}: use metric micro_f1"
+            )
+        if metric in ("macro_f1", "average_precision") and most == 0:
+            raise ValueError(
+                f"data.y: expected a node with each label in {key} for metric {metric}, got none "
+                f"with label {column}: use metric micro_f1"
+            )
+    if metric == "micro_f1" and not bool(y.any()):
+        raise ValueError(f"data.y: expected a node with a label in {key} for metric micro_f1")
+
+
+def _require_two_classes(y: Tensor, key: str) -> None:
     classes = y.unique().tolist()
     if max(classes) > 1:
         raise ValueError(f"metric: expected 2 classes for roc_auc, got class {max(classes)}")
@@ -73,3 +131,7 @@ def require_scorable(metric: str, y: Tensor, key: str) -> None:
             f"data.y: expected nodes of both classes in {key} for metric roc_auc, "
             f"got only class {classes[0]}"
         )
+
+
+def _accuracy(y: Tensor, predicted: Tensor) -> float:
+    return (predicted == y).double().mean().item()

@@ -15,11 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gatsparse.checks import check_instance
+from gatsparse.train.metrics import format_score
 from gatsparse.train.summary import headline
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.progress import TaskID
 
     from gatsparse.nn import BackendReport
@@ -35,13 +34,14 @@ class RunStart(NamedTuple):
     """A run that begins.
 
     Attributes:
-        config: Its :class:`TrainConfig`.
-        path: Path of its folder.
-        memory: The memory that it needs, in words.
-        layers: The :class:`~gatsparse.nn.BackendReport` of its model.
-        resumed: Whether an earlier process started the run.
-        finished: Number of seeds that are finished.
-        started: Number of seeds that resume from a checkpoint.
+        config (TrainConfig): Its configuration.
+        path (str): Its folder.
+        notes (list of str): What was dropped, drawn or not used when the data were read.
+        memory (str): The memory that it needs.
+        layers (BackendReport): The backend of each layer of its model.
+        resumed (bool): Whether an earlier process started the run.
+        finished (int): Number of seeds that are finished.
+        started (int): Number of seeds that resume from a checkpoint.
 
     Example:
         >>> from gatsparse.train import RunStart
@@ -50,7 +50,8 @@ class RunStart(NamedTuple):
     """
 
     config: TrainConfig
-    path: Path
+    path: str
+    notes: list[str]
     memory: str
     layers: BackendReport
     resumed: bool
@@ -126,14 +127,14 @@ class TextOutput(Output):
         self._running: dict[int, Epoch] = {}
 
     def begin(self, run: RunStart) -> None:
-        """Prints the memory, the backends and the run folder."""
+        """Prints the notes, the memory, the backends and the run folder."""
+        for note in run.notes:
+            self._say(note)
         self._say(f"memory: {run.memory}")
         self._say(f"layers: {run.layers}")
-        self._most, self._seeds, self._finished = (
-            run.config.epochs,
-            len(run.config.all_seeds),
-            run.finished,
-        )
+        self._most, self._finished = run.config.epochs, run.finished
+        self._seeds = len(run.config.all_seeds)
+        self._score = partial(format_score, run.config.chosen_metric)
         if run.resumed:
             done = f"{run.finished} of {self._seeds} seed(s) finished"
             self._say(f"continuing run folder {run.path}: {done}, {run.started} continue")
@@ -155,14 +156,14 @@ class TextOutput(Output):
             self._update(self._bar, left)
         elif self._progress == "epochs":
             for seed, epoch in rows:
-                parts = (_epoch(seed, epoch, self._most), left)
+                parts = (self._epoch(seed, epoch), left)
                 self._say("; ".join(filter(None, parts)))
         elif self._progress and self._clock() - self._shown >= _LINE_INTERVAL:
             self._shown = self._clock()
             finished = f"{self._finished} of {self._seeds} seed(s) finished"
             parts = [f"{_time(self._shown - self._start)}: {finished}"]
             shown = list(self._running.items())[:_SHOWN]
-            parts += [_epoch(seed, epoch, self._most) for seed, epoch in shown]
+            parts += [self._epoch(seed, epoch) for seed, epoch in shown]
             if (more := len(self._running) - len(shown)) > 0:
                 parts.append(f"and {more} more")
             self._say("; ".join(filter(None, (*parts, left))))
@@ -177,7 +178,8 @@ class TextOutput(Output):
             if None in self._tasks:
                 self._bar.advance(self._tasks[None])
         self._say(
-            f"seed {seed}: test {result.test_score:.1%}, val {result.val_score:.1%}, epoch "
+            f"seed {seed}: test {self._score(result.test_score)}, "
+            f"val {self._score(result.val_score)}, epoch "
             f"{result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
         )
 
@@ -191,12 +193,18 @@ class TextOutput(Output):
         if self._bar is not None:
             self._bar.stop()
 
+    def _epoch(self, seed: int, epoch: Epoch) -> str:
+        return f"seed {seed} epoch {epoch.epoch} of {self._most}, {self._losses(epoch)}"
+
+    def _losses(self, epoch: Epoch) -> str:
+        return f"loss {epoch.train_loss:.4f}, val {self._score(epoch.val_score)}"
+
     def _update(self, bar: Progress, left: str) -> None:
         for seed, epoch in self._running.items():
             if seed not in self._tasks and len(self._tasks.keys() - {None}) < _SHOWN:
                 self._tasks[seed] = bar.add_task(f"seed {seed}", total=self._most, state="")
             if seed in self._tasks:
-                parts = (_losses(epoch), "" if None in self._tasks else left)
+                parts = (self._losses(epoch), "" if None in self._tasks else left)
                 state = ", ".join(filter(None, parts))
                 bar.update(self._tasks[seed], completed=epoch.epoch, state=state)
         if None in self._tasks:
@@ -209,7 +217,8 @@ class JsonOutput(Output):
     ============ ===============================================================================
     ``event``    other keys
     ============ ===============================================================================
-    ``start``    ``run_folder``, ``resumed``, ``memory``, ``layers``, ``seeds``, ``epochs``
+    ``start``    ``run_folder``, ``resumed``, ``notes``, ``memory``, ``layers``, ``seeds``,
+                 ``epochs``
     ``epoch``    ``seed``, ``seconds_left`` (null while it is unknown), and an :class:`Epoch`
     ``seed``     ``seed``, ``epochs``, ``seconds``, and ``rules``: the :class:`RuleResult` of each
     ``summary``  the content of ``summary.json``
@@ -239,8 +248,9 @@ class JsonOutput(Output):
         """Prints the event ``start``."""
         self._print(
             "start",
-            run_folder=str(run.path),
+            run_folder=run.path,
             resumed=run.resumed,
+            notes=run.notes,
             memory=run.memory,
             layers=[row._asdict() for row in run.layers],
             seeds=run.config.all_seeds,
@@ -279,14 +289,6 @@ def _bar(console: Console) -> Progress:
         console=console,
         transient=True,
     )
-
-
-def _epoch(seed: int, epoch: Epoch, most: int) -> str:
-    return f"seed {seed} epoch {epoch.epoch} of {most}, {_losses(epoch)}"
-
-
-def _losses(epoch: Epoch) -> str:
-    return f"loss {epoch.train_loss:.4f}, val {epoch.val_score:.1%}"
 
 
 def _time(seconds: float) -> str:

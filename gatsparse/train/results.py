@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gatsparse.train.objective import TargetScale
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -63,6 +65,7 @@ class FitResult:
         losses (list of float): Training loss of each epoch.
         seconds (float): Wall-clock time of all epochs, evaluation included.
         state_dict (dict): The model that the first rule keeps.
+        target_scale (TargetScale, optional): Scale of the targets of a regression.
 
     Example:
         >>> from gatsparse.data import load
@@ -80,6 +83,7 @@ class FitResult:
     losses: list[float]
     seconds: float
     state_dict: dict[str, Tensor]
+    target_scale: TargetScale | None = None
 
     @property
     def epochs(self) -> int:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gatsparse.config_types import ConfigError
 from gatsparse.files import named_errors, write_atomically
 from gatsparse.train.config_file import config_yaml, parse_config
 from gatsparse.train.environment import environment
-from gatsparse.train.errors import ConfigError, DamagedFileError
+from gatsparse.train.errors import DamagedFileError
+from gatsparse.train.objective import TargetScale
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
     from gatsparse.train.config import TrainConfig
+    from gatsparse.train.models import ModelSizes
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,9 @@ class RunFolder:
     ``config.yaml``        configuration, for ``gatsparse train``
     ``environment.json``   versions, threads, data: what else the results depend on
     ``seed-<seed>.jsonl``  a row per epoch, appended as the epochs end
-    ``seed-<seed>.pt``     the model kept: ``state_dict`` and its row, for ``torch.load``
+    ``seed-<seed>.pt``     the model kept: ``state_dict``, its row, ``sizes`` (a dict of
+                           :class:`~gatsparse.train.ModelSizes`) and, of a regression,
+                           ``target_scale``, for ``torch.load``
     ``checkpoint-<seed>``  state of the training of a seed, until it is finished
     ``seed-<seed>.json``   best epoch and scores by rule, seconds, digests; written last
     ``summary.json``       summary of the seeds finished so far
@@ -102,20 +107,27 @@ class RunFolder:
             return [], 0
         return epochs, start + sum(map(len, lines))
 
-    def save_result(self, seed: int, result: FitResult) -> None:
+    def save_result(self, seed: int, result: FitResult, sizes: ModelSizes) -> None:
         """Saves the kept model, then the result, which marks the seed as finished.
+
+        Args:
+            seed (int): The seed.
+            result (FitResult): Its result.
+            sizes (ModelSizes): Sizes of the model, to build it without its data.
 
         Raises:
             OSError: If a file cannot be written.
         """
         rule, kept = next(iter(result.rules.items()))
+        scale = result.target_scale and result.target_scale._asdict()
         model = {"seed": seed, "rule": rule, **asdict(kept), "state_dict": result.state_dict}
+        model |= {"sizes": sizes._asdict(), "target_scale": scale}
         buffer = BytesIO()  # torch.save reports a full disk as a RuntimeError
         torch.save(model, buffer)
         name = f"seed-{seed}.pt"
         write_atomically(self.path / name, lambda file: file.write(buffer.getbuffer()))
         rules = {rule: asdict(of_rule) for rule, of_rule in result.rules.items()}
-        content = {"seed": seed, "seconds": result.seconds, "rules": rules}
+        content = {"seed": seed, "seconds": result.seconds, "rules": rules, "target_scale": scale}
         content["files"] = {path.name: _digest(path.read_bytes()) for path in self._files(seed)}
         content["sha256"] = _digest(json.dumps(content).encode())
         self._write_json(f"seed-{seed}.json", content)
@@ -145,11 +157,13 @@ class RunFolder:
                     raise ValueError("its digest differs")
             path = self._result(seed)
             rows, model = self._files(seed)
+            scale = result.get("target_scale")
             return FitResult(
                 rules={rule: RuleResult(**values) for rule, values in result["rules"].items()},
                 losses=[json.loads(row)["train_loss"] for row in rows.read_bytes().splitlines()],
                 seconds=result["seconds"],
                 state_dict=torch.load(model, weights_only=True)["state_dict"],
+                target_scale=scale and TargetScale(**scale),
             )
         except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise DamagedFileError(
@@ -163,7 +177,7 @@ class RunFolder:
 
     def begin(self, config: TrainConfig, current: dict[str, Any]) -> None:
         """Saves the configuration and the environment."""
-        self._write_text("config.yaml", config_yaml(config))
+        self._write_text("config.yaml", config_yaml(config.with_absolute_paths()))
         self._write_json("environment.json", current)
 
     def continues(self, config: TrainConfig, current: dict[str, Any]) -> bool:
@@ -224,7 +238,7 @@ def open_run_folder(config: TrainConfig, data: Data) -> Iterator[RunFolder]:
 
 
 def _unfinished(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder, int] | None:
-    begun = config.run_dir.glob(f"{config.dataset}-{config.model.kind}-*/environment.json")
+    begun = config.run_dir.glob(f"{config.dataset_name}-{config.model.kind}-*/environment.json")
     for file in sorted(begun, key=_modified, reverse=True):
         folder = RunFolder(file.parent, continued=True)
         if not folder.continues(config, current) or (lock := _lock(folder.path)) is None:
@@ -250,7 +264,7 @@ def _new(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder, int]:
         raise ConfigError(
             f"run_dir: expected a folder, got {config.run_dir}, which is a file or inside one"
         ) from error
-    stem = f"{config.dataset}-{config.model.kind}-{datetime.now():%Y%m%d-%H%M%S}"
+    stem = f"{config.dataset_name}-{config.model.kind}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in count(1):
         folder = RunFolder(config.run_dir / (stem if number == 1 else f"{stem}-{number}"))
         try:

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from gatsparse.config_types import ConfigError
 from gatsparse.data import NeighborLoader
 from gatsparse.inference import check_budget, infer
 from gatsparse.train.edge_inputs import edge_inputs
-from gatsparse.train.errors import ConfigError
-from gatsparse.train.metrics import class_loss
 
 if TYPE_CHECKING:
     from gatsparse.train.config import SamplingConfig
+    from gatsparse.train.objective import Objective
 
 
 def _check_model(model: Any) -> None:
@@ -33,12 +33,13 @@ def _check_model(model: Any) -> None:
 
 
 class Sampled:
-    """Steps of a model on sampled batches, and its exact logits.
+    """Steps of a model on sampled batches, and its exact outputs.
 
     Args:
         model (torch.nn.Module): A :class:`gatsparse.nn.PaperGAT` or a :class:`gatsparse.GAT`.
         data (torch_geometric.data.Data): Data of :func:`~gatsparse.train.task.checked_task`.
         optimizer (torch.optim.Optimizer): Optimizer of the model.
+        objective (Objective): The loss.
         config (SamplingConfig): Sizes of the batches.
 
     Raises:
@@ -55,6 +56,7 @@ class Sampled:
         model: torch.nn.Module,
         data: Data,
         optimizer: torch.optim.Optimizer,
+        objective: Objective,
         config: SamplingConfig,
     ) -> None:
         assert isinstance(data.x, Tensor)
@@ -74,7 +76,8 @@ class Sampled:
         for key in ("edge_weight", "batch"):
             if key in inputs:
                 raise ValueError(f"data.{key}: expected None with mode sampled, got a tensor")
-        self.model, self.optimizer, self.config = model, optimizer, config
+        self.model, self.optimizer = model, optimizer
+        self.objective, self.config = objective, config
         self.data = Data(x=x, y=data.y, edge_index=data.edge_index, **inputs)
         self.loader = NeighborLoader(
             self.data,
@@ -99,15 +102,15 @@ class Sampled:
                 num_sampled_edges_per_hop=batch.num_sampled_edges,
             )
             size = batch.batch_size
-            loss = class_loss(out[:size], batch.y[:size])
+            loss = self.objective.loss(out[:size], batch.y[:size])
             loss.backward()
             self.optimizer.step()
             total += loss.item() * batch.batch_size
             count += batch.batch_size
         return total / count
 
-    def logits(self) -> Tensor:
-        """Logits of all nodes ``[N, classes]``, without dropout and over all in-edges."""
+    def outputs(self) -> Tensor:
+        """Outputs of all nodes ``[N, K]``, without dropout and over all in-edges."""
         self.model.eval()
         x, edge_index = self.data.x, self.data.edge_index
         assert x is not None

@@ -40,6 +40,9 @@ class EarlyStopping:
     there, the second half begins with epoch ``epochs // 2 + 1``, and near the beginning
     the mean is over fewer epochs.
 
+    Larger scores are better: :func:`gatsparse.train.fit` passes errors such as ``mae`` with the
+    opposite sign.
+
     Args:
         rule (str): One of the rules above.
         patience (int): Number of epochs in the rules above.

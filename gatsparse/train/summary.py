@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from gatsparse.train.intervals import student_interval
+from gatsparse.train.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,9 +39,9 @@ def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str
         figures = spread(columns["test_score"])
         rules[rule] = columns | {f"test_score_{key}": value for key, value in figures.items()}
     return {
-        "dataset": config.dataset,
+        "dataset": config.dataset_name,
         "kind": config.model.kind,
-        "metric": config.metric,
+        "metric": config.chosen_metric,
         "seeds": seeds,
         "epochs": [result.epochs for result in finished],
         "seconds": [result.seconds for result in finished],
@@ -78,9 +79,9 @@ def spread(values: list[float]) -> dict[str, float | None]:
 def headline(summary: dict[str, Any]) -> str:
     """Returns a line for every rule of a summary, and one for the run."""
     what = f"{summary['dataset']}, {summary['kind']}"
-    metric = {"accuracy": "accuracy", "roc_auc": "ROC AUC"}[summary["metric"]]
+    metric = METRICS[summary["metric"]]
     lines = [
-        f"{what}, {rule}: test {metric} {_percent(figures)}"
+        f"{what}, {rule}: test {metric.title} {_range(figures, metric.is_share)}"
         for rule, figures in summary["rules"].items()
     ]
     lines.append(
@@ -90,17 +91,17 @@ def headline(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _percent(figures: dict[str, Any]) -> str:
-    mean, std, low, high, least, most = (
-        None if value is None else 100 * value
-        for value in (
-            figures[f"test_score_{key}"]
-            for key in ("mean", "std", "ci95_low", "ci95_high", "min", "max")
-        )
-    )
-    if std is None:
-        return f"{mean:.2f} %"
+def _range(figures: dict[str, Any], is_share: bool) -> str:
+    """Mean and spread of the test scores, in percent or as numbers."""
+
+    def text(key: str, digits: int = 2) -> str:
+        value = figures[f"test_score_{key}"]
+        return f"{100 * value:.{digits}f}" if is_share else f"{value:.4g}"
+
+    unit = " %" if is_share else ""
+    if figures["test_score_std"] is None:
+        return f"{text('mean')}{unit}"
     return (
-        f"{mean:.2f} +- {std:.2f} %, 95 % interval of the mean {low:.2f} .. {high:.2f}, "
-        f"range {least:.1f} .. {most:.1f}"
+        f"{text('mean')} +- {text('std')}{unit}, 95 % interval of the mean {text('ci95_low')} .. "
+        f"{text('ci95_high')}, range {text('min', 1)} .. {text('max', 1)}"
     )

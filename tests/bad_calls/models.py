@@ -112,7 +112,14 @@ def functions() -> Iterator[Function]:
         "build_gat",
         train.build_gat,
         lambda: {"kind": "gatsparse", "in_channels": F, "out_channels": 2},
-        {**MODEL, "kind": CHOICES, "num_layers": SIZES, "form": CHOICES},
+        {
+            **MODEL,
+            "kind": CHOICES,
+            "num_layers": SIZES,
+            "form": CHOICES,
+            "variant": CHOICES,
+            "edge_dim": but(SIZES, None),
+        },
     )
     yield Function(
         "build_deep_gat",
@@ -122,6 +129,10 @@ def functions() -> Iterator[Function]:
             **{key: values for key, values in MODEL.items() if key != "out_heads"},
             "kind": [*CHOICES, "dense"],
             "num_layers": SIZES,
+            "variant": CHOICES,
+            "norm": CHOICES,
+            "jk": but(CHOICES, None),
+            "edge_dim": but(SIZES, None),
         },
     )
     pyg = torch_geometric.nn.GAT(F, C, 2, 2)

@@ -43,6 +43,11 @@ def functions() -> Iterator[Function]:
             "kind": CHOICES,
             "num_layers": SIZES,
             "architecture": CHOICES,
+            "variant": CHOICES,
+            "residual": but(CHOICES, None),
+            "norm": but(CHOICES, None),
+            "jk": but(CHOICES, None),
+            "add_self_loops": CHOICES,
         },
         errors=errors,
     )
@@ -93,7 +98,9 @@ def functions() -> Iterator[Function]:
             "optim": NO_CONFIGS,
             "sampling": NO_CONFIGS,
             "synthetic": NO_CONFIGS,
-            "metric": CHOICES,
+            "task": CHOICES,
+            "metric": but(CHOICES, None),
+            "class_weights": ["", "nope", 3, ["1"], [0.0], [-1.0], [NAN], [INF], object()],
             "epochs": SIZES,
             "patience": SIZES,
             "stopping": ["", "nope", None, 3, 1.5, [], ["nope"], [3], object()],
@@ -118,7 +125,30 @@ def functions() -> Iterator[Function]:
         "build_model",
         train.build_model,
         lambda: {"config": train.ModelConfig(), "data": node_data()},
-        {"config": NO_CONFIGS, "data": [*NO_DATA, Data(), without("x"), without("y")]},
+        {
+            "config": NO_CONFIGS,
+            "data": [*NO_DATA, Data(), without("x"), without("y")],
+            "task": CHOICES,
+        },
+        {"data": ("x", "y")},
+        errors,
+    )
+    yield Function(
+        "build_model_of_sizes",
+        train.build_model_of_sizes,
+        lambda: {"config": train.ModelConfig(), "sizes": train.ModelSizes(F, C, None)},
+        {
+            "config": NO_CONFIGS,
+            "sizes": [*NO_CONFIGS, (F, C, None)],
+            "dtype": [None, "float32", 3, float, object()],
+        },
+        errors=errors,
+    )
+    yield Function(
+        "model_sizes",
+        train.model_sizes,
+        lambda: {"data": node_data()},
+        {"data": [*NO_DATA, Data(), without("x"), without("y")], "task": CHOICES},
         {"data": ("x", "y")},
         errors,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import contenders, datasets, plan
+from benchmarks import contenders, plan
 from benchmarks.__main__ import main
 from benchmarks.import_path import digests, relevant
 from benchmarks.plan import Task
@@ -85,9 +85,5 @@ def test_wrong_import_paths_raise(tmp_path, change, message):
 
 
 @pytest.mark.usefixtures("my_module")
-def test_own_data_set_must_be_data(tmp_path):
-    (tmp_path / "other_module.py").write_text("def number():\n    return 1\n")
-    with pytest.raises(TypeError, match="other_module:number: expected torch_geometric"):
-        datasets.own("other_module:number")
-    assert datasets.own("my_module:my_dataset").num_nodes == 1000
+def test_contenders_by_import_path():
     assert contenders.find_for_layers("my_module:my_contender").kind == "pyg"

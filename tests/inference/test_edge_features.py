@@ -327,8 +327,18 @@ def test_bad_edge_features_raise(task, tmp_path):
             infer(model, x, edge_index, wrong)
     with pytest.raises(ValueError, match="edge_attr: expected edge features"):
         infer(model, x, edge_index)
-    with pytest.raises(TypeError, match=r"PaperGAT\.forward takes no edge features"):
-        infer(gatsparse.nn.PaperGAT(F, 4, 3).double().eval(), x, edge_index, edge_attr)
+
+
+def test_models_without_an_argument_for_edge_features_raise(task):
+    class Own(gatsparse.nn.PaperGAT):
+        def forward(self, x, edge_index):
+            return super().forward(x, edge_index)
+
+        def inference_per_layer(self, *args):
+            return super().inference_per_layer(*args)
+
+    with pytest.raises(TypeError, match=r"Own\.forward takes no edge features"):
+        infer(Own(F, 4, 3).double().eval(), *task)
 
 
 def test_edge_features_of_models_without_edge_dim(task):

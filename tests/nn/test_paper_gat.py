@@ -1,7 +1,13 @@
+from functools import partial
+
 import pytest
 import torch
+from torch_geometric.data import Data
 
-from gatsparse.nn import PaperGAT
+import gatsparse
+from gatsparse.data import NeighborLoader
+from gatsparse.nn import GATConv, GATv2Conv, PaperGAT
+from gatsparse.testing import relative_error
 
 
 def graph(num_nodes=80, num_edges=400):
@@ -32,3 +38,21 @@ def test_batches_that_cannot_be_trimmed_raise():
     )
     with pytest.raises(ValueError, match="omit num_sampled_nodes_per_hop"):
         model(x, matrix, [1, 3])
+
+
+@pytest.mark.parametrize("conv", [GATConv, GATv2Conv])
+def test_edge_features_of_batches_and_of_exact_inference(conv):
+    """All in-edges of the seeds: a batch, exact inference and the whole graph agree."""
+    x, edge_index = graph()
+    edge_attr = torch.randn(edge_index.size(1), 3, dtype=torch.float64)
+    model = PaperGAT(12, 4, 5, heads=2, conv=partial(conv, edge_dim=3)).double().eval()
+    expected = model(x, edge_index, edge_attr=edge_attr)
+    assert relative_error(model(x, edge_index, edge_attr=2 * edge_attr), expected) > 1e-3
+    # Twice the rounding of sums in another order.
+    out = gatsparse.infer(model, x, edge_index, edge_attr)
+    assert relative_error(out, expected) <= 1e-13
+    seeds = torch.tensor([3, 11, 40])
+    data = Data(x=x, edge_index=edge_index, edge_attr=edge_attr)
+    (batch,) = NeighborLoader(data, [-1, -1], seeds, batch_size=3)
+    out = model(batch.x, batch.edge_index, batch.num_sampled_nodes, None, edge_attr=batch.edge_attr)
+    assert relative_error(out, expected[seeds]) <= 1e-13

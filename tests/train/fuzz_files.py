@@ -22,7 +22,15 @@ from typing import Any
 
 import torch
 
-from gatsparse.train import ConfigError, TrainConfig, build_model, fit, load_task, parse_config
+from gatsparse.train import (
+    ConfigError,
+    TrainConfig,
+    build_model,
+    fit,
+    load_task,
+    model_sizes,
+    parse_config,
+)
 from gatsparse.train.checkpoint import _MAGIC, Checkpoint
 from gatsparse.train.config import ModelConfig, SyntheticConfig
 from gatsparse.train.errors import DamagedFileError
@@ -124,7 +132,7 @@ class Files:
         with self.folder.metrics(0) as append:
             for epoch in self.epochs:
                 append(epoch)
-        self.folder.save_result(0, self.result)
+        self.folder.save_result(0, self.result, model_sizes(self.data))
         self.checkpoint = self._interrupted(checkpoint)
         self.originals = {
             name: (path / name).read_bytes()

@@ -191,6 +191,11 @@ def test_memory_estimate_grows_with_the_model():
     pyg = TrainConfig("sbm", synthetic=SYNTHETIC, model=ModelConfig(kind="pyg"))
     ours = TrainConfig("sbm", synthetic=SYNTHETIC, model=ModelConfig())
     assert estimate(pyg, data) > 2 * estimate(ours, data)
+    v2 = replace(ours, model=ModelConfig(variant="gatv2"))
+    edges = data.clone()
+    edges.edge_attr = torch.rand(data.num_edges, 2)
+    assert estimate(ours, data) < estimate(ours, edges)
+    assert estimate(ours, data) < estimate(v2, data) < estimate(v2, edges)
 
 
 def test_roc_auc():

@@ -27,7 +27,7 @@ from gatsparse.train import (
     model_graph,
     task_of_seed,
 )
-from gatsparse.train.config import Kind
+from gatsparse.train.model_config import Kind
 from gatsparse.train.stopping import StoppingRule
 
 KINDS = get_args(Kind)
@@ -255,6 +255,28 @@ def test_largest_component(monkeypatch: pytest.MonkeyPatch, task: Data):
     data = load_task(TrainConfig("digits", largest_component=True))
     assert (data.num_nodes, data.num_edges) == (58, task.num_edges)
     assert [int(data[f"{key}_mask"].sum()) for key in ("train", "val", "test")] == [19, 20, 19]
+
+
+def test_edge_features_of_a_data_set(monkeypatch: pytest.MonkeyPatch, task: Data):
+    """Reversed edges get the same features, and features of duplicates are averaged."""
+    task.edge_index = torch.tensor([[0, 1, 2], [1, 0, 3]])
+    task.edge_attr = torch.tensor([2, 4, 5])
+    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
+    data = load_task(TrainConfig("digits"))
+    assert data.edge_attr is not None
+    assert data.edge_attr.tolist() == [2.0, 4.0, 5.0]
+    data = load_task(TrainConfig("digits", undirected=True))
+    assert data["edge_index"].tolist() == [[0, 1, 2, 3], [1, 0, 3, 2]]
+    assert data["edge_attr"].tolist() == [3.0, 3.0, 5.0, 5.0]
+    with pytest.raises(ConfigError, match="dataset: digits has edge_attr, which dense"):
+        load_task(TrainConfig("digits", model=ModelConfig("dense")))
+
+
+def test_edge_weights_of_a_data_set_raise(monkeypatch: pytest.MonkeyPatch, task: Data):
+    task.edge_weight = torch.ones(task.num_edges)
+    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
+    with pytest.raises(ConfigError, match=r"has edge_weight, .* store the weights as edge_attr"):
+        load_task(TrainConfig("digits"))
 
 
 def test_split_of_a_data_set_with_one_split_raises():

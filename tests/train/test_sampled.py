@@ -4,6 +4,7 @@ import torch
 from gatsparse.nn import PaperGAT
 from gatsparse.train import OptimConfig, SamplingConfig, TrainConfig, build_optimizer
 from gatsparse.train.full_batch import FullBatch
+from gatsparse.train.objective import Classification
 from gatsparse.train.sampled import Sampled
 from gatsparse.train.task import checked_task, load_task
 from tests.train.test_checkpoint import SYNTHETIC
@@ -17,5 +18,6 @@ def test_loss_of_an_epoch_is_the_mean_over_its_nodes():
     optimizer = build_optimizer(OptimConfig(lr=1e-12), model)
     num_train = int(data.train_mask.sum())
     sampling = SamplingConfig(batch_size=num_train - 1, num_neighbors=[-1, -1])
-    expected = FullBatch(model, data, optimizer, "gatsparse").epoch()
-    assert Sampled(model, data, optimizer, sampling).epoch() == pytest.approx(expected, rel=1e-8)
+    expected = FullBatch(model, data, optimizer, Classification(), "gatsparse").epoch()
+    found = Sampled(model, data, optimizer, Classification(), sampling).epoch()
+    assert found == pytest.approx(expected, rel=1e-8)

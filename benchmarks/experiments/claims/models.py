@@ -14,7 +14,7 @@ from torch_geometric.data import Data
 import gatsparse
 from gatsparse.nn import PaperGAT
 from gatsparse.train import ModelConfig
-from gatsparse.train.config import Kind
+from gatsparse.train.model_config import Kind
 
 
 class MeanConv(gatsparse.GATConv):

@@ -92,14 +92,14 @@ def _train(configs: Iterable[TrainConfig]) -> list[str]:
     absent: set[str] = set()
     failures: list[str] = []
     for config in configs:
-        if config.dataset in absent:
+        if config.dataset_name in absent:
             continue
         name = f"{config.run_dir.name}, {config.model.kind}"
         try:
             runs.complete(config)
         except (DatasetNotFoundError, DatasetCorruptError) as error:
-            absent.add(config.dataset)
-            failures.append(f"{config.dataset}: {error}")
+            absent.add(config.dataset_name)
+            failures.append(f"{config.dataset_name}: {error}")
         except Exception as error:  # each one becomes a line of the report
             failures.append(f"{name}: {type(error).__name__}: {error}")
         else:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.experiments.paper.protocols import SUFFIXES, TIMED, paper_config, short_config
 from gatsparse.train import ConfigError, TrainConfig, parse_config, train
-from gatsparse.train.config import Kind
+from gatsparse.train.model_config import Kind
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def find(config: TrainConfig) -> Run | None:
     Raises:
         ValueError: If a run folder is damaged.
     """
-    paths = config.run_dir.glob(f"{config.dataset}-{config.model.kind}-*/summary.json")
+    paths = config.run_dir.glob(f"{config.dataset_name}-{config.model.kind}-*/summary.json")
     newest = sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)
     found = [_read(path) for path in newest if _is_of(path.with_name("config.yaml"), config)]
     return max(found, key=lambda run: len(run.seeds), default=None)

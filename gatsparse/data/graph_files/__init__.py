@@ -1,0 +1,1 @@
+"""Graphs in files of tables, with node ids of any kind."""

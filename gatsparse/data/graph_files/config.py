@@ -1,0 +1,132 @@
+"""Typed description of a graph in files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from gatsparse.config_types import require, require_types
+from gatsparse.data.places import expand
+
+#: Columns that have a role unless the configuration says otherwise, the first that exists.
+ID_COLUMNS = ("id", "node_id", "node")
+LABEL_COLUMNS = ("label", "y", "labels", "class", "node_labels")
+
+#: How a split is drawn.
+Draw = Literal["random", "stratified", "time"]
+
+
+@dataclass(frozen=True)
+class GraphFiles:
+    """A graph in files: a table of nodes and a table of edges.
+
+    Tables are CSV, TSV and other text with a header (.csv, .tsv, .txt; also with .gz, .bz2, .xz or
+    .zst), Parquet, .npy and .npz. Names of files are relative to the folder.
+
+    Args:
+        path: Folder of the files.
+        nodes: Table with a row for each node. (default: the file nodes.* of the folder)
+        edges: Table with a row for each edge; a list or folder of tables that are read in order.
+            (default: the file or folder edges or edges.* of the folder)
+        node_id: Column of the ids of the nodes: text, UUIDs or integers.
+            (default: the column id, node_id or node; else rows are numbered from 0)
+        source: Column of the sources of the edges. (default: recognised by its name)
+        target: Column of the targets of the edges. (default: recognised by its name)
+        label: Column of the labels, or several columns of numbers for tasks multi_label and
+            regression. (default: the column label or y)
+        label_separator: Separator of the labels in a cell, for task multi_label.
+        features: Columns of the features, or a file with a row for each node: .npy, or .npz of
+            scipy.sparse. (default: all columns without another role)
+        ignore: Columns that are not features.
+        categorical: Columns of numbers that are categories. Columns of text always are.
+        missing: Missing numbers and unknown categories are errors, or become the mean of the
+            column or 0.
+        standardize: Subtract the mean of each column of numbers, and divide by its standard
+            deviation.
+        edge_features: Columns of numbers of the edges, such as a weight.
+        split: Column with train, val or test. (default: the column split, else drawn)
+        train: File with the ids of the training nodes, one per line, or .npy.
+        val: File with the ids of the validation nodes.
+        test: File with the ids of the test nodes.
+        draw: Draw the split: at random, with the same shares of every class, or by time.
+        time: Column of times or numbers; the latest nodes become test nodes, with draw time.
+        train_share: Share of training nodes of the labelled nodes, if drawn.
+        val_share: Share of validation nodes, if drawn; all others are test nodes.
+        split_seed: Seed of a split that is drawn.
+        unknown_nodes: Edges of nodes that are not in the table of nodes are errors, or dropped and
+            counted.
+        self_loops: Keep edges from a node to itself, or drop and count them.
+        duplicates: Edges that occur twice are kept, dropped and counted, or errors.
+
+    Example:
+        >>> from gatsparse.data import GraphFiles
+        >>> GraphFiles("shop", label="kind", ignore=["name"], edge_features=["weight"]).missing
+        'error'
+    """
+
+    path: Path
+    nodes: str | None = None
+    edges: str | list[str] | None = None
+    node_id: str | None = None
+    source: str | None = None
+    target: str | None = None
+    label: str | list[str] | None = None
+    label_separator: str | None = None
+    features: str | list[str] | None = None
+    ignore: list[str] = field(default_factory=list)
+    categorical: list[str] = field(default_factory=list)
+    missing: Literal["error", "mean", "zero"] = "error"
+    standardize: bool = False
+    edge_features: list[str] = field(default_factory=list)
+    split: str | None = None
+    train: str | None = None
+    val: str | None = None
+    test: str | None = None
+    draw: Draw | None = None
+    time: str | None = None
+    train_share: float = 0.6
+    val_share: float = 0.2
+    split_seed: int = 0
+    unknown_nodes: Literal["error", "drop"] = "error"
+    self_loops: Literal["keep", "drop"] = "keep"
+    duplicates: Literal["keep", "drop", "error"] = "keep"
+
+    def __post_init__(self) -> None:
+        require_types(self, "dataset.")
+        object.__setattr__(self, "path", expand(self.path))
+        ways = [
+            name
+            for name, used in (
+                ("split", self.split is not None),
+                ("train", any((self.train, self.val, self.test))),
+                ("draw", self.draw is not None),
+            )
+            if used
+        ]
+        require(
+            len(ways) <= 1,
+            f"dataset.{ways[-1] if ways else 'split'}",
+            "only one of split, train with val and test, or draw",
+            ways,
+        )
+        if "train" in ways:
+            for key in ("train", "val", "test"):
+                require(getattr(self, key) is not None, f"dataset.{key}", "a file of ids", None)
+        require(
+            (self.time is not None) == (self.draw == "time"),
+            "dataset.time",
+            "a column if draw is time, else null",
+            self.time,
+        )
+        shares = self.train_share, self.val_share
+        require(
+            min(shares) > 0 and sum(shares) < 1,
+            "dataset.train_share",
+            "positive shares with train_share + val_share < 1",
+            shares,
+        )
+        require(0 <= self.split_seed < 2**63, "dataset.split_seed", ">= 0", self.split_seed)
+        require(
+            self.label_separator != "", "dataset.label_separator", "a text", self.label_separator
+        )

@@ -1,0 +1,94 @@
+"""Graphs from files: nodes, features, labels, splits and edges put together."""
+
+from __future__ import annotations
+
+from torch_geometric.data import Data
+
+from gatsparse.checks import check_choice, check_instance
+from gatsparse.data.graph_files.config import LABEL_COLUMNS, GraphFiles
+from gatsparse.data.graph_files.edges import FileEdges, read_edges
+from gatsparse.data.graph_files.files import edge_files
+from gatsparse.data.graph_files.nodes import read_nodes
+from gatsparse.data.graph_files.schema import GraphSchema
+from gatsparse.data.graph_files.splits import split_masks
+from gatsparse.data.graph_files.table import GraphFileError
+from gatsparse.data.labels import Task
+from gatsparse.extras import require_extra
+
+
+def load_files(
+    files: GraphFiles, task: Task = "classification", schema: GraphSchema | None = None
+) -> Data:
+    r"""Reads a graph from a table of nodes and tables of edges.
+
+    Args:
+        files (GraphFiles): The files, and the roles of their columns.
+        task (str, optional): ``"classification"``, ``"multi_label"`` or ``"regression"``.
+        schema (GraphSchema, optional): Schema of the graph on which a model was trained. The graph
+            then needs the same columns of features and the same classes, but neither labels nor a
+            split.
+
+    Returns:
+        torch_geometric.data.Data: :obj:`x` float32 ``[N, F]``, or ``sparse_csr`` from a matrix of
+        scipy; :obj:`edge_index` ``[2, E]``, int32 if all nodes fit, else int64; labels :obj:`y`,
+        masks :obj:`train_mask`, :obj:`val_mask` and :obj:`test_mask` bool ``[N]``;
+        :obj:`edge_attr` float32 ``[E, D]`` if there are edge features; :obj:`node_ids`, a
+        :class:`NodeIds`; :obj:`schema`; :obj:`dropped`, the numbers of edges that were dropped, by
+        reason; and :obj:`notes`, lines about what was dropped, drawn or not used.
+
+    Raises:
+        GraphFileError: If a file is missing, damaged or contradictory. The message names the file,
+            the line or row, and the column.
+        ImportError: If pyarrow is missing.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gatsparse.data import GraphFiles, load_files
+        >>> Path("shop").mkdir()
+        >>> _ = Path("shop/nodes.csv").write_text("id,price,label\nmug,3,a\ncup,2,a\npan,9,b\n")
+        >>> _ = Path("shop/edges.csv").write_text("source,target\nmug,cup\ncup,pan\n")
+        >>> files = GraphFiles("shop", draw="random", train_share=0.4, val_share=0.3)
+        >>> data = load_files(files)
+        >>> data.x.flatten().tolist(), data.y.tolist(), data.node_ids[2], data.schema.classes
+        ([3.0, 2.0, 9.0], [0, 0, 1], 'pan', ['a', 'b'])
+    """
+    check_instance("files", files, GraphFiles, "a GraphFiles")
+    check_choice("task", task, ("classification", "multi_label", "regression"))
+    require_extra("a graph from files", "large", "pyarrow")
+    paths = edge_files(files)
+    nodes = read_nodes(files, task, schema)
+    edge_columns = None if schema is None else schema.edge_columns
+    edges = read_edges(files, paths, nodes.ids, nodes.name, edge_columns)
+    data = Data(x=nodes.x, edge_index=edges.edge_index)
+    if edges.edge_attr is not None:
+        data.edge_attr = edges.edge_attr
+    notes = _notes(edges)
+    classes = [] if schema is None else schema.classes
+    if nodes.labels is not None:
+        data.y, classes = nodes.labels
+        masks, note = split_masks(files, nodes, task, draw=schema is None)
+        if masks is not None:
+            data.train_mask, data.val_mask, data.test_mask = masks
+            notes += [note] if note else []
+    elif schema is None:
+        raise GraphFileError(
+            f"dataset.label: expected a column of labels, got none of {', '.join(LABEL_COLUMNS)} "
+            f"in {nodes.name}: set dataset.label"
+        )
+    data.node_ids, data.notes, data.dropped = nodes.ids, notes, edges.dropped
+    data.schema = GraphSchema(nodes.columns, nodes.x.size(1), edges.columns, classes)
+    return data
+
+
+def _notes(edges: FileEdges) -> list[str]:
+    reasons = {
+        "unknown_nodes": "edges of unknown nodes dropped",
+        "self_loops": "self-loops dropped",
+        "duplicates": "duplicate edges dropped",
+    }
+    notes = [f"{count} {reasons[key]}" for key, count in edges.dropped.items() if count > 0]
+    if edges.edge_index.size(1) == 0:
+        notes.append("the graph has no edges")
+    if edges.unused:
+        notes.append(f"columns of the edges that are not used: {', '.join(edges.unused)}")
+    return notes

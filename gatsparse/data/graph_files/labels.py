@@ -1,0 +1,204 @@
+"""Labels of nodes from columns of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatsparse.data.graph_files.array_table import ArrayTable
+from gatsparse.data.graph_files.arrow import compute, index_in
+from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
+from gatsparse.data.labels import Task
+
+_MOST_CLASSES = 10_000
+
+
+class Labels(NamedTuple):
+    """Labels, and the names of what is predicted.
+
+    Args:
+        y (Tensor): For classification int64 ``[N]``, -1 if unlabelled; for multi_label float32
+            ``[N, K]`` of zeros and ones, and for regression float32 ``[N]`` or ``[N, K]``, NaN if
+            unlabelled.
+        classes (list of str): Names of the classes, of the labels, or of the targets.
+    """
+
+    y: Tensor
+    classes: list[str]
+
+
+def wanted_labels(
+    table: Table, names: Sequence[str], task: Task, separator: str | None
+) -> dict[str, Wanted]:
+    """Returns the types in which the columns of labels are read.
+
+    Raises:
+        GraphFileError: If the number of columns or their content does not fit the task.
+    """
+    if task == "classification" and len(names) != 1:
+        raise GraphFileError(
+            f"dataset.label: expected one column for task classification, got {list(names)}: "
+            "set task: multi_label for several labels of each node"
+        )
+    texts = task == "classification" or (task == "multi_label" and separator is not None)
+    if texts and len(names) != 1:
+        raise GraphFileError(
+            f"dataset.label: expected one column with label_separator, got {list(names)}"
+        )
+    for name in names:
+        kind = table.columns[name]
+        if not texts and kind not in ("number", "vector"):
+            hint = (
+                "set dataset.label_separator if a cell lists several labels"
+                if task == "multi_label"
+                else "set task: classification for classes"
+            )
+            raise GraphFileError(
+                f"{table.path}: column {name!r}: expected numbers for task {task}, got {kind}: "
+                f"{hint}"
+            )
+    return dict.fromkeys(names, "text" if texts else "number")
+
+
+def read_labels(
+    table: Table,
+    rows: Rows,
+    names: Sequence[str],
+    task: Task,
+    separator: str | None,
+    classes: list[str] | None = None,
+) -> Labels:
+    """Returns the labels of all nodes.
+
+    Args:
+        table (Table): The table, for messages.
+        rows (dict): Its columns of labels.
+        names (list of str): Their names.
+        task (str): The task.
+        separator (str, optional): Separator of several labels in a cell.
+        classes (list of str, optional): The classes that a model knows.
+
+    Raises:
+        GraphFileError: If a label is not one of :obj:`classes`, not 0 or 1 for multi_label, or not
+            finite; or if there are more classes than a model can have.
+    """
+    if task == "classification":
+        return _read_classes(table, rows[names[0]], names[0], classes)
+    if task == "multi_label" and separator is not None:
+        return _read_lists(table, rows[names[0]], names[0], separator, classes)
+    columns, found = [], []
+    for name in names:
+        values = (
+            rows[name]
+            if table.columns[name] == "vector"
+            else rows[name].to_numpy(zero_copy_only=False)
+        )
+        columns.append(values.reshape(len(values), -1).astype(np.float64))
+        width = columns[-1].shape[1]
+        found += [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
+    y = np.concatenate(columns, axis=1)
+    _check_numbers(table, y, found, task)
+    y[np.isnan(y).any(axis=1)] = np.nan
+    if classes is not None and len(found) != len(classes):
+        raise GraphFileError(
+            f"dataset.label: expected {len(classes)} columns, as in the training, got {len(found)}"
+        )
+    labels = torch.from_numpy(y).float()
+    single = task == "regression" and labels.size(1) == 1
+    return Labels(labels.squeeze(1) if single else labels, found)
+
+
+def _read_classes(table: Table, column: Any, name: str, classes: list[str] | None) -> Labels:
+    import pyarrow as pa
+
+    texts = _as_texts(column)
+    missing = {"", None, "-1"} if isinstance(table, ArrayTable) else {"", None}
+    found = [text for text in compute().unique(texts).to_pylist() if text not in missing]
+    if classes is None:
+        classes = sorted(found, key=_sort_key(found))
+        if len(classes) < 2:
+            raise GraphFileError(
+                f"{table.path}: column {name!r}: expected at least two classes, got "
+                f"{listed(classes) or 'none'}"
+            )
+        if len(classes) > _MOST_CLASSES:
+            raise GraphFileError(
+                f"{table.path}: column {name!r}: expected at most {_MOST_CLASSES} classes, got "
+                f"{len(classes)}: set task: regression for real numbers"
+            )
+    unknown = set(found) - set(classes)
+    codes = index_in(texts, pa.array(classes, pa.large_string())).astype(np.int64)
+    if unknown:
+        value = min(unknown)
+        row = int(compute().index(texts, value).as_py())
+        raise GraphFileError(
+            f"{table.path}: {table.place(row)}: column {name!r}: expected one of "
+            f"{listed(classes, 5)}, got {value!r}, which the model does not know"
+        )
+    return Labels(torch.from_numpy(codes), classes)
+
+
+def _as_texts(column: Any) -> Any:
+    import pyarrow as pa
+
+    pc = compute()
+    if pa.types.is_floating(column.type):  # integers with missing values, as pandas writes them
+        column = pc.if_else(pc.is_nan(column), None, column)
+        whole = pc.all(pc.equal(column, pc.floor(column))).as_py()
+        column = column.cast(pa.int64()) if whole is not False else column
+    return column.cast(pa.large_string())
+
+
+def _sort_key(names: list[str]) -> Any:
+    """Sort key of classes: by value if all are numbers, else by their text."""
+    try:
+        values = {name: float(name) for name in names}
+    except ValueError:
+        return None
+    return lambda name: (values[name], name)
+
+
+def _read_lists(
+    table: Table, column: Any, name: str, separator: str, classes: list[str] | None
+) -> Labels:
+    texts = _as_texts(column).to_pylist()
+    lists = [[part.strip() for part in (text or "").split(separator)] for text in texts]
+    found = {label for labels in lists for label in labels} - {""}
+    if classes is None:
+        classes = sorted(found, key=_sort_key(list(found)))
+        if len(classes) > _MOST_CLASSES:
+            raise GraphFileError(
+                f"{table.path}: column {name!r}: expected at most {_MOST_CLASSES} labels, got "
+                f"{len(classes)}"
+            )
+    position = {label: index for index, label in enumerate(classes)}
+    y = torch.zeros(len(lists), len(classes))
+    for row, labels in enumerate(lists):
+        for label in labels:
+            if label == "":
+                continue
+            if label not in position:
+                raise GraphFileError(
+                    f"{table.path}: {table.place(row)}: column {name!r}: expected labels such as "
+                    f"{listed(classes, 5)}, got {label!r}, which the model does not know"
+                )
+            y[row, position[label]] = 1.0
+    y[[row for row, text in enumerate(texts) if text is None]] = float("nan")
+    return Labels(y, classes)
+
+
+def _check_numbers(table: Table, y: np.ndarray, names: list[str], task: Task) -> None:
+    wrong = np.isinf(y)
+    if task == "multi_label":
+        wrong = ~(np.isnan(y) | (y == 0) | (y == 1))
+    if wrong.any():
+        row, column = (int(place[0]) for place in np.nonzero(wrong))
+        expected = "0 or 1 for task multi_label" if task == "multi_label" else "finite numbers"
+        raise GraphFileError(
+            f"{table.path}: {table.place(row)}: column {names[column]!r}: expected {expected}, got "
+            f"{y[row, column]:g}"
+        )

@@ -1,0 +1,215 @@
+"""Nodes of a graph in files: ids, features and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from gatsparse.data.graph_files.config import ID_COLUMNS, LABEL_COLUMNS, GraphFiles
+from gatsparse.data.graph_files.features import (
+    choose_columns,
+    encode,
+    learn_columns,
+    wanted_types,
+)
+from gatsparse.data.graph_files.files import nodes_file, open_table
+from gatsparse.data.graph_files.labels import Labels, read_labels, wanted_labels
+from gatsparse.data.graph_files.matrix import feature_file, read_matrix
+from gatsparse.data.graph_files.node_ids import NodeIds, read_unique_ids
+from gatsparse.data.graph_files.schema import Column, GraphSchema
+from gatsparse.data.graph_files.table import (
+    GraphFileError,
+    Rows,
+    Table,
+    Wanted,
+    read_columns,
+    require_column,
+)
+from gatsparse.data.labels import Task
+
+MASKS = ("train_mask", "val_mask", "test_mask")
+_LABEL_FILES = ("y.npy", "labels.npy")
+
+
+class Nodes(NamedTuple):
+    """Nodes, and the table from which they were read, if there is one.
+
+    Args:
+        name (str): File that defines the nodes, for messages.
+        ids (NodeIds): Their ids.
+        x (Tensor): Features ``[N, F]``.
+        columns (list of Column): Columns of :obj:`x`; empty if it is a matrix.
+        labels (Labels, optional): Their labels.
+        table (Table, optional): The table of nodes.
+        rows (dict): The columns of the table that were read.
+        split (str, optional): Its column with train, val or test.
+    """
+
+    name: str
+    ids: NodeIds
+    x: Tensor
+    columns: list[Column]
+    labels: Labels | None
+    table: Table | None
+    rows: Rows
+    split: str | None
+
+
+def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nodes:
+    """Reads the nodes of a graph, their features and their labels.
+
+    Raises:
+        GraphFileError: As in :func:`gatsparse.data.load_files`.
+    """
+    path = nodes_file(files)
+    matrix = feature_file(files, path)
+    if path is None:
+        return _nodes_without_table(files, task, schema, matrix)
+    table = open_table(path)
+    id_name = _choose(table, files.node_id, "node_id", ID_COLUMNS)
+    label_names = _label_columns(files, table, schema)
+    split_name = _choose(table, files.split, "split", ("split",))
+    masks = [name for name in MASKS if name in table.columns]
+    if files.time is not None:
+        require_column(table, files.time, "time")
+    for key in ("ignore", "categorical"):
+        for name in getattr(files, key):
+            require_column(table, name, key)
+    taken = {id_name, *label_names, split_name, *masks, files.time, *files.ignore}
+    columns = _feature_columns(files, table, schema, taken, matrix)
+    wanted: dict[str, Wanted] = wanted_types(columns)
+    if label_names:
+        wanted |= wanted_labels(table, label_names, task, files.label_separator)
+    wanted |= dict.fromkeys((name for name in (id_name, split_name, files.time) if name), "text")
+    wanted |= dict.fromkeys(masks, "number")
+    if not wanted:
+        raise GraphFileError(f"{path}: expected columns of ids or features, got none")
+    rows = read_columns(table, wanted)
+    count = len(next(iter(rows.values())))
+    if count == 0:
+        raise GraphFileError(f"{path}: expected at least one node, got none")
+    ids = NodeIds(num_nodes=count)
+    if id_name is not None:
+        ids = read_unique_ids(table, id_name, rows[id_name])
+    if matrix is not None:
+        x = read_matrix(matrix, count, str(path))
+        columns = []
+    elif columns:
+        if schema is None:
+            columns = learn_columns(
+                table,
+                rows,
+                columns,
+                files.missing,
+                standardize=files.standardize,
+                categorical=files.categorical,
+            )
+        x = encode(table, rows, columns, files.missing)
+    else:
+        raise GraphFileError(
+            f"{path}: expected columns of features, got none besides "
+            f"{', '.join(sorted(name for name in taken if name))}: set dataset.features to a file"
+        )
+    labels = None
+    if label_names:
+        known = None if schema is None else schema.classes
+        labels = read_labels(table, rows, label_names, task, files.label_separator, known)
+    elif (file := _label_file(files)) is not None:
+        labels = _labels_of_file(file, task, count, str(path), schema)
+    return Nodes(str(path), ids, x, columns, labels, table, rows, split_name)
+
+
+def _nodes_without_table(
+    files: GraphFiles, task: Task, schema: GraphSchema | None, matrix: Path | None
+) -> Nodes:
+    """Nodes that are the rows of a matrix of features."""
+    if matrix is None:
+        raise GraphFileError(
+            f"{files.path}: expected a table of nodes such as nodes.csv or nodes.parquet, or a "
+            "matrix of features x.npy: set dataset.nodes or dataset.features"
+        )
+    x = read_matrix(matrix, None, "")
+    file, labels = _label_file(files), None
+    if file is not None:
+        labels = _labels_of_file(file, task, x.size(0), str(matrix), schema)
+    return Nodes(str(matrix), NodeIds(num_nodes=x.size(0)), x, [], labels, None, {}, None)
+
+
+def _choose(table: Table, name: str | None, key: str, usual: Sequence[str]) -> str | None:
+    if name is not None:
+        require_column(table, name, key)
+        return name
+    return next((usual_name for usual_name in usual if usual_name in table.columns), None)
+
+
+def _label_columns(files: GraphFiles, table: Table, schema: GraphSchema | None) -> list[str]:
+    """Columns of labels; a graph for predictions needs none."""
+    label = files.label
+    if label is None:
+        found = _choose(table, None, "label", LABEL_COLUMNS)
+        return [] if found is None else [found]
+    if isinstance(label, str) and label not in table.columns and label.endswith(".npy"):
+        return []
+    names = [label] if isinstance(label, str) else label
+    if schema is not None and not any(name in table.columns for name in names):
+        return []
+    for name in names:
+        require_column(table, name, "label")
+    return names
+
+
+def _label_file(files: GraphFiles) -> Path | None:
+    if isinstance(files.label, str) and files.label.endswith(".npy"):
+        return files.path / files.label
+    if files.label is not None:
+        return None
+    return next((path for name in _LABEL_FILES if (path := files.path / name).exists()), None)
+
+
+def _labels_of_file(
+    path: Path, task: Task, count: int, of: str, schema: GraphSchema | None
+) -> Labels:
+    table = open_table(path)
+    name = next(iter(table.columns))
+    rows = read_columns(table, wanted_labels(table, [name], task, None))
+    if len(rows[name]) != count:
+        raise GraphFileError(
+            f"{path}: expected {count} labels, one for each row of {of}, got {len(rows[name])}"
+        )
+    return read_labels(table, rows, [name], task, None, None if schema is None else schema.classes)
+
+
+def _feature_columns(
+    files: GraphFiles,
+    table: Table,
+    schema: GraphSchema | None,
+    taken: set[str | None],
+    matrix: Path | None,
+) -> list[Column]:
+    if matrix is not None:
+        return []
+    if schema is not None:
+        for column in schema.columns:
+            if column.name not in table.columns:
+                raise GraphFileError(
+                    f"{table.path}: expected the column {column.name!r}, a feature of the training"
+                )
+        found = choose_columns(table, [column.name for column in schema.columns], [])
+        for column, other in zip(schema.columns, found, strict=True):
+            if column.kind != other.kind and column.kind != "category":
+                raise GraphFileError(
+                    f"{table.path}: column {column.name!r}: expected a {column.kind} as in the "
+                    f"training, got a {other.kind}"
+                )
+        return schema.columns
+    names = files.features
+    if isinstance(names, str):
+        names = [names]
+    if names is None:
+        names = [name for name in table.columns if name not in taken]
+    for name in names:
+        require_column(table, name, "features")
+    return choose_columns(table, names, files.categorical)

@@ -1,0 +1,110 @@
+"""Summaries of the columns of a table, read block by block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gatsparse.data.graph_files.arrow import compute, empty_cells
+from gatsparse.data.graph_files.table import Kind, Table, Wanted
+
+_MOST_DISTINCT = 1000  # values that are counted
+
+
+@dataclass
+class ColumnSummary:
+    """Content of a column.
+
+    Args:
+        name (str): Its name.
+        kind (str): Its content.
+        count (int): Number of rows.
+        missing (int): Cells without a value.
+        values (set): Distinct values, up to a limit.
+        low, high (float): Smallest and largest number.
+        total, squares (float): Sum of the numbers and of their squares.
+        nonzero (int): Numbers that are not 0.
+        whole (bool): Whether all numbers are integers.
+    """
+
+    name: str
+    kind: Kind
+    count: int = 0
+    missing: int = 0
+    values: set[str | float] = field(default_factory=set)
+    low: float = np.inf
+    high: float = -np.inf
+    total: float = 0.0
+    squares: float = 0.0
+    nonzero: int = 0
+    whole: bool = True
+
+    @property
+    def num_distinct(self) -> int:
+        """Number of distinct values; of more than 1,000 the number is not known."""
+        return len(self.values)
+
+    @property
+    def many(self) -> bool:
+        """Whether there are more distinct values than are counted."""
+        return len(self.values) > _MOST_DISTINCT
+
+    @property
+    def mean(self) -> float:
+        """Mean of the numbers."""
+        return self.total / max(self.count - self.missing, 1)
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the numbers."""
+        variance = self.squares / max(self.count - self.missing, 1) - self.mean**2
+        return float(np.sqrt(max(variance, 0.0)))
+
+    def add_numbers(self, values: np.ndarray) -> None:
+        """Adds the numbers of some rows; NaN is missing."""
+        known = values[~np.isnan(values)]
+        self.count += len(values)
+        self.missing += len(values) - len(known)
+        if len(known) == 0:
+            return
+        if not self.many:
+            self.values.update(np.unique(known).tolist())
+        self.low, self.high = min(self.low, known.min()), max(self.high, known.max())
+        self.total += float(known.sum())
+        self.squares += float((known**2).sum())
+        self.nonzero += int(np.count_nonzero(known))
+        self.whole &= bool((known == np.round(known)).all())
+
+    def add_texts(self, texts: Any) -> None:
+        """Adds the texts or times of some rows; null and empty ones are missing."""
+        self.count += len(texts)
+        self.missing += int(compute().sum(empty_cells(texts)).as_py() or 0)
+        if not self.many:
+            found = compute().unique(texts).cast("string").to_pylist()
+            self.values.update(text for text in found if text)
+
+
+def summarize_columns(table: Table) -> dict[str, ColumnSummary]:
+    """Returns a summary of every column of numbers, times and text.
+
+    Raises:
+        GraphFileError: If the file is damaged.
+    """
+    summaries = {
+        name: ColumnSummary(name, kind)
+        for name, kind in table.columns.items()
+        if kind in ("number", "text", "time")
+    }
+    wanted: dict[str, Wanted] = {
+        name: "number" if summary.kind == "number" else "text"
+        for name, summary in summaries.items()
+    }
+    for rows in table.blocks(wanted):
+        for name, summary in summaries.items():
+            if summary.kind == "number":
+                summary.add_numbers(rows[name].to_numpy(zero_copy_only=False))
+            else:
+                summary.add_texts(rows[name])
+    return summaries

@@ -1,0 +1,121 @@
+"""Inspection of a graph before any training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from gatsparse.data import GraphFiles, GraphStatistics, edge_homophily, graph_statistics
+from gatsparse.data.graph_files.files import nodes_file, open_table
+from gatsparse.inspection.columns import ColumnSummary, summarize_columns
+from gatsparse.inspection.cost import Cost, training_cost
+from gatsparse.inspection.roles import Roles, choose_roles
+from gatsparse.train import (
+    ModelConfig,
+    OptimConfig,
+    SamplingConfig,
+    TrainConfig,
+    load_task,
+    task_of_seed,
+)
+from gatsparse.train.memory import estimate
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+_FEW_NODES = 10_000  # training nodes up to which a model is trained as in the paper
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is in a graph, and a configuration to train on it.
+
+    Args:
+        config (TrainConfig): A configuration that can be run.
+        data (torch_geometric.data.Data): The data of this configuration.
+        columns (dict of ColumnSummary): Columns of the table of nodes.
+        statistics (GraphStatistics): Statistics of the edges in the files.
+        homophily (float, optional): Share of edges between nodes of the same class.
+        cost (Cost): Memory and time of a training.
+        reasons (list of str): What was chosen in the configuration, and why.
+    """
+
+    config: TrainConfig
+    data: Data
+    columns: dict[str, ColumnSummary]
+    statistics: GraphStatistics
+    homophily: float | None
+    cost: Cost
+    reasons: list[str]
+
+
+def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
+    """Reads a graph, and suggests how to train on it.
+
+    Args:
+        dataset (str, GraphFiles or TrainConfig): A folder of files, their configuration, the name
+            of a data set, ``"module:function"``, or the configuration of a training. What is not
+            set is chosen.
+
+    Raises:
+        ConfigError: If there is no such data set.
+        GraphFileError: If a file is damaged or contradictory.
+
+    Example:
+        >>> from gatsparse.inspection import inspect_graph
+        >>> inspection = inspect_graph("digits")
+        >>> inspection.statistics.num_nodes, round(inspection.homophily, 2)
+        (1797, 0.95)
+        >>> inspection.config.mode
+        'full'
+    """
+    config = dataset if isinstance(dataset, TrainConfig) else TrainConfig(dataset)
+    columns: dict[str, ColumnSummary] = {}
+    roles = Roles(GraphFiles(Path()), "classification", False, [])
+    if isinstance(config.dataset, GraphFiles):
+        files = config.dataset
+        path = nodes_file(files)
+        columns = {} if path is None else summarize_columns(open_table(path))
+        roles = choose_roles(files, columns)
+        tolerant = replace(roles.files, unknown_nodes="drop")
+        config = replace(config, dataset=tolerant, normalize_features=roles.normalize_features)
+    data = load_task(config)
+    reasons = list(roles.reasons)
+    assert data.edge_index is not None
+    statistics = graph_statistics(data.edge_index, data["x"].size(0))
+    homophily = None
+    if roles.task == "classification":
+        homophily = edge_homophily(data.edge_index, data["y"].view(-1))
+    config = _suggest(config, data, statistics, reasons)
+    cost = training_cost(config, task_of_seed(data, config, config.all_seeds[0]))
+    return Inspection(config, data, columns, statistics, homophily, cost, reasons)
+
+
+def _suggest(
+    config: TrainConfig, data: Data, statistics: GraphStatistics, reasons: list[str]
+) -> TrainConfig:
+    """Chooses the mode, the model and the direction of the edges."""
+    if isinstance(config.dataset, GraphFiles) and data.dropped["unknown_nodes"] == 0:
+        config = replace(config, dataset=replace(config.dataset, unknown_nodes="error"))
+    if statistics.reciprocity < 0.99 and statistics.num_edges > 0:
+        reasons.append(
+            f"only {statistics.reciprocity:.0%} of the edges have their reverse: undirected: true "
+            "adds the others, so that nodes attend to both ends of their links"
+        )
+        config = replace(config, undirected=True)
+    num_train = int(data.train_mask.view(len(data.train_mask), -1)[:, 0].sum())
+    if num_train > _FEW_NODES:
+        reasons.append(f"{num_train:,} training nodes: dropout 0.2 and no weight decay")
+        config = replace(
+            config, model=ModelConfig(dropout=0.2), optim=OptimConfig(lr=0.005, weight_decay=0.0)
+        )
+    doubled = 2 * statistics.num_edges if config.undirected else statistics.num_edges
+    needed = estimate(config, data) * doubled / max(statistics.num_edges, 1)
+    if needed > psutil.virtual_memory().available / 2:
+        reasons.append("an epoch of the whole graph needs too much memory: mode sampled")
+        sampling = SamplingConfig(num_neighbors=[15] * config.model.num_layers)
+        config = replace(config, mode="sampled", sampling=sampling, epochs=20, patience=5)
+    return config

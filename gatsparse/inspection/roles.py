@@ -1,0 +1,108 @@
+"""Roles of columns that a configuration leaves open, chosen by their content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gatsparse.data import GraphFiles
+from gatsparse.data.graph_files.config import LABEL_COLUMNS
+from gatsparse.data.labels import Task
+from gatsparse.inspection.columns import ColumnSummary
+
+_MOST_CLASSES = 100
+_MOST_CATEGORIES = 100
+
+
+@dataclass(frozen=True)
+class Roles:
+    """A configuration of the files, the task, and why.
+
+    Args:
+        files (GraphFiles): The files with the roles of their columns.
+        task (str): The task that the labels suggest.
+        normalize_features (bool): Whether to divide the features of each node by their sum.
+        reasons (list of str): What was chosen, and why.
+    """
+
+    files: GraphFiles
+    task: Task
+    normalize_features: bool
+    reasons: list[str]
+
+
+def choose_roles(files: GraphFiles, columns: Mapping[str, ColumnSummary]) -> Roles:
+    """Chooses the label, the columns to ignore, what becomes of missing values, and scaling.
+
+    Args:
+        files (GraphFiles): The files; what is set stays as it is.
+        columns (dict): Summaries of the columns of the table of nodes.
+    """
+    reasons: list[str] = []
+    label = files.label or next((name for name in LABEL_COLUMNS if name in columns), None)
+    task = (
+        _task(columns[label])
+        if isinstance(label, str) and label in columns
+        else ("classification" if isinstance(label, str) or label is None else "multi_label")
+    )
+    files = replace(files, label=label)
+    taken = {files.node_id, files.split, files.time, *files.ignore, *_names(label)}
+    taken |= {"id", "node_id", "node", "split", "train_mask", "val_mask", "test_mask"}
+    free = [summary for name, summary in columns.items() if name not in taken]
+    if files.features is None:
+        ignore = [summary for summary in free if _is_no_feature(summary)]
+        for summary in ignore:
+            what = "times" if summary.kind == "time" else _distinct(summary)
+            reasons.append(f"column {summary.name!r} is ignored: {what}")
+        files = replace(files, ignore=[*files.ignore, *(summary.name for summary in ignore)])
+        free = [summary for summary in free if summary not in ignore]
+    missing = sum(summary.missing for summary in free)
+    if missing > 0 and files.missing == "error":
+        names = [summary.name for summary in free if summary.missing > 0]
+        reasons.append(
+            f"{missing:,} missing cells in {', '.join(names[:5])}"
+            f"{' ...' if len(names) > 5 else ''}: missing numbers become the mean of their column"
+        )
+        files = replace(files, missing="mean")
+    numbers = [summary for summary in free if summary.kind == "number"]
+    counts = _are_counts(numbers) and len(numbers) == len(free)
+    if not counts and not files.standardize and _differ_in_scale(numbers):
+        reasons.append("columns of numbers differ in scale: they are standardized")
+        files = replace(files, standardize=True)
+    return Roles(files, task, counts, reasons)
+
+
+def _names(label: str | list[str] | None) -> list[str]:
+    return [label] if isinstance(label, str) else label or []
+
+
+def _task(label: ColumnSummary) -> Task:
+    if label.kind == "number" and (not label.whole or label.num_distinct > _MOST_CLASSES):
+        return "regression"
+    return "classification"
+
+
+def _is_no_feature(summary: ColumnSummary) -> bool:
+    """Times, and texts that are different in most rows, such as names."""
+    if summary.kind == "time":
+        return True
+    distinct = summary.num_distinct
+    return summary.kind == "text" and (
+        distinct > _MOST_CATEGORIES or (distinct > 2 and 2 * distinct > summary.count)
+    )
+
+
+def _distinct(summary: ColumnSummary) -> str:
+    more = "more than " if summary.many else ""
+    return f"{more}{min(summary.num_distinct, 1000):,} different texts"
+
+
+def _are_counts(numbers: list[ColumnSummary]) -> bool:
+    """Whether the numbers look like a bag of words: not negative, and 9 of 10 are 0."""
+    cells = sum(summary.count for summary in numbers)
+    nonzero = sum(summary.nonzero for summary in numbers)
+    return bool(numbers) and all(n.low >= 0 for n in numbers) and 10 * nonzero <= cells
+
+
+def _differ_in_scale(numbers: list[ColumnSummary]) -> bool:
+    return any(max(abs(summary.mean), summary.std) > 3 for summary in numbers)

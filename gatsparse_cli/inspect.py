@@ -1,0 +1,55 @@
+"""``gatsparse inspect``: what is in a graph, and a configuration to train on it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command to the subparsers of ``gatsparse``."""
+    parser = commands.add_parser(
+        "inspect",
+        help="show what is in a graph, and suggest a configuration",
+        description="Show what is in a graph: nodes, labels, edges, degrees, homophily, and the "
+        "memory and time that a training would take. Suggest a configuration.",
+        epilog="example: gatsparse inspect my_graph/ --out my_graph.yaml",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "dataset",
+        metavar="PATH",
+        help="folder with nodes.* and edges.*, configuration with a dataset, or name of a data set",
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, help="write the configuration into a file"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the report and the configuration; returns the exit code of the process."""
+    out: Path | None = arguments.out
+    if out is not None and out.exists():
+        print(f"gatsparse inspect: --out: {out} exists; choose another name", file=sys.stderr)
+        return 2
+    from gatsparse.inspection import inspect_graph
+    from gatsparse.inspection.report import report, suggestion
+    from gatsparse.train import parse_config
+
+    dataset: Any = arguments.dataset
+    if dataset.endswith((".yaml", ".yml")):
+        dataset = parse_config(dataset)
+    inspection = inspect_graph(dataset)
+    print(report(inspection))
+    text = suggestion(inspection)
+    if out is None:
+        print(
+            f"\n# a configuration for `gatsparse train`; --out FILE writes it into a file\n{text}"
+        )
+    else:
+        out.write_text(text, encoding="utf-8")
+        print(f"\nwritten: {out}; to train: gatsparse train {out}")
+    return 0
