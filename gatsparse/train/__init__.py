@@ -33,6 +33,7 @@ from gatsparse.train.errors import (
 from gatsparse.train.experiment import train
 from gatsparse.train.fitting import build_optimizer, fit
 from gatsparse.train.full_batch import model_graph
+from gatsparse.train.loading import load_task
 from gatsparse.train.models import (
     ModelSizes,
     build_deep_gat,
@@ -45,7 +46,7 @@ from gatsparse.train.objective import TargetScale
 from gatsparse.train.output import JsonOutput, Output, RunStart, TextOutput
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.stopping import EarlyStopping
-from gatsparse.train.task import load_task, task_of_seed
+from gatsparse.train.task import task_of_seed
 
 __all__ = [
     "ConfigError",

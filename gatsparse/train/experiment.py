@@ -16,6 +16,7 @@ from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.fitting import fit
+from gatsparse.train.loading import load_task
 from gatsparse.train.logs import complete_logs, epoch_logs, require_logs
 from gatsparse.train.memory import check_memory, num_processes
 from gatsparse.train.models import build_model_of_sizes, model_sizes
@@ -24,7 +25,7 @@ from gatsparse.train.progress import RunProgress, watched
 from gatsparse.train.run_folder import open_run_folder
 from gatsparse.train.side_by_side import side_by_side
 from gatsparse.train.summary import summarize
-from gatsparse.train.task import load_task, task_of_seed
+from gatsparse.train.task import task_of_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

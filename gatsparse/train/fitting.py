@@ -15,12 +15,13 @@ from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.config import OptimConfig, TrainConfig
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.full_batch import FullBatch
+from gatsparse.train.loading import MASKS
 from gatsparse.train.metrics import METRICS
 from gatsparse.train.objective import build_objective
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.sampled import Sampled
 from gatsparse.train.stopping import EarlyStopping
-from gatsparse.train.task import MASKS, checked_task
+from gatsparse.train.task import checked_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

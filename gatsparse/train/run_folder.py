@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gatsparse.config_types import ConfigError
+from gatsparse.data import GraphSchema
 from gatsparse.files import named_errors, write_atomically
 from gatsparse.train.config_file import config_yaml, parse_config
 from gatsparse.train.environment import environment
 from gatsparse.train.errors import DamagedFileError
+from gatsparse.train.models import ModelSizes
 from gatsparse.train.objective import TargetScale
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
     from gatsparse.train.config import TrainConfig
-    from gatsparse.train.models import ModelSizes
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class RunFolder:
     ====================== ==============================================================
     ``config.yaml``        configuration, for ``gatsparse train``
     ``environment.json``   versions, threads, data: what else the results depend on
+    ``schema.json``        columns and classes of a graph in files, for predictions
     ``seed-<seed>.jsonl``  a row per epoch, appended as the epochs end
     ``seed-<seed>.pt``     the model kept: ``state_dict``, its row, ``sizes`` (a dict of
                            :class:`~gatsparse.train.ModelSizes`) and, of a regression,
@@ -171,12 +173,40 @@ class RunFolder:
                 "seed again, or start a new run with --resume false"
             ) from error
 
+    def load_sizes(self, seed: int) -> ModelSizes:
+        """Returns the sizes of the model of a finished seed.
+
+        Raises:
+            DamagedFileError: If the file of the model is missing or damaged.
+        """
+        path = self.path / f"seed-{seed}.pt"
+        try:
+            return ModelSizes(**torch.load(path, weights_only=True)["sizes"])
+        except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
+            raise DamagedFileError(f"{path}: missing or damaged ({error})") from error
+
+    def load_schema(self) -> GraphSchema | None:
+        """Returns the schema of a graph in files; None for other data sets.
+
+        Raises:
+            DamagedFileError: If the file is damaged.
+        """
+        path = self.path / "schema.json"
+        if not path.exists():
+            return None
+        try:
+            return GraphSchema.from_dict(json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DamagedFileError(f"{path}: damaged ({error}): train again") from error
+
     def save_summary(self, summary: dict[str, Any]) -> None:
         """Saves the summary; a summary of all seeds marks the run as finished."""
         self._write_json("summary.json", summary)
 
-    def begin(self, config: TrainConfig, current: dict[str, Any]) -> None:
-        """Saves the configuration and the environment."""
+    def begin(self, config: TrainConfig, current: dict[str, Any], data: Data) -> None:
+        """Saves the configuration, the schema of the data, and the environment."""
+        if (schema := data.get("schema")) is not None:
+            self._write_json("schema.json", schema.to_dict())
         self._write_text("config.yaml", config_yaml(config.with_absolute_paths()))
         self._write_json("environment.json", current)
 
@@ -230,7 +260,7 @@ def open_run_folder(config: TrainConfig, data: Data) -> Iterator[RunFolder]:
         OSError: If the folder cannot be created.
     """
     current = environment(config.threads, data)
-    folder, lock = (config.resume and _unfinished(config, current)) or _new(config, current)
+    folder, lock = (config.resume and _unfinished(config, current)) or _new(config, current, data)
     try:
         yield folder
     finally:
@@ -257,7 +287,7 @@ def _modified(file: Path) -> int:
         return 0
 
 
-def _new(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder, int]:
+def _new(config: TrainConfig, current: dict[str, Any], data: Data) -> tuple[RunFolder, int]:
     try:
         config.run_dir.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -273,7 +303,7 @@ def _new(config: TrainConfig, current: dict[str, Any]) -> tuple[RunFolder, int]:
             continue
         lock = _lock(folder.path)
         assert lock is not None  # others lock only folders that have an environment.json
-        folder.begin(config, current)
+        folder.begin(config, current, data)
         return folder, lock
     raise AssertionError("unreachable: count() does not end")
 

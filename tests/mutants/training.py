@@ -201,14 +201,14 @@ MUTANTS = [
     Mutant(
         "a seed's split changes the data of the next seed",
         "train/task.py",
-        "_choose_split(copy(data), seed, num_splits)",
-        "_choose_split(data, seed, num_splits)",
+        "choose_split(copy(data), seed, num_splits)",
+        "choose_split(data, seed, num_splits)",
         f"{_FITTING} train/test_experiment.py",
         "split",
     ),
     Mutant(
         "a split equal to the number of splits is accepted",
-        "train/task.py",
+        "train/loading.py",
         "if config.split >= num_splits:",
         "if config.split > num_splits:",
         _FITTING,

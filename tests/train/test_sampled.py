@@ -4,9 +4,10 @@ import torch
 from gatsparse.nn import PaperGAT
 from gatsparse.train import OptimConfig, SamplingConfig, TrainConfig, build_optimizer
 from gatsparse.train.full_batch import FullBatch
+from gatsparse.train.loading import load_task
 from gatsparse.train.objective import Classification
 from gatsparse.train.sampled import Sampled
-from gatsparse.train.task import checked_task, load_task
+from gatsparse.train.task import checked_task
 from tests.train.test_checkpoint import SYNTHETIC
 
 

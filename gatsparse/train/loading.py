@@ -1,0 +1,195 @@
+"""Data of a configuration: a data set by name, a graph in files, or a graph of the user."""
+
+from __future__ import annotations
+
+import warnings
+from copy import copy
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.transforms import LargestConnectedComponents, NormalizeFeatures
+
+from gatsparse.checks import check_instance
+from gatsparse.config_types import ConfigError
+from gatsparse.data import (
+    OGB_NAMES,
+    GraphFiles,
+    load,
+    load_files,
+    load_ogb,
+    stochastic_block_model,
+)
+from gatsparse.data.import_path import import_data, is_import_path
+from gatsparse.data.undirected import undirected
+from gatsparse.train.config import TrainConfig
+from gatsparse.train.memory import check_synthetic
+
+MASKS = ("train_mask", "val_mask", "test_mask")
+
+
+def load_task(config: TrainConfig, data: Data | None = None) -> Data:
+    """Loads the data set, casts and normalises its features, and chooses its split.
+
+    Args:
+        config (TrainConfig): Its :obj:`dataset`, :obj:`root`, :obj:`split` and what follows them.
+        data (torch_geometric.data.Data, optional): Data to use instead of the data set. They are
+            not changed.
+
+    Returns:
+        torch_geometric.data.Data: Data of :func:`gatsparse.data.load` or
+        :func:`gatsparse.data.load_files`, with masks ``[N]``.
+        If at most a tenth of the features are nonzero, they are ``sparse_csr`` for models of kind
+        ``"gatsparse"``. With :obj:`split` ``"random"`` the masks are missing, and with ``"seed"``
+        they contain all splits: see :func:`task_of_seed`.
+
+    Raises:
+        ConfigError: If the data set has no such split, has edge weights or edge features that the
+            model does not support, or would not fit into memory.
+        DatasetNotFoundError, DatasetCorruptError: As in :func:`gatsparse.data.load`.
+        GraphFileError: As in :func:`gatsparse.data.load_files`.
+        ImportError: As in :func:`gatsparse.data.load_ogb`.
+
+    Example:
+        >>> from gatsparse.train import TrainConfig, load_task
+        >>> load_task(TrainConfig("digits")).num_nodes
+        1797
+    """
+    check_instance("config", config, TrainConfig, "a TrainConfig")
+    if data is None:
+        data, named = _load(config)
+    else:
+        check_instance("data", data, Data, "torch_geometric.data.Data")
+        data, named = copy(data), False
+    data = prepared(data, config, named=named)
+    name = config.dataset_name
+    if config.split == "random":
+        for key in MASKS:
+            if key in data:
+                del data[key]
+        return data
+    if config.split == "seed":  # chosen by task_of_seed
+        return data
+    if any(data.get(key) is None for key in MASKS):
+        raise ConfigError(
+            f"split: expected {', '.join(MASKS)} in {name}, got none: set split to random to draw "
+            "them"
+        )
+    num_splits = 1 if data.train_mask.dim() == 1 else data.train_mask.size(1)
+    if config.split >= num_splits:
+        raise ConfigError(
+            f"split: expected 0 <= split < {num_splits} of {name}, got {config.split}"
+        )
+    return choose_split(data, config.split, num_splits)
+
+
+def prepared(data: Data, config: TrainConfig, *, named: bool) -> Data:
+    """Casts and normalises the features, and adds or removes edges and nodes.
+
+    Args:
+        data (torch_geometric.data.Data): The data, which are changed.
+        config (TrainConfig): The configuration.
+        named (bool): Whether the data are a data set that is known by name.
+
+    Raises:
+        ConfigError: If there are no features, or edge features that the model does not support.
+    """
+    if not isinstance(data.x, Tensor):
+        raise ConfigError(f"dataset: expected features x [N, F] in {config.dataset_name}, got none")
+    _require_edge_features(data, config)
+    dtype = getattr(torch, config.dtype)
+    if data.edge_attr is not None:
+        data.edge_attr = data.edge_attr.to(dtype)
+    if config.undirected:
+        data.edge_index, data.edge_attr = undirected(
+            data["edge_index"], data.edge_attr, data.x.size(0)
+        )
+    if config.largest_component:
+        data = _largest_component(data)
+    data.x = data["x"].to(dtype)
+    if named if config.normalize_features is None else config.normalize_features:
+        _normalize_features(data)
+    if config.model.kind == "gatsparse" and config.mode == "full":
+        data.x = _sparse_if_it_pays(data.x)
+    elif data.x.is_sparse_csr:
+        data.x = data.x.to_dense()
+    return data
+
+
+def _load(config: TrainConfig) -> tuple[Data, bool]:
+    """The data set, and whether it is one that is known by name."""
+    dataset = config.dataset
+    if dataset is None:
+        raise ConfigError("dataset: expected the name of a data set or a folder of files, got null")
+    if isinstance(dataset, GraphFiles):
+        return load_files(dataset, config.task), False
+    if is_import_path(dataset):
+        try:
+            return copy(import_data("dataset", dataset)), False
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+    if dataset == "sbm":
+        check_synthetic(config)
+        return stochastic_block_model(**asdict(config.synthetic)), True
+    if dataset in OGB_NAMES:
+        return load_ogb(dataset, config.root), True
+    return load(dataset, config.root), True
+
+
+def _largest_component(data: Data) -> Data:
+    """The largest connected component, with the ids of its nodes."""
+    ids, data.node = data.get("node_ids"), torch.arange(data["x"].size(0))
+    data = LargestConnectedComponents()(data)
+    if ids is not None:
+        data.node_ids = ids.take(data.node.numpy())
+    del data.node
+    return data
+
+
+def _normalize_features(data: Data) -> None:
+    """Divides the features of each node by their sum."""
+    x = data["x"]
+    if x.layout == torch.strided:
+        data.x = NormalizeFeatures()(Data(x=x)).x
+        return
+    if bool((x.values() < 0).any()):
+        raise ConfigError(
+            "normalize_features: expected false for a sparse matrix with negative features"
+        )
+    row = torch.repeat_interleave(torch.arange(x.size(0)), x.crow_indices().diff())
+    sums = torch.zeros(x.size(0), dtype=x.dtype).index_add_(0, row, x.values())
+    values = x.values() / sums.clamp(min=1.0)[row]
+    data.x = torch.sparse_csr_tensor(x.crow_indices(), x.col_indices(), values, x.shape)
+
+
+def choose_split(data: Data, split: int, num_splits: int) -> Data:
+    """Replaces masks of several splits ``[N, splits]`` by those of one, in place."""
+    for key in MASKS:
+        data[key] = data[key].view(-1, num_splits)[:, split].contiguous()
+    return data
+
+
+def _require_edge_features(data: Data, config: TrainConfig) -> None:
+    """Raises if the model cannot use the features or weights of the edges."""
+    if data.get("edge_weight") is not None:
+        raise ConfigError(
+            f"dataset: {config.dataset_name} has edge_weight, which graph attention does not use: "
+            "store the weights as edge_attr [E, 1]"
+        )
+    if data.edge_attr is not None and not config.model.takes_edge_features:
+        raise ConfigError(
+            f"dataset: {config.dataset_name} has edge_attr, which dense and paper_exact models do "
+            "not use: choose another model.kind"
+        )
+
+
+def _sparse_if_it_pays(x: Tensor) -> Tensor:
+    """The features as ``sparse_csr`` if at most a tenth of them are nonzero."""
+    if x.layout != torch.strided:
+        return x
+    if 10 * int(x.count_nonzero()) > x.numel():
+        return x
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
+        return x.to_sparse_csr()
