@@ -33,20 +33,20 @@ _SHOWN = 4  # seeds at a time
 class RunStart(NamedTuple):
     """A run that begins.
 
-        Attributes:
-                config (TrainConfig): Its configuration.
-            path (str): Its folder.
-            notes (list of str): What was dropped, drawn or not used when the data were read.
-            memory (str): The memory that it needs.
-            layers (BackendReport): The backend of each layer of its model.
-            resumed (bool): Whether an earlier process started the run.
-            finished (int): Number of seeds that are finished.
-            started (int): Number of seeds that resume from a checkpoint.
-    
-        Example:
-            >>> from gatsparse.train import RunStart
-            >>> RunStart._fields[:2]
-            ('config', 'path')
+    Attributes:
+        config (TrainConfig): Its configuration.
+        path (str): Its folder.
+        notes (list of str): What was dropped, drawn or not used when the data were read.
+        memory (str): The memory that it needs.
+        layers (BackendReport): The backend of each layer of its model.
+        resumed (bool): Whether an earlier process started the run.
+        finished (int): Number of seeds that are finished.
+        started (int): Number of seeds that resume from a checkpoint.
+
+    Example:
+        >>> from gatsparse.train import RunStart
+        >>> RunStart._fields[:2]
+        ('config', 'path')
     """
 
     config: TrainConfig
