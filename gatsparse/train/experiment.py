@@ -95,7 +95,7 @@ def _train(config: TrainConfig, given: Data | None, output: Output) -> list[FitR
         output.begin(
             RunStart(
                 config,
-                folder.path,
+                str(folder.path),
                 list(data.get("notes") or ()),
                 check_memory(config, data, processes),
                 backend_report(config, task),

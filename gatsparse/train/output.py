@@ -19,8 +19,6 @@ from gatsparse.train.metrics import format_score
 from gatsparse.train.summary import headline
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.progress import TaskID
 
     from gatsparse.nn import BackendReport
@@ -36,14 +34,14 @@ class RunStart(NamedTuple):
     """A run that begins.
 
     Attributes:
-        config: Its :class:`TrainConfig`.
-        path: Path of its folder.
-        notes: What was dropped, drawn or not used when the data were read, in words.
-        memory: The memory that it needs, in words.
-        layers: The :class:`~gatsparse.nn.BackendReport` of its model.
-        resumed: Whether an earlier process started the run.
-        finished: Number of seeds that are finished.
-        started: Number of seeds that resume from a checkpoint.
+        config (TrainConfig): Its configuration.
+        path (str): Its folder.
+        notes (list of str): What was dropped, drawn or not used when the data were read.
+        memory (str): The memory that it needs.
+        layers (BackendReport): The backend of each layer of its model.
+        resumed (bool): Whether an earlier process started the run.
+        finished (int): Number of seeds that are finished.
+        started (int): Number of seeds that resume from a checkpoint.
 
     Example:
         >>> from gatsparse.train import RunStart
@@ -52,7 +50,7 @@ class RunStart(NamedTuple):
     """
 
     config: TrainConfig
-    path: Path
+    path: str
     notes: list[str]
     memory: str
     layers: BackendReport
@@ -250,7 +248,7 @@ class JsonOutput(Output):
         """Prints the event ``start``."""
         self._print(
             "start",
-            run_folder=str(run.path),
+            run_folder=run.path,
             resumed=run.resumed,
             notes=run.notes,
             memory=run.memory,

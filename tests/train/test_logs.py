@@ -15,7 +15,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch_geometric.data import Data
 
-from gatsparse.train import FitResult, ModelConfig, Output, TrainConfig, train
+from gatsparse.train import EarlyStopping, FitResult, ModelConfig, Output, TrainConfig, train
 from gatsparse.train.logs import LogFormat
 
 FORMATS: list[LogFormat] = ["csv", "tensorboard"]
@@ -139,14 +139,15 @@ def test_csv_is_written_while_the_training_runs(
     config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ):
     counts: list[int] = []
+    update = EarlyStopping.update
 
-    def metric(*_: Any) -> float:
+    def counting(*arguments: Any) -> bool:
         counts.append(len(of_csv(folder_of(config) / "csv" / "seed-5")))
-        return 0.5
+        return update(*arguments)
 
-    monkeypatch.setattr("gatsparse.train.fitting.metric_function", lambda _: metric)
+    monkeypatch.setattr(EarlyStopping, "update", counting)
     run(replace(config, seeds=[5]))
-    assert counts[::2] == [0, 1, 2, 3]  # two scores in each epoch
+    assert counts == [0, 1, 2, 3]
 
 
 def test_missing_package_is_reported_before_the_training(

@@ -43,7 +43,7 @@ def config(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train
 
 def start(config: TrainConfig, **options: Any) -> RunStart:
     values = {"resumed": False, "finished": 0, "started": 0, **options}
-    return RunStart(config, Path("runs/digits"), [], "1 MB", BackendReport([]), **values)
+    return RunStart(config, "runs/digits", [], "1 MB", BackendReport([]), **values)
 
 
 def epoch(number: int) -> Epoch:
