@@ -54,7 +54,7 @@ def inductive_data(task: str, size: Size) -> Data:
         task (str): One of :data:`TASKS`.
         size (Size): Size of the data.
     """
-    graphs = [
+    graphs: list[Any] = [
         stochastic_block_model(size.num_nodes, 8 * size.num_nodes, 5, 50, seed=seed)
         for seed in range(size.num_graphs)
     ]
