@@ -90,8 +90,8 @@ def estimate(config: TrainConfig, data: Data) -> int:
     two sums over the in-edges; and twice the widest of these for gradients. Residuals, norms and
     activations of a deep model need as much again. GATv2 has a second projection. Edge features
     become one number for each edge and head, with GATv2 one for each channel. Dense layers keep
-    ``[N, N]`` for each head, PyG's layers ``[E, H, C]``. Sampled training adds the graph, the same
-    tensors for a batch, and :obj:`sampling.max_memory`.
+    ``[N, N]`` for each head, PyG's layers ``[E, H, C]``, twice as often with GATv2. Sampled
+    training adds the graph, the same tensors for a batch, and :obj:`sampling.max_memory`.
     """
     return estimate_of_sizes(config, data, model_sizes(data, config.task))
 
@@ -107,7 +107,7 @@ def estimate_of_sizes(config: TrainConfig, data: Data, sizes: ModelSizes) -> int
     out_heads = model.heads if deep else model.out_heads
     widths = [hidden] * (model.num_layers - 1) + [outputs * out_heads]
     if model.jk is not None:  # the features of all layers, or the gates of an LSTM for each
-        jumps = hidden * model.num_layers * (6 * model.num_layers if model.jk == "lstm" else 1)
+        jumps = hidden * model.num_layers * (3 * model.num_layers if model.jk == "lstm" else 1)
         widths = [hidden] * model.num_layers + [jumps + outputs]
     first = num_features
     if data.x.is_sparse_csr:
@@ -144,7 +144,7 @@ def estimate_of_sizes(config: TrainConfig, data: Data, sizes: ModelSizes) -> int
         heads = model.heads + out_heads
         extra = 4 * heads * size * num_nodes**2
     elif model.kind in ("pyg", "scatter"):
-        extra = 3 * size * (num_edges + num_nodes) * (sum(widths) + model.heads)
+        extra = (3 + 3 * v2) * size * (num_edges + num_nodes) * (sum(widths) + model.heads)
     edges = of_edges(num_edges + num_nodes)
     return parameters + graph + of_nodes(num_nodes) + edges + extra
 
