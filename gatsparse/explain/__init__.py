@@ -11,9 +11,17 @@ from gatsparse.explain.class_attention import ClassAttention
 from gatsparse.explain.confusion import Confusion
 from gatsparse.explain.entropy import AttentionEntropy
 from gatsparse.explain.explanation import Explanation, LayerExplanation, explain
+from gatsparse.explain.figures import (
+    effects_figure,
+    entropy_figure,
+    loss_figure,
+    removal_figure,
+    score_figure,
+)
 from gatsparse.explain.flow import Flow, FlowEdge, FlowNode
 from gatsparse.explain.nodes import Neighbor, NodeExplanation, Reached
 from gatsparse.explain.removal_test import Interval, RankCorrelation, RemovalTest
+from gatsparse.explain.report import write_report
 
 __all__ = [
     "AttentionEntropy",
@@ -30,5 +38,11 @@ __all__ = [
     "RankCorrelation",
     "Reached",
     "RemovalTest",
+    "effects_figure",
+    "entropy_figure",
     "explain",
+    "loss_figure",
+    "removal_figure",
+    "score_figure",
+    "write_report",
 ]

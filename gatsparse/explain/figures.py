@@ -19,7 +19,7 @@ INK, MUTED, LINE = "#1f2328", "#57606a", "#d0d7de"
 #: Colours that colour-blind readers can distinguish (Okabe and Ito), and the fill of a baseline.
 ACCENT, SECOND, BASE = "#0072b2", "#d55e00", "#b6bec7"
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 9,
     "text.color": INK,
     "axes.labelcolor": MUTED,
