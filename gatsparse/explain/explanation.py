@@ -24,6 +24,7 @@ from gatsparse.explain.rollout import residual_shares
 from gatsparse.index_checks import check_range
 from gatsparse.nn import LayerAttention
 from gatsparse.nn.attention_weights import visit_attention
+from gatsparse.nn.model_call import call_model
 
 #: Explained nodes, if none are chosen.
 _NODES = 12
@@ -132,8 +133,9 @@ def explain(
             (default: their numbers)
         class_names (list of str, optional): Names of the classes or outputs.
             (default: their numbers)
-        nodes (list of int, optional): Nodes to explain. (default: 12 nodes, half of them drawn at
-            random, half of them errors with the highest confidence)
+        nodes (list of int, optional): Nodes to explain. (default: 12 of the test nodes with at
+            least two in-edges, half of them drawn at random, half of them errors with the highest
+            confidence)
         removals (int, optional): Number of nodes whose in-neighbours are removed; 0 leaves the test
             out. Fewer are tested if their neighbourhoods are very large. (default: ``200``)
         task (str, optional): ``"classification"``, ``"multilabel"`` (a sigmoid for each output) or
@@ -166,12 +168,13 @@ def explain(
     check_integer("removals", removals, 0)
     check_integer("seed", seed, 0, 2**63 - 1)
     chosen = None if nodes is None else _checked_nodes(nodes, num_nodes)
-    found: list[LayerAttention] = []
-    output = _checked_output(model, visit_attention(model, data, found.append), num_nodes)
+    check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
+    output = _checked_output(model, call_model(model, data), num_nodes)
     problem = problem_of(data, output, task, node_ids, class_names)
-    layers = [_layer(attention, problem) for attention in found]
-    residual = residual_shares(model, found)
-    found.clear()
+    layers: list[LayerExplanation] = []
+    visit_attention(model, data, lambda attention: layers.append(_layer(attention, problem)))
+    names = [layer.name for layer in layers]
+    residual = residual_shares(model, names)
 
     sampling, testing = (np.random.default_rng([seed, k]) for k in range(2))
     if chosen is None:
@@ -185,7 +188,6 @@ def explain(
         for node, reason in reasons.items():
             explained.append(explain_node(hoods, problem, residual, node, reason, _MOST))
         if removals > 0:
-            names = [layer.name for layer in layers]
             test = removal_test(hoods, problem, residual, names, removals, _NEIGHBORS, testing)
             if test is None:
                 notes.append(

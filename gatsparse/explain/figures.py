@@ -35,7 +35,7 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 8.5,
 }
-_SIZE = (4.3, 2.7)
+_SIZE = (4.6, 2.8)
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def entropy_figure(layer: LayerExplanation) -> Figure:
         axes.set_xlim(0, entropy.bins[-1])
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.legend(loc="upper left")
+        _legend(axes)
     return figure
 
 
@@ -113,6 +113,7 @@ def effects_figure(test: RemovalTest) -> Figure:
             axes.plot(effect.mean, row, "o", color=color, markersize=7)
         axes.set_yticks(range(len(test.effects)), list(reversed(test.effects)), color=INK)
         axes.set_ylim(-0.6, len(test.effects) - 0.4)
+        axes.margins(x=0.2)
         axes.set_xlim(left=0)
         axes.set_xlabel(_effect_label(test))
         axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -143,7 +144,7 @@ def removal_figure(test: RemovalTest) -> Figure:
         axes.axvline(1.0, color=MUTED, linewidth=0.8, linestyle="--")
         for chosen, color, marker, label in (
             (~test.strongest, MUTED, "o", "others"),
-            (test.strongest, ACCENT, "D", "most attended of its node"),
+            (test.strongest, ACCENT, "D", "most attended"),
         ):
             look = {"color": color, "markersize": 3.2, "alpha": 0.55, "markeredgewidth": 0}
             axes.plot(relative[chosen], test.effect[chosen], marker, label=label, **look)
@@ -152,7 +153,7 @@ def removal_figure(test: RemovalTest) -> Figure:
         axes.set_ylabel(_effect_label(test))
         axes.yaxis.set_major_formatter(_format(test))
         axes.set_ylim(bottom=0)
-        axes.legend(loc="upper left", handletextpad=0.2)
+        _legend(axes)
     return figure
 
 
@@ -212,12 +213,17 @@ def _curves(
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         if written is not None:
             axes.yaxis.set_major_formatter(FuncFormatter(written))
-        axes.legend()
+        _legend(axes)
     return figure
 
 
+def _legend(axes: Axes) -> None:
+    """Draws the legend above the axes, where no data are."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0.2)
+
+
 def _effect_label(test: RemovalTest) -> str:
-    return "change without it" + (" [percentage points]" if _in_percent(test) else "")
+    return "change" + (" [percentage points]" if _in_percent(test) else "")
 
 
 def _format(test: RemovalTest) -> FuncFormatter:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from gatsparse.explain.flow import Flow, flow_of
@@ -175,7 +174,7 @@ def explain_node(
 def choose_nodes(
     problem: Problem, output: Tensor, count: int, generator: np.random.Generator
 ) -> dict[int, str]:
-    """Chooses nodes to explain: half at random, half the most confident errors.
+    """Chooses nodes with two in-edges: half at random, half the most confident errors.
 
     Args:
         problem (Problem): The nodes to choose from.
@@ -186,7 +185,7 @@ def choose_nodes(
     Returns:
         dict: The reason of each chosen node.
     """
-    nodes = _with_in_edges(problem)
+    nodes = problem.candidates()
     chosen: dict[int, str] = {}
     if problem.y is not None:
         confidence, predicted = probabilities(output[nodes], problem.task).max(dim=1)
@@ -197,12 +196,3 @@ def choose_nodes(
     others = [node for node in generator.permutation(nodes).tolist() if node not in chosen]
     drawn = dict.fromkeys(others[: count - len(chosen)], "drawn at random")
     return drawn | chosen
-
-
-def _with_in_edges(problem: Problem) -> NDArray[np.int64]:
-    """The tested nodes that have an in-edge from another node."""
-    assert problem.data.edge_index is not None
-    src, dst = problem.data.edge_index
-    attends = torch.zeros(problem.num_nodes, dtype=torch.bool)
-    attends[dst[src != dst]] = True
-    return problem.tested[attends[problem.tested]].numpy()

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Data
 
@@ -45,6 +47,13 @@ class Problem:
     def node_id(self, node: int) -> str:
         """Returns the caller's name of a node."""
         return str(node if self.node_ids is None else self.node_ids[node])
+
+    def candidates(self) -> NDArray[np.int64]:
+        """Returns the tested nodes that have at least two in-edges from other nodes."""
+        assert self.data.edge_index is not None
+        src, dst = self.data.edge_index
+        degree = torch.bincount(dst[src != dst], minlength=self.num_nodes)
+        return self.tested[degree[self.tested] >= 2].numpy()
 
     def label(self, node: int) -> int | None:
         """Returns the class of a node, or None if it is unlabelled."""

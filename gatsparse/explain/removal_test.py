@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -159,7 +158,7 @@ def removal_test(
     """
     rows: list[tuple] = []
     tested, work = 0, 0
-    for node in generator.permutation(_candidates(problem)).tolist():
+    for node in generator.permutation(problem.candidates()).tolist():
         if tested == removals or work > _BUDGET:
             break
         hood = hoods.of(node)
@@ -181,14 +180,6 @@ def removal_test(
         return None
     columns = [np.asarray(column) for column in zip(*rows, strict=True)]
     return _evaluate(MEASURES[problem.task], layer_names, columns)
-
-
-def _candidates(problem: Problem) -> NDArray[np.int64]:
-    """The tested nodes that have two in-edges from other nodes."""
-    assert problem.data.edge_index is not None
-    src, dst = problem.data.edge_index
-    degree = torch.bincount(dst[src != dst], minlength=problem.num_nodes)
-    return problem.tested[degree[problem.tested] >= 2].numpy()
 
 
 def _evaluate(measure: str, layer_names: list[str], columns: list) -> RemovalTest:

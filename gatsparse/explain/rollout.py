@@ -11,14 +11,14 @@ from gatsparse.explain.class_attention import equal_weights
 from gatsparse.nn import LayerAttention
 
 
-def residual_shares(model: torch.nn.Module, layers: list[LayerAttention]) -> list[float]:
+def residual_shares(model: torch.nn.Module, names: list[str]) -> list[float]:
     """Returns the weight of the residual connection of each layer in the rollout: 0.5 or 0.
 
     Args:
         model (torch.nn.Module): The model.
-        layers (list of LayerAttention): Its layers.
+        names (list of str): Names of its layers.
     """
-    modules: list[Any] = [model.get_submodule(layer.name) for layer in layers]
+    modules: list[Any] = [model.get_submodule(name) for name in names]
     return [0.5 if getattr(module, "residual", False) else 0.0 for module in modules]
 
 

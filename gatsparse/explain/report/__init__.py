@@ -17,7 +17,16 @@ from gatsparse.checks import check_instance
 from gatsparse.explain import figures
 from gatsparse.explain.explanation import Explanation
 from gatsparse.explain.report.drawing import drawing_of
-from gatsparse.explain.report.findings import amount, findings, percent
+from gatsparse.explain.report.findings import (
+    amount,
+    decimal,
+    findings,
+    key_figures,
+    number,
+    percent,
+    signed,
+    unit_of,
+)
 from gatsparse.explain.report.svg import inline_svg, plot_span
 from gatsparse.files import write_atomically
 
@@ -77,11 +86,12 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent}
+    environment.filters |= {"decimal": decimal, "percent": percent, "signed": signed}
     script = (_FOLDER / "script.js").read_text(encoding="utf-8")
     page = environment.get_template("page.html").render(
         title=title,
         e=explanation,
+        key_figures=key_figures(explanation),
         findings=findings(explanation),
         charts=_charts(explanation),
         curves=_curve_charts(rows),
@@ -90,6 +100,8 @@ def write_report(
         order=_frequent_classes(explanation),
         drawings=[drawing_of(node.flow) for node in explanation.nodes],
         amount=amount,
+        number=number,
+        unit_of=unit_of,
         style=Markup((_FOLDER / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(sha256(script.encode()).digest()).decode(),
@@ -100,13 +112,13 @@ def write_report(
 def _charts(explanation: Explanation) -> dict[str, Markup]:
     """The charts of the statistics, by name."""
     charts = {}
-    for number, layer in enumerate(explanation.layers):
+    for k, layer in enumerate(explanation.layers):
         if layer.entropy is None:
             continue
         figure = figures.entropy_figure(layer)
-        charts[f"entropy-{number}"] = inline_svg(
+        charts[f"entropy-{k}"] = inline_svg(
             figure,
-            f"entropy-{number}",
+            f"entropy-{k}",
             f"Entropy of the attention in layer {layer.name}",
             "Histograms over the nodes, for each head and for equal weights. The table below has "
             "the means.",
@@ -172,7 +184,9 @@ def _checked_curves(curves: Any) -> list[Mapping[str, Any]]:
         check_instance("curves", row, Mapping, "a list of dictionaries")
         missing = [key for key in _CURVES if key not in row]
         if missing:
-            raise ValueError(f"curves: expected rows with {list(_CURVES)}, got one without {missing}")
+            raise ValueError(
+                f"curves: expected rows with {list(_CURVES)}, got one without {missing}"
+            )
     return list(curves)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gatsparse.explain.flow import Flow, FlowEdge, FlowNode
 
-_STEP, _ROW, _MARGIN, _TOP = 230, 30, 132, 44
+_STEP, _ROW, _MARGIN, _TOP = 230, 36, 140, 48
 
 
 class Dot(NamedTuple):
@@ -15,6 +15,7 @@ class Dot(NamedTuple):
     Args:
         node (FlowNode): The node.
         x, y, radius (float): Its circle.
+        label_x, label_y, anchor: Its label: outside in the first and last column, else above.
         key (str): Its column and row, which edges refer to.
     """
 
@@ -22,6 +23,9 @@ class Dot(NamedTuple):
     x: float
     y: float
     radius: float
+    label_x: float
+    label_y: float
+    anchor: str
     key: str
 
 
@@ -67,7 +71,10 @@ def drawing_of(flow: Flow) -> Drawing:
     """
     rows = max(map(len, flow.columns))
     columns = [
-        [_dot(node, k, row, rows, len(column)) for row, node in enumerate(column)]
+        [
+            _dot(node, k, row, len(flow.columns), rows, len(column))
+            for row, node in enumerate(column)
+        ]
         for k, column in enumerate(flow.columns)
     ]
     links = [
@@ -80,9 +87,17 @@ def drawing_of(flow: Flow) -> Drawing:
     return Drawing(width, _TOP + rows * _ROW + 8, columns, links)
 
 
-def _dot(node: FlowNode, column: int, row: int, rows: int, count: int) -> Dot:
+def _dot(node: FlowNode, column: int, row: int, columns: int, rows: int, count: int) -> Dot:
+    x = _MARGIN + column * _STEP
     y = _TOP + _ROW * (row + 0.5 + (rows - count) / 2)
-    return Dot(node, _MARGIN + column * _STEP, y, 4 + 7 * node.share**0.5, f"{column}-{row}")
+    radius = 4 + 7 * node.share**0.5
+    if column == 0:
+        label = (x - radius - 6, y + 4, "end")
+    elif column == columns - 1:
+        label = (x + radius + 6, y + 4, "start")
+    else:
+        label = (x, y - radius - 4, "middle")
+    return Dot(node, x, y, radius, *label, f"{column}-{row}")
 
 
 def _link(edge: FlowEdge, layer: int, source: Dot, target: Dot) -> Link:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from gatsparse.explain.explanation import Explanation, LayerExplanation
 from gatsparse.explain.removal_test import Interval, RemovalTest
 
-#: Below the first number that exceeds the entropy relative to equal weights, attention is called so.
+#: Descriptions of layers, by upper bounds of the entropy relative to equal weights.
 _SPREADS = (
     (0.3, "concentrates its attention on few in-neighbours"),
     (0.7, "weighs in-neighbours very differently"),
@@ -15,12 +17,40 @@ _SPREADS = (
     (0.98, "weighs in-neighbours slightly differently"),
     (math.inf, "weighs all in-neighbours almost equally"),
 )
-#: The same for rank correlations.
+#: Descriptions of rank correlations, by their upper bounds.
 _STRENGTHS = (
     (0.3, "hardly tells"),
     (0.6, "partly tells"),
     (math.inf, "mostly tells"),
 )
+
+
+def key_figures(explanation: Explanation) -> list[tuple[str, str]]:
+    """Returns the most important numbers, each with its meaning.
+
+    Args:
+        explanation (Explanation): The explanation.
+    """
+    found = []
+    if (confusion := explanation.confusion) is not None:
+        found.append(
+            (percent(confusion.accuracy, 1), f"of the {confusion.nodes} are predicted correctly")
+        )
+    spread = [layer.entropy.relative.mean() for layer in explanation.layers if layer.entropy]
+    if spread:
+        found.append((percent(float(np.mean(spread)), 1), "of the entropy of equal weights"))
+    gain = [
+        layer.classes.within.mean() - layer.classes.equal_within
+        for layer in explanation.layers
+        if layer.classes is not None
+    ]
+    if gain and not np.isnan(gain).any():
+        text = "percentage points more attention within a class than by equal weights"
+        found.append((signed(100 * float(np.mean(gain))), text))
+    if explanation.removal is not None and explanation.removal.headline.within.count > 0:
+        within = explanation.removal.headline.within
+        found.append((decimal(within.mean), "rank correlation between attention and effect"))
+    return found
 
 
 def findings(explanation: Explanation) -> list[tuple[str, str]]:
@@ -33,11 +63,12 @@ def findings(explanation: Explanation) -> list[tuple[str, str]]:
     spread = [_spread(layer) for layer in explanation.layers if layer.entropy is not None]
     if spread:
         found.append(("Focus", " ".join(spread)))
-    classes = [_classes(layer) for layer in explanation.layers]
-    if any(classes):
-        found.append(("Classes", " ".join(filter(None, classes))))
+    classes = [text for layer in explanation.layers if (text := _classes(layer))]
+    if classes:
+        text = "Share of the attention to other nodes that stays within a class: "
+        found.append(("Classes", text + "; ".join(classes) + "."))
     if explanation.removal is not None:
-        found.append(("Does it matter?", removal_sentence(explanation.removal)))
+        found.append(("Does the weight matter?", removal_sentence(explanation.removal)))
     return found
 
 
@@ -48,10 +79,10 @@ def removal_sentence(test: RemovalTest) -> str:
         test (RemovalTest): The test.
     """
     within = test.headline.within
-    most, other = (test.effects[kind].mean for kind in ("most attended", "random other"))
+    most, other, least = (amount(test, effect.mean) for effect in test.effects.values())
     changes = (
-        f"removing the most attended in-neighbour changes the {test.measure} by "
-        f"{amount(test, most)}, a random other one by {amount(test, other)}"
+        f"removing the most attended in-neighbour changes the {test.measure} by {most}, a random "
+        f"other one by {other}, and the least attended one by {least}"
     )
     text = (
         f"In this model, attention {_strength(within)} which in-neighbours a prediction depends "
@@ -74,9 +105,40 @@ def amount(test: RemovalTest, effect: float) -> str:
         test (RemovalTest): The test.
         effect (float): The effect.
     """
-    if test.measure.startswith("probabilit"):
-        return f"{100 * effect:.2g} percentage points"
-    return f"{effect:.3g}"
+    unit = unit_of(test)
+    return f"{number(test, effect)} {unit}" if unit else number(test, effect)
+
+
+def number(test: RemovalTest, effect: float) -> str:
+    """Returns an effect in the unit of :func:`unit_of`.
+
+    Args:
+        test (RemovalTest): The test.
+        effect (float): The effect.
+    """
+    if not unit_of(test):
+        return f"{effect:.3g}"
+    effect *= 100
+    return f"{effect:.{1 if abs(effect) >= 1 else 2}f}"
+
+
+def unit_of(test: RemovalTest) -> str:
+    """Returns the unit of effects: percentage points of probabilities, else none.
+
+    Args:
+        test (RemovalTest): The test.
+    """
+    return "percentage points" if test.measure.startswith("probabilit") else ""
+
+
+def signed(value: float) -> str:
+    """Returns a number with its sign and one digit after the point; 0.0 has no sign.
+
+    Args:
+        value (float): The number.
+    """
+    text = f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+    return "0.0" if text[1:] == "0.0" else text
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -91,8 +153,17 @@ def percent(share: float, digits: int = 0) -> str:
     if value == 100 and share < 1:
         value = 100 - step
     if value == 0 and share > 0:
-        return f"< {step:.{digits}f} %"
-    return f"{value:.{digits}f} %"
+        return f"< {step:.{digits}f}\N{NO-BREAK SPACE}%"
+    return f"{value:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def decimal(value: float) -> str:
+    """Returns a number with two digits after the point.
+
+    Args:
+        value (float): The number.
+    """
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _strength(within: Interval) -> str:
@@ -107,8 +178,8 @@ def _correlation(within: Interval) -> str:
     if within.count == 0:
         return "no rank correlation is defined"
     return (
-        f"the rank correlation between weight and effect within a node is {within.mean:.2f} "
-        f"(95 %: {within.low:.2f} to {within.high:.2f})"
+        f"the rank correlation between weight and effect within a node is {decimal(within.mean)} "
+        f"(95 %: {decimal(within.low)} to {decimal(within.high)})"
     )
 
 
@@ -125,11 +196,8 @@ def _spread(layer: LayerExplanation) -> str:
 def _classes(layer: LayerExplanation) -> str:
     if layer.classes is None or math.isnan(layer.classes.equal_within):
         return ""
-    within = float(layer.classes.within.mean())
-    return (
-        f"Of the attention of layer {layer.name} to other nodes, {percent(within, 1)} stays within "
-        f"a class; equal weights would give {percent(layer.classes.equal_within, 1)}."
-    )
+    within, equal = float(layer.classes.within.mean()), layer.classes.equal_within
+    return f"{percent(within, 1)} in layer {layer.name} (equal weights: {percent(equal, 1)})"
 
 
 def _word(words: tuple[tuple[float, str], ...], value: float) -> str:

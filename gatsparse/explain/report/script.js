@@ -4,6 +4,12 @@ const find = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 all(".script-only").forEach((element) => { element.hidden = false; });
 
+// Only a table that is cut off needs a place in the order of the keyboard.
+const reachable = new ResizeObserver((changes) => changes.forEach(({ target }) => {
+  target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
+}));
+all(".scroll").forEach((element) => reachable.observe(element));
+
 const choice = find("#node");
 if (choice) {
   const nodes = all("article.node");
