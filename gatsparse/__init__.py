@@ -16,6 +16,7 @@ from gatsparse.slow_path import SlowPathWarning
 
 if TYPE_CHECKING:
     from gatsparse import data as data
+    from gatsparse import explain as explain
     from gatsparse import inference as inference
     from gatsparse import nn as nn
     from gatsparse import ops as ops
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 # Attributes whose modules are imported at their first use.
-_LAZY = ("data", "infer", "inference", "train")
+_LAZY = ("data", "explain", "infer", "inference", "train")
 
 if not TYPE_CHECKING:  # type checkers would accept any attribute
 

@@ -71,15 +71,13 @@ def class_attention(layer: LayerAttention, y: Tensor, num_classes: int) -> Class
         size = (num_classes + 2) * num_classes
         mass = np.bincount(cell, weight[labelled].numpy(), size).reshape(-1, num_classes)
         total = mass.sum(axis=0)
-        return np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
+        return np.divide(mass, total, out=np.zeros(mass.shape), where=total > 0)
 
-    attended, expected = shares(layer.alpha.double().mean(dim=1)), shares(equal)
+    attended, expected = shares(layer.alpha.mean(dim=1, dtype=torch.float64)), shares(equal)
     other = ~layer.loop_mask & labelled & (y[src] >= 0)
     same = other & (y[src] == y[dst])
-    alpha = layer.alpha.double()
     nodes = torch.unique(dst[labelled])
-    with np.errstate(invalid="ignore"):  # 0 / 0: no edge between labelled nodes
-        within = (alpha[same].sum(dim=0) / alpha[other].sum(dim=0)).numpy()
+    within = _total(layer.alpha[same]) / _total(layer.alpha[other])  # NaN without such edges
     return ClassAttention(
         to_self=attended[-1],
         to_class=attended[:num_classes],
@@ -87,10 +85,14 @@ def class_attention(layer: LayerAttention, y: Tensor, num_classes: int) -> Class
         equal_to_self=expected[-1],
         equal_to_class=expected[:num_classes],
         equal_to_unlabelled=expected[num_classes],
-        within=within,
+        within=within.numpy(),
         equal_within=float(equal[same].sum() / equal[other].sum()),
         num_nodes=torch.bincount(y[nodes], minlength=num_classes).numpy(),
     )
+
+
+def _total(alpha: Tensor) -> Tensor:
+    return alpha.sum(dim=0, dtype=torch.float64)
 
 
 def equal_weights(layer: LayerAttention) -> Tensor:

@@ -67,9 +67,11 @@ def attention_entropy(layer: LayerAttention, num_nodes: int) -> AttentionEntropy
     several = degree >= 2
     if not several.any():
         return None
-    terms = torch.special.entr(layer.alpha.double())
-    entropy = terms.new_zeros(num_nodes, terms.size(1)).index_add_(0, dst, terms)
-    entropy = entropy[several].numpy()
+    heads = []
+    for alpha in layer.alpha.unbind(dim=1):  # one after the other, to save memory
+        terms = torch.special.entr(alpha.double())
+        heads.append(terms.new_zeros(num_nodes).index_add_(0, dst, terms)[several])
+    entropy = torch.stack(heads, dim=1).numpy()
     degree = degree[several].double().numpy()
     equal = np.log(degree)
     bins = np.linspace(0.0, equal.max() * (1 + 1e-6), _BINS + 1)  # rounding exceeds the maximum

@@ -23,7 +23,7 @@ from gatsparse.explain.removal_test import RemovalTest, removal_test
 from gatsparse.explain.rollout import residual_shares
 from gatsparse.index_checks import check_range
 from gatsparse.nn import LayerAttention
-from gatsparse.nn.attention_weights import visit_attention
+from gatsparse.nn.attention_weights import attention_layers, visit_attention
 from gatsparse.nn.model_call import call_model
 
 #: Explained nodes, if none are chosen.
@@ -168,7 +168,7 @@ def explain(
     check_integer("removals", removals, 0)
     check_integer("seed", seed, 0, 2**63 - 1)
     chosen = None if nodes is None else _checked_nodes(nodes, num_nodes)
-    check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
+    attention_layers(model)  # raises if there are none
     output = _checked_output(model, call_model(model, data), num_nodes)
     problem = problem_of(data, output, task, node_ids, class_names)
     layers: list[LayerExplanation] = []
@@ -189,10 +189,7 @@ def explain(
             explained.append(explain_node(hoods, problem, residual, node, reason, _MOST))
         if removals > 0:
             test = removal_test(hoods, problem, residual, names, removals, _NEIGHBORS, testing)
-            if test is None:
-                notes.append(
-                    "No in-neighbours were removed: none of the nodes has at least two of them."
-                )
+            notes += _notes_on_test(test, removals, len(problem.candidates()))
     predicted = output.argmax(dim=1)
     return Explanation(
         task=problem.task,
@@ -222,7 +219,7 @@ def _layer(attention: LayerAttention, problem: Problem) -> LayerExplanation:
         num_edges=attention.alpha.size(0),
         entropy=attention_entropy(attention, problem.num_nodes),
         classes=classes,
-        to_self=(attention.alpha[loops].double().sum(dim=0) / max(attends, 1)).numpy(),
+        to_self=(attention.alpha[loops].sum(dim=0, dtype=torch.float64) / max(attends, 1)).numpy(),
         equal_to_self=float((1.0 / degree[loops].double()).sum() / max(attends, 1)),
     )
 
@@ -267,3 +264,14 @@ def _notes(problem: Problem, removals: int) -> list[str]:
     if removals == 0:
         notes.append("No in-neighbours were removed, because removals=0 was requested.")
     return notes
+
+
+def _notes_on_test(test: RemovalTest | None, removals: int, candidates: int) -> list[str]:
+    if test is None:
+        return ["No in-neighbours were removed: no test node has at least two of them."]
+    if test.num_nodes < min(removals, candidates):
+        return [
+            f"In-neighbours of {test.num_nodes} nodes instead of {removals} were removed, because "
+            "their neighbourhoods have very many edges."
+        ]
+    return []

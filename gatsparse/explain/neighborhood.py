@@ -37,7 +37,7 @@ class Neighborhoods:
         assert data.edge_index is not None
         self.model, self.data, self.output = model, data, output
         graph = Data(edge_index=data.edge_index, num_nodes=len(output))
-        self._sampler = NeighborSampler(graph, [-1] * num_layers)
+        self._sampler = NeighborSampler(graph, [-1] * num_layers, seed=0)
 
     def of(self, node: int) -> Neighborhood:
         """Returns the neighbourhood of a node.

@@ -123,12 +123,7 @@ def visit_attention(
     """
     if not isinstance(data, (Data, HeteroData)):
         raise TypeError(f"data: expected Data or HeteroData, got {type(data).__name__}")
-    check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
-    layers = {name: m for name, m in model.named_modules() if isinstance(m, _LAYERS)}
-    if not layers:
-        raise ValueError(
-            f"model: expected a model with GAT or GATv2 layers, got {type(model).__name__}"
-        )
+    layers = attention_layers(model)
     runs = unwrapped(model)
     arguments = arguments_of(runs, data, kwargs)
     calls = [_Call(name, data, visit) for name in layers]
@@ -145,6 +140,22 @@ def visit_attention(
             f"with the arguments {sorted(arguments)}: pass other arguments by keyword"
         )
     return output
+
+
+def attention_layers(model: torch.nn.Module) -> dict[str, torch.nn.Module]:
+    """Returns the GAT and GATv2 layers of a model by name.
+
+    Raises:
+        TypeError: If :obj:`model` is not a module.
+        ValueError: If it has no such layer.
+    """
+    check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, _LAYERS)}
+    if not layers:
+        raise ValueError(
+            f"model: expected a model with GAT or GATv2 layers, got {type(model).__name__}"
+        )
+    return layers
 
 
 class _Call:

@@ -193,10 +193,11 @@ def _checked_curves(curves: Any) -> list[Mapping[str, Any]]:
 def _checked_config(config: Any) -> Mapping[str, Any]:
     if config is None:
         return {}
+    settings: Any = config
     if is_dataclass(config) and not isinstance(config, type):
-        return asdict(config)
-    check_instance("config", config, Mapping, "a mapping or a dataclass instance")
-    return config
+        settings = asdict(settings)
+    check_instance("config", settings, Mapping, "a mapping or a dataclass instance")
+    return settings
 
 
 def _settings(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
