@@ -16,6 +16,7 @@ from gatsparse.slow_path import SlowPathWarning
 
 if TYPE_CHECKING:
     from gatsparse import data as data
+    from gatsparse import explain as explain
     from gatsparse import inference as inference
     from gatsparse import nn as nn
     from gatsparse import ops as ops
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 # Attributes whose modules are imported at their first use.
-_LAZY = ("data", "infer", "inference", "load_model", "predict", "train")
+_LAZY = ("data", "explain", "infer", "inference", "load_model", "predict", "train")
 
 _FUNCTIONS = {"infer": "gatsparse.inference", "load_model": "gatsparse.predict"}
 

@@ -37,6 +37,7 @@ LAYERS = [
     "nn",
     "data",
     "inference",
+    "explain",
     "train",
     "inspection",
     "predict",
@@ -134,7 +135,7 @@ before = set(sys.modules)
 import gatsparse
 loaded = {name.partition(".")[0] for name in sys.modules.keys() - before}
 assert loaded <= {"gatsparse", *sys.stdlib_module_names}, loaded
-for name in ("data", "inference", "train"):
+for name in ("data", "explain", "inference", "train"):
     assert f"gatsparse.{name}" not in sys.modules and name in dir(gatsparse), name
 for name in ("coo_to_csr", "csr_transpose", "dropout", "elu_dropout", "gat", "gat_backward",
              "gatv2", "gatv2_backward", "neighbor_sum", "sparse_linear"):
@@ -179,6 +180,10 @@ NEEDS = [
     *[
         ("train", package, lambda _, patch: imported_anew("gatsparse.train", patch))
         for package in ("joblib", "jsonargparse", "psutil", "scikit-learn", "rich", "scipy")
+    ],
+    *[
+        ("report", package, lambda _, patch: imported_anew("gatsparse.explain", patch))
+        for package in ("jinja2", "matplotlib", "scikit-learn", "scipy")
     ],
     ("graphgym", "yacs", lambda _, patch: imported_anew("gatsparse.graphgym", patch)),
     ("bench", "matplotlib", lambda _, patch: imported_anew("benchmarks", patch)),

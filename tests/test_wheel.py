@@ -16,11 +16,13 @@ from tests.test_docs import python_blocks
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("gatsparse", "gatsparse_cli")
+#: Sources, and the parts of the page of an explanation.
+SUFFIXES = (".py", ".html", ".css", ".js")
 
 
 def sources() -> list[Path]:
     files = [p for name in PACKAGES for p in (ROOT / name).rglob("*") if p.is_file()]
-    return [p for p in files if p.suffix == ".py" or p.name == "py.typed"]
+    return [p for p in files if p.suffix in SUFFIXES or p.name == "py.typed"]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from gatsparse.adjacency import adjacency
 from gatsparse.checks import check_instance
 from gatsparse.nn.attention_conv import in_flow
 from gatsparse.nn.edge_features import edge_attr_of
-from gatsparse.nn.forward_arguments import forward_parameters
+from gatsparse.nn.model_call import arguments_of, evaluation, unwrapped
 
 _LAYERS = (torch_geometric.nn.GATConv, torch_geometric.nn.GATv2Conv)
 
@@ -98,38 +98,74 @@ def attention_weights(
         >>> [layer.name for layer in gatsparse.attention_weights(model, data)]
         ['convs.0', 'convs.1']
     """
+    found: list[LayerAttention] = []
+    visit_attention(model, data, found.append, **kwargs)
+    return found
+
+
+def visit_attention(
+    model: torch.nn.Module,
+    data: Data | HeteroData,
+    visit: Callable[[LayerAttention], object],
+    **kwargs: Any,
+) -> Any:
+    """Calls a function with the attention of each layer, as soon as the layer has been computed.
+
+    Args:
+        model, data, kwargs: As in :func:`attention_weights`.
+        visit (callable): Called with each :class:`LayerAttention`, in the order of the calls.
+
+    Returns:
+        The output of the model.
+
+    Raises:
+        ValueError, TypeError: As in :func:`attention_weights`.
+    """
     if not isinstance(data, (Data, HeteroData)):
         raise TypeError(f"data: expected Data or HeteroData, got {type(data).__name__}")
+    layers = attention_layers(model)
+    runs = unwrapped(model)
+    arguments = arguments_of(runs, data, kwargs)
+    calls = [_Call(name, data, visit) for name in layers]
+    with torch.no_grad(), evaluation(model), ExitStack() as hooks:
+        for layer, call in zip(layers.values(), calls, strict=True):
+            hooks.enter_context(_hook(layer.register_forward_pre_hook, call.before))
+            hooks.enter_context(
+                _hook(partial(layer.register_forward_hook, prepend=True), call.after)
+            )
+        output = runs(**arguments)
+    if not any(call.visited for call in calls):
+        raise ValueError(
+            f"model: expected {type(model).__name__}.forward to call its GAT layers, got no call "
+            f"with the arguments {sorted(arguments)}: pass other arguments by keyword"
+        )
+    return output
+
+
+def attention_layers(model: torch.nn.Module) -> dict[str, torch.nn.Module]:
+    """Returns the GAT and GATv2 layers of a model by name.
+
+    Raises:
+        TypeError: If :obj:`model` is not a module.
+        ValueError: If it has no such layer.
+    """
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
     layers = {name: m for name, m in model.named_modules() if isinstance(m, _LAYERS)}
     if not layers:
         raise ValueError(
             f"model: expected a model with GAT or GATv2 layers, got {type(model).__name__}"
         )
-    runs = _unwrapped(model)
-    arguments = _arguments(runs, data, kwargs)
-    found: list[LayerAttention] = []
-    with torch.no_grad(), _evaluation(model), ExitStack() as hooks:
-        for name, layer in layers.items():
-            call = _Call(name, data, found)
-            hooks.enter_context(_hook(layer.register_forward_pre_hook, call.before))
-            hooks.enter_context(
-                _hook(partial(layer.register_forward_hook, prepend=True), call.after)
-            )
-        runs(**arguments)
-    if not found:
-        raise ValueError(
-            f"model: expected {type(model).__name__}.forward to call its GAT layers, got no call "
-            f"with the arguments {sorted(arguments)}: pass other arguments by keyword"
-        )
-    return found
+    return layers
 
 
 class _Call:
     """Hooks that request the attention of a layer and hide it from the layer's caller."""
 
-    def __init__(self, name: str, data: Data | HeteroData, found: list[LayerAttention]) -> None:
-        self.name, self.data, self.found = name, data, found
+    def __init__(
+        self, name: str, data: Data | HeteroData, visit: Callable[[LayerAttention], object]
+    ) -> None:
+        self.name, self.data, self.visit = name, data, visit
+        self.visited = False
 
     def before(self, layer: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
         signature = inspect.signature(layer.forward)
@@ -168,7 +204,8 @@ class _Call:
             known = edge_id >= 0
             edge_id[known] = e_id[edge_id[known]]
         found = (self.name, named, alpha, loop_mask, edge_id, edge_type, n_ids is not None)
-        self.found.append(LayerAttention(*found))
+        self.visit(LayerAttention(*found))
+        self.visited = True
         if self.asked:
             form = adjacency(self.given)
             return out, form.attention(edge_index, alpha, layer.add_self_loops)
@@ -207,64 +244,6 @@ def _begins(given: Any, store: Any) -> bool:
         return False
     is_view = given._base is edges or given._base is edges._base
     return is_view and given.storage_offset() == edges.storage_offset()
-
-
-def _arguments(
-    model: torch.nn.Module, data: Data | HeteroData, kwargs: dict[str, Any]
-) -> dict[str, Any]:
-    """Arguments with which the model is called."""
-    parameters = forward_parameters(model).values()
-    parameters = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    required = [p.name for p in parameters if p.default is p.empty and p.name not in kwargs]
-    if len(required) == 1:
-        (name,) = required
-        if name in ("data", "batch") or _attribute(data, name) is None:
-            return {name: data, **kwargs}
-    arguments = {}
-    for parameter in parameters:
-        value = _attribute(data, parameter.name)
-        # PyG's models declare which edge features they support.
-        if value is not None and getattr(model, f"supports_{parameter.name}", True):
-            arguments[parameter.name] = value
-    arguments |= kwargs
-    missing = [name for name in required if name not in arguments]
-    if missing:
-        raise TypeError(
-            f"data: expected attributes or keyword arguments {missing} for "
-            f"{type(model).__name__}.forward, got {sorted(data.keys())}"
-        )
-    return arguments
-
-
-def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
-    """The model inside wrappers that pass on any arguments."""
-    parameters = forward_parameters(model).values()
-    inner = getattr(model, "module", getattr(model, "_orig_mod", None))
-    passes = any(p.kind == p.VAR_POSITIONAL for p in parameters) or hasattr(model, "_orig_mod")
-    return _unwrapped(inner) if passes and isinstance(inner, torch.nn.Module) else model
-
-
-def _attribute(data: Data | HeteroData, name: str) -> Any:
-    """Attribute for an argument of this name; for several types a dictionary."""
-    for key in (name, "adj_t") if name.removesuffix("_dict") == "edge_index" else (name,):
-        if isinstance(data, Data):
-            value = data.get(key)
-        else:
-            value = data.collect(key.removesuffix("_dict"), allow_empty=True) or None
-        if value is not None:
-            return value
-    return None
-
-
-@contextmanager
-def _evaluation(model: torch.nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 @contextmanager
