@@ -11,11 +11,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gatsparse_cli import info, inspect, predict, train
+from gatsparse_cli import explain, info, inspect, predict, train
 from gatsparse_cli.failure import failure_of
 
 #: Each has ``add_parser(commands)``, whose parser has a default ``run(arguments) -> exit code``.
-_COMMANDS = (inspect, train, predict, info)
+_COMMANDS = (inspect, train, predict, explain, info)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

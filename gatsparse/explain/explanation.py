@@ -70,7 +70,7 @@ class Explanation:
     """What a model attends to; the result of :func:`explain`.
 
     Attributes:
-        task (str): ``"classification"``, ``"multilabel"`` or ``"regression"``.
+        task (str): ``"classification"``, ``"multi_label"`` or ``"regression"``.
         num_nodes, num_edges, num_features (int): Size of the graph.
         class_names (list of str): Names of the classes or outputs.
         layers (list of LayerExplanation): Statistics of each layer.
@@ -138,7 +138,7 @@ def explain(
             confidence)
         removals (int, optional): Number of nodes whose in-neighbours are removed; 0 leaves the test
             out. Fewer are tested if their neighbourhoods are very large. (default: ``200``)
-        task (str, optional): ``"classification"``, ``"multilabel"`` (a sigmoid for each output) or
+        task (str, optional): ``"classification"``, ``"multi_label"`` (a sigmoid for each output) or
             ``"regression"``. The parts about classes need a classification.
             (default: by :obj:`y`: floating-point values are labels if they are 0 and 1 in several
             columns, and numbers to predict if they have a fractional part)

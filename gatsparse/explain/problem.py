@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +13,10 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gatsparse.checks import check_choice, check_instance
-from gatsparse.data.labels import node_labels, node_mask
+from gatsparse.data.labels import Task, node_labels, node_mask
 from gatsparse.index_checks import check_edge_index, check_range
 
-Task = Literal["classification", "multilabel", "regression"]
-TASKS: tuple[Task, ...] = ("classification", "multilabel", "regression")
+TASKS: tuple[Task, ...] = ("classification", "multi_label", "regression")
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def problem_of(
         if num_outputs < 2:
             raise ValueError(
                 "model: expected logits of at least 2 classes, got 1 output per node: pass "
-                "task='multilabel' for a binary logit, or task='regression'"
+                "task='multi_label' for a binary logit, or task='regression'"
             )
         if data.y is not None:
             y = node_labels(data)
@@ -144,7 +143,7 @@ def _task_of(y: Any) -> Task:
         return "classification"
     known = y[~y.isnan()]
     if y.dim() == 2 and y.size(1) > 1:
-        return "multilabel" if bool(((known == 0) | (known == 1)).all()) else "regression"
+        return "multi_label" if bool(((known == 0) | (known == 1)).all()) else "regression"
     return "classification" if bool((known == known.round()).all()) else "regression"
 
 
@@ -157,8 +156,8 @@ def _check_length(name: str, names: Any, expected: int, of_what: str) -> None:
 
 def _tested(data: Data, y: Tensor | None, num_nodes: int) -> tuple[Tensor, str]:
     if data.get("test_mask") is not None:
-        like = torch.zeros(num_nodes, dtype=torch.int64) if y is None else y
-        return node_mask(data, "test_mask", like).nonzero().view(-1), "test nodes"
+        labelled = torch.ones(num_nodes, dtype=torch.bool) if y is None else y >= 0
+        return node_mask(data, "test_mask", labelled).nonzero().view(-1), "test nodes"
     if y is not None:
         return (y >= 0).nonzero().view(-1), "labelled nodes"
     return torch.arange(num_nodes), "nodes"

@@ -16,7 +16,7 @@ from gatsparse.explain.rollout import direct_attention, rollout
 #: What a removal changes, by task.
 MEASURES: dict[Task, str] = {
     "classification": "probability of the predicted class",
-    "multilabel": "probabilities of the labels, on average",
+    "multi_label": "probabilities of the labels, on average",
     "regression": "outputs, on average",
 }
 
@@ -111,4 +111,4 @@ def probabilities(outputs: Tensor, task: Task) -> Tensor:
     outputs = outputs.double()
     if task == "classification":
         return outputs.softmax(dim=1)
-    return outputs.sigmoid() if task == "multilabel" else outputs
+    return outputs.sigmoid() if task == "multi_label" else outputs

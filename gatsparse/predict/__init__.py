@@ -4,5 +4,14 @@ from gatsparse.predict.data import load_data
 from gatsparse.predict.model import FinishedRun, load_model, load_run
 from gatsparse.predict.outputs import predict
 from gatsparse.predict.predictions import Predictions
+from gatsparse.predict.report import explain_run
 
-__all__ = ["FinishedRun", "Predictions", "load_data", "load_model", "load_run", "predict"]
+__all__ = [
+    "FinishedRun",
+    "Predictions",
+    "explain_run",
+    "load_data",
+    "load_model",
+    "load_run",
+    "predict",
+]

@@ -100,10 +100,10 @@ def test_data_without_labels(model, data):
 def test_multilabel(model, data):
     data.y = torch.eye(3)[data.y]
     explanation = explain(model, data, nodes=[7], removals=3)
-    assert explanation.task == "multilabel"
+    assert explanation.task == "multi_label"
     assert explanation.confusion is None
     assert explanation.layers[0].classes is None
-    assert explanation.notes[0].startswith("The task is multilabel")
+    assert explanation.notes[0].startswith("The task is multi_label")
     assert np.isnan(explanation.removal.drop).all()
     assert (explanation.removal.effect > 0).all()
     output = model(data.x, data.edge_index)[7].sigmoid()

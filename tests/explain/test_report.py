@@ -142,7 +142,7 @@ def test_parts_that_do_not_exist_are_left_out(data, tmp_path):
 def test_regression_and_multilabel_pages(data, tmp_path):
     data.y = torch.randn(80, 3)
     model = gatsparse.GAT(6, 8, 2, 3)
-    for task in ("multilabel", "regression"):
+    for task in ("multi_label", "regression"):
         write_report(explain(model, data, removals=4, task=task), tmp_path / "report.html")
         page = Page(tmp_path / "report.html")
         assert page.tags.count("article") == 12

@@ -1,0 +1,72 @@
+"""The page that explains the model of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from torch_geometric.data import Data
+
+from gatsparse.config_types import ConfigError
+from gatsparse.data import NodeIds
+from gatsparse.predict.model import FinishedRun
+from gatsparse.train.run_folder import RunFolder
+
+
+def explain_run(
+    run: FinishedRun,
+    data: Data,
+    path: str | Path,
+    *,
+    nodes: Sequence[str] = (),
+    removals: int = 200,
+) -> None:
+    """Writes a page about a model, with the curves of its training.
+
+    Args:
+        run (FinishedRun): The run.
+        data (torch_geometric.data.Data): Data of :func:`load_data`.
+        path (str or Path): The page, see :func:`gatsparse.explain.write_report`.
+        nodes (list of str, optional): Ids of nodes to explain.
+            (default: as in :func:`gatsparse.explain.explain`)
+        removals (int, optional): As in :func:`gatsparse.explain.explain`.
+
+    Raises:
+        ConfigError: If there is no node with one of the ids, or the model is dense.
+        ImportError: If a package of ``pip install 'gatsparse[report]'`` is missing.
+        OSError: If the page cannot be written.
+        ValueError: As in :func:`gatsparse.explain.explain`.
+    """
+    from gatsparse.explain import explain, write_report
+
+    if run.config.model.kind == "dense":
+        raise ConfigError("run: expected a model with sparse layers, got model.kind dense")
+    ids = data.get("node_ids") or NodeIds(num_nodes=data["x"].size(0))
+    explanation = explain(
+        run.model,
+        data,
+        node_ids=ids,
+        class_names=run.classes,
+        nodes=_find(ids, nodes) if nodes else None,
+        removals=removals,
+        task=run.config.task,
+    )
+    epochs, _ = RunFolder(run.path).epochs(run.seed)
+    write_report(
+        explanation,
+        path,
+        title=f"{run.config.dataset_name}, seed {run.seed}",
+        curves=[asdict(epoch) for epoch in epochs],
+        config=run.config,
+    )
+
+
+def _find(ids: NodeIds, names: Sequence[str]) -> list[int]:
+    import pyarrow as pa
+
+    found = ids.find(pa.array(list(names), pa.large_string())).tolist()
+    for name, node in zip(names, found, strict=True):
+        if node < 0:
+            raise ConfigError(f"node: expected the id of a node, got {name!r}")
+    return found
