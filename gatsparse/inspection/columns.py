@@ -70,7 +70,7 @@ class ColumnSummary:
         if len(known) == 0:
             return
         if not self.many:
-            self.values.update(np.unique(known).tolist())
+            self.values.update(np.unique(known)[: _MOST_DISTINCT + 1].tolist())
         self.low, self.high = min(self.low, known.min()), max(self.high, known.max())
         self.total += float(known.sum())
         self.squares += float((known**2).sum())
@@ -82,8 +82,8 @@ class ColumnSummary:
         self.count += len(texts)
         self.missing += int(compute().sum(empty_cells(texts)).as_py() or 0)
         if not self.many:
-            found = compute().unique(texts).cast("string").to_pylist()
-            self.values.update(text for text in found if text)
+            found = compute().unique(texts)[: _MOST_DISTINCT + 2]
+            self.values.update(text for text in found.cast("string").to_pylist() if text)
 
 
 def summarize_columns(table: Table) -> dict[str, ColumnSummary]:
