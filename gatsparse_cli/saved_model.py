@@ -49,7 +49,7 @@ def describe(name: str) -> str:
 def _run(run: FinishedRun, only: int | None = None) -> Iterator[str]:
     config, sizes = run.config, run.sizes
     yield f"run folder: {run.path}"
-    yield f"data: {config.dataset}, {sizes.in_channels} features, {sizes.out_channels} outputs"
+    yield f"data: {config.dataset_name}, {sizes.in_channels} features, {sizes.out_channels} outputs"
     yield f"training: task {config.task}, mode {config.mode}, model.kind {config.model.kind}"
     yield f"model: {sum(p.numel() for p in run.model.parameters()):,} parameters"
     yield str(run.model)
@@ -58,10 +58,10 @@ def _run(run: FinishedRun, only: int | None = None) -> Iterator[str]:
     for seed in run.seeds if only is None else [only]:
         result = folder.load_result(seed)
         for rule, kept in result.rules.items():
-            scores = (format_score(metric, score) for score in (kept.val_score, kept.test_score))
+            val, test = (format_score(metric, score) for score in (kept.val_score, kept.test_score))
             yield (
                 f"seed {seed}, {rule}: epoch {kept.best_epoch} of {kept.epochs}, {metric} "
-                "val {}, test {}".format(*scores)
+                f"val {val}, test {test}"
             )
     if only is None and (missing := len(config.all_seeds) - len(run.seeds)):
         yield f"not finished: {missing} of {len(config.all_seeds)} seed(s)"

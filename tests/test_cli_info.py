@@ -77,6 +77,13 @@ def test_model_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]):
     assert "seed 5" not in out
 
 
+def test_unfinished_run(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for file in run.iterdir():
+        if not file.name.startswith("seed-6"):
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    assert "not finished: 1 of 2 seed(s)" in info(tmp_path, capsys)
+
+
 def test_requested_backend_is_shown(config: TrainConfig, capsys: pytest.CaptureFixture[str]):
     for kind, shown in (
         ("scatter", "scatter  backend='scatter' was requested"),
