@@ -75,7 +75,7 @@ def test_json_prints_events_and_nothing_else(
         print("Downloading ...")
         return load(*arguments)
 
-    monkeypatch.setattr("gatsparse.train.task.load", downloading)
+    monkeypatch.setattr("gatsparse.train.loading.load", downloading)
     assert main(["train", *(config if word == "CONFIG" else word for word in arguments)]) == 0
     captured = capsys.readouterr()
     events = [json.loads(line)["event"] for line in captured.out.splitlines()]

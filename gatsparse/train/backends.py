@@ -18,15 +18,13 @@ if TYPE_CHECKING:
 
 
 def backend_report(config: TrainConfig, data: Data) -> BackendReport:
-    """Runs the model of a configuration once, and reports the backend of each of its layers.
+    """Builds the model of a configuration, and reports the backend of each of its layers.
 
     Args:
         config (TrainConfig): The configuration.
         data (torch_geometric.data.Data): Data of :func:`~gatsparse.train.task_of_seed`; with mode
             sampled only the first batch is used.
     """
-    if config.model.kind == "dense":
-        return BackendReport([LayerBackend("", "DenseGAT", "dense", ("model.kind is dense",))])
     with torch.random.fork_rng(devices=[]):
         model = build_model(config.model, data, config.task)
         if config.mode == "sampled":
@@ -35,5 +33,17 @@ def backend_report(config: TrainConfig, data: Data) -> BackendReport:
                 data, sampling.num_neighbors, data.train_mask, batch_size=sampling.batch_size
             )
             data = next(iter(loader))
-        inputs = edge_inputs(model, data)
-        return explain_backend(model, data.x, data.edge_index, **inputs)
+        return backends_of_model(config, model, data)
+
+
+def backends_of_model(config: TrainConfig, model: torch.nn.Module, data: Data) -> BackendReport:
+    """Runs a model once, and reports the backend of each of its layers.
+
+    Args:
+        config (TrainConfig): The configuration that it was built from.
+        model (torch.nn.Module): The model.
+        data (torch_geometric.data.Data): Features and edges.
+    """
+    if config.model.kind == "dense":
+        return BackendReport([LayerBackend("", "DenseGAT", "dense", ("model.kind is dense",))])
+    return explain_backend(model, data.x, data.edge_index, **edge_inputs(model, data))

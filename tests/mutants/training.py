@@ -238,4 +238,28 @@ MUTANTS = [
         _RESUME,
         "environment",
     ),
+    Mutant(
+        "epochs that a resumed training writes again are shown again",
+        "train/progress.py",
+        "if epoch.epoch > self._unfinished[seed]]",
+        "if epoch.epoch > 0]",
+        "train/test_progress.py",
+        "resumed",
+    ),
+    Mutant(
+        "a resumed training appends to the logs of an earlier process",
+        "train/logs.py",
+        "                shutil.rmtree(path)\n            path.mkdir(parents=True)",
+        "                pass\n            path.mkdir(parents=True, exist_ok=True)",
+        "train/test_logs.py",
+        "resumed",
+    ),
+    Mutant(
+        "a reason of a slow path warns at each call",
+        "slow_path.py",
+        "    _warned.update(reasons)\n",
+        "",
+        "test_slow_path.py",
+        "warns_once",
+    ),
 ]

@@ -226,7 +226,7 @@ class Files:
     def record_of_a_run(self, rng: random.Random) -> None:
         """A damaged record of another run is not taken for this one, and raises nothing."""
         current = {"code": "1", "versions": {"torch": "2"}}
-        self.folder.begin(self.config, current)
+        self.folder.begin(self.config, current, self.data)
         name = rng.choice(["config.yaml", "environment.json", "summary.json"])
         file = self.path / name
         original = file.read_bytes() if file.exists() else b'{"seeds": [0]}'

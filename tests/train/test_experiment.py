@@ -27,7 +27,7 @@ from gatsparse.train.full_batch import model_graph
 
 @pytest.fixture
 def config(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
-    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task.clone())
     return TrainConfig(
         "digits",
         model=ModelConfig(hidden_channels=4, heads=2),
@@ -120,7 +120,7 @@ def test_each_seed_has_its_own_random_split(config: TrainConfig, monkeypatch: py
         masks.append(data.val_mask)
         return fit(model, data, *args, **options)
 
-    monkeypatch.setattr("gatsparse.train.task.load", load)
+    monkeypatch.setattr("gatsparse.train.loading.load", load)
     monkeypatch.setattr("gatsparse.train.experiment.fit", watched)
     train(replace(config, split="random", epochs=1))
     data = load("digits")

@@ -213,7 +213,7 @@ def test_split_is_chosen(monkeypatch: pytest.MonkeyPatch, task: Data):
     masks = torch.stack([task.train_mask, task.val_mask, task.test_mask], dim=1)
     for shift, key in enumerate(("train_mask", "val_mask", "test_mask")):
         task[key] = masks.roll(shift, dims=1)
-    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task.clone())
     data = load_task(TrainConfig("tolokers", split=1))
     assert torch.equal(data.train_mask, masks[:, 1])
     assert torch.equal(data.val_mask, masks[:, 0])
@@ -225,7 +225,7 @@ def test_split_is_chosen(monkeypatch: pytest.MonkeyPatch, task: Data):
 def test_split_of_each_seed(monkeypatch: pytest.MonkeyPatch, task: Data):
     for key in ("train_mask", "val_mask", "test_mask"):
         task[key] = torch.stack([task[key].roll(k) for k in range(3)], dim=1)
-    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task)
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task)
     config = TrainConfig("tolokers", split="seed")
     data = load_task(config)
     for seed in (2, 0, 1):
@@ -250,7 +250,7 @@ def test_largest_component(monkeypatch: pytest.MonkeyPatch, task: Data):
     alone = torch.tensor([4, 40])
     linked = ~torch.isin(task["edge_index"], alone).any(dim=0)
     task.edge_index = task["edge_index"][:, linked]
-    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task.clone())
     assert load_task(TrainConfig("digits")).num_nodes == 60
     data = load_task(TrainConfig("digits", largest_component=True))
     assert (data.num_nodes, data.num_edges) == (58, task.num_edges)
@@ -261,7 +261,7 @@ def test_edge_features_of_a_data_set(monkeypatch: pytest.MonkeyPatch, task: Data
     """Reversed edges get the same features, and features of duplicates are averaged."""
     task.edge_index = torch.tensor([[0, 1, 2], [1, 0, 3]])
     task.edge_attr = torch.tensor([2, 4, 5])
-    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task.clone())
     data = load_task(TrainConfig("digits"))
     assert data.edge_attr is not None
     assert data.edge_attr.tolist() == [2.0, 4.0, 5.0]
@@ -274,7 +274,7 @@ def test_edge_features_of_a_data_set(monkeypatch: pytest.MonkeyPatch, task: Data
 
 def test_edge_weights_of_a_data_set_raise(monkeypatch: pytest.MonkeyPatch, task: Data):
     task.edge_weight = torch.ones(task.num_edges)
-    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task.clone())
     with pytest.raises(ConfigError, match=r"has edge_weight, .* store the weights as edge_attr"):
         load_task(TrainConfig("digits"))
 
@@ -291,7 +291,7 @@ def test_mostly_zero_features_train_every_kind(
 ):
     sparse = task.clone()
     sparse.x = torch.cat([_features_of(task), torch.zeros(60, 40)], dim=1)
-    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: sparse)
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: sparse)
     config = TrainConfig(dataset="digits", model=ModelConfig(kind=kind), epochs=3)
     data = load_task(config)
     layout = torch.sparse_csr if kind == "gatsparse" else torch.strided

@@ -24,7 +24,7 @@ Epochs = list[tuple[int, dict[str, float]]]
 
 @pytest.fixture
 def config(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
-    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task.clone())
     return TrainConfig(
         "digits",
         model=ModelConfig(hidden_channels=4, heads=2),

@@ -172,7 +172,7 @@ def test_same_command_continues_a_killed_run(whole: Path, tmp_path: Path):
 @pytest.fixture
 def small(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
     """A fast run of two seeds in this process."""
-    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: task.clone())
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task.clone())
     return config_of(tmp_path, epochs=3, seeds=[8, 5])
 
 

@@ -155,7 +155,7 @@ def test_saved_model_is_built_without_its_data(
     name: Any, task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     data = labelled(task, name)
-    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: data.clone())
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: data.clone())
     config = config_of(name, epochs=3, run_dir=tmp_path, progress=False, normalize_features=False)
     (result,) = train(config)
 
@@ -181,7 +181,7 @@ def test_errors_are_printed_as_numbers(
     task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     data = labelled(task, "regression")
-    monkeypatch.setattr("gatsparse.train.task.load", lambda *_: data.clone())
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: data.clone())
     config = config_of("regression", metric="rmse", epochs=2, run_dir=tmp_path, progress=False)
     (result,) = train(replace(config, seeds=[3]))
     out = capsys.readouterr().out
