@@ -26,6 +26,7 @@ _NOT_CALLED = {
     "RuleResult",
     "TargetScale",
     "clear_graph_cache",
+    "link_scores",
 }
 
 

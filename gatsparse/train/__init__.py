@@ -16,6 +16,7 @@ if error := missing_extra(
     raise error
 
 from gatsparse.train.config import (
+    LinkConfig,
     ModelConfig,
     OptimConfig,
     SamplingConfig,
@@ -33,6 +34,8 @@ from gatsparse.train.errors import (
 from gatsparse.train.experiment import train
 from gatsparse.train.fitting import build_optimizer, fit
 from gatsparse.train.full_batch import model_graph
+from gatsparse.train.link_criterion import link_scores
+from gatsparse.train.link_split import split_links
 from gatsparse.train.models import (
     ModelSizes,
     build_deep_gat,
@@ -53,6 +56,7 @@ __all__ = [
     "EarlyStopping",
     "Epoch",
     "FitResult",
+    "LinkConfig",
     "ModelConfig",
     "ModelSizes",
     "OptimConfig",
@@ -69,10 +73,12 @@ __all__ = [
     "build_model_of_sizes",
     "build_optimizer",
     "fit",
+    "link_scores",
     "load_task",
     "model_graph",
     "model_sizes",
     "parse_config",
+    "split_links",
     "task_of_seed",
     "train",
 ]

@@ -16,7 +16,7 @@ from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.fitting import fit
 from gatsparse.train.memory import check_memory, num_processes
 from gatsparse.train.metrics import format_score
-from gatsparse.train.models import build_model_of_sizes, model_sizes
+from gatsparse.train.models import build_model_of_sizes, sizes_of_run
 from gatsparse.train.progress import RunProgress, heartbeat, progress_bar
 from gatsparse.train.run_folder import open_run_folder
 from gatsparse.train.side_by_side import side_by_side
@@ -116,7 +116,7 @@ def _train_seed(
 ) -> None:
     """Trains one seed, and writes its files into the folder."""
     data = task_of_seed(data, config, seed)
-    sizes = model_sizes(data, config.task)
+    sizes = sizes_of_run(config, data)
     seed_everything(seed)
     checkpoint = Checkpoint(
         folder.checkpoint(seed),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gatsparse.inference import parse_bytes
 from gatsparse.train.errors import ConfigError
-from gatsparse.train.models import model_sizes
+from gatsparse.train.models import sizes_of_run
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -88,11 +88,12 @@ def estimate(config: TrainConfig, data: Data) -> int:
     become one number for each edge and head, with GATv2 one for each channel. Dense layers keep
     ``[N, N]`` for each head, PyG's layers ``[E, H, C]``, twice as often with GATv2. Sampled
     training adds the graph, the same tensors for a batch, and :obj:`sampling.max_memory`.
+    Link prediction on a full batch adds three tensors of the embeddings of all pairs.
     """
     assert isinstance(data.x, Tensor)
     model, size = config.model, data.x.element_size()
     num_nodes, num_edges = data.x.size(0), data.num_edges
-    num_features, outputs, edge_dim = model_sizes(data, config.task)
+    num_features, outputs, edge_dim = sizes_of_run(config, data)
     hidden = model.heads * model.hidden_channels
     deep, v2 = model.architecture == "deep", model.variant == "gatv2"
     out_heads = model.heads if deep else model.out_heads
@@ -121,7 +122,8 @@ def estimate(config: TrainConfig, data: Data) -> int:
     parameters = 5 * size * copies * sum(rows * columns for rows, columns in pairs)
     graph = 16 * num_edges + 16 * num_nodes
     if config.mode == "sampled":
-        reached = total = config.sampling.batch_size
+        ends = 2 if config.task == "link_prediction" else 1
+        reached = total = min(num_nodes, ends * config.sampling.batch_size)
         for count in config.sampling.num_neighbors:
             reached = min(num_nodes, reached * (count if count > 0 else num_nodes))
             total = min(num_nodes, total + reached)
@@ -136,6 +138,8 @@ def estimate(config: TrainConfig, data: Data) -> int:
         extra = 4 * heads * size * num_nodes**2
     elif model.kind in ("pyg", "scatter"):
         extra = (3 + 3 * v2) * size * (num_edges + num_nodes) * (sum(widths) + model.heads)
+    if config.task == "link_prediction":
+        extra += 3 * size * num_edges * outputs * (1 if config.undirected else 2)
     edges = of_edges(num_edges + num_nodes)
     return parameters + graph + of_nodes(num_nodes) + edges + extra
 

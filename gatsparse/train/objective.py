@@ -22,7 +22,7 @@ from gatsparse.train.metrics import METRICS, metric_function
 if TYPE_CHECKING:
     from gatsparse.train.config import TrainConfig
 
-Task = Literal["classification", "multi_label", "regression"]
+Task = Literal["classification", "multi_label", "regression", "link_prediction"]
 
 
 class TargetScale(NamedTuple):
@@ -255,7 +255,8 @@ class Regression(Objective):
         return outputs * self.std + self.mean
 
 
-TASKS: dict[Task, type[Objective]] = {
+#: Tasks of the labels of nodes.
+NODE_TASKS: dict[Task, type[Objective]] = {
     "classification": Classification,
     "multi_label": MultiLabel,
     "regression": Regression,
@@ -279,7 +280,7 @@ def build_objective(config: TrainConfig, data: Data) -> Objective:
         std, mean = torch.std_mean(y_train.double(), dim=0, correction=0)
         std = torch.where(std == 0, 1.0, std)
         return Regression(metric, TargetScale(mean.tolist(), std.tolist()))
-    count = TASKS[config.task].num_outputs(y)
+    count = NODE_TASKS[config.task].num_outputs(y)
     if config.task == "multi_label":
         return MultiLabel(metric, class_weights(weights, y_train, count, balanced_positives))
     return Classification(metric, class_weights(weights, y_train, count, balanced_classes))

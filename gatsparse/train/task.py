@@ -17,9 +17,11 @@ from gatsparse.data import OGB_NAMES, load, load_ogb, random_split, stochastic_b
 from gatsparse.data.labels import node_mask
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.errors import ConfigError
+from gatsparse.train.link_criterion import LinkCriterion
+from gatsparse.train.link_split import split_links
 from gatsparse.train.memory import check_synthetic
 from gatsparse.train.metrics import require_scorable
-from gatsparse.train.objective import TASKS, Task, build_objective
+from gatsparse.train.objective import NODE_TASKS, Task, build_objective
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 
@@ -68,11 +70,11 @@ def load_task(config: TrainConfig) -> Data:
         data = NormalizeFeatures()(data)
     if config.model.kind == "gatsparse" and config.mode == "full":
         data.x = _sparse_if_it_pays(data["x"])
+    if config.task == "link_prediction" or config.split == "seed":  # split by task_of_seed
+        return data
     if config.split == "random":
         for key in MASKS:
             del data[key]
-        return data
-    if config.split == "seed":  # chosen by task_of_seed
         return data
     num_splits = 1 if data.train_mask.dim() == 1 else data.train_mask.size(1)
     if config.split >= num_splits:
@@ -92,7 +94,8 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
         seed (int): The seed.
 
     Returns:
-        torch_geometric.data.Data: The same data with masks ``[N]`` of this seed.
+        torch_geometric.data.Data: The same data with masks ``[N]`` of this seed; with task
+        link_prediction, data of :func:`split_links`.
 
     Raises:
         ConfigError: If a class has too few nodes for a random split, the data set has no split with
@@ -108,6 +111,8 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
     check_instance("data", data, Data, "torch_geometric.data.Data")
     check_instance("config", config, TrainConfig, "a TrainConfig")
     check_integer("seed", seed, 0, 2**64 - 1)
+    if config.task == "link_prediction":
+        return _link_task(data, config, seed)
     if config.split == "seed":
         num_splits = data.train_mask.view(data.num_nodes, -1).size(1)
         if seed >= num_splits:
@@ -145,8 +150,8 @@ def checked_task(data: Data, task: Task = "classification", metric: str = "accur
     Warns:
         UserWarning: If training nodes are in the validation or test mask, too.
     """
-    y = TASKS[task].labels(data)
-    labelled = TASKS[task].labelled(y)
+    y = NODE_TASKS[task].labels(data)
+    labelled = NODE_TASKS[task].labelled(y)
     for key in ("x", "edge_index"):
         if data.get(key) is None:
             hint = ": set edge_index from adj_t" if key == "edge_index" and "adj_t" in data else ""
@@ -190,6 +195,23 @@ def _make_undirected(data: Data) -> None:
         data.edge_index, data.edge_attr = to_undirected(
             edge_index, edge_attr, num_nodes, reduce="mean"
         )
+
+
+def _link_task(data: Data, config: TrainConfig, seed: int) -> Data:
+    link, mrr = config.link, config.chosen_metric == "mrr"
+    try:
+        split = split_links(
+            data,
+            seed if isinstance(config.split, str) else config.split,
+            val_share=link.val_share,
+            test_share=link.test_share,
+            num_negatives=link.num_negatives or (100 if mrr else 1),
+            same_source=mrr,
+        )
+        LinkCriterion(config.chosen_metric, split)
+    except ValueError as error:
+        raise ConfigError(f"dataset: {config.dataset} cannot be trained: {error}") from error
+    return split
 
 
 def _choose_split(data: Data, split: int, num_splits: int) -> Data:
