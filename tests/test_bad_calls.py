@@ -28,6 +28,7 @@ _NOT_CALLED = {
     "RunStart",
     "TargetScale",
     "clear_graph_cache",
+    "link_scores",
 }
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-#: What a model predicts for each node.
-Task = Literal["classification", "multi_label", "regression"]
+#: What a model predicts: one class, several labels or numbers of each node, or links.
+Task = Literal["classification", "multi_label", "regression", "link_prediction"]
 
 #: Values for unlabelled nodes: PyG's and OGB's, and ``ignore_index`` of torch's losses.
 _MISSING = (-1, -100)

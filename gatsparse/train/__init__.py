@@ -17,6 +17,7 @@ if error := missing_extra(
 
 from gatsparse.config_types import ConfigError
 from gatsparse.train.config import (
+    LinkConfig,
     ModelConfig,
     OptimConfig,
     SamplingConfig,
@@ -33,6 +34,8 @@ from gatsparse.train.errors import (
 from gatsparse.train.experiment import train
 from gatsparse.train.fitting import build_optimizer, fit
 from gatsparse.train.full_batch import model_graph
+from gatsparse.train.link_criterion import link_scores
+from gatsparse.train.link_split import split_links
 from gatsparse.train.loading import load_task
 from gatsparse.train.models import (
     ModelSizes,
@@ -56,6 +59,7 @@ __all__ = [
     "Epoch",
     "FitResult",
     "JsonOutput",
+    "LinkConfig",
     "ModelConfig",
     "ModelSizes",
     "OptimConfig",
@@ -75,10 +79,12 @@ __all__ = [
     "build_model_of_sizes",
     "build_optimizer",
     "fit",
+    "link_scores",
     "load_task",
     "model_graph",
     "model_sizes",
     "parse_config",
+    "split_links",
     "task_of_seed",
     "train",
 ]

@@ -26,11 +26,12 @@ def backend_report(config: TrainConfig, data: Data) -> BackendReport:
             sampled only the first batch is used.
     """
     with torch.random.fork_rng(devices=[]):
-        model = build_model(config.model, data, config.task)
+        model = build_model(config.model, data, config.task, config.link.channels)
         if config.mode == "sampled":
             sampling = config.sampling
+            nodes = None if config.task == "link_prediction" else data.train_mask
             loader = NeighborLoader(
-                data, sampling.num_neighbors, data.train_mask, batch_size=sampling.batch_size
+                data, sampling.num_neighbors, nodes, batch_size=sampling.batch_size
             )
             data = next(iter(loader))
         return backends_of_model(config, model, data)

@@ -15,10 +15,11 @@ from gatsparse.data.import_path import is_import_path
 from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
 from gatsparse.train.class_weights import ClassWeights
+from gatsparse.train.link_criterion import LINK_METRICS
 from gatsparse.train.logs import LogFormat
 from gatsparse.train.metrics import Metric
 from gatsparse.train.model_config import ModelConfig
-from gatsparse.train.objective import TASKS, Task
+from gatsparse.train.objective import NODE_TASKS, Task
 from gatsparse.train.stopping import StoppingRule
 
 _DATASETS = (*NAMES, *OGB_NAMES, "sbm")
@@ -107,6 +108,39 @@ class SyntheticConfig:
 
 
 @dataclass(frozen=True)
+class LinkConfig:
+    """Options of task link_prediction.
+
+    Args:
+        channels: Size of the embedding of each node; the inner product of two is a logit.
+        val_share: Share of the links for validation.
+        test_share: Share of the links for test.
+        num_negatives: Pairs without a link for each validation and test link.
+            (default: 100 with metric mrr, else 1)
+
+    Example:
+        >>> from gatsparse.train import LinkConfig, TrainConfig
+        >>> link = LinkConfig(channels=32, test_share=0.2)
+        >>> TrainConfig("digits", task="link_prediction", link=link).chosen_metric
+        'roc_auc'
+    """
+
+    channels: int = 64
+    val_share: float = 0.05
+    test_share: float = 0.1
+    num_negatives: int | None = None
+
+    def __post_init__(self) -> None:
+        require_types(self, "link.")
+        require_sizes(self, "link.", ("channels", "num_negatives"))
+        for key in ("val_share", "test_share"):
+            share = getattr(self, key)
+            require(0 < share < 1, f"link.{key}", "0 < share < 1", share)
+        total = self.val_share + self.test_share
+        require(total < 1, "link.val_share", "val_share + test_share < 1", total)
+
+
+@dataclass(frozen=True)
 class OptimConfig:
     """Settings of the Adam optimiser.
 
@@ -142,7 +176,9 @@ class TrainConfig:
             neighbourhoods with exact inference for validation.
         root: Folder that is searched first for the files of the data set.
         split: Number of the split of a data set that has several; seed: the split with the number
-            of the seed; random: a random split for each seed, see gatsparse.data.random_split.
+            of the seed; random: a random split for each seed, see gatsparse.data.random_split. With
+            link_prediction, the seed of the split, see gatsparse.train.split_links; seed or
+            random: the seed of the training.
         undirected: Add the reverse of every edge, and drop duplicate edges.
         largest_component: Keep only the largest connected component of the graph.
         normalize_features: Divide the features of each node by their sum.
@@ -152,16 +188,19 @@ class TrainConfig:
         optim: The optimiser.
         sampling: Options of mode sampled.
         synthetic: Options of the data set sbm.
-        task: One class of each node, several labels of each node (0 or 1), or one or several
-            numbers of each node.
+        task: One class of each node, several labels of each node (0 or 1), one or several numbers
+            of each node, or links between nodes.
         metric: Metric of val_score and test_score. classification: accuracy, balanced_accuracy,
             macro_f1, micro_f1, and roc_auc of two classes. multi_label: micro_f1, macro_f1,
             roc_auc and average_precision, the last three averaged over the labels. regression:
-            r2, mae and rmse, averaged over the targets. (default: the first of the task)
+            r2, mae and rmse, averaged over the targets. link_prediction: roc_auc,
+            average_precision, mrr, and hits@10, hits@50 and hits@100, the shares of links that rank
+            among as many negatives. (default: the first of the task)
         class_weights: Weights of the training and validation loss: one for each class, or with
             multi_label one for the nodes that have each label. balanced: inverse frequencies of
             the training nodes, or with multi_label the nodes without a label divided by those
             with it.
+        link: Options of task link_prediction.
         epochs: Maximum number of epochs.
         patience: Epochs without improvement after which training stops.
         stopping: Rule of early stopping, see gatsparse.train.EarlyStopping, or a list of rules,
@@ -203,6 +242,7 @@ class TrainConfig:
     task: Task = "classification"
     metric: Metric | None = None
     class_weights: ClassWeights = None
+    link: LinkConfig = field(default_factory=LinkConfig)
     epochs: int = 200
     patience: int = 100
     stopping: StoppingRule | list[StoppingRule] = "val_score"
@@ -264,21 +304,26 @@ class TrainConfig:
         )
 
     def _check_task(self) -> None:
-        metrics = TASKS[self.task].metrics
+        metrics = self._metrics
         allowed = f"one of {', '.join(metrics)} with task {self.task}"
         require(self.metric in (None, *metrics), "metric", allowed, self.metric)
-        possible = self.split != "random" or self.task == "classification"
+        possible = self.split != "random" or self.task in ("classification", "link_prediction")
         require(possible, "split", f"a number or seed with task {self.task}", self.split)
         weights = self.class_weights
-        possible = weights is None or self.task != "regression"
-        require(possible, "class_weights", "null with task regression", weights)
+        possible = weights is None or self.task in ("classification", "multi_label")
+        require(possible, "class_weights", f"null with task {self.task}", weights)
         positive = not isinstance(weights, list) or all(0 < weight < math.inf for weight in weights)
         require(positive, "class_weights", "numbers > 0", weights)
 
     @property
+    def _metrics(self) -> tuple[str, ...]:
+        link = self.task == "link_prediction"
+        return LINK_METRICS if link else NODE_TASKS[self.task].metrics
+
+    @property
     def chosen_metric(self) -> str:
         """The metric, or the default metric of the task."""
-        return self.metric or TASKS[self.task].metrics[0]
+        return self.metric or self._metrics[0]
 
     @property
     def rules(self) -> list[StoppingRule]:

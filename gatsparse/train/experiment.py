@@ -19,7 +19,7 @@ from gatsparse.train.fitting import fit
 from gatsparse.train.loading import load_task
 from gatsparse.train.logs import complete_logs, epoch_logs, require_logs
 from gatsparse.train.memory import check_memory, num_processes
-from gatsparse.train.models import build_model_of_sizes, model_sizes
+from gatsparse.train.models import build_model_of_sizes, sizes_of_run
 from gatsparse.train.output import Output, RunStart, TextOutput
 from gatsparse.train.progress import RunProgress, watched
 from gatsparse.train.run_folder import open_run_folder
@@ -126,7 +126,7 @@ def _train(config: TrainConfig, given: Data | None, output: Output) -> list[FitR
 def _train_seed(seed: int, config: TrainConfig, data: Data, folder: RunFolder) -> None:
     """Trains one seed, and writes its files into the folder."""
     data = task_of_seed(data, config, seed)
-    sizes = model_sizes(data, config.task)
+    sizes = sizes_of_run(config, data)
     checkpoint = Checkpoint(
         folder.checkpoint(seed),
         config.checkpoint_seconds,

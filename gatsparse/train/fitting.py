@@ -13,13 +13,15 @@ from torch import Tensor
 from gatsparse.checks import check_instance
 from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.config import OptimConfig, TrainConfig
+from gatsparse.train.criterion import Criterion, NodeCriterion
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.full_batch import FullBatch
-from gatsparse.train.loading import MASKS
+from gatsparse.train.link_criterion import LinkCriterion
+from gatsparse.train.link_sampled import SampledLinks
 from gatsparse.train.metrics import METRICS
-from gatsparse.train.objective import build_objective
+from gatsparse.train.objective import TargetScale, build_objective
 from gatsparse.train.results import Epoch, FitResult, RuleResult
-from gatsparse.train.sampled import Sampled
+from gatsparse.train.sampled import Sampled, SampledNodes
 from gatsparse.train.stopping import EarlyStopping
 from gatsparse.train.task import checked_task
 
@@ -60,23 +62,25 @@ def fit(
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> FitResult:
-    """Trains a model with Adam on the loss of the training nodes.
+    """Trains a model with Adam on the loss of the training nodes or links.
 
     The loss is the cross entropy for :obj:`task` classification, the binary cross entropy of all
     labels for multi_label, and for regression the mean squared error of targets that are
-    standardised by their mean and standard deviation over the training nodes.
+    standardised by their mean and standard deviation over the training nodes. For link_prediction
+    it is the binary cross entropy of the inner products of embeddings, for the training links and
+    as many pairs without a link, which are drawn for each epoch.
 
     Args:
         model (torch.nn.Module): ``forward(x, edge_index)``, or ``forward(x, adj)`` for dense
-            models, returns logits ``[N, classes]`` or ``[N, labels]``, or standardised targets
-            ``[N, targets]``. Edge features, edge weights and :obj:`batch` of :obj:`data` are
-            passed by name.
+            models, returns logits ``[N, classes]`` or ``[N, labels]``, standardised targets
+            ``[N, targets]``, or embeddings ``[N, D]``. Edge features, edge weights and
+            :obj:`batch` of :obj:`data` are passed by name.
             The model is trained in place and ends in the state after the last epoch.
         data (torch_geometric.data.Data): With :obj:`x`, :obj:`edge_index`, labels :obj:`y`
             and three masks ``[N]``, whose nodes must be labelled, as returned by
             :func:`task_of_seed`. Labels are classes ``[N]`` or ``[N, 1]``, with task multi_label
             zeros and ones ``[N, labels]``, and with regression targets ``[N]`` or
-            ``[N, targets]``.
+            ``[N, targets]``. With link_prediction, data of :func:`split_links`.
         config (TrainConfig): Only :obj:`mode`, :obj:`model.kind`, :obj:`optim`, :obj:`sampling`,
             :obj:`task`, :obj:`metric`, :obj:`class_weights`, :obj:`epochs`, :obj:`patience` and
             :obj:`stopping` are used. Training ends when every rule has stopped.
@@ -112,30 +116,16 @@ def fit(
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
     if on_epoch is not None and not callable(on_epoch):
         raise TypeError(f"on_epoch: expected a callable, got {type(on_epoch).__name__}")
-    data = checked_task(data, config.task, config.chosen_metric)
-    y = data["y"]
-    objective = build_objective(config, data)
-    sign = -1 if METRICS[objective.metric].is_error else 1
     optimizer = build_optimizer(config.optim, model)
-    if config.mode == "sampled":
-        work = Sampled(model, data, optimizer, objective, config.sampling)
-    else:
-        work = FullBatch(model, data, optimizer, objective, config.model.kind)
-    val, test = (data[key].nonzero().squeeze(1) for key in MASKS[1:])
-    y_val, y_test = y[val], y[test]
+    work, criterion, target_scale = _training(model, data, config, optimizer)
+    sign = -1 if METRICS[config.chosen_metric].is_error else 1
 
     def evaluate(epoch: int, train_loss: float) -> Epoch:
         outputs = work.outputs()
-        of_val = outputs[val]
-        val_loss = objective.loss(of_val, y_val).item()
+        val_loss = criterion.val_loss(outputs).item()
         _check_finite(epoch, train_loss, val_loss)
-        return Epoch(
-            epoch=epoch,
-            train_loss=train_loss,
-            val_loss=val_loss,
-            val_score=objective.score(of_val, y_val),
-            test_score=objective.score(outputs[test], y_test),
-        )
+        val_score, test_score = criterion.scores(outputs)
+        return Epoch(epoch, train_loss, val_loss, val_score, test_score)
 
     rules = [EarlyStopping(rule, config.patience, config.epochs) for rule in config.rules]
     kept: dict[str, Epoch] = {}
@@ -184,8 +174,26 @@ def fit(
         losses=[epoch.train_loss for epoch in epochs],
         seconds=before + time.perf_counter() - start,
         state_dict=state_dict,
-        target_scale=objective.target_scale,
+        target_scale=target_scale,
     )
+
+
+def _training(
+    model: torch.nn.Module, data: Data, config: TrainConfig, optimizer: torch.optim.Optimizer
+) -> tuple[FullBatch | Sampled, Criterion, TargetScale | None]:
+    """Returns the steps, the loss and scores, and the scale of the targets of a training."""
+    sampled, kind = config.mode == "sampled", config.model.kind
+    if config.task == "link_prediction":
+        links = LinkCriterion(config.chosen_metric, data)
+        if sampled:
+            return SampledLinks(model, data, optimizer, links, config.sampling), links, None
+        return FullBatch(model, data, optimizer, links, kind), links, None
+    data = checked_task(data, config.task, config.chosen_metric)
+    objective = build_objective(config, data)
+    nodes, scale = NodeCriterion(objective, data), objective.target_scale
+    if sampled:
+        return SampledNodes(model, data, optimizer, objective, config.sampling), nodes, scale
+    return FullBatch(model, data, optimizer, nodes, kind), nodes, scale
 
 
 def _rule_result(rule: EarlyStopping, kept: Epoch) -> RuleResult:

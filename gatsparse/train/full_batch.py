@@ -10,9 +10,9 @@ from torch_geometric.data import Data
 
 from gatsparse.checks import check_choice, check_instance
 from gatsparse.nn import dense_adjacency
+from gatsparse.train.criterion import Criterion
 from gatsparse.train.edge_inputs import edge_inputs
 from gatsparse.train.model_config import Kind
-from gatsparse.train.objective import Objective
 
 
 class FullBatch:
@@ -21,9 +21,9 @@ class FullBatch:
     Args:
         model (torch.nn.Module): ``forward(x, edge_index)``, or ``forward(x, adj)`` for dense
             models, returns outputs ``[N, K]``, such as logits.
-        data (torch_geometric.data.Data): Data of :func:`~gatsparse.train.task.checked_task`.
+        data (torch_geometric.data.Data): Data of the training.
         optimizer (torch.optim.Optimizer): Optimizer of the model.
-        objective (Objective): The loss.
+        criterion (Criterion): The loss.
         kind (str): Kind of the model.
 
     Raises:
@@ -35,23 +35,19 @@ class FullBatch:
         model: torch.nn.Module,
         data: Data,
         optimizer: torch.optim.Optimizer,
-        objective: Objective,
+        criterion: Criterion,
         kind: Kind,
     ) -> None:
         assert data.x is not None
-        assert isinstance(data.y, Tensor)
-        self.model, self.optimizer, self.objective, self.x = model, optimizer, objective, data.x
+        self.model, self.optimizer, self.criterion, self.x = model, optimizer, criterion, data.x
         self.graph = model_graph(kind, data)
         self.inputs = edge_inputs(model, data)
-        self.train = data.train_mask.nonzero().squeeze(1)
-        self.y_train = data.y[self.train]
 
     def epoch(self) -> float:
         """Trains one epoch; returns its training loss."""
         self.model.train()
         self.optimizer.zero_grad()
-        outputs = self._forward()
-        loss = self.objective.loss(outputs[self.train], self.y_train)
+        loss = self.criterion.train_loss(self._forward())
         loss.backward()
         self.optimizer.step()
         return loss.item()

@@ -64,12 +64,12 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
         data, named = copy(data), False
     data = prepared(data, config, named=named)
     name = config.dataset_name
+    if config.task == "link_prediction" or config.split == "seed":  # split by task_of_seed
+        return data
     if config.split == "random":
         for key in MASKS:
             if key in data:
                 del data[key]
-        return data
-    if config.split == "seed":  # chosen by task_of_seed
         return data
     if any(data.get(key) is None for key in MASKS):
         raise ConfigError(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gatsparse.config_types import ConfigError
 from gatsparse.inference import parse_bytes
-from gatsparse.train.models import ModelSizes, model_sizes
+from gatsparse.train.models import ModelSizes, sizes_of_run
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -92,8 +92,9 @@ def estimate(config: TrainConfig, data: Data) -> int:
     become one number for each edge and head, with GATv2 one for each channel. Dense layers keep
     ``[N, N]`` for each head, PyG's layers ``[E, H, C]``, twice as often with GATv2. Sampled
     training adds the graph, the same tensors for a batch, and :obj:`sampling.max_memory`.
+    Link prediction on a full batch adds three tensors of the embeddings of all pairs.
     """
-    return estimate_of_sizes(config, data, model_sizes(data, config.task))
+    return estimate_of_sizes(config, data, sizes_of_run(config, data))
 
 
 def estimate_of_sizes(config: TrainConfig, data: Data, sizes: ModelSizes) -> int:
@@ -130,7 +131,8 @@ def estimate_of_sizes(config: TrainConfig, data: Data, sizes: ModelSizes) -> int
     parameters = 5 * size * copies * sum(rows * columns for rows, columns in pairs)
     graph = 16 * num_edges + 16 * num_nodes
     if config.mode == "sampled":
-        reached = total = config.sampling.batch_size
+        ends = 2 if config.task == "link_prediction" else 1
+        reached = total = min(num_nodes, ends * config.sampling.batch_size)
         for count in config.sampling.num_neighbors:
             reached = min(num_nodes, reached * (count if count > 0 else num_nodes))
             total = min(num_nodes, total + reached)
@@ -145,6 +147,8 @@ def estimate_of_sizes(config: TrainConfig, data: Data, sizes: ModelSizes) -> int
         extra = 4 * heads * size * num_nodes**2
     elif model.kind in ("pyg", "scatter"):
         extra = (3 + 3 * v2) * size * (num_edges + num_nodes) * (sum(widths) + model.heads)
+    if config.task == "link_prediction":
+        extra += 3 * size * num_edges * outputs * (1 if config.undirected else 2)
     edges = of_edges(num_edges + num_nodes)
     return parameters + graph + of_nodes(num_nodes) + edges + extra
 

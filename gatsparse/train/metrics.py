@@ -20,6 +20,10 @@ Metric = Literal[
     "r2",
     "mae",
     "rmse",
+    "mrr",
+    "hits@10",
+    "hits@50",
+    "hits@100",
 ]
 
 
@@ -49,11 +53,16 @@ METRICS: dict[str, Properties] = {
     "r2": Properties("R2", is_share=False),
     "mae": Properties("MAE", is_share=False, is_error=True),
     "rmse": Properties("RMSE", is_share=False, is_error=True),
+    "mrr": Properties("MRR"),
+    "hits@10": Properties("hits@10"),
+    "hits@50": Properties("hits@50"),
+    "hits@100": Properties("hits@100"),
 }
 
 
 def metric_function(metric: str) -> Callable[[Tensor, Tensor], float]:
-    """Returns the function ``f(y, predicted)`` of a metric, of scikit-learn except for accuracy.
+    """Returns the function ``f(y, predicted)`` of a metric of labels, of scikit-learn except for
+    accuracy.
 
     Scores of several labels or targets are averaged. Imports scikit-learn now, because the time of
     the first epoch is measured.

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 import torch_geometric.nn
 from torch import Tensor
+from torch_geometric.data import Data
 
 from gatsparse import ops
 from gatsparse.checks import check_choice, check_instance, check_integer
@@ -18,10 +19,10 @@ from gatsparse.nn.dense import Form
 from gatsparse.nn.layer_checks import check_model
 from gatsparse.train.dense_gat import DenseGAT
 from gatsparse.train.model_config import Jump, Kind, ModelConfig, Norm, Variant
-from gatsparse.train.objective import TASKS, Task
+from gatsparse.train.objective import NODE_TASKS, Task
 
 if TYPE_CHECKING:
-    from torch_geometric.data import Data
+    from gatsparse.train.config import TrainConfig
 
 
 class ModelSizes(NamedTuple):
@@ -29,7 +30,8 @@ class ModelSizes(NamedTuple):
 
     Args:
         in_channels (int): Number of features of each node.
-        out_channels (int): Number of outputs of each node: classes, labels or targets.
+        out_channels (int): Number of outputs of each node: classes, labels, targets, or the
+            channels of its embedding.
         edge_dim (int, optional): Number of features of each edge, if there are any.
 
     Example:
@@ -44,13 +46,17 @@ class ModelSizes(NamedTuple):
     edge_dim: int | None
 
 
-def model_sizes(data: Data, task: Task = "classification") -> ModelSizes:
+def model_sizes(
+    data: Data, task: Task = "classification", embedding_channels: int = 64
+) -> ModelSizes:
     """Returns the sizes of a model for :obj:`data`.
 
     Args:
         data (torch_geometric.data.Data): Features :obj:`x` ``[N, F]``, labels :obj:`y` of the task,
             and edge features :obj:`edge_attr` ``[E]`` or ``[E, D]``, if there are any.
-        task (str, optional): ``"classification"``, ``"multi_label"`` or ``"regression"``.
+        task (str, optional): ``"classification"``, ``"multi_label"``, ``"regression"`` or
+            ``"link_prediction"``.
+        embedding_channels (int, optional): Number of outputs of each node with link_prediction.
 
     Raises:
         TypeError: If an argument is of a wrong type.
@@ -63,8 +69,13 @@ def model_sizes(data: Data, task: Task = "classification") -> ModelSizes:
         >>> model_sizes(load("digits"))
         ModelSizes(in_channels=64, out_channels=10, edge_dim=None)
     """
-    check_choice("task", task, TASKS)
-    y = TASKS[task].labels(data)
+    check_choice("task", task, get_args(Task))
+    if task == "link_prediction":
+        check_instance("data", data, Data, "torch_geometric.data.Data")
+        check_integer("embedding_channels", embedding_channels)
+        outputs = embedding_channels
+    else:
+        outputs = NODE_TASKS[task].num_outputs(NODE_TASKS[task].labels(data))
     x, edge_attr = data.x, data.edge_attr
     if not isinstance(x, Tensor) or x.dim() != 2:
         raise ValueError("data.x: expected features [N, F]")
@@ -73,10 +84,15 @@ def model_sizes(data: Data, task: Task = "classification") -> ModelSizes:
         if not isinstance(edge_attr, Tensor) or edge_attr.dim() not in (1, 2):
             raise ValueError("data.edge_attr: expected edge features [E] or [E, D]")
         edge_dim = 1 if edge_attr.dim() == 1 else edge_attr.size(1)
-    return ModelSizes(x.size(1), TASKS[task].num_outputs(y), edge_dim)
+    return ModelSizes(x.size(1), outputs, edge_dim)
 
 
-def build_model(config: ModelConfig, data: Data, task: Task = "classification") -> torch.nn.Module:
+def build_model(
+    config: ModelConfig,
+    data: Data,
+    task: Task = "classification",
+    embedding_channels: int = 64,
+) -> torch.nn.Module:
     """Returns the GAT for the features and labels of :obj:`data`, in its dtype.
 
     Initial weights are drawn from torch's generator: seed it before.
@@ -84,7 +100,7 @@ def build_model(config: ModelConfig, data: Data, task: Task = "classification") 
     Args:
         config (ModelConfig): The kind, sizes and options of the model.
         data (torch_geometric.data.Data): As in :func:`model_sizes`.
-        task (str, optional): As in :func:`model_sizes`.
+        task, embedding_channels (optional): As in :func:`model_sizes`.
 
     Returns:
         torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense; with edge
@@ -101,8 +117,13 @@ def build_model(config: ModelConfig, data: Data, task: Task = "classification") 
         'PaperGAT'
     """
     check_instance("config", config, ModelConfig, "a ModelConfig")
-    sizes = model_sizes(data, task)
+    sizes = model_sizes(data, task, embedding_channels)
     return build_model_of_sizes(config, sizes, data["x"].dtype)
+
+
+def sizes_of_run(config: TrainConfig, data: Data) -> ModelSizes:
+    """Returns the sizes of the model of a configuration, as :func:`model_sizes`."""
+    return model_sizes(data, config.task, config.link.channels)
 
 
 def build_model_of_sizes(

@@ -253,7 +253,8 @@ class Regression(Objective):
         return outputs * self.std + self.mean
 
 
-TASKS: dict[Task, type[Objective]] = {
+#: Tasks of the labels of nodes.
+NODE_TASKS: dict[Task, type[Objective]] = {
     "classification": Classification,
     "multi_label": MultiLabel,
     "regression": Regression,
@@ -277,7 +278,7 @@ def build_objective(config: TrainConfig, data: Data) -> Objective:
         std, mean = torch.std_mean(y_train.double(), dim=0, correction=0)
         std = torch.where(std == 0, 1.0, std)
         return Regression(metric, TargetScale(mean.tolist(), std.tolist()))
-    count = TASKS[config.task].num_outputs(y)
+    count = NODE_TASKS[config.task].num_outputs(y)
     if config.task == "multi_label":
         return MultiLabel(metric, class_weights(weights, y_train, count, balanced_positives))
     return Classification(metric, class_weights(weights, y_train, count, balanced_classes))
@@ -294,7 +295,7 @@ def trained_objective(task: Task, metric: str, target_scale: TargetScale | None)
     if task == "regression":
         assert target_scale is not None
         return Regression(metric, target_scale)
-    return TASKS[task](metric)
+    return NODE_TASKS[task](metric)
 
 
 def _matrix(data: Data, expected: str) -> Tensor:

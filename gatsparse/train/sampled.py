@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -32,14 +34,13 @@ def _check_model(model: Any) -> None:
         )
 
 
-class Sampled:
+class Sampled(ABC):
     """Steps of a model on sampled batches, and its exact outputs.
 
     Args:
         model (torch.nn.Module): A :class:`gatsparse.nn.PaperGAT` or a :class:`gatsparse.GAT`.
-        data (torch_geometric.data.Data): Data of :func:`~gatsparse.train.task.checked_task`.
+        data (torch_geometric.data.Data): Data of the training.
         optimizer (torch.optim.Optimizer): Optimizer of the model.
-        objective (Objective): The loss.
         config (SamplingConfig): Sizes of the batches.
 
     Raises:
@@ -56,7 +57,6 @@ class Sampled:
         model: torch.nn.Module,
         data: Data,
         optimizer: torch.optim.Optimizer,
-        objective: Objective,
         config: SamplingConfig,
     ) -> None:
         assert isinstance(data.x, Tensor)
@@ -76,22 +76,27 @@ class Sampled:
         for key in ("edge_weight", "batch"):
             if key in inputs:
                 raise ValueError(f"data.{key}: expected None with mode sampled, got a tensor")
-        self.model, self.optimizer = model, optimizer
-        self.objective, self.config = objective, config
-        self.data = Data(x=x, y=data.y, edge_index=data.edge_index, **inputs)
-        self.loader = NeighborLoader(
-            self.data,
-            config.num_neighbors,
-            data.train_mask,
-            batch_size=config.batch_size,
-            shuffle=True,
-        )
+        self.model, self.optimizer, self.config = model, optimizer, config
+        self.data = Data(x=x, edge_index=data.edge_index, **inputs)
+        self._prepare(data)
+
+    @abstractmethod
+    def _prepare(self, data: Data) -> None:
+        """Prepares the batches before the first epoch."""
+
+    @abstractmethod
+    def _batches(self) -> Iterable[Any]:
+        """Returns the batches of an epoch."""
+
+    @abstractmethod
+    def _loss(self, outputs: Tensor, batch: Any) -> tuple[Tensor, int]:
+        """Returns the mean loss of the outputs of a batch, and the number of its examples."""
 
     def epoch(self) -> float:
         """Trains one epoch; returns the mean of its training losses."""
         self.model.train()
         total, count = 0.0, 0
-        for batch in self.loader:
+        for batch in self._batches():
             self.optimizer.zero_grad()
             inputs = {key: batch[key] for key in ("edge_attr",) if key in batch}
             out = self.model(
@@ -101,12 +106,11 @@ class Sampled:
                 num_sampled_nodes_per_hop=batch.num_sampled_nodes,
                 num_sampled_edges_per_hop=batch.num_sampled_edges,
             )
-            size = batch.batch_size
-            loss = self.objective.loss(out[:size], batch.y[:size])
+            loss, size = self._loss(out, batch)
             loss.backward()
             self.optimizer.step()
-            total += loss.item() * batch.batch_size
-            count += batch.batch_size
+            total += loss.item() * size
+            count += size
         return total / count
 
     def outputs(self) -> Tensor:
@@ -116,3 +120,41 @@ class Sampled:
         assert x is not None
         edge_attr = self.data.edge_attr
         return infer(self.model, x, edge_index, edge_attr, max_memory=self.config.max_memory)
+
+
+class SampledNodes(Sampled):
+    """Steps of a model on batches of nodes.
+
+    Args:
+        model, data, optimizer, config: As in :class:`Sampled`; :obj:`data` of
+            :func:`~gatsparse.train.task.checked_task`.
+        objective (Objective): The loss.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        data: Data,
+        optimizer: torch.optim.Optimizer,
+        objective: Objective,
+        config: SamplingConfig,
+    ) -> None:
+        self.objective = objective
+        super().__init__(model, data, optimizer, config)
+
+    def _prepare(self, data: Data) -> None:
+        self.data.y = data["y"]
+        self.loader = NeighborLoader(
+            self.data,
+            self.config.num_neighbors,
+            data.train_mask,
+            batch_size=self.config.batch_size,
+            shuffle=True,
+        )
+
+    def _batches(self) -> Iterable[Any]:
+        return self.loader
+
+    def _loss(self, outputs: Tensor, batch: Any) -> tuple[Tensor, int]:
+        size = batch.batch_size
+        return self.objective.loss(outputs[:size], batch.y[:size]), size

@@ -14,9 +14,11 @@ from gatsparse.data import (
 )
 from gatsparse.data.labels import node_mask
 from gatsparse.train.config import TrainConfig
+from gatsparse.train.link_criterion import LinkCriterion
+from gatsparse.train.link_split import split_links
 from gatsparse.train.loading import MASKS, choose_split
 from gatsparse.train.metrics import require_scorable
-from gatsparse.train.objective import TASKS, Task, build_objective
+from gatsparse.train.objective import NODE_TASKS, Task, build_objective
 
 
 def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
@@ -29,7 +31,8 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
         seed (int): The seed.
 
     Returns:
-        torch_geometric.data.Data: The same data with masks ``[N]`` of this seed.
+        torch_geometric.data.Data: The same data with masks ``[N]`` of this seed; with task
+        link_prediction, data of :func:`split_links`.
 
     Raises:
         ConfigError: If a class has too few nodes for a random split, the data set has no split with
@@ -45,6 +48,8 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
     check_instance("data", data, Data, "torch_geometric.data.Data")
     check_instance("config", config, TrainConfig, "a TrainConfig")
     check_integer("seed", seed, 0, 2**64 - 1)
+    if config.task == "link_prediction":
+        return _link_task(data, config, seed)
     if config.split == "seed":
         num_splits = data.train_mask.view(data.num_nodes, -1).size(1)
         if seed >= num_splits:
@@ -82,8 +87,8 @@ def checked_task(data: Data, task: Task = "classification", metric: str = "accur
     Warns:
         UserWarning: If training nodes are in the validation or test mask, too.
     """
-    y = TASKS[task].labels(data)
-    labelled = TASKS[task].labelled(y)
+    y = NODE_TASKS[task].labels(data)
+    labelled = NODE_TASKS[task].labelled(y)
     for key in ("x", "edge_index"):
         if data.get(key) is None:
             hint = ": set edge_index from adj_t" if key == "edge_index" and "adj_t" in data else ""
@@ -102,3 +107,20 @@ def checked_task(data: Data, task: Task = "classification", metric: str = "accur
             )
     checked.y = y
     return checked
+
+
+def _link_task(data: Data, config: TrainConfig, seed: int) -> Data:
+    link, mrr = config.link, config.chosen_metric == "mrr"
+    try:
+        split = split_links(
+            data,
+            seed if isinstance(config.split, str) else config.split,
+            val_share=link.val_share,
+            test_share=link.test_share,
+            num_negatives=link.num_negatives or (100 if mrr else 1),
+            same_source=mrr,
+        )
+        LinkCriterion(config.chosen_metric, split)
+    except ValueError as error:
+        raise ConfigError(f"dataset: {config.dataset_name} cannot be trained: {error}") from error
+    return split

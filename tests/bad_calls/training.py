@@ -70,6 +70,19 @@ def functions() -> Iterator[Function]:
         },
         errors=errors,
     )
+    shares = [*NOT_NUMBERS, None, 0, 1, -0.1, 1.1, NAN, INF]
+    yield Function(
+        "LinkConfig",
+        train.LinkConfig,
+        dict,
+        {
+            "channels": SIZES,
+            "val_share": shares,
+            "test_share": shares,
+            "num_negatives": but(SIZES, None),
+        },
+        errors=errors,
+    )
     yield Function(
         "SyntheticConfig",
         train.SyntheticConfig,
@@ -98,6 +111,7 @@ def functions() -> Iterator[Function]:
             "optim": NO_CONFIGS,
             "sampling": NO_CONFIGS,
             "synthetic": NO_CONFIGS,
+            "link": NO_CONFIGS,
             "task": CHOICES,
             "metric": but(CHOICES, None),
             "class_weights": ["", "nope", 3, ["1"], [0.0], [-1.0], [NAN], [INF], object()],
@@ -131,6 +145,20 @@ def functions() -> Iterator[Function]:
             "task": CHOICES,
         },
         {"data": ("x", "y")},
+        errors,
+    )
+    yield Function(
+        "split_links",
+        train.split_links,
+        lambda: {"data": node_data(), "seed": 0},
+        {
+            "data": [*NO_DATA, Data(), without("edge_index")],
+            "seed": [*COUNTS, None],
+            "val_share": [*SHARES, 1.0],
+            "test_share": [*SHARES, 1.0],
+            "num_negatives": SIZES,
+        },
+        {"data": ("edge_index",)},
         errors,
     )
     yield Function(

@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 
 from gatsparse.train import TargetScale, TrainConfig
 from gatsparse.train.objective import (
-    TASKS,
+    NODE_TASKS,
     Classification,
     MultiLabel,
     Regression,
@@ -52,8 +52,8 @@ def test_targets_are_a_matrix(shape: tuple[int, ...]):
 
 @pytest.mark.parametrize("task", ["multi_label", "regression"])
 def test_rows_with_nan_are_unlabelled(task: Any):
-    y = TASKS[task].labels(data_of(torch.tensor([[0.0, 1.0], [NAN, 1.0], [NAN, NAN]])))
-    assert TASKS[task].labelled(y).tolist() == [True, False, False]
+    y = NODE_TASKS[task].labels(data_of(torch.tensor([[0.0, 1.0], [NAN, 1.0], [NAN, NAN]])))
+    assert NODE_TASKS[task].labelled(y).tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -71,18 +71,18 @@ def test_rows_with_nan_are_unlabelled(task: Any):
 )
 def test_labels_of_another_task_raise(task: Any, y: Tensor, message: str):
     with pytest.raises(ValueError, match=message):
-        TASKS[task].labels(data_of(y))
+        NODE_TASKS[task].labels(data_of(y))
 
 
 @pytest.mark.parametrize("task", ["multi_label", "regression"])
 def test_labels_that_are_no_matrix_raise(task: Any):
     with pytest.raises(TypeError, match=r"data\.y: expected a tensor of .*, got NoneType"):
-        TASKS[task].labels(Data(x=torch.zeros(4, 1)))
+        NODE_TASKS[task].labels(Data(x=torch.zeros(4, 1)))
     for y in (torch.eye(4).to_sparse(), torch.eye(4).to(torch.complex64)):
         with pytest.raises(TypeError, match=r"data\.y: expected a dense tensor"):
-            TASKS[task].labels(data_of(y))
+            NODE_TASKS[task].labels(data_of(y))
     with pytest.raises(ValueError, match=r"data\.y: expected .* N = 4, got \[3, 2\]"):
-        TASKS[task].labels(Data(x=torch.zeros(4, 1), y=torch.zeros(3, 2)))
+        NODE_TASKS[task].labels(Data(x=torch.zeros(4, 1), y=torch.zeros(3, 2)))
 
 
 def test_classification():
