@@ -150,7 +150,9 @@ def attention_layers(model: torch.nn.Module) -> dict[str, torch.nn.Module]:
         ValueError: If it has no such layer.
     """
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
-    layers = {name: m for name, m in model.named_modules() if isinstance(m, _LAYERS)}
+    layers: dict[str, torch.nn.Module] = {
+        name: module for name, module in model.named_modules() if isinstance(module, _LAYERS)
+    }
     if not layers:
         raise ValueError(
             f"model: expected a model with GAT or GATv2 layers, got {type(model).__name__}"

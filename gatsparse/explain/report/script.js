@@ -4,6 +4,8 @@ const find = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 all(".script-only").forEach((element) => { element.hidden = false; });
 
+addEventListener("beforeprint", () => all("details").forEach((each) => { each.open = true; }));
+
 // Only a table that is cut off needs a place in the order of the keyboard.
 const reachable = new ResizeObserver((changes) => changes.forEach(({ target }) => {
   target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
