@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -188,7 +188,7 @@ def loss_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
         >>> rows = [{"epoch": k, "train_loss": 1 / k, "val_loss": 1.2 / k} for k in (1, 2, 3)]
         >>> loss_figure(rows).savefig("loss.png")
     """
-    return _curves(curves, {"train_loss": "training", "val_loss": "validation"}, "loss", None)
+    return _curves(curves, {"train_loss": "training", "val_loss": "validation"}, "loss")
 
 
 def score_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
@@ -210,16 +210,10 @@ def score_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
         >>> rows = [{"epoch": k, "val_score": 1 - 1 / k, "test_score": 0.5} for k in (1, 2, 3)]
         >>> score_figure(rows).savefig("score.png")
     """
-    names = {"val_score": "validation", "test_score": "test"}
-    return _curves(curves, names, "score", lambda value, _: f"{value:.0%}")
+    return _curves(curves, {"val_score": "validation", "test_score": "test"}, "score")
 
 
-def _curves(
-    curves: Sequence[Mapping[str, Any]],
-    names: Mapping[str, str],
-    label: str,
-    written: Callable[[float, int], str] | None,
-) -> Figure:
+def _curves(curves: Sequence[Mapping[str, Any]], names: Mapping[str, str], label: str) -> Figure:
     rows = checked_curves(curves, ["epoch", *names])
     seeds = {row.get("seed"): None for row in rows}
     with _chart() as (figure, axes):
@@ -232,8 +226,6 @@ def _curves(
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        if written is not None:
-            axes.yaxis.set_major_formatter(FuncFormatter(written))
         _legend(axes)
     return figure
 

@@ -81,7 +81,6 @@ def functions() -> Iterator[Function]:
                 b"x",
                 {},
                 object(),
-                [],
                 [3],
                 [{}],
                 [{"epoch": 1}],

@@ -64,7 +64,7 @@ def write_report(
 
     Raises:
         TypeError: If an argument is of a wrong type.
-        ValueError: If :obj:`curves` is empty, a key is missing, or a number is not finite.
+        ValueError: If a row of :obj:`curves` lacks a key, or a number is not finite.
         OSError: If the file cannot be written.
 
     Example:
@@ -78,7 +78,7 @@ def write_report(
     check_instance("explanation", explanation, Explanation, "the result of explain()")
     check_instance("path", path, (str, Path), "a path")
     check_instance("title", title, str, "a string")
-    rows = checked_curves(curves, _CURVES) if curves is not None else []
+    rows = [] if curves in (None, []) else checked_curves(curves, _CURVES)
     settings = list(_settings(_checked_config(config)))
     environment = Environment(
         loader=FileSystemLoader(_FOLDER, encoding="utf-8"),
@@ -158,7 +158,7 @@ def _curve_charts(rows: list[Mapping[str, Any]]) -> list[tuple[str, Markup, floa
         (
             "Score",
             figures.score_figure,
-            f"Validation score {last['val_score']:.1%} and test score {last['test_score']:.1%}",
+            f"Validation score {last['val_score']:.4g} and test score {last['test_score']:.4g}",
         ),
     ):
         figure = draw(rows)
