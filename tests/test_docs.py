@@ -19,6 +19,7 @@ MODULES = [
     "gatsparse.ops",
     "gatsparse.data",
     "gatsparse.inference",
+    "gatsparse.explain",
     "gatsparse.train",
     "gatsparse.graphgym",
     "gatsparse.testing",

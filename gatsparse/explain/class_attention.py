@@ -20,7 +20,7 @@ class ClassAttention:
     over the labelled nodes of a class. "Equal" is the share if all in-edges of a node had
     the same weight.
 
-    Attributes:
+    Args:
         to_self (ndarray): ``[C]``, share of the node itself (self-loops).
         to_class (ndarray): ``[C, C]``: row for the class of the other node (source), column for
             the class of the node that attends (destination).

@@ -16,7 +16,7 @@ from gatsparse.explain.problem import Problem
 class Confusion:
     """Confusion matrix of the test nodes, or of all labelled nodes if there is no test mask.
 
-    Attributes:
+    Args:
         nodes (str): ``"test nodes"`` or ``"labelled nodes"``.
         counts (ndarray): int64 ``[C, C]``: row for the true class, column for the predicted class.
         precision, recall, f1 (ndarray): ``[C]``; 0 where they are not defined.

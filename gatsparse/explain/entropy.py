@@ -23,7 +23,7 @@ class AttentionEntropy:
     neighbours. Only nodes with at least two in-edges count: the weight of a single one is always 1.
     A self-loop that the layer adds is an in-edge.
 
-    Attributes:
+    Args:
         num_nodes (int): Number of nodes with at least two in-edges.
         bins (ndarray): ``[B + 1]``, bounds of the bins of the histograms.
         counts (ndarray): ``[H, B]``, number of nodes in each bin, by head.

@@ -38,7 +38,7 @@ _NEIGHBORS = 8
 class LayerExplanation:
     """Statistics of the attention of a layer over the whole graph.
 
-    Attributes:
+    Args:
         name (str): The layer's path in the model.
         heads (int): Number of heads.
         num_edges (int): Number of edges, including self-loops that the layer adds.
@@ -69,7 +69,7 @@ class LayerExplanation:
 class Explanation:
     """What a model attends to; the result of :func:`explain`.
 
-    Attributes:
+    Args:
         task (str): ``"classification"``, ``"multi_label"`` or ``"regression"``.
         num_nodes, num_edges, num_features (int): Size of the graph.
         class_names (list of str): Names of the classes or outputs.
@@ -237,6 +237,7 @@ def _checked_output(model: Any, output: Any, num_nodes: int) -> Tensor:
 
 
 def _checked_nodes(nodes: Any, num_nodes: int) -> list[int]:
+    check_instance("nodes", nodes, (Sequence, Tensor, np.ndarray), "a list of node numbers")
     try:
         index = torch.as_tensor(nodes if len(nodes) else torch.zeros(0, dtype=torch.int64))
     except (TypeError, ValueError, RuntimeError) as error:

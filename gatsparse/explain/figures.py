@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from gatsparse.checks import check_instance
+from gatsparse.explain.curves import checked_curves
 from gatsparse.explain.explanation import LayerExplanation
 from gatsparse.explain.removal_test import RemovalTest
 
@@ -60,6 +62,7 @@ def entropy_figure(layer: LayerExplanation) -> Figure:
         matplotlib.figure.Figure: The chart.
 
     Raises:
+        TypeError: If :obj:`layer` is not a :class:`LayerExplanation`.
         ValueError: If no node has two in-edges.
 
     Example:
@@ -70,6 +73,7 @@ def entropy_figure(layer: LayerExplanation) -> Figure:
         >>> first, _ = explain(model, load("digits"), nodes=[], removals=0).layers
         >>> entropy_figure(first).savefig("entropy.png")
     """
+    check_instance("layer", layer, LayerExplanation, "a LayerExplanation")
     entropy = layer.entropy
     if entropy is None:
         raise ValueError("layer: expected a node with at least two in-edges, got none")
@@ -98,6 +102,9 @@ def effects_figure(test: RemovalTest) -> Figure:
     Returns:
         matplotlib.figure.Figure: The chart.
 
+    Raises:
+        TypeError: If :obj:`test` is not a :class:`RemovalTest`.
+
     Example:
         >>> import torch, gatsparse
         >>> from gatsparse.data import load
@@ -106,6 +113,7 @@ def effects_figure(test: RemovalTest) -> Figure:
         >>> test = explain(model, load("digits"), nodes=[], removals=20).removal
         >>> effects_figure(test).savefig("effects.png")
     """
+    check_instance("test", test, RemovalTest, "a RemovalTest")
     with _chart("x") as (figure, axes):
         for row, (kind, effect) in enumerate(reversed(test.effects.items())):
             color = ACCENT if kind == "most attended" else MUTED
@@ -131,6 +139,9 @@ def removal_figure(test: RemovalTest) -> Figure:
         matplotlib.figure.Figure: The chart. The attention is averaged over heads and layers, and
         divided by the weight if all in-edges of the node were equal.
 
+    Raises:
+        TypeError: If :obj:`test` is not a :class:`RemovalTest`.
+
     Example:
         >>> import torch, gatsparse
         >>> from gatsparse.data import load
@@ -139,6 +150,7 @@ def removal_figure(test: RemovalTest) -> Figure:
         >>> test = explain(model, load("digits"), nodes=[], removals=20).removal
         >>> removal_figure(test).savefig("removal.png")
     """
+    check_instance("test", test, RemovalTest, "a RemovalTest")
     relative = test.weight / test.equal
     with _chart("both") as (figure, axes):
         axes.axvline(1.0, color=MUTED, linewidth=0.8, linestyle="--")
@@ -167,12 +179,16 @@ def loss_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
     Returns:
         matplotlib.figure.Figure: The chart, with a line for each seed.
 
+    Raises:
+        TypeError: If :obj:`curves` is not a list of dictionaries of numbers.
+        ValueError: If it is empty, a key is missing, or a number is not finite.
+
     Example:
         >>> from gatsparse.explain import loss_figure
         >>> rows = [{"epoch": k, "train_loss": 1 / k, "val_loss": 1.2 / k} for k in (1, 2, 3)]
         >>> loss_figure(rows).savefig("loss.png")
     """
-    return _curves(curves, {"train_loss": "training", "val_loss": "validation"}, "loss", None)
+    return _curves(curves, {"train_loss": "training", "val_loss": "validation"}, "loss")
 
 
 def score_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
@@ -185,34 +201,31 @@ def score_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
     Returns:
         matplotlib.figure.Figure: The chart, with a line for each seed.
 
+    Raises:
+        TypeError: If :obj:`curves` is not a list of dictionaries of numbers.
+        ValueError: If it is empty, a key is missing, or a number is not finite.
+
     Example:
         >>> from gatsparse.explain import score_figure
         >>> rows = [{"epoch": k, "val_score": 1 - 1 / k, "test_score": 0.5} for k in (1, 2, 3)]
         >>> score_figure(rows).savefig("score.png")
     """
-    names = {"val_score": "validation", "test_score": "test"}
-    return _curves(curves, names, "score", lambda value, _: f"{value:.0%}")
+    return _curves(curves, {"val_score": "validation", "test_score": "test"}, "score")
 
 
-def _curves(
-    curves: Sequence[Mapping[str, Any]],
-    names: Mapping[str, str],
-    label: str,
-    written: Callable[[float, int], str] | None,
-) -> Figure:
-    seeds = {row.get("seed"): None for row in curves}
+def _curves(curves: Sequence[Mapping[str, Any]], names: Mapping[str, str], label: str) -> Figure:
+    rows = checked_curves(curves, ["epoch", *names])
+    seeds = {row.get("seed"): None for row in rows}
     with _chart() as (figure, axes):
         for (key, name), color in zip(names.items(), (ACCENT, SECOND), strict=True):
             for n, seed in enumerate(seeds):
-                rows = [row for row in curves if row.get("seed") == seed]
-                epochs, values = [row["epoch"] for row in rows], [row[key] for row in rows]
+                own = [row for row in rows if row.get("seed") == seed]
+                epochs, values = [row["epoch"] for row in own], [row[key] for row in own]
                 text = None if n else name
                 axes.plot(epochs, values, color=color, linewidth=1.4, label=text)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        if written is not None:
-            axes.yaxis.set_major_formatter(FuncFormatter(written))
         _legend(axes)
     return figure
 

@@ -16,7 +16,7 @@ from gatsparse.explain.rollout import rollout
 class FlowNode:
     """A node in a column of a :class:`Flow`.
 
-    Attributes:
+    Args:
         node (int): The node.
         id (str): Its name.
         label (int, optional): Its class; None if it is unlabelled or there are no classes.
@@ -38,7 +38,7 @@ class FlowNode:
 class FlowEdge:
     """An edge from a column of a :class:`Flow` to the next.
 
-    Attributes:
+    Args:
         source, target (int): Positions in their columns.
         attention (float): Attention of the target to the source, averaged over heads.
 
@@ -60,7 +60,7 @@ class Flow:
     A column holds the nodes before a layer, the last one only the node itself. The edges between
     two columns are those of the layer between them.
 
-    Attributes:
+    Args:
         columns (list): :class:`FlowNode` of each column, by decreasing share.
         edges (list): :class:`FlowEdge` between a column and the next, for each layer.
         totals (list of int): Number of nodes of each column, including those left out.
@@ -71,8 +71,8 @@ class Flow:
         >>> from gatsparse.explain import explain
         >>> model = gatsparse.GAT(64, 8, num_layers=2, out_channels=10, heads=2)
         >>> (node,) = explain(model, load("digits"), nodes=[7], removals=0).nodes
-        >>> [len(column) for column in node.flow.columns], len(node.flow.edges)
-        ([10, 7, 1], 2)
+        >>> node.flow.columns[2][0].id, len(node.flow.edges), node.flow.totals[2]
+        ('7', 2, 1)
     """
 
     columns: list[list[FlowNode]]

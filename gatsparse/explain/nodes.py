@@ -19,7 +19,7 @@ from gatsparse.explain.rollout import rollout
 class Neighbor:
     """An in-neighbour of an explained node.
 
-    Attributes:
+    Args:
         node (int): The neighbour.
         id (str): Its name.
         label (int, optional): Its class.
@@ -47,7 +47,7 @@ class Neighbor:
 class Reached:
     """A node that contributes to an explained node over all layers.
 
-    Attributes:
+    Args:
         node (int): The node.
         id (str): Its name.
         label (int, optional): Its class.
@@ -69,7 +69,7 @@ class Reached:
 class NodeExplanation:
     """Explanation of the prediction for a node.
 
-    Attributes:
+    Args:
         node (int): The node.
         id (str): Its name.
         reason (str): Why it was chosen.
@@ -91,7 +91,7 @@ class NodeExplanation:
         >>> model = gatsparse.GAT(64, 8, num_layers=2, out_channels=10, heads=2)
         >>> (node,) = explain(model, load("digits"), nodes=[7], removals=0).nodes
         >>> node.num_neighbors, len(node.neighbors[0].attention)
-        (6, 2)
+        (10, 2)
     """
 
     node: int

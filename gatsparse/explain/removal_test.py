@@ -24,7 +24,7 @@ _LEVEL = 0.95
 class Interval:
     """A mean over nodes, with Student's 95 % interval.
 
-    Attributes:
+    Args:
         mean, low, high (float): The mean and its interval; NaN where they are not defined.
         count (int): Number of nodes.
 
@@ -49,7 +49,7 @@ class Interval:
 class RankCorrelation:
     """Spearman's rank correlation between a weight and the effect of removal.
 
-    Attributes:
+    Args:
         weight (str): The weight, such as ``"mean over layers"``.
         within (Interval): Mean over nodes of the correlation between the in-neighbours of a node,
             of nodes with at least three tested in-neighbours.
@@ -75,7 +75,7 @@ class RemovalTest:
     attended one, and without others that are drawn at random. The most attended one has the
     largest attention averaged over heads and layers.
 
-    Attributes:
+    Args:
         measure (str): What the effect is a change of.
         num_nodes (int): Number of tested nodes, all with at least two in-neighbours.
         node, neighbor (ndarray): int64 ``[M]``, a removed neighbour and its node.

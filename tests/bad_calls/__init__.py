@@ -1,8 +1,8 @@
 """A table of bad calls: every public function, with one argument replaced by a wrong value."""
 
-from tests.bad_calls import data, graphs, inference, layers, models, operators, training
+from tests.bad_calls import data, explain, graphs, inference, layers, models, operators, training
 
-_PARTS = (layers, models, operators, graphs, inference, data, training)
+_PARTS = (layers, models, operators, graphs, inference, explain, data, training)
 
 #: Every function of the table.
 FUNCTIONS = [function for part in _PARTS for function in part.functions()]

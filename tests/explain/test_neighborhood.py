@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch_geometric.data import Data
+from torch_geometric.utils import to_undirected
 
 import gatsparse
 from gatsparse import attention_weights
@@ -16,7 +17,7 @@ ROUNDING = 64 * torch.finfo().eps
 def neighborhoods(model, data) -> Neighborhoods:
     with torch.no_grad():
         output = model(data.x, data.edge_index, edge_attr=data.edge_attr)
-    return Neighborhoods(model, data, 2, output)
+    return Neighborhoods(model, data, getattr(model, "num_layers", 1), output)
 
 
 def without(data: Data, source: int, node: int) -> Data:
@@ -44,6 +45,13 @@ def check_every_neighbor(model, data, nodes):
 
 def test_removal_equals_removal_from_the_whole_graph(model, data):
     check_every_neighbor(model, data, range(0, 80, 7))
+
+
+def test_edges_in_the_other_direction_stay(data):
+    """With three layers they are on paths to the node that avoid the removed edge."""
+    data.edge_index = to_undirected(data.edge_index)
+    model = gatsparse.GAT(6, 8, num_layers=3, out_channels=3, heads=2).eval()
+    check_every_neighbor(model, data, range(0, 80, 23))
 
 
 def test_parallel_edges_are_removed_together(model, data):

@@ -106,12 +106,24 @@ def test_same_explanation_gives_the_same_page(model, data, tmp_path):
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
-def test_hostile_names_stay_text(model, data, tmp_path):
+class HostileLayer(torch.nn.Module):
+    """A model whose layer has such a name, without a point."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = gatsparse.GATConv(6, 3)
+        self.layers = torch.nn.ModuleDict({"</title><img src=x onerror='alert(1)'>": layer})
+
+    def forward(self, x, edge_index):
+        return next(iter(self.layers.values()))(x, edge_index)
+
+
+def test_hostile_names_stay_text(data, tmp_path):
     names = {"node_ids": Hostile(80), "class_names": [*HOSTILE, "x"][:3]}
     rows = [{**row, "seed": HOSTILE[0]} for row in ROWS]
     path = tmp_path / "report.html"
     write_report(
-        explain(model, data, removals=3, **names),
+        explain(HostileLayer(), data, removals=3, **names),
         path,
         title=HOSTILE[0],
         curves=rows,

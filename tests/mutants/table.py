@@ -1,4 +1,4 @@
-from tests.mutants import graphs, inference, kernels, layers, ops, sampler, training
+from tests.mutants import explain, graphs, inference, kernels, layers, ops, sampler, training
 
 #: The faults of each area.
 AREAS = {
@@ -7,6 +7,7 @@ AREAS = {
     "layers": layers.MUTANTS,
     "sampler": sampler.MUTANTS,
     "inference": inference.MUTANTS,
+    "explain": explain.MUTANTS,
     "training": training.MUTANTS,
     "kernels": kernels.MUTANTS,
 }

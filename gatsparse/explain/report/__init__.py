@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from gatsparse.checks import check_instance
 from gatsparse.explain import figures
+from gatsparse.explain.curves import checked_curves
 from gatsparse.explain.explanation import Explanation
 from gatsparse.explain.report.drawing import drawing_of
 from gatsparse.explain.report.findings import (
@@ -63,7 +64,7 @@ def write_report(
 
     Raises:
         TypeError: If an argument is of a wrong type.
-        ValueError: If a row of :obj:`curves` lacks a key.
+        ValueError: If a row of :obj:`curves` lacks a key, or a number is not finite.
         OSError: If the file cannot be written.
 
     Example:
@@ -77,7 +78,7 @@ def write_report(
     check_instance("explanation", explanation, Explanation, "the result of explain()")
     check_instance("path", path, (str, Path), "a path")
     check_instance("title", title, str, "a string")
-    rows = _checked_curves(curves)
+    rows = [] if curves in (None, []) else checked_curves(curves, _CURVES)
     settings = list(_settings(_checked_config(config)))
     environment = Environment(
         loader=FileSystemLoader(_FOLDER, encoding="utf-8"),
@@ -157,7 +158,7 @@ def _curve_charts(rows: list[Mapping[str, Any]]) -> list[tuple[str, Markup, floa
         (
             "Score",
             figures.score_figure,
-            f"Validation score {last['val_score']:.1%} and test score {last['test_score']:.1%}",
+            f"Validation score {last['val_score']:.4g} and test score {last['test_score']:.4g}",
         ),
     ):
         figure = draw(rows)
@@ -173,21 +174,6 @@ def _frequent_classes(explanation: Explanation) -> list[int]:
     classes = [layer.classes for layer in explanation.layers if layer.classes is not None]
     counts = classes[0].num_nodes if classes else np.zeros(len(explanation.class_names))
     return sorted(np.argsort(-counts, kind="stable")[:_CLASSES].tolist())
-
-
-def _checked_curves(curves: Any) -> list[Mapping[str, Any]]:
-    if curves is None:
-        return []
-    if isinstance(curves, (str, bytes, Mapping)) or not isinstance(curves, Sequence):
-        raise TypeError(f"curves: expected a list of dictionaries, got {type(curves).__name__}")
-    for row in curves:
-        check_instance("curves", row, Mapping, "a list of dictionaries")
-        missing = [key for key in _CURVES if key not in row]
-        if missing:
-            raise ValueError(
-                f"curves: expected rows with {list(_CURVES)}, got one without {missing}"
-            )
-    return list(curves)
 
 
 def _checked_config(config: Any) -> Mapping[str, Any]:

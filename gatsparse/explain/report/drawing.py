@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gatsparse.explain.flow import Flow, FlowEdge, FlowNode
 
-_STEP, _ROW, _MARGIN, _TOP = 230, 36, 140, 48
+_STEP, _ROW, _MARGIN, _TOP = 230, 36, 150, 48
 
 
 class Dot(NamedTuple):

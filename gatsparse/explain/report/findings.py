@@ -85,7 +85,7 @@ def removal_sentence(test: RemovalTest) -> str:
         f"other one by {other}, and the least attended one by {least}"
     )
     text = (
-        f"In this model, attention {_strength(within)} which in-neighbours a prediction depends "
+        f"In this model, attention {_strength(test)} which in-neighbours a prediction depends "
         f"on: {_correlation(within)}, and {changes} ({test.num_nodes} nodes)."
     )
     known = test.drop[test.drop != 0]
@@ -166,9 +166,10 @@ def decimal(value: float) -> str:
     return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _strength(within: Interval) -> str:
+def _strength(test: RemovalTest) -> str:
+    within = test.headline.within
     if not within.excludes_zero:
-        return "does not measurably tell"
+        return "hardly tells" if test.advantage.low > 0 else "does not measurably tell"
     if within.mean < 0:
         return "misleads about"
     return _word(_STRENGTHS, within.mean)

@@ -4,6 +4,8 @@ const find = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 all(".script-only").forEach((element) => { element.hidden = false; });
 
+addEventListener("beforeprint", () => all("details").forEach((each) => { each.open = true; }));
+
 // Only a table that is cut off needs a place in the order of the keyboard.
 const reachable = new ResizeObserver((changes) => changes.forEach(({ target }) => {
   target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
@@ -31,13 +33,13 @@ if (slider) {
   const margin = 0.05 * (Math.max(...epochs) - Math.min(...epochs)); // Matplotlib's
   const low = Math.min(...epochs) - margin;
   const span = Math.max(...epochs) + margin - low;
-  const percent = (value) => `${(100 * value).toFixed(1)} %`;
+  const text = (value) => value.toPrecision(4);
   const show = () => {
     const row = rows[slider.value];
     find("#epoch-number").textContent = row.epoch;
     find("#epoch-values").textContent =
-      `loss: training ${row.train_loss.toPrecision(4)}, validation ${row.val_loss.toPrecision(4)}; ` +
-      `score: validation ${percent(row.val_score)}, test ${percent(row.test_score)}`;
+      `loss: training ${text(row.train_loss)}, validation ${text(row.val_loss)}; ` +
+      `score: validation ${text(row.val_score)}, test ${text(row.test_score)}`;
     slider.setAttribute("aria-valuetext", `epoch ${row.epoch}`);
     for (const figure of figures) {
       const [left, right] = [Number(figure.dataset.left), Number(figure.dataset.right)];

@@ -1,0 +1,100 @@
+from tests.mutants.mutant import Mutant
+
+_NEIGHBORHOOD = "explain/test_neighborhood.py"
+_REPORT = "explain/test_report.py"
+
+MUTANTS = [
+    Mutant(
+        "nodes with a single in-edge count",
+        "explain/entropy.py",
+        "several = degree >= 2",
+        "several = degree >= 1",
+        "explain/test_entropy.py",
+    ),
+    Mutant(
+        "self-loops count as attention within a class",
+        "explain/class_attention.py",
+        "other = ~layer.loop_mask & labelled",
+        "other = labelled",
+        "explain/test_class_attention.py",
+    ),
+    Mutant(
+        "rows and columns of the classes are exchanged",
+        "explain/class_attention.py",
+        "cell = (row * num_classes + y[dst])[labelled].numpy()",
+        "cell = (y[dst] * num_classes + row)[labelled].numpy()",
+        "explain/test_class_attention.py",
+    ),
+    Mutant(
+        "the edges in the other direction are removed, too",
+        "explain/neighborhood.py",
+        "~((dst == 0) & (src == source))",
+        "~((dst == 0) & (src == source)) & ~((src == 0) & (dst == source))",
+        _NEIGHBORHOOD,
+        "direction",
+    ),
+    Mutant(
+        "edge features stay in the order of the whole graph",
+        "explain/neighborhood.py",
+        "value[e_id] if data.is_edge_attr(key)",
+        "value[: e_id.numel()] if data.is_edge_attr(key)",
+        _NEIGHBORHOOD,
+        "edge_features",
+    ),
+    Mutant(
+        "a model that mixes nodes is accepted",
+        "explain/neighborhood.py",
+        "if not error <= bound:",
+        "if error != error:",
+        _NEIGHBORHOOD,
+        "mix",
+    ),
+    Mutant(
+        "the rollout multiplies the layers in the wrong order",
+        "explain/rollout.py",
+        "zip(reversed(layers), reversed(residual), strict=True)",
+        "zip(layers, residual, strict=True)",
+        "explain/test_rollout.py",
+        "product",
+    ),
+    Mutant(
+        "the most attended in-neighbour is among the random ones",
+        "explain/removal_test.py",
+        "drawn = 1 + generator.choice(",
+        "drawn = generator.choice(",
+        "explain/test_removal_test.py",
+        "rows",
+    ),
+    Mutant(
+        "the sign of the change is lost",
+        "explain/removal.py",
+        "drop = values[0, predicted] - values[1:, predicted]",
+        "drop = values[1:, predicted] - values[0, predicted]",
+        "explain/test_nodes.py",
+        "effect",
+    ),
+    Mutant(
+        "the sampler draws from the global generator",
+        "explain/neighborhood.py",
+        "[-1] * num_layers, seed=0)",
+        "[-1] * num_layers)",
+        "explain/test_explanation.py",
+        "seed",
+    ),
+    Mutant(
+        "names are not escaped",
+        "explain/report/__init__.py",
+        "autoescape=True",
+        "autoescape=False",
+        _REPORT,
+        "hostile",
+    ),
+    Mutant(
+        "titles of charts are not escaped",
+        "explain/report/svg.py",
+        "{escape(title)}",
+        "{title}",
+        _REPORT,
+        "hostile",
+    ),
+]
