@@ -10,7 +10,8 @@ from torch import Tensor
 
 from gatsparse.checks import check_instance, check_integer
 from gatsparse.graph import CSRGraph
-from gatsparse.graph.csr import CSR
+from gatsparse.graph.csr import fitting_dtype, sort_edges
+from gatsparse.index_checks import check_edge_index
 
 _CHUNK = 2**22  # edges that are compared at a time
 _MOST_FOR_COMPONENTS = 20_000_000  # edges; SciPy needs 16 bytes for each
@@ -64,34 +65,40 @@ def graph_statistics(edge_index: Tensor, num_nodes: int) -> GraphStatistics:
     """
     check_instance("edge_index", edge_index, Tensor, "a tensor")
     check_integer("num_nodes", num_nodes)
-    graph = CSRGraph.from_edge_index(edge_index, num_nodes)
+    check_edge_index(edge_index)
+    num_edges = edge_index.size(1)
+    dtype = fitting_dtype(num_nodes, num_edges)
+    src, dst = edge_index.unbind(0)
+    # The positions of the edges, which take much memory, are dropped at once.
+    ptr, other = sort_edges(src, dst, num_nodes, num_nodes, dtype)[:2]
+    ptr_t, other_t = sort_edges(dst, src, num_nodes, num_nodes, dtype)[:2]
     linked = torch.zeros(num_nodes, dtype=torch.bool)
     loops = duplicates = reciprocal = 0
-    for first, last in row_ranges(graph.rowptr + graph.rowptr_t):
-        row, col = entries(graph.csr, first, last)
+    for first, last in row_ranges(ptr + ptr_t):
+        row, col = entries(ptr, other, first, last)
         loop = row == col
         loops += int(loop.sum())
         linked[row[~loop]] = True
         linked[col[~loop]] = True
         keys = (row * num_nodes + col).sort().values
         duplicates += int((keys[1:] == keys[:-1]).sum())
-        row, col = entries(graph.csr_t, first, last)
+        row, col = entries(ptr_t, other_t, first, last)
         reverse = (row * num_nodes + col)[row != col].sort().values
         reciprocal += int(_is_in(keys, reverse).sum())
     components = largest = None
-    if graph.num_edges <= _MOST_FOR_COMPONENTS:
-        components, largest = _components(graph)
-    degrees = graph.rowptr.diff()
+    if num_edges <= _MOST_FOR_COMPONENTS:
+        components, largest = _components(ptr, other)
+    degrees = ptr.diff()
     spread = (degrees.min(), degrees.median(), degrees.double().mean(), degrees.max())
     low, median, mean, high = (float(value) for value in spread)
     return GraphStatistics(
         num_nodes=num_nodes,
-        num_edges=graph.num_edges,
+        num_edges=num_edges,
         in_degrees=(low, median, mean, high),
         num_isolated=num_nodes - int(linked.sum()),
         num_self_loops=loops,
         num_duplicates=duplicates,
-        reciprocity=reciprocal / max(graph.num_edges - loops, 1),
+        reciprocity=reciprocal / max(num_edges - loops, 1),
         num_components=components,
         largest_component=largest,
     )
@@ -130,7 +137,7 @@ def duplicate_edges(edge_index: Tensor, num_nodes: int) -> Tensor:
     graph = CSRGraph.from_edge_index(edge_index, num_nodes)
     found = [torch.empty(0, dtype=torch.long)]
     for first, last in row_ranges(graph.rowptr):
-        row, col = entries(graph.csr, first, last)
+        row, col = entries(graph.rowptr, graph.col, first, last)
         keys, order = (row * num_nodes + col).sort(stable=True)
         again = (keys[1:] == keys[:-1]).nonzero().squeeze(1) + 1
         found.append(graph.perm[graph.rowptr[first] + order[again]].long())
@@ -147,11 +154,10 @@ def row_ranges(rowptr: Tensor) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def entries(csr: CSR, first: int, last: int) -> tuple[Tensor, Tensor]:
+def entries(ptr: Tensor, other: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
     """Rows and columns of the entries of some rows, int64."""
-    sizes = csr.ptr[first : last + 1].diff()
-    row = torch.repeat_interleave(torch.arange(first, last), sizes)
-    return row, csr.other[csr.ptr[first] : csr.ptr[last]].long()
+    row = torch.repeat_interleave(torch.arange(first, last), ptr[first : last + 1].diff())
+    return row, other[ptr[first] : ptr[last]].long()
 
 
 def _is_in(keys: Tensor, among: Tensor) -> Tensor:
@@ -162,15 +168,15 @@ def _is_in(keys: Tensor, among: Tensor) -> Tensor:
     return among[position] == keys
 
 
-def _components(graph: CSRGraph) -> tuple[int, int]:
+def _components(ptr: Tensor, other: Tensor) -> tuple[int, int]:
     import numpy as np
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    col = graph.col.numpy()
+    col = other.numpy()
     matrix = csr_array(
-        (np.ones(len(col), np.int8), col, graph.rowptr.numpy().astype(col.dtype)),
-        shape=(graph.num_dst, graph.num_src),
+        (np.ones(len(col), np.int8), col, ptr.numpy().astype(col.dtype)),
+        shape=(len(ptr) - 1, len(ptr) - 1),
     )
     count, labels = connected_components(matrix, directed=True, connection="weak")
     return int(count), int(np.bincount(labels).max())

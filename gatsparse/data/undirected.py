@@ -30,7 +30,10 @@ def undirected(
     graph = CSRGraph.from_edge_index(edge_index, num_nodes)
     parts = [edge_index.new_empty(2, 0)]
     for first, last in row_ranges(graph.rowptr + graph.rowptr_t):
-        both = entries(graph.csr, first, last), entries(graph.csr_t, first, last)
+        both = (
+            entries(graph.rowptr, graph.col, first, last),
+            entries(graph.rowptr_t, graph.col_t, first, last),
+        )
         keys = torch.cat([row * num_nodes + col for row, col in both]).unique()
         ends = torch.stack([keys.div(num_nodes, rounding_mode="floor"), keys % num_nodes])
         parts.append(ends.to(edge_index.dtype))

@@ -115,7 +115,8 @@ class CSRGraph:
             )
         dtype = torch.int32 if fits and index_dtype != torch.int64 else torch.int64
         with recordable():
-            csr = sort_edges(edge_index, num_src, num_dst, dtype)
+            src, dst = edge_index.unbind(0)
+            csr = sort_edges(src, dst, num_src, num_dst, dtype)
         return cls(csr, num_src)
 
     @classmethod

@@ -69,33 +69,33 @@ class CSR(NamedTuple):
 torch.serialization.add_safe_globals([CSR, (CSR, "gatsparse.graph.CSR")])
 
 
-def sort_edges(edge_index: Tensor, num_src: int, num_dst: int, dtype: torch.dtype) -> CSR:
-    """Groups edges ``[2, E]`` by destination, in their given order.
+def sort_edges(src: Tensor, dst: Tensor, num_src: int, num_dst: int, dtype: torch.dtype) -> CSR:
+    """Groups edges by destination, in their given order.
 
     Args:
-        edge_index (Tensor): int64 or int32 ``[2, E]``; its indices are checked.
+        src, dst (Tensor): int64 or int32 ``[E]``; the indices are checked.
         num_src, num_dst (int): Numbers of nodes.
         dtype (torch.dtype): Dtype of :attr:`CSR.other` and :attr:`CSR.perm`; it must fit them.
 
     Raises:
         IndexError: If an index is negative or not below its number of nodes.
     """
-    col, row = edge_index.contiguous().unbind(0)
-    if edge_index.device.type == "cpu" and _native.available():
+    row, col = dst.contiguous(), src.contiguous()
+    if src.device.type == "cpu" and _native.available():
         narrow = dtype == torch.int32
         try:
             return CSR(*torch.ops.gatsparse.coo_to_csr(row, col, num_dst, num_src, narrow))
         except RuntimeError:  # an index out of range: the checks name its position
-            _check_ends(edge_index, num_src, num_dst)
+            _check_ends(src, dst, num_src, num_dst)
             raise
     if not torch.compiler.is_compiling():
-        _check_ends(edge_index, num_src, num_dst)
+        _check_ends(src, dst, num_src, num_dst)
     return sort_by_row(row.long(), col.long(), num_dst, dtype)
 
 
-def _check_ends(edge_index: Tensor, num_src: int, num_dst: int) -> None:
-    check_range("edge_index[0]", edge_index[0], num_src)
-    check_range("edge_index[1]", edge_index[1], num_dst)
+def _check_ends(src: Tensor, dst: Tensor, num_src: int, num_dst: int) -> None:
+    check_range("edge_index[0]", src, num_src)
+    check_range("edge_index[1]", dst, num_dst)
 
 
 def checked_csr(ptr_name: str, ptr: Tensor, name: str, other: Tensor, num_other: int) -> CSR:

@@ -10,6 +10,7 @@ import psutil
 
 from gatsparse.data import GraphFiles, GraphStatistics, edge_homophily, graph_statistics
 from gatsparse.data.graph_files.files import nodes_file, open_table
+from gatsparse.inference import check_budget
 from gatsparse.inspection.columns import ColumnSummary, summarize_columns
 from gatsparse.inspection.cost import Cost, training_cost
 from gatsparse.inspection.roles import Roles, choose_roles
@@ -18,6 +19,7 @@ from gatsparse.train import (
     OptimConfig,
     SamplingConfig,
     TrainConfig,
+    build_model,
     load_task,
     task_of_seed,
 )
@@ -26,6 +28,8 @@ from gatsparse.train.memory import estimate
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
+_MOST_DOUBLED = 50_000_000  # edges to which the reverse ones are added
+_MOST_FULL = 20_000_000  # edges of graphs that are trained as a whole
 _FEW_NODES = 10_000  # training nodes up to which a model is trained as in the paper
 
 
@@ -101,11 +105,13 @@ def _suggest(
     if isinstance(config.dataset, GraphFiles) and data.dropped["unknown_nodes"] == 0:
         config = replace(config, dataset=replace(config.dataset, unknown_nodes="error"))
     if statistics.reciprocity < 0.99 and statistics.num_edges > 0:
+        few = statistics.num_edges <= _MOST_DOUBLED
         reasons.append(
             f"only {statistics.reciprocity:.0%} of the edges have their reverse: undirected: true "
             "adds the others, so that nodes attend to both ends of their links"
+            + ("" if few else "; it is left out here, as it needs twice the memory")
         )
-        config = replace(config, undirected=True)
+        config = replace(config, undirected=few)
     num_train = int(data.train_mask.view(len(data.train_mask), -1)[:, 0].sum())
     if num_train > _FEW_NODES:
         reasons.append(f"{num_train:,} training nodes: dropout 0.2 and no weight decay")
@@ -114,8 +120,23 @@ def _suggest(
         )
     doubled = 2 * statistics.num_edges if config.undirected else statistics.num_edges
     needed = estimate(config, data) * doubled / max(statistics.num_edges, 1)
-    if needed > psutil.virtual_memory().available / 2:
-        reasons.append("an epoch of the whole graph needs too much memory: mode sampled")
-        sampling = SamplingConfig(num_neighbors=[15] * config.model.num_layers)
+    if statistics.num_edges > _MOST_FULL or needed > psutil.virtual_memory().available / 2:
+        reasons.append("the graph is large: mode sampled takes many steps per epoch in less memory")
+        sampling = SamplingConfig(
+            num_neighbors=[15] * config.model.num_layers, max_memory=_inference_memory(config, data)
+        )
         config = replace(config, mode="sampled", sampling=sampling, epochs=20, patience=5)
     return config
+
+
+def _inference_memory(config: TrainConfig, data: Data) -> str:
+    """The smallest of some budgets with which exact inference is possible."""
+    x = data["x"]
+    model = build_model(config.model, data, config.task)
+    for budget in ("1GB", "2GB", "4GB", "8GB", "16GB"):
+        try:
+            check_budget(model, x.shape, x.dtype, budget, on_disk=False)
+        except ValueError:
+            continue
+        return budget
+    return "32GB"

@@ -22,7 +22,9 @@ from gatsparse.data.graph_files.table import (
     GraphFileError,
     Rows,
     Table,
+    Wanted,
     listed,
+    prefetched,
     read_columns,
     require_column,
 )
@@ -87,9 +89,9 @@ def read_edges(
     dropped = {"unknown_nodes": 0, "self_loops": 0}
     for source in sources:
         row = 0
-        for rows in source.table.blocks(
-            {source.source: "text", source.target: "text", **dict.fromkeys(names, "number")}
-        ):
+        wanted: dict[str, Wanted] = {source.source: "text", source.target: "text"}
+        wanted |= dict.fromkeys(names, "number")
+        for rows in prefetched(source.table.blocks(wanted)):
             src, dst = _find_ends(files, source, rows, ids, row, nodes_name)
             keep = (src >= 0) & (dst >= 0)
             dropped["unknown_nodes"] += int((~keep).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -89,6 +90,15 @@ def _joined(parts: list[Any], pa: Any) -> Any:
     if any(pa.types.is_string(part.type) for part in parts):  # 32-bit offsets may overflow
         parts = [part.cast(pa.large_string()) for part in parts]
     return pa.concat_arrays(parts) if parts else pa.nulls(0)
+
+
+def prefetched(blocks: Iterator[Rows]) -> Iterator[Rows]:
+    """Yields blocks; the next one is read in another thread at the same time."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, blocks, None)
+        while (rows := following.result()) is not None:
+            following = pool.submit(next, blocks, None)
+            yield rows
 
 
 def require_column(table: Table, name: str, key: str) -> None:
