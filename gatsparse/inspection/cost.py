@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -10,12 +13,17 @@ from statistics import median
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.utils import index_to_mask
 
-from gatsparse.train import TrainConfig, build_model, fit
+from gatsparse.train import TrainConfig, build_model, build_optimizer, fit
 from gatsparse.train.memory import estimate
+from gatsparse.train.objective import build_objective
+from gatsparse.train.sampled import SampledNodes
+from gatsparse.train.task import checked_task
 
-_MOST_EDGES = 1_000_000  # of the graph that is trained to measure its time
+_MOST_EDGES = 4_000_000  # of the graph on which times are measured
 _EPOCHS = 4
+_BATCHES = 3
 
 
 @dataclass(frozen=True)
@@ -24,73 +32,94 @@ class Cost:
 
     Args:
         memory (int): Bytes in addition to the data.
-        epoch_seconds (float): Seconds of an epoch, with its validation.
+        epoch_seconds (float, optional): Seconds of an epoch, with its validation; None for link
+            prediction, which is not timed.
     """
 
     memory: int
-    epoch_seconds: float
+    epoch_seconds: float | None
 
 
 def training_cost(config: TrainConfig, data: Data) -> Cost:
-    """Returns the memory and the time of a training, from a few epochs on a random graph.
+    """Returns the memory and the time of a training, from a few steps.
 
-    The random graph has the features, the sizes and the mean degree of :obj:`data`; a large one has
-    a million edges, and its times are multiplied.
+    Steps on batches are taken from :obj:`data`. Steps on the whole graph, and the validation, are
+    timed on a random graph with the features and the mean degree of :obj:`data`; a large one has a
+    few million edges, and its times are multiplied.
 
     Args:
         config (TrainConfig): The configuration.
         data (torch_geometric.data.Data): Data of :func:`gatsparse.train.task_of_seed`.
     """
+    if config.task == "link_prediction":
+        return Cost(estimate(config, data), None)
     share = min(1.0, _MOST_EDGES / max(data.num_edges, 1))
-    if config.mode == "full":
-        small = data if share == 1 else _random_graph(data, share)
-        seconds = _epoch_seconds(config, small) / share
-    else:
-        size = config.sampling.batch_size
-        one, three = (
-            _epoch_seconds(config, _random_graph(data, share, count * size)) for count in (1, 3)
-        )
-        batch = max(three - one, 0.0) / 2
-        num_batches = -(-int(data.train_mask.sum()) // size)
-        seconds = num_batches * batch + max(one - batch, 0.0) / share
+    small = data if share == 1 else _random_graph(data, share)
+    with _threads(config.threads), torch.random.fork_rng(devices=[]):
+        if config.mode == "full":
+            seconds = _epoch_seconds(config, small) / share
+        else:
+            batches = -(-int(data.train_mask.sum()) // config.sampling.batch_size)
+            seconds = batches * _batch_seconds(config, data)
+            seconds += _validation_seconds(config, small) / share
     return Cost(estimate(config, data), seconds)
 
 
 def _epoch_seconds(config: TrainConfig, data: Data) -> float:
     config = replace(config, epochs=_EPOCHS, patience=_EPOCHS)
     times = [time.perf_counter()]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(config.threads)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            model = build_model(config.model, data)
-            fit(model, data, config, on_epoch=lambda _: times.append(time.perf_counter()))
-    finally:
-        torch.set_num_threads(threads)
+    model = build_model(config.model, data, config.task)
+    fit(model, data, config, on_epoch=lambda _: times.append(time.perf_counter()))
     return median(after - before for before, after in pairwise(times[1:]))
 
 
-def _random_graph(data: Data, share: float, num_train: int | None = None) -> Data:
-    """A random graph with a share of the nodes and edges of :obj:`data`.
+def _batch_seconds(config: TrainConfig, data: Data) -> float:
+    some = copy(data)
+    nodes = data.train_mask.nonzero().squeeze(1)[: _BATCHES * config.sampling.batch_size]
+    some.train_mask = index_to_mask(nodes, len(data.train_mask))
+    work = _sampled(config, some)
+    work.epoch()  # the first allocates memory
+    start = time.perf_counter()
+    work.epoch()
+    return (time.perf_counter() - start) / -(-len(nodes) // config.sampling.batch_size)
 
-    Args:
-        data (torch_geometric.data.Data): The data.
-        share (float): Share of its nodes and edges.
-        num_train (int, optional): Number of training nodes. (default: the share of :obj:`data`)
-    """
+
+def _validation_seconds(config: TrainConfig, data: Data) -> float:
+    work = _sampled(config, data)
+    start = time.perf_counter()
+    work.outputs()
+    return time.perf_counter() - start
+
+
+def _sampled(config: TrainConfig, data: Data) -> SampledNodes:
+    data = checked_task(data, config.task, config.chosen_metric)
+    model = build_model(config.model, data, config.task)
+    optimizer = build_optimizer(config.optim, model)
+    return SampledNodes(model, data, optimizer, build_objective(config, data), config.sampling)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _random_graph(data: Data, share: float) -> Data:
+    """A random graph with a share of the nodes and edges of :obj:`data`."""
     x, y = data["x"], data["y"]
     labelled = (data.train_mask | data.val_mask | data.test_mask).nonzero().squeeze(1)
-    train = int(share * int(data.train_mask.sum())) if num_train is None else num_train
-    count = min(max(int(share * len(x)), train + 2), len(x))
-    train = max(min(train, count - 2), 1)
+    count, num_edges = max(int(share * len(x)), 3), int(share * data.num_edges)
     order = torch.arange(count)
-    num_edges = int(share * data.num_edges)
     generator = torch.Generator().manual_seed(0)
     graph = Data(
         x=_first_rows(x, count),
         y=y[labelled[order % len(labelled)]],
         edge_index=torch.randint(count, (2, num_edges), generator=generator),
-        train_mask=order < train,
+        train_mask=order < max(min(int(share * int(data.train_mask.sum())), count - 2), 1),
         val_mask=order == count - 2,
         test_mask=order == count - 1,
     )

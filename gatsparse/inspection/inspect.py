@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 from gatsparse.data import GraphFiles, GraphStatistics, edge_homophily, graph_statistics
 from gatsparse.data.graph_files.files import nodes_file, open_table
+from gatsparse.data.labels import node_labels
 from gatsparse.inference import check_budget
 from gatsparse.inspection.columns import ColumnSummary, summarize_columns
 from gatsparse.inspection.cost import Cost, training_cost
-from gatsparse.inspection.roles import Roles, choose_roles
+from gatsparse.inspection.roles import choose_roles
 from gatsparse.train import (
     ModelConfig,
     OptimConfig,
@@ -61,8 +61,8 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
 
     Args:
         dataset (str, GraphFiles or TrainConfig): A folder of files, their configuration, the name
-            of a data set, ``"module:function"``, or the configuration of a training. What is not
-            set is chosen.
+            of a data set, or ``"module:function"``: then what is not set is chosen. Or the
+            configuration of a training, which is kept.
 
     Raises:
         ConfigError: If there is no such data set.
@@ -76,24 +76,30 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
         >>> inspection.config.mode
         'full'
     """
+    given = isinstance(dataset, TrainConfig)
     config = dataset if isinstance(dataset, TrainConfig) else TrainConfig(dataset)
     columns: dict[str, ColumnSummary] = {}
-    roles = Roles(GraphFiles(Path()), "classification", False, [])
+    reasons: list[str] = []
     if isinstance(config.dataset, GraphFiles):
-        files = config.dataset
-        path = nodes_file(files)
+        path = nodes_file(config.dataset)
         columns = {} if path is None else summarize_columns(open_table(path))
-        roles = choose_roles(files, columns)
-        tolerant = replace(roles.files, unknown_nodes="drop")
-        config = replace(config, dataset=tolerant, normalize_features=roles.normalize_features)
+        if not given:
+            roles = choose_roles(config.dataset, columns)
+            config = replace(
+                config,
+                dataset=replace(roles.files, unknown_nodes="drop"),
+                task=roles.task,
+                normalize_features=roles.normalize_features,
+            )
+            reasons += roles.reasons
     data = load_task(config)
-    reasons = list(roles.reasons)
     assert data.edge_index is not None
     statistics = graph_statistics(data.edge_index, data["x"].size(0))
     homophily = None
-    if roles.task == "classification":
-        homophily = edge_homophily(data.edge_index, data["y"].view(-1))
-    config = _suggest(config, data, statistics, reasons)
+    if config.task == "classification":
+        homophily = edge_homophily(data.edge_index, node_labels(data))
+    if not given:
+        config = _suggest(config, data, statistics, reasons)
     cost = training_cost(config, task_of_seed(data, config, config.all_seeds[0]))
     return Inspection(config, data, columns, statistics, homophily, cost, reasons)
 

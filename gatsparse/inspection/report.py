@@ -109,13 +109,14 @@ def _by_chance(inspection: Inspection) -> float:
 
 def _cost(inspection: Inspection) -> Iterator[str]:
     cost, config = inspection.cost, inspection.config
-    total = cost.epoch_seconds * config.epochs
-    yield f"training   mode {config.mode}, {config.epochs} epochs at most"
+    yield f"training   {config.task}, mode {config.mode}, {config.epochs} epochs at most"
     yield f"  memory   about {format_bytes(cost.memory)} in addition to the data"
-    yield (
-        f"  time     about {_seconds(cost.epoch_seconds)} for an epoch, {_seconds(total)} for all, "
-        f"with {config.threads} thread(s) on this machine"
-    )
+    if cost.epoch_seconds is not None:
+        total = cost.epoch_seconds * config.epochs
+        yield (
+            f"  time     about {_seconds(cost.epoch_seconds)} for an epoch, {_seconds(total)} for "
+            f"all, with {config.threads} thread(s) on this machine"
+        )
 
 
 def _seconds(seconds: float) -> str:
