@@ -40,15 +40,14 @@ def run(arguments: argparse.Namespace) -> int:
     from gatsparse.train import parse_config
 
     dataset: Any = arguments.dataset
-    if dataset.endswith((".yaml", ".yml")):
-        dataset = parse_config(dataset)
-    inspection = inspect_graph(dataset)
+    given = dataset.endswith((".yaml", ".yml"))
+    inspection = inspect_graph(parse_config(dataset) if given else dataset)
     print(report(inspection))
+    if given:
+        return 0
     text = suggestion(inspection)
     if out is None:
-        print(
-            f"\n# a configuration for `gatsparse train`; --out FILE writes it into a file\n{text}"
-        )
+        print(f"\n# for `gatsparse train`; --out FILE writes it into a file\n{text}", end="")
     else:
         out.write_text(text, encoding="utf-8")
         print(f"\nwritten: {out}; to train: gatsparse train {out}")

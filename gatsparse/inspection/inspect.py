@@ -10,6 +10,7 @@ import psutil
 from gatsparse.data import GraphFiles, GraphStatistics, edge_homophily, graph_statistics
 from gatsparse.data.graph_files.files import nodes_file, open_table
 from gatsparse.data.labels import node_labels
+from gatsparse.data.undirected import undirected
 from gatsparse.inference import check_budget
 from gatsparse.inspection.columns import ColumnSummary, summarize_columns
 from gatsparse.inspection.cost import Cost, training_cost
@@ -100,6 +101,10 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
         homophily = edge_homophily(data.edge_index, node_labels(data))
     if not given:
         config = _suggest(config, data, statistics, reasons)
+        if config.undirected:
+            data.edge_index, data.edge_attr = undirected(
+                data.edge_index, data.edge_attr, statistics.num_nodes
+            )
     cost = training_cost(config, task_of_seed(data, config, config.all_seeds[0]))
     return Inspection(config, data, columns, statistics, homophily, cost, reasons)
 
@@ -108,8 +113,14 @@ def _suggest(
     config: TrainConfig, data: Data, statistics: GraphStatistics, reasons: list[str]
 ) -> TrainConfig:
     """Chooses the mode, the model and the direction of the edges."""
-    if isinstance(config.dataset, GraphFiles) and data.dropped["unknown_nodes"] == 0:
-        config = replace(config, dataset=replace(config.dataset, unknown_nodes="error"))
+    if isinstance(config.dataset, GraphFiles):
+        if data.dropped["unknown_nodes"] == 0:
+            config = replace(config, dataset=replace(config.dataset, unknown_nodes="error"))
+        else:
+            reasons.append(
+                f"{data.dropped['unknown_nodes']:,} edges of nodes that are not in the table are "
+                "dropped: unknown_nodes: error names the first"
+            )
     if statistics.reciprocity < 0.99 and statistics.num_edges > 0:
         few = statistics.num_edges <= _MOST_DOUBLED
         reasons.append(
@@ -124,8 +135,7 @@ def _suggest(
         config = replace(
             config, model=ModelConfig(dropout=0.2), optim=OptimConfig(lr=0.005, weight_decay=0.0)
         )
-    doubled = 2 * statistics.num_edges if config.undirected else statistics.num_edges
-    needed = estimate(config, data) * doubled / max(statistics.num_edges, 1)
+    needed = estimate(config, data) * (2 if config.undirected else 1)
     if statistics.num_edges > _MOST_FULL or needed > psutil.virtual_memory().available / 2:
         reasons.append("the graph is large: mode sampled takes many steps per epoch in less memory")
         sampling = SamplingConfig(

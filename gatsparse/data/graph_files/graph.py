@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from torch_geometric.data import Data
 
 from gatsparse.checks import check_choice, check_instance
@@ -23,7 +25,8 @@ def load_files(
 
     Args:
         files (GraphFiles): The files, and the roles of their columns.
-        task (str, optional): ``"classification"``, ``"multi_label"`` or ``"regression"``.
+        task (str, optional): ``"classification"``, ``"multi_label"``, ``"regression"`` or
+            ``"link_prediction"``, which needs no labels.
         schema (GraphSchema, optional): Schema of the graph on which a model was trained. The graph
             then needs the same columns of features and the same classes, but neither labels nor a
             split.
@@ -53,7 +56,7 @@ def load_files(
         ([3.0, 2.0, 9.0], [0, 0, 1], 'pan', ['a', 'b'])
     """
     check_instance("files", files, GraphFiles, "a GraphFiles")
-    check_choice("task", task, ("classification", "multi_label", "regression"))
+    check_choice("task", task, get_args(Task))
     require_extra("a graph from files", "large", "pyarrow")
     paths = edge_files(files)
     nodes = read_nodes(files, task, schema)
@@ -70,7 +73,7 @@ def load_files(
         if masks is not None:
             data.train_mask, data.val_mask, data.test_mask = masks
             notes += [note] if note else []
-    elif schema is None:
+    elif schema is None and task != "link_prediction":
         raise GraphFileError(
             f"dataset.label: expected a column of labels, got none of {', '.join(LABEL_COLUMNS)} "
             f"in {nodes.name}: set dataset.label"

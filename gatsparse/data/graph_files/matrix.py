@@ -18,11 +18,11 @@ _SUFFIXES = (".npy", ".npz")
 _NAMES = ("x.npy", "features.npy", "x.npz", "features.npz")
 
 
-def feature_file(files: GraphFiles, nodes: Path | None) -> Path | None:
-    """Matrix of features; without a table of nodes also by its usual name."""
+def feature_file(files: GraphFiles) -> Path | None:
+    """Returns the matrix of features: the one that is configured, or a file with a usual name."""
     if isinstance(files.features, str) and files.features.endswith(_SUFFIXES):
         return files.path / files.features
-    if files.features is None and nodes is None:
+    if files.features is None:
         return next((path for name in _NAMES if (path := files.path / name).exists()), None)
     return None
 

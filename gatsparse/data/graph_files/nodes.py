@@ -25,6 +25,7 @@ from gatsparse.data.graph_files.table import (
     Rows,
     Table,
     Wanted,
+    listed,
     read_columns,
     require_column,
 )
@@ -65,7 +66,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
         GraphFileError: As in :func:`gatsparse.data.load_files`.
     """
     path = nodes_file(files)
-    matrix = feature_file(files, path)
+    matrix = feature_file(files)
     if path is None:
         return _nodes_without_table(files, task, schema, matrix)
     table = open_table(path)
@@ -81,6 +82,8 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     taken = {id_name, *label_names, split_name, *masks, files.time, *files.ignore}
     columns = _feature_columns(files, table, schema, taken, matrix)
     wanted: dict[str, Wanted] = wanted_types(columns)
+    if task == "link_prediction":  # needs no labels, which are no features either
+        label_names = []
     if label_names:
         wanted |= wanted_labels(table, label_names, task, files.label_separator)
     wanted |= dict.fromkeys((name for name in (id_name, split_name, files.time) if name), "text")
@@ -117,7 +120,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     if label_names:
         known = None if schema is None else schema.classes
         labels = read_labels(table, rows, label_names, task, files.label_separator, known)
-    elif (file := _label_file(files)) is not None:
+    elif task != "link_prediction" and (file := _label_file(files)) is not None:
         labels = _labels_of_file(file, task, count, str(path), schema)
     return Nodes(str(path), ids, x, columns, labels, table, rows, split_name)
 
@@ -133,7 +136,7 @@ def _nodes_without_table(
         )
     x = read_matrix(matrix, None, "")
     file, labels = _label_file(files), None
-    if file is not None:
+    if file is not None and task != "link_prediction":
         labels = _labels_of_file(file, task, x.size(0), str(matrix), schema)
     return Nodes(str(matrix), NodeIds(num_nodes=x.size(0)), x, [], labels, None, {}, None)
 
@@ -190,6 +193,12 @@ def _feature_columns(
     matrix: Path | None,
 ) -> list[Column]:
     if matrix is not None:
+        free = [name for name in table.columns if name not in taken]
+        if files.features is None and free:
+            raise GraphFileError(
+                f"dataset.features: expected one source of features, got {matrix} and the columns "
+                f"{listed(free)} of {table.path}: set it to {matrix.name} or to columns"
+            )
         return []
     if schema is not None:
         for column in schema.columns:
