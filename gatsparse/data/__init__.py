@@ -15,6 +15,7 @@ from gatsparse.data.graph_files.graph import load_files
 from gatsparse.data.graph_files.node_ids import NodeIds
 from gatsparse.data.graph_files.schema import Column, GraphSchema
 from gatsparse.data.graph_files.table import GraphFileError
+from gatsparse.data.graph_set import join_graphs
 from gatsparse.data.loader import LinkNeighborLoader, NeighborLoader
 from gatsparse.data.ogb import NAMES as OGB_NAMES
 from gatsparse.data.ogb import evaluator as ogb_evaluator
@@ -44,6 +45,7 @@ __all__ = [
     "edge_homophily",
     "find",
     "graph_statistics",
+    "join_graphs",
     "load",
     "load_files",
     "load_ogb",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch_geometric.data import Data, Dataset
 
+from gatsparse.data.graph_set import join_graphs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -43,20 +45,18 @@ def import_data(key: str, name: str) -> Data:
 
     Args:
         key (str): Key of the configuration, for the message.
-        name (str): ``"module:object"``: a ``Data``, a data set of PyG with one graph, or a function
-            or class that is called without arguments and returns one.
+        name (str): ``"module:object"``: a ``Data``, a data set of PyG or a list with one graph, or
+            a function or class that is called without arguments and returns one.
 
     Raises:
         ValueError: If it cannot be imported, or is something else.
     """
-    found = imported(key, name)
-    if callable(found) and not isinstance(found, (Data, Dataset)):
-        with _current_folder():
-            found = found()
-    if isinstance(found, Dataset):
+    found = _imported_value(key, name)
+    if isinstance(found, (Dataset, list)):
         if len(found) != 1:
             raise ValueError(
-                f"{key}: expected a data set with one graph from {name!r}, got {len(found)} graphs"
+                f"{key}: expected a data set with one graph from {name!r}, got {len(found)} "
+                "graphs: set task: graph_classification to classify graphs"
             )
         found = found[0]
     if not isinstance(found, Data):
@@ -64,6 +64,43 @@ def import_data(key: str, name: str) -> Data:
             f"{key}: expected torch_geometric.data.Data, or a data set with one graph, from "
             f"{name!r}, got {type(found).__name__}"
         )
+    return found
+
+
+def import_graphs(key: str, name: str) -> Data:
+    """Returns the graphs that an import path names, joined by :func:`join_graphs`.
+
+    Args:
+        key (str): Key of the configuration, for the message.
+        name (str): ``"module:object"``: a data set of PyG or a list of ``Data``, a tuple of three
+            of them to train, to validate and to test, the result of :func:`join_graphs`, or a
+            function or class that is called without arguments and returns one.
+
+    Raises:
+        ValueError: If it cannot be imported, or is something else.
+    """
+    found = _imported_value(key, name)
+    if isinstance(found, Data):
+        return found
+    parts = found if isinstance(found, tuple) and len(found) == 3 else (found,)
+    if not all(isinstance(part, (Dataset, list)) for part in parts):
+        raise ValueError(
+            f"{key}: expected a data set of graphs, a list of torch_geometric.data.Data, or a "
+            f"tuple of three of them to train, validate and test, from {name!r}, got "
+            f"{type(found).__name__}"
+        )
+    try:
+        return join_graphs(*parts)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{key}: {name!r}: {error}") from error
+
+
+def _imported_value(key: str, name: str) -> Any:
+    """An imported object, or what it returns if it is a function or a class."""
+    found = imported(key, name)
+    if callable(found) and not isinstance(found, (Data, Dataset)):
+        with _current_folder():
+            return found()
     return found
 
 

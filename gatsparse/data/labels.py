@@ -8,8 +8,14 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-#: What a model predicts: one class, several labels or numbers of each node, or links.
-Task = Literal["classification", "multi_label", "regression", "link_prediction"]
+#: What a model predicts: one class, several labels or numbers of each node, links, or one class of
+#: each graph.
+Task = Literal[
+    "classification", "multi_label", "regression", "link_prediction", "graph_classification"
+]
+
+#: Tasks that need no labels of nodes.
+WITHOUT_NODE_LABELS = ("link_prediction", "graph_classification")
 
 #: Values for unlabelled nodes: PyG's and OGB's, and ``ignore_index`` of torch's losses.
 _MISSING = (-1, -100)
@@ -71,13 +77,14 @@ def node_labels(data: Data) -> Tensor:
     return torch.where(missing, -1, y)
 
 
-def node_mask(data: Data, key: str, labelled: Tensor) -> Tensor:
-    """Returns a mask of nodes, all of which must be labelled.
+def node_mask(data: Data, key: str, labelled: Tensor, unit: str = "node") -> Tensor:
+    """Returns a mask of nodes or graphs, all of which must be labelled.
 
     Args:
         data (torch_geometric.data.Data): With the mask, ``[N]``: booleans, or zeros and ones.
         key (str): Name of the mask.
         labelled (Tensor): bool ``[N]``, the nodes that have a label.
+        unit (str, optional): What is labelled, for messages.
 
     Returns:
         Tensor: bool ``[N]``.
@@ -93,16 +100,17 @@ def node_mask(data: Data, key: str, labelled: Tensor) -> Tensor:
     if mask.dtype != torch.bool:
         if not bool(((mask == 0) | (mask == 1)).all()):
             raise ValueError(
-                f"data.{key}: expected booleans, got {mask.dtype}: convert node indices with "
+                f"data.{key}: expected booleans, got {mask.dtype}: convert {unit} indices with "
                 "torch_geometric.utils.index_to_mask"
             )
         mask = mask.bool()
     if not bool(mask.any()):
-        raise ValueError(f"data.{key}: expected at least one node, got none")
+        raise ValueError(f"data.{key}: expected at least one {unit}, got none")
     unlabelled = int((~labelled[mask]).sum())
     if unlabelled:
         raise ValueError(
-            f"data.y: expected a label for each node in {key}, got {unlabelled} of "
-            f"{int(mask.sum())} without one (NaN, or class -1): set {key} to False for these nodes"
+            f"data.y: expected a label for each {unit} in {key}, got {unlabelled} of "
+            f"{int(mask.sum())} without one (NaN, or class -1): set {key} to False for these "
+            f"{unit}s"
         )
     return mask

@@ -3,14 +3,20 @@ import sys
 import pytest
 from torch_geometric.data import Data
 
-from gatsparse.data.import_path import import_data
+from gatsparse.data.import_path import import_data, import_graphs
 
 SOURCE = """
 import torch
+from gatsparse.data import join_graphs
 from torch_geometric.data import Data, InMemoryDataset
 
 number = 1
-graph = Data(x=torch.ones(3, 1))
+graph = Data(x=torch.ones(3, 1), edge_index=torch.tensor([[0], [1]]), y=1)
+unlabelled = [Data(x=graph.x, edge_index=graph.edge_index)]
+several = ([graph], [graph], [graph])
+
+def joined():
+    return join_graphs([graph, graph])
 
 def one():
     return graph
@@ -56,3 +62,22 @@ def test_data_and_functions_and_data_sets(name):
 def test_other_objects_raise(name, message):
     with pytest.raises(ValueError, match=f"^dataset: .*{message}"):
         import_data("dataset", name)
+
+
+@pytest.mark.parametrize(("name", "count"), [("two", 2), ("several", 3), ("joined", 2)])
+def test_graphs_are_joined(name, count):
+    data = import_graphs("dataset", f"own_graphs:{name}")
+    assert int(data["batch"][-1]) + 1 == count
+    assert ("train_mask" in data) == (name == "several")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("number", "expected a data set of graphs, a list .* got int"),
+        ("unlabelled", r"'own_graphs:unlabelled': graphs\[0\]\.y: expected the class"),
+    ],
+)
+def test_other_objects_than_graphs_raise(name, message):
+    with pytest.raises(ValueError, match=f"^dataset: .*{message}"):
+        import_graphs("dataset", f"own_graphs:{name}")

@@ -12,6 +12,7 @@ from gatsparse.data.places import expand
 #: Columns that have a role unless the configuration says otherwise, the first that exists.
 ID_COLUMNS = ("id", "node_id", "node")
 LABEL_COLUMNS = ("label", "y", "labels", "class", "node_labels")
+GRAPH_COLUMNS = ("graph", "graph_id")
 
 #: How a split is drawn.
 Draw = Literal["random", "stratified", "time"]
@@ -34,7 +35,8 @@ class GraphFiles:
         source: Column of the sources of the edges. (default: recognised by its name)
         target: Column of the targets of the edges. (default: recognised by its name)
         label: Column of the labels, or several columns of numbers for tasks multi_label and
-            regression. (default: the column label or y)
+            regression. With task graph_classification, a column of the table of graphs.
+            (default: the column label or y)
         label_separator: Separator of the labels in a cell, for task multi_label.
         features: Columns of the features, or a file with a row for each node: .npy, or .npz of
             scipy.sparse. (default: all columns without another role)
@@ -45,6 +47,10 @@ class GraphFiles:
         standardize: Subtract the mean of each column of numbers, and divide by its standard
             deviation.
         edge_features: Columns of numbers of the edges, such as a weight.
+        graph: Column of the table of nodes with the graph of each node, for task
+            graph_classification. (default: the column graph or graph_id)
+        graphs: Table with a row for each graph: id, label and, if the split is given, split.
+            (default: the file graphs.* of the folder)
         split: Column with train, val or test. (default: the column split, else drawn)
         train: File with the ids of the training nodes, one per line, or .npy.
         val: File with the ids of the validation nodes.
@@ -79,6 +85,8 @@ class GraphFiles:
     missing: Literal["error", "mean", "zero"] = "error"
     standardize: bool = False
     edge_features: list[str] = field(default_factory=list)
+    graph: str | None = None
+    graphs: str | None = None
     split: str | None = None
     train: str | None = None
     val: str | None = None

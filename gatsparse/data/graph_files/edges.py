@@ -16,6 +16,7 @@ from gatsparse.data.edge_files.columns import recognize_columns
 from gatsparse.data.graph_files.config import GraphFiles
 from gatsparse.data.graph_files.features import encode, learn_columns
 from gatsparse.data.graph_files.files import open_table
+from gatsparse.data.graph_files.graphs import GraphTable
 from gatsparse.data.graph_files.node_ids import NodeIds, read_ids
 from gatsparse.data.graph_files.schema import Column
 from gatsparse.data.graph_files.table import (
@@ -64,6 +65,7 @@ def read_edges(
     ids: NodeIds,
     nodes_name: str,
     columns: Sequence[Column] | None = None,
+    graphs: GraphTable | None = None,
 ) -> FileEdges:
     """Reads all edges.
 
@@ -73,10 +75,12 @@ def read_edges(
         ids (NodeIds): Ids of the nodes.
         nodes_name (str): What defines the nodes, for messages.
         columns (list of Column, optional): Columns of edge features of a model.
+        graphs (GraphTable, optional): Graphs of the nodes, between which there are no edges.
 
     Raises:
         GraphFileError: If a node is unknown, an edge feature is missing, an edge occurs twice, or a
-            file is damaged, unless the configuration allows it; the message names the place.
+            file is damaged, unless the configuration allows it, or if an edge joins two graphs; the
+            message names the place.
     """
     sources = [_open(path, files) for path in paths]
     names = list(files.edge_features)
@@ -94,6 +98,8 @@ def read_edges(
         for rows in prefetched(source.table.blocks(wanted)):
             src, dst = _find_ends(files, source, rows, ids, row, nodes_name)
             keep = (src >= 0) & (dst >= 0)
+            if graphs is not None:
+                _check_graphs(graphs, source.table, row, (src, dst), keep, ids)
             dropped["unknown_nodes"] += int((~keep).sum())
             if files.self_loops == "drop":
                 loops = keep & (src == dst)
@@ -175,6 +181,29 @@ def _find_ends(
                 "dataset.unknown_nodes to drop such edges"
             )
     return found
+
+
+def _check_graphs(
+    graphs: GraphTable,
+    table: Table,
+    row: int,
+    ends: tuple[np.ndarray, np.ndarray],
+    keep: np.ndarray,
+    ids: NodeIds,
+) -> None:
+    """Raises if an edge that is kept joins two graphs."""
+    graph_of_src, graph_of_dst = (graphs.of_node[nodes] for nodes in ends)
+    wrong = keep & (graph_of_src != graph_of_dst)
+    if wrong.any():
+        at = int(wrong.argmax())
+        src, dst = (
+            f"{ids[int(nodes[at])]!r} of graph {graphs.ids[int(graphs.of_node[nodes[at]])]!r}"
+            for nodes in ends
+        )
+        raise GraphFileError(
+            f"{table.path}: {table.place(row + at)}: expected two nodes of one graph, got {src} "
+            f"and {dst}"
+        )
 
 
 def _learn(files: GraphFiles, sources: Sequence[_Source], names: list[str]) -> list[Column]:

@@ -58,6 +58,22 @@ def nodes_file(files: GraphFiles) -> Path | None:
     return files.path / files.nodes if files.nodes is not None else _by_name(files.path, "nodes")
 
 
+def graphs_file(files: GraphFiles) -> Path:
+    """Returns the table of graphs.
+
+    Raises:
+        GraphFileError: If the folder has none or several.
+    """
+    path = None if files.graphs is None else files.path / files.graphs
+    path = path or _by_name(files.path, "graphs")
+    if path is None:
+        raise GraphFileError(
+            f"{files.path}: expected a table of graphs such as graphs.csv or graphs.parquet with "
+            "task graph_classification: set dataset.graphs"
+        )
+    return path
+
+
 def edge_files(files: GraphFiles) -> list[Path]:
     """Returns the tables of edges, in order.
 

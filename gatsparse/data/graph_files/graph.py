@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import get_args
 
+import torch
 from torch_geometric.data import Data
 
 from gatsparse.checks import check_choice, check_instance
 from gatsparse.data.graph_files.config import LABEL_COLUMNS, GraphFiles
 from gatsparse.data.graph_files.edges import FileEdges, read_edges
 from gatsparse.data.graph_files.files import edge_files
+from gatsparse.data.graph_files.graphs import read_graphs
 from gatsparse.data.graph_files.nodes import read_nodes
 from gatsparse.data.graph_files.schema import GraphSchema
 from gatsparse.data.graph_files.splits import split_masks
 from gatsparse.data.graph_files.table import GraphFileError
-from gatsparse.data.labels import Task
+from gatsparse.data.labels import WITHOUT_NODE_LABELS, Task
 from gatsparse.extras import require_extra
 
 
@@ -26,7 +28,8 @@ def load_files(
     Args:
         files (GraphFiles): The files, and the roles of their columns.
         task (str, optional): ``"classification"``, ``"multi_label"``, ``"regression"`` or
-            ``"link_prediction"``, which needs no labels.
+            ``"link_prediction"``, which needs no labels, or ``"graph_classification"``, which
+            needs a table of graphs.
         schema (GraphSchema, optional): Schema of the graph on which a model was trained. The graph
             then needs the same columns of features and the same classes, but neither labels nor a
             split.
@@ -37,7 +40,10 @@ def load_files(
         masks :obj:`train_mask`, :obj:`val_mask` and :obj:`test_mask` bool ``[N]``;
         :obj:`edge_attr` float32 ``[E, D]`` if there are edge features; :obj:`node_ids`, a
         :class:`NodeIds`; :obj:`schema`; :obj:`dropped`, the numbers of edges that were dropped, by
-        reason; and :obj:`notes`, lines about what was dropped, drawn or not used.
+        reason; and :obj:`notes`, lines about what was dropped, drawn or not used. With task
+        graph_classification, labels and masks are those of the graphs ``[G]``, nodes are in the
+        order of their graphs, :obj:`batch` int64 ``[N]`` is the graph of each node, and
+        :obj:`graph_ids` are the ids of the graphs.
 
     Raises:
         GraphFileError: If a file is missing, damaged or contradictory. The message names the file,
@@ -57,23 +63,38 @@ def load_files(
     """
     check_instance("files", files, GraphFiles, "a GraphFiles")
     check_choice("task", task, get_args(Task))
+    if task != "graph_classification":
+        for key in ("graph", "graphs"):
+            if (value := getattr(files, key)) is not None:
+                raise GraphFileError(
+                    f"dataset.{key}: expected null with task {task}, got {value!r}: set task: "
+                    "graph_classification"
+                )
     require_extra("a graph from files", "large", "pyarrow")
     paths = edge_files(files)
-    nodes = read_nodes(files, task, schema)
+    nodes, graphs = read_nodes(files, task, schema), None
+    if task == "graph_classification":
+        nodes, graphs = read_graphs(files, nodes, schema)
     edge_columns = None if schema is None else schema.edge_columns
-    edges = read_edges(files, paths, nodes.ids, nodes.name, edge_columns)
+    edges = read_edges(files, paths, nodes.ids, nodes.name, edge_columns, graphs)
     data = Data(x=nodes.x, edge_index=edges.edge_index)
     if edges.edge_attr is not None:
         data.edge_attr = edges.edge_attr
     notes = _notes(edges)
     classes = [] if schema is None else schema.classes
-    if nodes.labels is not None:
+    if graphs is not None:
+        data.batch, data.graph_ids = torch.from_numpy(graphs.of_node), graphs.ids
+        if graphs.labels is not None:
+            data.y, classes = graphs.labels
+        if graphs.masks is not None:
+            data.train_mask, data.val_mask, data.test_mask = graphs.masks
+    elif nodes.labels is not None:
         data.y, classes = nodes.labels
         masks, note = split_masks(files, nodes, task, draw=schema is None)
         if masks is not None:
             data.train_mask, data.val_mask, data.test_mask = masks
             notes += [note] if note else []
-    elif schema is None and task != "link_prediction":
+    elif schema is None and task not in WITHOUT_NODE_LABELS:
         raise GraphFileError(
             f"dataset.label: expected a column of labels, got none of {', '.join(LABEL_COLUMNS)} "
             f"in {nodes.name}: set dataset.label"

@@ -86,7 +86,9 @@ class NodeIds:
         return pa.array(np.arange(self.num_nodes)) if self.values is None else self.values
 
 
-def read_ids(table: Table, name: str, column: Any, first_row: int = 0) -> pa.Array:
+def read_ids(
+    table: Table, name: str, column: Any, first_row: int = 0, unit: str = "node"
+) -> pa.Array:
     """Returns a column of a table as ids: large strings or int64.
 
     Args:
@@ -94,6 +96,7 @@ def read_ids(table: Table, name: str, column: Any, first_row: int = 0) -> pa.Arr
         name (str): Name of the column.
         column (pyarrow.Array): Some of its rows.
         first_row (int, optional): Number of the first of these rows.
+        unit (str, optional): What has the ids, for messages.
 
     Raises:
         GraphFileError: If the column holds neither text, UUIDs nor integers that int64 holds, or a
@@ -107,8 +110,8 @@ def read_ids(table: Table, name: str, column: Any, first_row: int = 0) -> pa.Arr
     if compute().any(empty).as_py():
         row = first_row + int(compute().index(empty, True).as_py())
         raise GraphFileError(
-            f"{table.path}: {table.place(row)}: column {name!r}: expected the id of a node, got an "
-            "empty cell"
+            f"{table.path}: {table.place(row)}: column {name!r}: expected the id of a {unit}, got "
+            "an empty cell"
         )
     return ids
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
-from gatsparse.data.graph_files.config import ID_COLUMNS, LABEL_COLUMNS, GraphFiles
+from gatsparse.data.graph_files.config import (
+    GRAPH_COLUMNS,
+    ID_COLUMNS,
+    LABEL_COLUMNS,
+    GraphFiles,
+)
 from gatsparse.data.graph_files.features import (
     choose_columns,
     encode,
@@ -29,7 +35,7 @@ from gatsparse.data.graph_files.table import (
     read_columns,
     require_column,
 )
-from gatsparse.data.labels import Task
+from gatsparse.data.labels import WITHOUT_NODE_LABELS, Task
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 _LABEL_FILES = ("y.npy", "labels.npy")
@@ -47,6 +53,7 @@ class Nodes(NamedTuple):
         table (Table, optional): The table of nodes.
         rows (dict): The columns of the table that were read.
         split (str, optional): Its column with train, val or test.
+        graph (str, optional): Its column of graphs, with task graph_classification.
     """
 
     name: str
@@ -57,6 +64,7 @@ class Nodes(NamedTuple):
     table: Table | None
     rows: Rows
     split: str | None
+    graph: str | None = None
 
 
 def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nodes:
@@ -70,23 +78,28 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     if path is None:
         return _nodes_without_table(files, task, schema, matrix)
     table = open_table(path)
-    id_name = _choose(table, files.node_id, "node_id", ID_COLUMNS)
+    id_name = choose_column(table, files.node_id, "node_id", ID_COLUMNS)
+    graph_name = None
+    if task == "graph_classification":  # label and split name columns of the table of graphs
+        graph_name = choose_column(table, files.graph, "graph", GRAPH_COLUMNS)
+        files = replace(files, label=None, split=None)
     label_names = _label_columns(files, table, schema)
-    split_name = _choose(table, files.split, "split", ("split",))
+    split_name = choose_column(table, files.split, "split", ("split",))
     masks = [name for name in MASKS if name in table.columns]
     if files.time is not None:
         require_column(table, files.time, "time")
     for key in ("ignore", "categorical"):
         for name in getattr(files, key):
             require_column(table, name, key)
-    taken = {id_name, *label_names, split_name, *masks, files.time, *files.ignore}
+    taken = {id_name, *label_names, split_name, graph_name, *masks, files.time, *files.ignore}
     columns = _feature_columns(files, table, schema, taken, matrix)
     wanted: dict[str, Wanted] = wanted_types(columns)
-    if task == "link_prediction":  # needs no labels, which are no features either
+    if task in WITHOUT_NODE_LABELS:  # labels are no features either
         label_names = []
     if label_names:
         wanted |= wanted_labels(table, label_names, task, files.label_separator)
-    wanted |= dict.fromkeys((name for name in (id_name, split_name, files.time) if name), "text")
+    texts = (id_name, split_name, graph_name, files.time)
+    wanted |= dict.fromkeys((name for name in texts if name), "text")
     wanted |= dict.fromkeys(masks, "number")
     if not wanted:
         raise GraphFileError(f"{path}: expected columns of ids or features, got none")
@@ -120,9 +133,9 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     if label_names:
         known = None if schema is None else schema.classes
         labels = read_labels(table, rows, label_names, task, files.label_separator, known)
-    elif task != "link_prediction" and (file := _label_file(files)) is not None:
+    elif task not in WITHOUT_NODE_LABELS and (file := _label_file(files)) is not None:
         labels = _labels_of_file(file, task, count, str(path), schema)
-    return Nodes(str(path), ids, x, columns, labels, table, rows, split_name)
+    return Nodes(str(path), ids, x, columns, labels, table, rows, split_name, graph_name)
 
 
 def _nodes_without_table(
@@ -136,12 +149,17 @@ def _nodes_without_table(
         )
     x = read_matrix(matrix, None, "")
     file, labels = _label_file(files), None
-    if file is not None and task != "link_prediction":
+    if file is not None and task not in WITHOUT_NODE_LABELS:
         labels = _labels_of_file(file, task, x.size(0), str(matrix), schema)
     return Nodes(str(matrix), NodeIds(num_nodes=x.size(0)), x, [], labels, None, {}, None)
 
 
-def _choose(table: Table, name: str | None, key: str, usual: Sequence[str]) -> str | None:
+def choose_column(table: Table, name: str | None, key: str, usual: Sequence[str]) -> str | None:
+    """Returns the column that :obj:`dataset.<key>` names, else the first usual one, else None.
+
+    Raises:
+        GraphFileError: If the table does not have the column.
+    """
     if name is not None:
         require_column(table, name, key)
         return name
@@ -152,7 +170,7 @@ def _label_columns(files: GraphFiles, table: Table, schema: GraphSchema | None) 
     """Columns of labels; a graph for predictions needs none."""
     label = files.label
     if label is None:
-        found = _choose(table, None, "label", LABEL_COLUMNS)
+        found = choose_column(table, None, "label", LABEL_COLUMNS)
         return [] if found is None else [found]
     if isinstance(label, str) and label not in table.columns and label.endswith(".npy"):
         return []
