@@ -8,7 +8,13 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
-_SOURCES = ("train/config.py", "train/model_config.py", "data/graph_files/config.py")
+_SOURCES = (
+    "train/config.py",
+    "train/graph_config.py",
+    "train/model_config.py",
+    "train/synthetic_config.py",
+    "data/graph_files/config.py",
+)
 _ROOT = "TrainConfig"
 _OPTIONS = ("config", "help", "print_config", "")
 

@@ -13,8 +13,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
         help="apply the model of a run to its own or to another graph",
-        description="Write the prediction and the probabilities of every node. A call that was "
-        "interrupted continues if it is repeated.",
+        description="Write the prediction and the probabilities of every node, or of every graph. "
+        "A call that was interrupted continues if it is repeated.",
         epilog="example: gatsparse predict runs/cora-gatsparse-20260131-120000 --out cora.csv",
         allow_abbrev=False,
     )
@@ -69,5 +69,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{name} {metric}: {format_score(metric, score, digits=2)}")
     predictions.write(out)
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"written: {out}, {len(predictions.outputs):,} nodes")
+    unit = "graphs" if trained.config.task == "graph_classification" else "nodes"
+    print(f"written: {out}, {len(predictions.outputs):,} {unit}")
     return 0

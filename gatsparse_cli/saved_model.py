@@ -75,6 +75,8 @@ def _graph(run: FinishedRun) -> Data:
         x=torch.zeros(4, run.sizes.in_channels, dtype=dtype),
         edge_index=torch.stack([nodes, nodes.roll(1)]),
     )
+    if run.config.task == "graph_classification":
+        graph.batch = torch.zeros_like(nodes)
     if run.sizes.edge_dim is not None:
         graph.edge_attr = torch.zeros(4, run.sizes.edge_dim, dtype=dtype)
     return graph

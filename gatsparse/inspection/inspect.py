@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphFiles, GraphStatistics, edge_homophily, graph_statistics
 from gatsparse.data.graph_files.files import nodes_file, open_table
 from gatsparse.data.labels import node_labels
@@ -66,7 +67,7 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
             configuration of a training, which is kept.
 
     Raises:
-        ConfigError: If there is no such data set.
+        ConfigError: If there is no such data set, or the task is graph_classification.
         GraphFileError: If a file is damaged or contradictory.
 
     Example:
@@ -79,6 +80,8 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
     """
     given = isinstance(dataset, TrainConfig)
     config = dataset if isinstance(dataset, TrainConfig) else TrainConfig(dataset)
+    if config.task == "graph_classification":
+        raise ConfigError("task: expected a task of one graph to inspect, got graph_classification")
     columns: dict[str, ColumnSummary] = {}
     reasons: list[str] = []
     if isinstance(config.dataset, GraphFiles):

@@ -73,9 +73,11 @@ def _files_of_another_graph(files: GraphFiles, path: Path) -> GraphFiles:
         raise ConfigError(f"data: expected a folder of files, got {path}")
     names = {
         key: name
-        for key in ("nodes", "edges")
+        for key in ("nodes", "edges", "graphs")
         if isinstance(name := getattr(files, key), str) and (path / name).exists()
     }
     without = {"train": None, "val": None, "test": None, "split": None, "draw": None, "time": None}
-    cleared = replace(files, nodes=None, edges=None, ignore=[], categorical=[], **without)
+    cleared = replace(
+        files, nodes=None, edges=None, graphs=None, ignore=[], categorical=[], **without
+    )
     return replace(cleared, path=path, **names)

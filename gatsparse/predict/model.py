@@ -11,7 +11,8 @@ from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphSchema
 from gatsparse.data.places import expand
-from gatsparse.train import FitResult, ModelSizes, TrainConfig, build_model_of_sizes, parse_config
+from gatsparse.train import FitResult, ModelSizes, TrainConfig, parse_config
+from gatsparse.train.graph_model import model_of_run
 from gatsparse.train.metrics import METRICS
 from gatsparse.train.objective import Objective, trained_objective
 from gatsparse.train.run_folder import RunFolder
@@ -101,7 +102,7 @@ def load_run(path: str | Path, seed: int | None = None) -> FinishedRun:
     sign = -1 if METRICS[config.chosen_metric].is_error else 1
     best = max(results, key=lambda number: sign * results[number].val_score)
     sizes = folder.load_sizes(best)
-    model = build_model_of_sizes(config.model, sizes, getattr(torch, config.dtype))
+    model = model_of_run(config, sizes, getattr(torch, config.dtype))
     model.load_state_dict(results[best].state_dict)
     return FinishedRun(
         path, config, best, seeds, results[best], sizes, folder.load_schema(), model.eval()
@@ -117,7 +118,8 @@ def load_model(path: str | Path, seed: int | None = None) -> torch.nn.Module:
 
     Returns:
         torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense; with edge
-        features ``forward(x, edge_index, edge_attr=edge_attr)``.
+        features ``forward(x, edge_index, edge_attr=edge_attr)``. With task graph_classification,
+        a :class:`gatsparse.train.GraphClassifier`.
 
     Raises:
         ConfigError, DamagedFileError, TypeError: As in :func:`load_run`.

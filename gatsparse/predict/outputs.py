@@ -19,6 +19,7 @@ from gatsparse.predict.model import FinishedRun
 from gatsparse.predict.predictions import Predictions
 from gatsparse.train.edge_inputs import edge_inputs
 from gatsparse.train.full_batch import model_graph
+from gatsparse.train.graph_steps import outputs_of_graphs
 from gatsparse.train.memory import estimate_of_sizes, format_bytes
 
 
@@ -30,12 +31,13 @@ def predict(
     folder: str | Path | None = None,
     threads: int | None = None,
 ) -> Predictions:
-    """Applies the model of a run to all nodes.
+    """Applies the model of a run to all nodes, or to all graphs.
 
     The model is applied to the whole graph at once, as in its training, if that fits into
     :obj:`max_memory`, and else layer by layer by :func:`gatsparse.infer`. Models that were trained
     on sampled batches are always applied by :func:`gatsparse.infer`. So predictions on the data of
-    the training have exactly the scores that the training has reported.
+    the training have exactly the scores that the training has reported. Models of graphs are
+    applied to batches of :obj:`sampling.batch_size` graphs in these cases.
 
     Args:
         run (FinishedRun): The run.
@@ -73,7 +75,10 @@ def predict(
     needed = estimate_of_sizes(replace(run.config, mode="full"), data, run.sizes)
     layerwise = run.config.mode == "sampled" or needed > budget
     with torch.no_grad(), _threads(run.config.threads if threads is None else threads):
-        if layerwise:
+        if run.config.task == "graph_classification":
+            batch_size = run.config.sampling.batch_size if layerwise else None
+            outputs = outputs_of_graphs(run.model, data, batch_size)
+        elif layerwise:
             outputs = _layer_by_layer(run, data, budget, needed, folder)
         else:
             outputs = run.model(

@@ -1,4 +1,4 @@
-"""Predictions for the nodes of a graph, and their files."""
+"""Predictions for the nodes of a graph, or for graphs, and their files."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from gatsparse.data.places import expand
 from gatsparse.extras import require_extra
 from gatsparse.files import write_atomically
 from gatsparse.train.loading import MASKS
+from gatsparse.train.objective import Classification
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,12 +28,13 @@ _ROWS = 2**16  # of a block
 
 @dataclass(frozen=True)
 class Predictions:
-    """Outputs of a model for all nodes of a graph.
+    """Outputs of a model for all nodes of a graph, or for all graphs.
 
     Args:
         run (FinishedRun): The run of the model.
         data (torch_geometric.data.Data): The graph.
-        outputs (Tensor): ``[N, K]``: logits, or scaled targets of a regression.
+        outputs (Tensor): ``[N, K]``: logits, or scaled targets of a regression. With task
+            graph_classification ``[G, K]``.
 
     Example:
         See :func:`predict`.
@@ -43,8 +45,8 @@ class Predictions:
     outputs: Tensor
 
     def scores(self) -> dict[str, float]:
-        """Returns the metric of the run on the validation and test nodes (``"val"``, ``"test"``),
-        as far as the data have labels and masks.
+        """Returns the metric of the run on the validation and test nodes or graphs (``"val"``,
+        ``"test"``), as far as the data have labels and masks.
         """
         objective, y = self.run.objective, self.data.get("y")
         if y is None or any(self.data.get(mask) is None for mask in MASKS):
@@ -59,7 +61,7 @@ class Predictions:
         return scores
 
     def write(self, path: str | Path) -> None:
-        """Writes a row for each node into a Parquet or CSV file.
+        """Writes a row for each node or graph into a Parquet or CSV file.
 
         Its columns are ``id``; for classification ``class`` and the probability ``p_<class>`` of
         each class; for multi_label ``<label>`` as a boolean and ``p_<label>`` for each label; and
@@ -92,7 +94,8 @@ class Predictions:
         write_atomically(path, write)
 
     def _blocks(self) -> Iterator[pa.Table]:
-        ids = self.data.get("node_ids") or NodeIds(num_nodes=len(self.outputs))
+        key = "graph_ids" if self.run.config.task == "graph_classification" else "node_ids"
+        ids = self.data.get(key) or NodeIds(num_nodes=len(self.outputs))
         column = ids.array()
         for first in range(0, max(len(self.outputs), 1), _ROWS):
             outputs = self.outputs[first : first + _ROWS]
@@ -104,7 +107,7 @@ class Predictions:
         objective, classes = self.run.objective, self.run.classes
         predicted, shares = objective.predict(outputs), objective.probabilities(outputs)
         columns: dict[str, Any] = {"id": ids}
-        if self.run.config.task == "classification":
+        if isinstance(objective, Classification):
             columns["class"] = pa.array(classes).take(pa.array(predicted.numpy()))
         else:
             flags = self.run.config.task == "multi_label"

@@ -33,13 +33,16 @@ def explain_run(
         removals (int, optional): As in :func:`gatsparse.explain.explain`.
 
     Raises:
-        ConfigError: If there is no node with one of the ids, or the model is dense.
+        ConfigError: If there is no node with one of the ids, or the model is dense or one
+            of graphs.
         ImportError: If a package of ``pip install 'gatsparse[report]'`` is missing.
         OSError: If the page cannot be written.
         ValueError: As in :func:`gatsparse.explain.explain`.
     """
     from gatsparse.explain import explain, write_report
 
+    if run.config.task == "graph_classification":
+        raise ConfigError("run: expected a model of nodes, got task graph_classification")
     if run.config.model.kind == "dense":
         raise ConfigError("run: expected a model with sparse layers, got model.kind dense")
     ids = data.get("node_ids") or NodeIds(num_nodes=data["x"].size(0))

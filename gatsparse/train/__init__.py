@@ -17,6 +17,7 @@ if error := missing_extra(
 
 from gatsparse.config_types import ConfigError
 from gatsparse.train.config import (
+    GraphConfig,
     LinkConfig,
     ModelConfig,
     OptimConfig,
@@ -34,6 +35,8 @@ from gatsparse.train.errors import (
 from gatsparse.train.experiment import train
 from gatsparse.train.fitting import build_optimizer, fit
 from gatsparse.train.full_batch import model_graph
+from gatsparse.train.graph_model import GraphClassifier, build_graph_classifier
+from gatsparse.train.graph_split import split_graphs
 from gatsparse.train.link_criterion import link_scores
 from gatsparse.train.link_split import split_links
 from gatsparse.train.loading import load_task
@@ -58,6 +61,8 @@ __all__ = [
     "EarlyStopping",
     "Epoch",
     "FitResult",
+    "GraphClassifier",
+    "GraphConfig",
     "JsonOutput",
     "LinkConfig",
     "ModelConfig",
@@ -75,6 +80,7 @@ __all__ = [
     "TrainingDivergedError",
     "build_deep_gat",
     "build_gat",
+    "build_graph_classifier",
     "build_model",
     "build_model_of_sizes",
     "build_optimizer",
@@ -84,6 +90,7 @@ __all__ = [
     "model_graph",
     "model_sizes",
     "parse_config",
+    "split_graphs",
     "split_links",
     "task_of_seed",
     "train",

@@ -9,7 +9,8 @@ import torch
 from gatsparse.data import NeighborLoader
 from gatsparse.nn import BackendReport, LayerBackend, explain_backend
 from gatsparse.train.edge_inputs import edge_inputs
-from gatsparse.train.models import build_model
+from gatsparse.train.graph_model import model_of_run
+from gatsparse.train.models import sizes_of_run
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -23,11 +24,11 @@ def backend_report(config: TrainConfig, data: Data) -> BackendReport:
     Args:
         config (TrainConfig): The configuration.
         data (torch_geometric.data.Data): Data of :func:`~gatsparse.train.task_of_seed`; with mode
-            sampled only the first batch is used.
+            sampled only the first batch is used, unless graphs are classified.
     """
     with torch.random.fork_rng(devices=[]):
-        model = build_model(config.model, data, config.task, config.link.channels)
-        if config.mode == "sampled":
+        model = model_of_run(config, sizes_of_run(config, data), data["x"].dtype)
+        if config.mode == "sampled" and config.task != "graph_classification":
             sampling = config.sampling
             nodes = None if config.task == "link_prediction" else data.train_mask
             loader = NeighborLoader(

@@ -15,12 +15,14 @@ from gatsparse.data.import_path import is_import_path
 from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
 from gatsparse.train.class_weights import ClassWeights
+from gatsparse.train.graph_config import GraphConfig
 from gatsparse.train.link_criterion import LINK_METRICS
 from gatsparse.train.logs import LogFormat
 from gatsparse.train.metrics import Metric
 from gatsparse.train.model_config import ModelConfig
 from gatsparse.train.objective import NODE_TASKS, Task
 from gatsparse.train.stopping import StoppingRule
+from gatsparse.train.synthetic_config import SyntheticConfig
 
 _DATASETS = (*NAMES, *OGB_NAMES, "sbm")
 
@@ -62,49 +64,6 @@ class SamplingConfig:
             self.num_neighbors,
         )
         _require_bytes("sampling.max_memory", self.max_memory)
-
-
-@dataclass(frozen=True)
-class SyntheticConfig:
-    """The data set "sbm", see gatsparse.data.stochastic_block_model.
-
-    Args:
-        num_nodes: Number of nodes.
-        num_edges: Number of directed edges.
-        num_classes: Number of classes.
-        num_features: Features of each node.
-        homophily: Probability that an edge stays in a class.
-        signal: Strength of the classes in the features, relative to the noise.
-        seed: Seed of the graph, the features and the split.
-
-    Example:
-        >>> from gatsparse.train import SyntheticConfig, TrainConfig, load_task
-        >>> synthetic = SyntheticConfig(num_nodes=200, num_edges=1000)
-        >>> load_task(TrainConfig("sbm", synthetic=synthetic)).num_nodes
-        200
-    """
-
-    num_nodes: int = 10_000
-    num_edges: int = 100_000
-    num_classes: int = 10
-    num_features: int = 32
-    homophily: float = 0.8
-    signal: float = 1.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        require_types(self, "synthetic.")
-        require_sizes(self, "synthetic.", ("num_nodes", "num_classes", "num_features"))
-        require(0 <= self.num_edges < 2**48, "synthetic.num_edges", "0 .. 2**48", self.num_edges)
-        require(
-            self.num_classes <= self.num_nodes,
-            "synthetic.num_classes",
-            f"<= {self.num_nodes}, the number of nodes",
-            self.num_classes,
-        )
-        require(0 <= self.homophily <= 1, "synthetic.homophily", "0 .. 1", self.homophily)
-        require(math.isfinite(self.signal), "synthetic.signal", "a finite number", self.signal)
-        require(0 <= self.seed < 2**63, "synthetic.seed", "0 .. 2**63 - 1", self.seed)
 
 
 @dataclass(frozen=True)
@@ -170,15 +129,18 @@ class TrainConfig:
 
     Args:
         dataset: Name of a data set, also of OGB, or sbm for a synthetic one; a folder of files, or
-            the keys of gatsparse.data.GraphFiles; or module:function for a graph of your own.
+            the keys of gatsparse.data.GraphFiles; or module:function for a graph of your own, with
+            graph_classification for a data set or list of graphs.
             (default: the data that are passed to gatsparse.train.train)
         mode: One step per epoch on the whole graph, or one step per batch of sampled
-            neighbourhoods with exact inference for validation.
+            neighbourhoods with exact inference for validation. With graph_classification, one step
+            on all training graphs, or one per batch of them.
         root: Folder that is searched first for the files of the data set.
         split: Number of the split of a data set that has several; seed: the split with the number
             of the seed; random: a random split for each seed, see gatsparse.data.random_split. With
             link_prediction, the seed of the split, see gatsparse.train.split_links; seed or
-            random: the seed of the training.
+            random: the seed of the training. With graph_classification, the same if no split is
+            given, see gatsparse.train.split_graphs; random draws a split in any case.
         undirected: Add the reverse of every edge, and drop duplicate edges.
         largest_component: Keep only the largest connected component of the graph.
         normalize_features: Divide the features of each node by their sum.
@@ -186,14 +148,16 @@ class TrainConfig:
         dtype: Dtype of features, parameters and computations.
         model: The model.
         optim: The optimiser.
-        sampling: Options of mode sampled.
+        sampling: Options of mode sampled; with graph_classification, batch_size is the number of
+            graphs per step, and the others are not used.
         synthetic: Options of the data set sbm.
         task: One class of each node, several labels of each node (0 or 1), one or several numbers
-            of each node, or links between nodes.
-        metric: Metric of val_score and test_score. classification: accuracy, balanced_accuracy,
-            macro_f1, micro_f1, and roc_auc of two classes. multi_label: micro_f1, macro_f1,
-            roc_auc and average_precision, the last three averaged over the labels. regression:
-            r2, mae and rmse, averaged over the targets. link_prediction: roc_auc,
+            of each node, links between nodes, or one class of each graph.
+        metric: Metric of val_score and test_score. classification and graph_classification:
+            accuracy, balanced_accuracy, macro_f1, micro_f1, and roc_auc of two classes.
+            multi_label: micro_f1, macro_f1, roc_auc and average_precision, the last three averaged
+            over the labels. regression: r2, mae and rmse, averaged over the targets.
+            link_prediction: roc_auc,
             average_precision, mrr, and hits@10, hits@50 and hits@100, the shares of links that rank
             among as many negatives. (default: the first of the task)
         class_weights: Weights of the training and validation loss: one for each class, or with
@@ -201,6 +165,7 @@ class TrainConfig:
             the training nodes, or with multi_label the nodes without a label divided by those
             with it.
         link: Options of task link_prediction.
+        graph: Options of task graph_classification.
         epochs: Maximum number of epochs.
         patience: Epochs without improvement after which training stops.
         stopping: Rule of early stopping, see gatsparse.train.EarlyStopping, or a list of rules,
@@ -243,6 +208,7 @@ class TrainConfig:
     metric: Metric | None = None
     class_weights: ClassWeights = None
     link: LinkConfig = field(default_factory=LinkConfig)
+    graph: GraphConfig = field(default_factory=GraphConfig)
     epochs: int = 200
     patience: int = 100
     stopping: StoppingRule | list[StoppingRule] = "val_score"
@@ -265,7 +231,7 @@ class TrainConfig:
         if not isinstance(self.split, str):
             require_sizes(self, "", ("split",), least=0)
         self._check_task()
-        if self.mode == "sampled":
+        if self.mode == "sampled" and self.task != "graph_classification":
             possible = self.model.kind == "gatsparse" and not self.model.paper_exact
             require(possible, "mode", "full unless model.kind is gatsparse", self.mode)
             require(
@@ -307,10 +273,16 @@ class TrainConfig:
         metrics = self._metrics
         allowed = f"one of {', '.join(metrics)} with task {self.task}"
         require(self.metric in (None, *metrics), "metric", allowed, self.metric)
-        possible = self.split != "random" or self.task in ("classification", "link_prediction")
+        of_graphs = self.task == "graph_classification"
+        possible = not of_graphs or self.model.kind != "dense"
+        require(possible, "model.kind", f"not dense with task {self.task}", self.model.kind)
+        possible = not of_graphs or not self.largest_component
+        require(possible, "largest_component", f"false with task {self.task}", True)
+        random = ("classification", "link_prediction", "graph_classification")
+        possible = self.split != "random" or self.task in random
         require(possible, "split", f"a number or seed with task {self.task}", self.split)
         weights = self.class_weights
-        possible = weights is None or self.task in ("classification", "multi_label")
+        possible = weights is None or self.task not in ("regression", "link_prediction")
         require(possible, "class_weights", f"null with task {self.task}", weights)
         positive = not isinstance(weights, list) or all(0 < weight < math.inf for weight in weights)
         require(positive, "class_weights", "numbers > 0", weights)

@@ -27,7 +27,7 @@ class Criterion(Protocol):
 
 
 class NodeCriterion:
-    """Loss and scores of the labels of nodes.
+    """Loss and scores of the labels of nodes, or of graphs.
 
     Args:
         objective (Objective): The task.

@@ -16,10 +16,11 @@ from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.fitting import fit
+from gatsparse.train.graph_model import model_of_run
 from gatsparse.train.loading import load_task
 from gatsparse.train.logs import complete_logs, epoch_logs, require_logs
 from gatsparse.train.memory import check_memory, num_processes
-from gatsparse.train.models import build_model_of_sizes, sizes_of_run
+from gatsparse.train.models import sizes_of_run
 from gatsparse.train.output import Output, RunStart, TextOutput
 from gatsparse.train.progress import RunProgress, watched
 from gatsparse.train.run_folder import open_run_folder
@@ -140,7 +141,7 @@ def _train_seed(seed: int, config: TrainConfig, data: Data, folder: RunFolder) -
 
         seed_everything(seed)
         try:
-            model = build_model_of_sizes(config.model, sizes, data["x"].dtype)
+            model = model_of_run(config, sizes, data["x"].dtype)
             result = fit(model, data, config, on_epoch=keep, checkpoint=checkpoint)
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"seed {seed}, {error}") from error

@@ -16,6 +16,7 @@ from gatsparse.train.config import OptimConfig, TrainConfig
 from gatsparse.train.criterion import Criterion, NodeCriterion
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.full_batch import FullBatch
+from gatsparse.train.graph_steps import GraphSteps
 from gatsparse.train.link_criterion import LinkCriterion
 from gatsparse.train.link_sampled import SampledLinks
 from gatsparse.train.metrics import METRICS
@@ -68,19 +69,22 @@ def fit(
     labels for multi_label, and for regression the mean squared error of targets that are
     standardised by their mean and standard deviation over the training nodes. For link_prediction
     it is the binary cross entropy of the inner products of embeddings, for the training links and
-    as many pairs without a link, which are drawn for each epoch.
+    as many pairs without a link, which are drawn for each epoch. For graph_classification it is the
+    cross entropy of the training graphs.
 
     Args:
         model (torch.nn.Module): ``forward(x, edge_index)``, or ``forward(x, adj)`` for dense
             models, returns logits ``[N, classes]`` or ``[N, labels]``, standardised targets
             ``[N, targets]``, or embeddings ``[N, D]``. Edge features, edge weights and
-            :obj:`batch` of :obj:`data` are passed by name.
+            :obj:`batch` of :obj:`data` are passed by name. For graphs,
+            ``forward(x, edge_index, batch)`` returns logits ``[G, classes]``.
             The model is trained in place and ends in the state after the last epoch.
         data (torch_geometric.data.Data): With :obj:`x`, :obj:`edge_index`, labels :obj:`y`
             and three masks ``[N]``, whose nodes must be labelled, as returned by
             :func:`task_of_seed`. Labels are classes ``[N]`` or ``[N, 1]``, with task multi_label
             zeros and ones ``[N, labels]``, and with regression targets ``[N]`` or
-            ``[N, targets]``. With link_prediction, data of :func:`split_links`.
+            ``[N, targets]``. With link_prediction, data of :func:`split_links`; with
+            graph_classification, data of :func:`split_graphs`.
         config (TrainConfig): Only :obj:`mode`, :obj:`model.kind`, :obj:`optim`, :obj:`sampling`,
             :obj:`task`, :obj:`metric`, :obj:`class_weights`, :obj:`epochs`, :obj:`patience` and
             :obj:`stopping` are used. Training ends when every rule has stopped.
@@ -180,7 +184,7 @@ def fit(
 
 def _training(
     model: torch.nn.Module, data: Data, config: TrainConfig, optimizer: torch.optim.Optimizer
-) -> tuple[FullBatch | Sampled, Criterion, TargetScale | None]:
+) -> tuple[FullBatch | Sampled | GraphSteps, Criterion, TargetScale | None]:
     """Returns the steps, the loss and scores, and the scale of the targets of a training."""
     sampled, kind = config.mode == "sampled", config.model.kind
     if config.task == "link_prediction":
@@ -191,6 +195,9 @@ def _training(
     data = checked_task(data, config.task, config.chosen_metric)
     objective = build_objective(config, data)
     nodes, scale = NodeCriterion(objective, data), objective.target_scale
+    if config.task == "graph_classification":
+        batch_size = config.sampling.batch_size if sampled else None
+        return GraphSteps(model, data, optimizer, objective, batch_size), nodes, scale
     if sampled:
         return SampledNodes(model, data, optimizer, objective, config.sampling), nodes, scale
     return FullBatch(model, data, optimizer, nodes, kind), nodes, scale

@@ -21,7 +21,9 @@ from gatsparse.data import (
     load_ogb,
     stochastic_block_model,
 )
-from gatsparse.data.import_path import import_data, is_import_path
+from gatsparse.data.graph_set import check_graphs
+from gatsparse.data.import_path import import_data, import_graphs, is_import_path
+from gatsparse.data.labels import WITHOUT_NODE_LABELS
 from gatsparse.data.undirected import undirected
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.memory import check_synthetic
@@ -42,7 +44,9 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
         :func:`gatsparse.data.load_files`, with masks ``[N]``.
         If at most a tenth of the features are nonzero, they are ``sparse_csr`` for models of kind
         ``"gatsparse"``. With :obj:`split` ``"random"`` the masks are missing, and with ``"seed"``
-        they contain all splits: see :func:`task_of_seed`.
+        they contain all splits: see :func:`task_of_seed`. With task graph_classification, data of
+        :func:`gatsparse.data.join_graphs` with dense features, and with masks ``[G]`` if the data
+        set has some.
 
     Raises:
         ConfigError: If the data set has no such split, has edge weights or edge features that the
@@ -64,7 +68,7 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
         data, named = copy(data), False
     data = prepared(data, config, named=named)
     name = config.dataset_name
-    if config.task == "link_prediction" or config.split == "seed":  # split by task_of_seed
+    if config.task in WITHOUT_NODE_LABELS or config.split == "seed":  # split by task_of_seed
         return data
     if config.split == "random":
         for key in MASKS:
@@ -93,10 +97,13 @@ def prepared(data: Data, config: TrainConfig, *, named: bool) -> Data:
         named (bool): Whether the data are a data set that is known by name.
 
     Raises:
-        ConfigError: If there are no features, or edge features that the model does not support.
+        ConfigError: If there are no features, edge features that the model does not support, or
+            one graph with task graph_classification.
     """
     if not isinstance(data.x, Tensor):
         raise ConfigError(f"dataset: expected features x [N, F] in {config.dataset_name}, got none")
+    if config.task == "graph_classification":
+        _require_graphs(data, config)
     _require_edge_features(data, config)
     dtype = getattr(torch, config.dtype)
     if data.edge_attr is not None:
@@ -110,7 +117,8 @@ def prepared(data: Data, config: TrainConfig, *, named: bool) -> Data:
     data.x = data["x"].to(dtype)
     if named if config.normalize_features is None else config.normalize_features:
         _normalize_features(data)
-    if config.model.kind == "gatsparse" and config.mode == "full":
+    whole = config.mode == "full" and config.task != "graph_classification"
+    if config.model.kind == "gatsparse" and whole:
         data.x = _sparse_if_it_pays(data.x)
     elif data.x.is_sparse_csr:
         data.x = data.x.to_dense()
@@ -126,7 +134,9 @@ def _load(config: TrainConfig) -> tuple[Data, bool]:
         return load_files(dataset, config.task), False
     if is_import_path(dataset):
         try:
-            return copy(import_data("dataset", dataset)), False
+            of_graphs = config.task == "graph_classification"
+            imported = (import_graphs if of_graphs else import_data)("dataset", dataset)
+            return copy(imported), False
         except ValueError as error:
             raise ConfigError(str(error)) from error
     if dataset == "sbm":
@@ -182,6 +192,17 @@ def _require_edge_features(data: Data, config: TrainConfig) -> None:
             f"dataset: {config.dataset_name} has edge_attr, which dense and paper_exact models do "
             "not use: choose another model.kind"
         )
+
+
+def _require_graphs(data: Data, config: TrainConfig) -> None:
+    """Raises if the data are not several graphs."""
+    try:
+        check_graphs(data)
+    except ValueError as error:
+        raise ConfigError(
+            f"dataset: expected several graphs with task {config.task}, got {config.dataset_name}: "
+            f"{error}"
+        ) from error
 
 
 def _sparse_if_it_pays(x: Tensor) -> Tensor:

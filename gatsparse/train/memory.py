@@ -92,7 +92,8 @@ def estimate(config: TrainConfig, data: Data) -> int:
     become one number for each edge and head, with GATv2 one for each channel. Dense layers keep
     ``[N, N]`` for each head, PyG's layers ``[E, H, C]``, twice as often with GATv2. Sampled
     training adds the graph, the same tensors for a batch, and :obj:`sampling.max_memory`.
-    Link prediction on a full batch adds three tensors of the embeddings of all pairs.
+    Link prediction on a full batch adds three tensors of the embeddings of all pairs. Graphs are
+    copied, and a batch is assumed to have as many nodes and edges as the largest of them.
     """
     return estimate_of_sizes(config, data, sizes_of_run(config, data))
 
@@ -102,6 +103,12 @@ def estimate_of_sizes(config: TrainConfig, data: Data, sizes: ModelSizes) -> int
     assert isinstance(data.x, Tensor)
     model, size = config.model, data.x.element_size()
     num_nodes, num_edges = data.x.size(0), data.num_edges
+    copied, mode = 0, config.mode
+    if config.task == "graph_classification":
+        sizes, mode = sizes._replace(out_channels=config.graph.channels), "full"
+        copied = size * (data.x.numel() + num_edges * (sizes.edge_dim or 0)) + 16 * num_edges
+        if config.mode == "sampled":
+            num_nodes, num_edges = _of_largest(data, config.sampling.batch_size)
     num_features, outputs, edge_dim = sizes
     hidden = model.heads * model.hidden_channels
     deep, v2 = model.architecture == "deep", model.variant == "gatv2"
@@ -130,7 +137,7 @@ def estimate_of_sizes(config: TrainConfig, data: Data, sizes: ModelSizes) -> int
     copies = 1 + v2 + (deep or bool(model.residual))
     parameters = 5 * size * copies * sum(rows * columns for rows, columns in pairs)
     graph = 16 * num_edges + 16 * num_nodes
-    if config.mode == "sampled":
+    if mode == "sampled":
         ends = 2 if config.task == "link_prediction" else 1
         reached = total = min(num_nodes, ends * config.sampling.batch_size)
         for count in config.sampling.num_neighbors:
@@ -141,16 +148,25 @@ def estimate_of_sizes(config: TrainConfig, data: Data, sizes: ModelSizes) -> int
         if -1 in config.sampling.num_neighbors:
             edges = num_edges
         return parameters + graph // 2 + of_nodes(total) + of_edges(edges) + inference
-    extra = 0
+    extra = copied
     if model.kind == "dense":
         heads = model.heads + out_heads
-        extra = 4 * heads * size * num_nodes**2
+        extra += 4 * heads * size * num_nodes**2
     elif model.kind in ("pyg", "scatter"):
-        extra = (3 + 3 * v2) * size * (num_edges + num_nodes) * (sum(widths) + model.heads)
+        extra += (3 + 3 * v2) * size * (num_edges + num_nodes) * (sum(widths) + model.heads)
     if config.task == "link_prediction":
         extra += 3 * size * num_edges * outputs * (1 if config.undirected else 2)
     edges = of_edges(num_edges + num_nodes)
     return parameters + graph + of_nodes(num_nodes) + edges + extra
+
+
+def _of_largest(data: Data, count: int) -> tuple[int, int]:
+    """Numbers of nodes and of edges of the largest graphs."""
+    batch: Tensor = data["batch"]
+    nodes, edges = batch.bincount(), batch[data["edge_index"][0]].bincount()
+    largest = (sizes.sort(descending=True).values[:count] for sizes in (nodes, edges))
+    num_nodes, num_edges = (int(sizes.sum()) for sizes in largest)
+    return num_nodes, num_edges
 
 
 def _of_processes(config: TrainConfig, data: Data, count: int) -> int:

@@ -54,8 +54,8 @@ def model_sizes(
     Args:
         data (torch_geometric.data.Data): Features :obj:`x` ``[N, F]``, labels :obj:`y` of the task,
             and edge features :obj:`edge_attr` ``[E]`` or ``[E, D]``, if there are any.
-        task (str, optional): ``"classification"``, ``"multi_label"``, ``"regression"`` or
-            ``"link_prediction"``.
+        task (str, optional): ``"classification"``, ``"multi_label"``, ``"regression"``,
+            ``"link_prediction"`` or ``"graph_classification"``.
         embedding_channels (int, optional): Number of outputs of each node with link_prediction.
 
     Raises:
@@ -107,7 +107,8 @@ def build_model(
         features ``forward(x, edge_index, edge_attr=edge_attr)``.
 
     Raises:
-        TypeError, ValueError: As in :func:`model_sizes`.
+        TypeError, ValueError: As in :func:`model_sizes`, or if :obj:`task` is
+            ``"graph_classification"``, see :func:`build_graph_classifier`.
         ConfigError: If the model does not support edge features.
 
     Example:
@@ -117,6 +118,10 @@ def build_model(
         'PaperGAT'
     """
     check_instance("config", config, ModelConfig, "a ModelConfig")
+    if task == "graph_classification":
+        raise ValueError(
+            f"task: expected a task of nodes or links, got {task!r}: call build_graph_classifier"
+        )
     sizes = model_sizes(data, task, embedding_channels)
     return build_model_of_sizes(config, sizes, data["x"].dtype)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gatsparse.checks import check_instance
+from gatsparse.data.graph_set import graph_labels
 from gatsparse.data.labels import Task, node_labels
 from gatsparse.train.class_weights import (
     balanced_classes,
@@ -167,6 +168,15 @@ class Classification(Objective):
         return outputs[:, 1] - outputs[:, 0]
 
 
+class GraphClassification(Classification):
+    """One class of each graph, otherwise as :class:`Classification`."""
+
+    @staticmethod
+    def labels(data: Data) -> Tensor:
+        """Returns int64 ``[G]``, -1 for unlabelled graphs, as :func:`graph_labels` does."""
+        return graph_labels(data)
+
+
 class MultiLabel(Objective):
     """Several labels of each node, each 0 or 1: binary cross entropy of a logit for each.
 
@@ -253,11 +263,12 @@ class Regression(Objective):
         return outputs * self.std + self.mean
 
 
-#: Tasks of the labels of nodes.
+#: Tasks of the labels of nodes and of graphs.
 NODE_TASKS: dict[Task, type[Objective]] = {
     "classification": Classification,
     "multi_label": MultiLabel,
     "regression": Regression,
+    "graph_classification": GraphClassification,
 }
 
 

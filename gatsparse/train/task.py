@@ -14,6 +14,7 @@ from gatsparse.data import (
 )
 from gatsparse.data.labels import node_mask
 from gatsparse.train.config import TrainConfig
+from gatsparse.train.graph_split import split_graphs
 from gatsparse.train.link_criterion import LinkCriterion
 from gatsparse.train.link_split import split_links
 from gatsparse.train.loading import MASKS, choose_split
@@ -32,7 +33,7 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
 
     Returns:
         torch_geometric.data.Data: The same data with masks ``[N]`` of this seed; with task
-        link_prediction, data of :func:`split_links`.
+        link_prediction, data of :func:`split_links`, and with graph_classification masks ``[G]``.
 
     Raises:
         ConfigError: If a class has too few nodes for a random split, the data set has no split with
@@ -50,6 +51,8 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
     check_integer("seed", seed, 0, 2**64 - 1)
     if config.task == "link_prediction":
         return _link_task(data, config, seed)
+    if config.task == "graph_classification":
+        return _trainable(_graph_split(data, config, seed), config)
     if config.split == "seed":
         num_splits = data.train_mask.view(data.num_nodes, -1).size(1)
         if seed >= num_splits:
@@ -63,11 +66,40 @@ def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
             data = random_split(data, seed)
     except ValueError as error:
         raise ConfigError(f"split: {config.dataset_name} has no random split: {error}") from error
+    return _trainable(data, config)
+
+
+def _trainable(data: Data, config: TrainConfig) -> Data:
+    """Raises :class:`ConfigError` unless data with a split can be trained."""
     try:
         build_objective(config, checked_task(data, config.task, config.chosen_metric))
     except ValueError as error:
         raise ConfigError(f"dataset: {config.dataset_name} cannot be trained: {error}") from error
     return data
+
+
+def _graph_split(data: Data, config: TrainConfig, seed: int) -> Data:
+    """Graphs with the split that is given, else with one that is drawn."""
+    number = seed if isinstance(config.split, str) else config.split
+    missing = [key for key in MASKS if data.get(key) is None]
+    if config.split == "random" or len(missing) == len(MASKS):
+        try:
+            return split_graphs(data, number, config.graph)
+        except ValueError as error:
+            raise ConfigError(
+                f"split: {config.dataset_name} has no random split: {error}"
+            ) from error
+    if missing:
+        raise ConfigError(
+            f"split: expected all of {', '.join(MASKS)} in {config.dataset_name}, got no "
+            f"{', '.join(missing)}: set split to random to draw a split"
+        )
+    num_splits = 1 if data.train_mask.dim() == 1 else data.train_mask.size(1)
+    if number >= num_splits:
+        raise ConfigError(
+            f"split: expected 0 <= split < {num_splits} of {config.dataset_name}, got {number}"
+        )
+    return choose_split(copy(data), number, num_splits)
 
 
 def checked_task(data: Data, task: Task = "classification", metric: str = "accuracy") -> Data:
@@ -93,16 +125,16 @@ def checked_task(data: Data, task: Task = "classification", metric: str = "accur
         if data.get(key) is None:
             hint = ": set edge_index from adj_t" if key == "edge_index" and "adj_t" in data else ""
             raise ValueError(f"data.{key}: expected a tensor, got None{hint}")
-    checked = copy(data)
+    checked, unit = copy(data), "graph" if task == "graph_classification" else "node"
     for key in MASKS:
-        checked[key] = node_mask(data, key, labelled)
+        checked[key] = node_mask(data, key, labelled, unit)
         require_scorable(metric, y[checked[key]], key)
     for key in MASKS[1:]:
         shared = int((checked.train_mask & checked[key]).sum())
         if shared:
             warnings.warn(
-                f"data.{key}: {shared} of its {int(checked[key].sum())} nodes are in train_mask, "
-                "too: its scores include nodes that the model was trained on",
+                f"data.{key}: {shared} of its {int(checked[key].sum())} {unit}s are in train_mask, "
+                f"too: its scores include {unit}s that the model was trained on",
                 stacklevel=2,
             )
     checked.y = y
