@@ -33,7 +33,8 @@ def join_graphs(
         :obj:`val_mask` and :obj:`test_mask`, bool ``[G]``.
 
     Raises:
-        TypeError: If an item is not a :class:`~torch_geometric.data.Data`.
+        TypeError: If an argument is not a list or data set, or an item not a
+            :class:`~torch_geometric.data.Data`.
         ValueError: If a graph has no nodes, lacks an attribute or has one of another shape, or only
             one of :obj:`val_graphs` and :obj:`test_graphs` is given.
 
@@ -49,28 +50,37 @@ def join_graphs(
     if (val_graphs is None) != (test_graphs is None):
         missing = "val_graphs" if val_graphs is None else "test_graphs"
         raise ValueError(f"{missing}: expected graphs, as the split is given, got None")
-    given = (graphs, val_graphs, test_graphs)
-    parts = [[part[i] for i in range(len(part))] for part in given if part is not None]
-    items = [graph for part in parts for graph in part]
+    parts: list[int] = []
+    items: list[Any] = []
+    for name, part in (
+        ("graphs", graphs),
+        ("val_graphs", val_graphs),
+        ("test_graphs", test_graphs),
+    ):
+        if part is None and name != "graphs":
+            continue
+        check_instance(name, part, (Sequence, Dataset), "a list or data set of graphs")
+        assert part is not None
+        for index in range(len(part)):
+            items.append(_item(part[index], f"{name}[{index}]", items[0] if items else part[0]))
+        parts.append(len(part))
     if not items:
         raise ValueError("graphs: expected at least one graph, got none")
-    batch: Any = Batch.from_data_list([_item(items, index) for index in range(len(items))])
+    batch: Any = Batch.from_data_list(items)
     joined = Data(x=batch.x, edge_index=batch.edge_index, y=batch.y, batch=batch.batch)
     for key in ("edge_attr", "edge_weight"):
         if key in batch:
             joined[key] = batch[key]
     if len(parts) > 1:
-        part_of = torch.arange(3).repeat_interleave(torch.tensor([len(part) for part in parts]))
+        part_of = torch.arange(3).repeat_interleave(torch.tensor(parts))
         for number, key in enumerate(("train_mask", "val_mask", "test_mask")):
             joined[key] = part_of == number
     return joined
 
 
-def _item(graphs: list[Any], index: int) -> Data:
+def _item(graph: Any, name: str, first: Any) -> Data:
     """A graph with the attributes that are joined, which are as those of the first one."""
-    graph, name = graphs[index], f"graphs[{index}]"
     check_instance(name, graph, Data, "torch_geometric.data.Data")
-    first = graphs[0]
     x, edge_index = graph.x, graph.edge_index
     width = first.x.size(1) if isinstance(first.x, Tensor) and first.x.dim() == 2 else "F"
     if not isinstance(x, Tensor) or x.dim() != 2 or len(x) == 0 or width not in ("F", x.size(1)):

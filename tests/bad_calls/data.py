@@ -23,6 +23,7 @@ from tests.bad_calls.values import (
     Function,
     but,
     graph,
+    graph_data,
     node_data,
     without,
 )
@@ -85,6 +86,13 @@ def functions() -> Iterator[Function]:
             "num_val_per_class": [*COUNTS, None, 15, 20],
         },
         {"data": ("y",), "num_train_per_class": ("y",), "num_val_per_class": ("y",)},
+    )
+    no_graphs = [None, 3, object(), [], [3], "graph", [Data()], [graph_data(), Data()]]
+    yield Function(
+        "join_graphs",
+        data.join_graphs,
+        lambda: {key: [graph_data()] for key in ("graphs", "val_graphs", "test_graphs")},
+        {key: but(no_graphs, []) for key in ("graphs", "val_graphs", "test_graphs")},
     )
     sizes = {"num_nodes": SIZES, "num_edges": [*COUNTS, None], "seed": [*COUNTS, None]}
     yield Function(

@@ -8,6 +8,7 @@ from torch_geometric.data import Data
 
 import gatsparse
 from gatsparse import train
+from gatsparse.data import join_graphs
 from tests.bad_calls.values import (
     CHOICES,
     COUNTS,
@@ -27,6 +28,7 @@ from tests.bad_calls.values import (
     F,
     Function,
     but,
+    graph_data,
     node_data,
     without,
 )
@@ -80,6 +82,19 @@ def functions() -> Iterator[Function]:
             "val_share": shares,
             "test_share": shares,
             "num_negatives": but(SIZES, None),
+        },
+        errors=errors,
+    )
+    yield Function(
+        "GraphConfig",
+        train.GraphConfig,
+        dict,
+        {
+            "channels": SIZES,
+            "pooling": CHOICES,
+            "draw": CHOICES,
+            "train_share": shares,
+            "val_share": shares,
         },
         errors=errors,
     )
@@ -145,6 +160,40 @@ def functions() -> Iterator[Function]:
             "task": CHOICES,
         },
         {"data": ("x", "y")},
+        errors,
+    )
+    yield Function(
+        "GraphClassifier",
+        train.GraphClassifier,
+        lambda: {"encoder": model, "channels": C, "out_channels": 2},
+        {"encoder": MODULES, "channels": SIZES, "out_channels": SIZES, "pooling": CHOICES},
+    )
+    yield Function(
+        "build_graph_classifier",
+        train.build_graph_classifier,
+        lambda: {
+            "model": train.ModelConfig(),
+            "graph": train.GraphConfig(),
+            "sizes": train.ModelSizes(F, 2, None),
+        },
+        {
+            "model": [*NO_CONFIGS, train.ModelConfig(kind="dense")],
+            "graph": NO_CONFIGS,
+            "sizes": NO_CONFIGS,
+        },
+        {"model": ("config", "model.kind")},
+        errors,
+    )
+    yield Function(
+        "split_graphs",
+        train.split_graphs,
+        lambda: {"data": join_graphs([graph_data()] * 20), "seed": 0},
+        {
+            "data": [*NO_DATA, Data(), node_data(), join_graphs([graph_data()] * 2)],
+            "seed": [*COUNTS, None],
+            "config": but(NO_CONFIGS, None),
+        },
+        {"data": ("batch", "graph.train_share")},
         errors,
     )
     yield Function(

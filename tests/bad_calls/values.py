@@ -172,6 +172,11 @@ def node_data() -> Data:
     return Data(x=torch.randn(60, F), edge_index=edge_index, y=y, **masks)
 
 
+def graph_data() -> Data:
+    """Returns one of several graphs."""
+    return Data(x=torch.randn(3, F), edge_index=torch.tensor([[0, 1], [1, 2]]), y=1)
+
+
 def without(key: str) -> Data:
     """Returns data without an attribute."""
     found = node_data()
