@@ -29,6 +29,11 @@ def add_parser(commands: Any) -> None:
         "(default: the graph of the training)",
     )
     parser.add_argument(
+        "--pairs",
+        metavar="FILE",
+        help="table of pairs of nodes, for runs of link prediction",
+    )
+    parser.add_argument(
         "--seed", type=int, metavar="N", help="seed of the model (default: the best in validation)"
     )
     parser.add_argument(
@@ -45,13 +50,18 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predicts; returns the exit code of the process."""
-    from gatsparse.predict import load_data, load_run, predict
+    from gatsparse.config_types import ConfigError
+    from gatsparse.predict import load_data, load_run, predict, predict_links
     from gatsparse.predict.predictions import check_format
     from gatsparse.train.metrics import format_score
 
     out: Path = arguments.out.expanduser()
     check_format(out)  # before any work
     trained = load_run(arguments.run_folder, arguments.seed)
+    links = trained.config.task == "link_prediction"
+    if links != (arguments.pairs is not None):
+        expected = "a table of pairs" if links else "none"
+        raise ConfigError(f"--pairs: expected {expected} with task {trained.config.task}")
     data = load_data(trained, arguments.data)
     for note in data.get("notes") or ():
         print(note)
@@ -67,7 +77,13 @@ def run(arguments: argparse.Namespace) -> int:
     metric = trained.config.chosen_metric
     for name, score in predictions.scores().items():
         print(f"{name} {metric}: {format_score(metric, score, digits=2)}")
-    predictions.write(out)
+    if links:
+        pairs = predict_links(predictions, arguments.pairs)
+        pairs.write(out)
+        written = f"{len(pairs):,} pairs"
+    else:
+        predictions.write(out)
+        written = f"{len(predictions.outputs):,} nodes"
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"written: {out}, {len(predictions.outputs):,} nodes")
+    print(f"written: {out}, {written}")
     return 0

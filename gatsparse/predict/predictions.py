@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
@@ -15,7 +16,6 @@ from gatsparse.data import NodeIds
 from gatsparse.data.places import expand
 from gatsparse.extras import require_extra
 from gatsparse.files import write_atomically
-from gatsparse.train.loading import MASKS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,18 +43,23 @@ class Predictions:
     outputs: Tensor
 
     def scores(self) -> dict[str, float]:
-        """Returns the metric of the run on the validation and test nodes (``"val"``, ``"test"``),
-        as far as the data have labels and masks.
+        """Returns the metric of the run on the validation and the test nodes (``"val"``,
+        ``"test"``) or, without masks, on all nodes with a label (``"all"``); empty without labels.
+
+        Raises:
+            TypeError, ValueError: If the labels are not labels of the task.
         """
-        objective, y = self.run.objective, self.data.get("y")
-        if y is None or any(self.data.get(mask) is None for mask in MASKS):
+        if self.data.get("y") is None or self.run.config.task == "link_prediction":
             return {}
+        objective = self.run.objective
         y = objective.labels(self.data)
+        masks = {name: self.data.get(f"{name}_mask") for name in ("val", "test")}
+        if any(mask is None for mask in masks.values()):
+            masks = {"all": torch.ones(len(y), dtype=torch.bool)}
         scores = {}
-        for mask in MASKS[1:]:
-            nodes = (self.data[mask] & objective.labelled(y)).nonzero().squeeze(1)
+        for name, mask in masks.items():
+            nodes = (mask & objective.labelled(y)).nonzero().squeeze(1)
             if len(nodes) > 0:
-                name = mask.removesuffix("_mask")
                 scores[name] = objective.score(self.outputs[nodes], y[nodes])
         return scores
 
@@ -73,30 +78,20 @@ class Predictions:
             ImportError: If pyarrow is missing.
             OSError: If the file cannot be written.
         """
-        path = expand(path)
-        check_format(path)
-        require_extra("writing predictions", "large", "pyarrow")
-        import pyarrow.csv
-        import pyarrow.parquet
+        blocks = range(0, max(len(self.outputs), 1), _ROWS)
+        column = self.ids.array()
+        write_tables(
+            path,
+            (
+                self._table(column[first : first + _ROWS], self.outputs[first : first + _ROWS])
+                for first in blocks
+            ),
+        )
 
-        def write(file: Any) -> None:
-            blocks = self._blocks()
-            first = next(blocks)
-            is_csv = path.suffix.lower() == ".csv"
-            new = pyarrow.csv.CSVWriter if is_csv else pyarrow.parquet.ParquetWriter
-            with new(file, first.schema) as writer:
-                writer.write_table(first)
-                for block in blocks:
-                    writer.write_table(block)
-
-        write_atomically(path, write)
-
-    def _blocks(self) -> Iterator[pa.Table]:
-        ids = self.data.get("node_ids") or NodeIds(num_nodes=len(self.outputs))
-        column = ids.array()
-        for first in range(0, max(len(self.outputs), 1), _ROWS):
-            outputs = self.outputs[first : first + _ROWS]
-            yield self._table(column[first : first + _ROWS], outputs)
+    @property
+    def ids(self) -> NodeIds:
+        """Ids of the nodes; their numbers if the graph has no ids."""
+        return self.data.get("node_ids") or NodeIds(num_nodes=len(self.outputs))
 
     def _table(self, ids: pa.Array, outputs: Tensor) -> pa.Table:
         import pyarrow as pa
@@ -114,6 +109,30 @@ class Predictions:
             for name, values in zip(classes, shares.unbind(1), strict=True):
                 columns[f"p_{name}"] = values.contiguous().numpy()
         return pa.table(columns)
+
+
+def write_tables(path: str | Path, tables: Iterator[pa.Table]) -> None:
+    """Writes tables with the same columns one after another into a Parquet or CSV file.
+
+    Raises:
+        ConfigError, ImportError, OSError: As in :meth:`Predictions.write`.
+    """
+    path = expand(path)
+    check_format(path)
+    require_extra("writing predictions", "large", "pyarrow")
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    def write(file: Any) -> None:
+        first = next(tables)
+        is_csv = path.suffix.lower() == ".csv"
+        new = pyarrow.csv.CSVWriter if is_csv else pyarrow.parquet.ParquetWriter
+        with new(file, first.schema) as writer:
+            writer.write_table(first)
+            for table in tables:
+                writer.write_table(table)
+
+    write_atomically(path, write)
 
 
 def check_format(path: Path) -> None:

@@ -42,6 +42,8 @@ def explain_run(
 
     if run.config.model.kind == "dense":
         raise ConfigError("run: expected a model with sparse layers, got model.kind dense")
+    if run.config.task == "link_prediction":
+        raise ConfigError("run: expected a run that predicts nodes, got task link_prediction")
     ids = data.get("node_ids") or NodeIds(num_nodes=data["x"].size(0))
     explanation = explain(
         run.model,

@@ -107,6 +107,11 @@ def read_edges(
             if not keep.all():
                 src, dst = src[keep], dst[keep]
             edges.append((src, dst), len(ids) - 1, 0)
+    if edges.count == 0 and dropped["unknown_nodes"] > 0:
+        raise GraphFileError(
+            f"{paths[0]}: none of {dropped['unknown_nodes']} edges is between two nodes of "
+            f"{nodes_name}: set dataset.node_id to the column of the ids of the nodes"
+        )
     edge_index = torch.from_numpy(edges.join(index_dtype(max(len(ids) - 1, 0))))
     edge_attr = torch.cat(attrs) if attrs else None
     if files.duplicates != "keep":
@@ -168,11 +173,12 @@ def _find_ends(
         unknown = (found[0] < 0) | (found[1] < 0)
         if unknown.any():
             at = int(unknown.argmax())
+            hint = "dataset.node_id to the column of the ids, or " if ids.values is None else ""
             end = 0 if found[0][at] < 0 else 1
             raise GraphFileError(
                 f"{source.table.path}: {source.table.place(row + at)}: column {names[end]!r}: "
                 f"{ends[end][at].as_py()!r} is not a node of {nodes_name}: add it, or set "
-                "dataset.unknown_nodes to drop such edges"
+                f"{hint}dataset.unknown_nodes to drop such edges"
             )
     return found
 

@@ -10,10 +10,10 @@ from gatsparse.checks import check_choice, check_instance
 from gatsparse.data.graph_files.config import LABEL_COLUMNS, GraphFiles
 from gatsparse.data.graph_files.edges import FileEdges, read_edges
 from gatsparse.data.graph_files.files import edge_files
-from gatsparse.data.graph_files.nodes import read_nodes
+from gatsparse.data.graph_files.nodes import Nodes, read_nodes
 from gatsparse.data.graph_files.schema import GraphSchema
 from gatsparse.data.graph_files.splits import split_masks
-from gatsparse.data.graph_files.table import GraphFileError
+from gatsparse.data.graph_files.table import GraphFileError, listed
 from gatsparse.data.labels import Task
 from gatsparse.extras import require_extra
 
@@ -76,11 +76,17 @@ def load_files(
     elif schema is None and task != "link_prediction":
         raise GraphFileError(
             f"dataset.label: expected a column of labels, got none of {', '.join(LABEL_COLUMNS)} "
-            f"in {nodes.name}: set dataset.label"
+            f"in {nodes.name}{_columns(nodes)}: set dataset.label"
         )
     data.node_ids, data.notes, data.dropped = nodes.ids, notes, edges.dropped
     data.schema = GraphSchema(nodes.columns, nodes.x.size(1), edges.columns, classes)
     return data
+
+
+def _columns(nodes: Nodes) -> str:
+    if nodes.table is None:
+        return ""
+    return f", whose columns are {listed(list(nodes.table.columns))}"
 
 
 def _notes(edges: FileEdges) -> list[str]:
