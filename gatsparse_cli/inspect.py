@@ -41,6 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     dataset: Any = arguments.dataset
     given = dataset.endswith((".yaml", ".yml"))
+    if given and out is not None:
+        print(
+            f"gatsparse inspect: --out: expected a folder or a data set, got {dataset}, which is a "
+            "configuration",
+            file=sys.stderr,
+        )
+        return 2
     inspection = inspect_graph(parse_config(dataset) if given else dataset)
     print(report(inspection))
     if given:
