@@ -21,6 +21,8 @@ MODULES = [
     "gatsparse.inference",
     "gatsparse.explain",
     "gatsparse.train",
+    "gatsparse.inspection",
+    "gatsparse.predict",
     "gatsparse.graphgym",
     "gatsparse.testing",
 ]
