@@ -130,15 +130,15 @@ def load_model(path: str | Path, seed: int | None = None) -> torch.nn.Module:
     """Loads the model of a run folder, in evaluation mode.
 
     Args:
-        path (str or Path): As in :func:`load_run`.
-        seed (int, optional): As in :func:`load_run`.
+        path (str or Path): As in :func:`gatsparse.predict.load_run`.
+        seed (int, optional): As in :func:`gatsparse.predict.load_run`.
 
     Returns:
         torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense; with edge
         features ``forward(x, edge_index, edge_attr=edge_attr)``.
 
     Raises:
-        ConfigError, DamagedFileError, TypeError: As in :func:`load_run`.
+        ConfigError, DamagedFileError, TypeError: As in :func:`gatsparse.predict.load_run`.
 
     Example:
         >>> from pathlib import Path

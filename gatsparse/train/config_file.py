@@ -137,6 +137,8 @@ def _value_error(message: str) -> str | None:
     nested = re.fullmatch(r"NestedArg\(key='([\w.]+)', val=(.*)\)", value, re.DOTALL)
     if nested is not None:
         key, value = f"{key}.{nested[1]}", nested[2]
+    if key == "dataset" and value.startswith("Namespace("):
+        return "dataset.path: expected the folder of the files, got null: set it, too"
     hint = _keys().get(key)
     if hint is None or is_dataclass(hint):
         return None

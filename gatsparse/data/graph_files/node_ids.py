@@ -59,7 +59,7 @@ class NodeIds:
         """Returns the numbers of the nodes with these ids.
 
         Args:
-            ids (pyarrow.Array): Ids as text or integers, as :func:`read_ids` returns them.
+            ids (pyarrow.Array): Ids as text or integers.
 
         Returns:
             numpy.ndarray: int64 ``[len(ids)]``; -1 if there is no such node.
