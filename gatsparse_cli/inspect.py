@@ -35,11 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     if out is not None and out.exists():
         print(f"gatsparse inspect: --out: {out} exists; choose another name", file=sys.stderr)
         return 2
-    from gatsparse.inspection import inspect_graph
-    from gatsparse.inspection.report import report, suggestion
-    from gatsparse.train import parse_config
-
-    dataset: Any = arguments.dataset
+    dataset: str = arguments.dataset
     given = dataset.endswith((".yaml", ".yml"))
     if given and out is not None:
         print(
@@ -48,6 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
+    from gatsparse.inspection import inspect_graph
+    from gatsparse.inspection.report import report, suggestion
+    from gatsparse.train import parse_config
+
     inspection = inspect_graph(parse_config(dataset) if given else dataset)
     print(report(inspection))
     if given:

@@ -78,14 +78,15 @@ def test_task_is_that_of_the_labels(files, trains, case):
     ],
     ids=str,
 )
-def test_what_a_configuration_sets_is_kept(files, trains, options):
+def test_configuration_of_a_training_is_kept(files, trains, options):
     label = ["red", "round"] if options.get("task") == "multi_label" else "label"
     sampling = SamplingConfig(batch_size=32, max_memory="1GB")
     config = TrainConfig(replace(files, label=label, ignore=[]), sampling=sampling, **options)
     inspection = inspect_graph(config)
+    assert inspection.config == config
+    assert inspection.reasons == []
     assert report(inspection)
-    suggested = trains(suggestion(inspection))
-    assert all(getattr(suggested, key) == value for key, value in options.items())
+    assert trains(suggestion(inspection)).essence() == replace(config, epochs=1).essence()
 
 
 def test_data_set_by_name(trains):
@@ -150,6 +151,27 @@ def test_time_of_large_graphs_is_measured_on_a_small_one(files, monkeypatch):
     assert sizes == [100]
 
 
+@pytest.mark.parametrize("mode", ["full", "sampled"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"label": "size", "task": "regression"},
+        {"label": ["red", "round"], "task": "multi_label", "metric": "roc_auc"},
+        {"label": "label", "class_weights": "balanced"},
+    ],
+    ids=str,
+)
+def test_times_need_no_metric(files, monkeypatch, mode, options):
+    """Scores and weights are not defined for the labels of a few nodes."""
+    monkeypatch.setattr("gatsparse.inspection.cost._MOST_EDGES", 20)
+    label, *more = options.items()
+    sampling = SamplingConfig(batch_size=1, max_memory="1GB")
+    config = TrainConfig(
+        replace(files, label=label[1], ignore=[]), mode=mode, sampling=sampling, **dict(more)
+    )
+    assert inspect_graph(config).cost.epoch_seconds > 0
+
+
 def test_damaged_files_are_reported(files):
     (files.path / "nodes.csv").write_text("id,label\na,x\na,y\n")
     with pytest.raises(GraphFileError, match="expected every id once, got 'a' again"):
@@ -164,4 +186,8 @@ def test_command(files, tmp_path, monkeypatch, capsys):
     assert main(["inspect", "shop", "--out", "shop.yaml"]) == 2
     assert "shop.yaml exists" in capsys.readouterr().err
     assert main(["inspect", "shop.yaml"]) == 0
-    assert "# a configuration for" in capsys.readouterr().out
+    assert "# for `gatsparse train`" not in capsys.readouterr().out
+    assert main(["inspect", "shop.yaml", "--out", "other.yaml"]) == 2
+    assert "shop.yaml, which is a configuration" in capsys.readouterr().err
+    assert main(["inspect", "shop"]) == 0
+    assert "# for `gatsparse train`" in capsys.readouterr().out
