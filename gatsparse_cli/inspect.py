@@ -44,14 +44,21 @@ def run(arguments: argparse.Namespace) -> int:
     if out is not None and out.exists():
         print(f"gatsparse inspect: --out: {out} exists; choose another name", file=sys.stderr)
         return 2
+    dataset: Any = arguments.dataset
+    given = dataset.endswith((".yaml", ".yml"))
+    if given and out is not None:
+        print(
+            f"gatsparse inspect: --out: expected a folder or a data set, got {dataset}, which is a "
+            "configuration",
+            file=sys.stderr,
+        )
+        return 2
     from gatsparse.config_types import ConfigError
     from gatsparse.data import GraphFiles
     from gatsparse.inspection import inspect_graph
     from gatsparse.inspection.report import report, suggestion
     from gatsparse.train import parse_config
 
-    dataset: Any = arguments.dataset
-    given = dataset.endswith((".yaml", ".yml"))
     if arguments.id is not None or arguments.label is not None:
         if not Path(dataset).is_dir():
             raise ConfigError(f"--id, --label: expected a folder of files, got {dataset}")

@@ -46,6 +46,12 @@ class Inspection:
         homophily (float, optional): Share of edges between nodes of the same class.
         cost (Cost): Memory and time of a training.
         reasons (list of str): What was chosen in the configuration, and why.
+
+    Example:
+        >>> from gatsparse.inspection import inspect_graph
+        >>> inspection = inspect_graph("digits")
+        >>> inspection.data.num_edges, inspection.reasons
+        (24678, [])
     """
 
     config: TrainConfig
@@ -73,7 +79,7 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
         >>> from gatsparse.inspection import inspect_graph
         >>> inspection = inspect_graph("digits")
         >>> inspection.statistics.num_nodes, round(inspection.homophily, 2)
-        (1797, 0.95)
+        (1797, 0.96)
         >>> inspection.config.mode
         'full'
     """

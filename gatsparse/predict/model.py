@@ -11,7 +11,8 @@ from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphSchema
 from gatsparse.data.places import expand
-from gatsparse.train import FitResult, ModelSizes, TrainConfig, build_model_of_sizes, parse_config
+from gatsparse.train import FitResult, ModelSizes, TrainConfig, build_model_of_sizes
+from gatsparse.train.config_file import read_config
 from gatsparse.train.metrics import METRICS
 from gatsparse.train.objective import Objective, trained_objective
 from gatsparse.train.run_folder import RunFolder
@@ -35,8 +36,8 @@ class FinishedRun:
         >>> from pathlib import Path
         >>> from gatsparse.predict import load_run
         >>> from gatsparse.train import TrainConfig, train
-        >>> _ = train(TrainConfig("digits", epochs=2, run_dir=Path("digits_runs"), progress=False))
-        ... # doctest: +ELLIPSIS
+        >>> config = TrainConfig("digits", epochs=2, run_dir=Path("digits_runs"), progress=False)
+        >>> _ = train(config)  # doctest: +ELLIPSIS
         memory: ...
         >>> run = load_run(next(Path("digits_runs").iterdir()))
         >>> run.seed, run.classes[:3]
@@ -61,7 +62,7 @@ class FinishedRun:
 
     @property
     def objective(self) -> Objective:
-        """Predictions and scores of the task."""
+        """Predictions and scores of a task of nodes."""
         return trained_objective(
             self.config.task, self.config.chosen_metric, self.result.target_scale
         )
@@ -81,14 +82,22 @@ def load_run(path: str | Path, seed: int | None = None) -> FinishedRun:
         TypeError: If an argument is of a wrong type.
 
     Example:
-        See :class:`FinishedRun`.
+        >>> from pathlib import Path
+        >>> from gatsparse.predict import load_run
+        >>> from gatsparse.train import TrainConfig, train
+        >>> config = TrainConfig("digits", epochs=2, run_dir=Path("own_runs"), progress=False)
+        >>> (result,) = train(config)  # doctest: +ELLIPSIS
+        memory: ...
+        >>> run = load_run(next(Path("own_runs").iterdir()))
+        >>> run.result.val_score == result.val_score
+        True
     """
     check_instance("path", path, (str, Path), "a path")
     check_instance("seed", seed, (int, type(None)), "an integer")
     path = expand(path)
     if not (path / "config.yaml").is_file():
         raise ConfigError(f"run: expected a folder of gatsparse train with config.yaml, got {path}")
-    config = parse_config(path / "config.yaml")
+    config = read_config(path / "config.yaml")
     folder = RunFolder(path)
     seeds = [number for number in config.all_seeds if folder.is_finished(number)]
     if seed is not None and seed not in seeds:
@@ -108,19 +117,28 @@ def load_run(path: str | Path, seed: int | None = None) -> FinishedRun:
     )
 
 
+def require_outputs_of_nodes(run: FinishedRun) -> None:
+    """Raises :class:`ConfigError` if the outputs of a model are embeddings."""
+    if run.config.task == "link_prediction":
+        raise ConfigError(
+            "run: expected a task of nodes, got link_prediction, whose model returns embeddings: "
+            "use gatsparse.load_model and gatsparse.train.link_scores"
+        )
+
+
 def load_model(path: str | Path, seed: int | None = None) -> torch.nn.Module:
     """Loads the model of a run folder, in evaluation mode.
 
     Args:
-        path (str or Path): As in :func:`load_run`.
-        seed (int, optional): As in :func:`load_run`.
+        path (str or Path): As in :func:`gatsparse.predict.load_run`.
+        seed (int, optional): As in :func:`gatsparse.predict.load_run`.
 
     Returns:
         torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense; with edge
         features ``forward(x, edge_index, edge_attr=edge_attr)``.
 
     Raises:
-        ConfigError, DamagedFileError, TypeError: As in :func:`load_run`.
+        ConfigError, DamagedFileError, TypeError: As in :func:`gatsparse.predict.load_run`.
 
     Example:
         >>> from pathlib import Path

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import NoneType
 
 import psutil
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from gatsparse.checks import check_instance
+from gatsparse.checks import check_instance, check_integer
 from gatsparse.config_types import ConfigError
 from gatsparse.inference import infer, parse_bytes
-from gatsparse.predict.model import FinishedRun
+from gatsparse.predict.data import check_widths
+from gatsparse.predict.model import FinishedRun, require_outputs_of_nodes
 from gatsparse.predict.predictions import Predictions
 from gatsparse.train.edge_inputs import edge_inputs
 from gatsparse.train.full_batch import model_graph
@@ -48,7 +50,7 @@ def predict(
 
     Raises:
         ConfigError: If the model does not support :func:`gatsparse.infer` and does not fit into
-            :obj:`max_memory`.
+            :obj:`max_memory`, or its task is link_prediction, whose outputs are embeddings.
         OSError: If a file of :obj:`folder` cannot be written.
         TypeError, ValueError: If an argument is invalid.
 
@@ -65,7 +67,12 @@ def predict(
         True
     """
     check_instance("run", run, FinishedRun, "a FinishedRun")
+    require_outputs_of_nodes(run)
     check_instance("data", data, Data, "torch_geometric.data.Data")
+    check_instance("folder", folder, (str, Path, NoneType), "a path or None")
+    if threads is not None:
+        check_integer("threads", threads)
+    check_widths(run, data)
     if max_memory is None:
         max_memory = max(psutil.virtual_memory().available // 2, 1)
     budget = parse_bytes(max_memory)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
 from gatsparse.data import NodeIds
 from gatsparse.data.places import expand
@@ -35,7 +36,16 @@ class Predictions:
         outputs (Tensor): ``[N, K]``: logits, or scaled targets of a regression.
 
     Example:
-        See :func:`predict`.
+        >>> from pathlib import Path
+        >>> from gatsparse.predict import load_data, load_run, predict
+        >>> from gatsparse.train import TrainConfig, train
+        >>> config = TrainConfig("digits", epochs=2, run_dir=Path("new_runs"), progress=False)
+        >>> _ = train(config)  # doctest: +ELLIPSIS
+        memory: ...
+        >>> run = load_run(next(Path("new_runs").iterdir()))
+        >>> predict(run, load_data(run)).write("digits.csv")
+        >>> Path("digits.csv").read_text().splitlines()[0][:24]
+        '"id","class","p_0","p_1"'
     """
 
     run: FinishedRun
@@ -74,10 +84,12 @@ class Predictions:
             path (str or Path): The file; its name ends in ``.parquet`` or ``.csv``.
 
         Raises:
-            ConfigError: If the name ends differently.
+            ConfigError: If the name ends differently, or two columns would have the same name.
             ImportError: If pyarrow is missing.
             OSError: If the file cannot be written.
         """
+        check_instance("path", path, (str, Path), "a path")
+        self._check_names()
         blocks = range(0, max(len(self.outputs), 1), _ROWS)
         column = self.ids.array()
         write_tables(
@@ -93,22 +105,33 @@ class Predictions:
         """Ids of the nodes; their numbers if the graph has no ids."""
         return self.data.get("node_ids") or NodeIds(num_nodes=len(self.outputs))
 
+    def _check_names(self) -> None:
+        names, task = self.run.classes, self.run.config.task
+        columns = ["id", "class"] if task == "classification" else ["id", *names]
+        columns += [] if task == "regression" else [f"p_{name}" for name in names]
+        if len(set(columns)) < len(columns):
+            again = next(name for name in columns if columns.count(name) > 1)
+            raise ConfigError(
+                f"out: expected different names of columns, got {again!r} twice: rename the label"
+            )
+
     def _table(self, ids: pa.Array, outputs: Tensor) -> pa.Table:
         import pyarrow as pa
 
         objective, classes = self.run.objective, self.run.classes
         predicted, shares = objective.predict(outputs), objective.probabilities(outputs)
-        columns: dict[str, Any] = {"id": ids}
+        columns: list[tuple[str, Any]] = [("id", ids)]
         if self.run.config.task == "classification":
-            columns["class"] = pa.array(classes).take(pa.array(predicted.numpy()))
+            columns.append(("class", pa.array(classes).take(pa.array(predicted.numpy()))))
         else:
             flags = self.run.config.task == "multi_label"
             for name, values in zip(classes, predicted.unbind(1), strict=True):
-                columns[name] = (values.bool() if flags else values).numpy()
+                columns.append((name, (values.bool() if flags else values).numpy()))
         if shares is not None:
             for name, values in zip(classes, shares.unbind(1), strict=True):
-                columns[f"p_{name}"] = values.contiguous().numpy()
-        return pa.table(columns)
+                columns.append((f"p_{name}", values.contiguous().numpy()))
+        names, arrays = zip(*columns, strict=True)
+        return pa.table([pa.array(array) for array in arrays], names=list(names))
 
 
 def write_tables(path: str | Path, tables: Iterator[pa.Table]) -> None:

@@ -94,6 +94,7 @@ class GraphFiles:
 
     def __post_init__(self) -> None:
         require_types(self, "dataset.")
+        require(self.path != "", "dataset.path", "the folder of the files", self.path)
         object.__setattr__(self, "path", expand(self.path))
         ways = [
             name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import get_args
 
 from torch_geometric.data import Data
@@ -26,7 +27,7 @@ def load_files(
     Args:
         files (GraphFiles): The files, and the roles of their columns.
         task (str, optional): ``"classification"``, ``"multi_label"``, ``"regression"`` or
-            ``"link_prediction"``, which needs no labels.
+            ``"link_prediction"``, which reads neither labels nor a split.
         schema (GraphSchema, optional): Schema of the graph on which a model was trained. The graph
             then needs the same columns of features and the same classes, but neither labels nor a
             split.
@@ -57,6 +58,7 @@ def load_files(
     """
     check_instance("files", files, GraphFiles, "a GraphFiles")
     check_choice("task", task, get_args(Task))
+    check_instance("schema", schema, (GraphSchema, NoneType), "a GraphSchema")
     require_extra("a graph from files", "large", "pyarrow")
     paths = edge_files(files)
     nodes = read_nodes(files, task, schema)

@@ -35,10 +35,10 @@ class GraphFileError(ValueError):
         >>> _ = Path("broken/edges.csv").write_text("source,target\na,b\n")
         >>> try:
         ...     load_files(GraphFiles("broken"))
-        ... except GraphFileError as error:
+        ... except GraphFileError as error:  # doctest: +NORMALIZE_WHITESPACE
         ...     print(error)
-        broken/nodes.csv: column 'age' is text, such as '1', line 2: list it under
-        dataset.categorical or dataset.ignore
+        broken/nodes.csv: line 3: column 'age': expected a number as in other cells, got '?':
+        correct it, or list the column under dataset.categorical
     """
 
 
