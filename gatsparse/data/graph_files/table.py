@@ -79,7 +79,8 @@ def read_columns(table: Table, wanted: Mapping[str, Wanted]) -> Rows:
 
     parts = list(table.blocks(wanted))
     if not parts:
-        return {name: pa.nulls(0) for name in wanted}
+        types = {"text": pa.large_string(), "number": pa.float64()}
+        return {name: pa.nulls(0, types[kind]) for name, kind in wanted.items()}
     return {
         name: np.concatenate([part[name] for part in parts])
         if table.columns[name] == "vector"
