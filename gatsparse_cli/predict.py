@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from gatsparse_cli.out_file import check_out
+
 
 def add_parser(commands: Any) -> None:
     """Adds the command to the subparsers of ``gatsparse``."""
@@ -52,11 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Predicts; returns the exit code of the process."""
     from gatsparse.config_types import ConfigError
     from gatsparse.predict import load_data, load_run, predict, predict_links
-    from gatsparse.predict.predictions import check_format
     from gatsparse.train.metrics import format_score
 
     out: Path = arguments.out.expanduser()
-    check_format(out)  # before any work
+    check_out(out, (".parquet", ".csv"))  # before any work
     trained = load_run(arguments.run_folder, arguments.seed)
     links = trained.config.task == "link_prediction"
     if links != (arguments.pairs is not None):

@@ -117,11 +117,15 @@ def _files_of_another_graph(files: GraphFiles, path: Path) -> GraphFiles:
     """
     if not path.is_dir():
         raise ConfigError(f"data: expected a folder of files, got {path}")
-    names = {
-        key: name
-        for key in ("nodes", "edges")
-        if isinstance(name := getattr(files, key), str) and (path / name).exists()
-    }
+    names = {}
+    for key in ("nodes", "edges"):
+        value = getattr(files, key)
+        parts = [value] if isinstance(value, str) else value or []
+        existing = [part for part in parts if (path / part).exists()]
+        if 0 < len(existing) < len(parts):
+            raise ConfigError(f"data: expected the files {parts} in {path}, got only {existing}")
+        if existing:
+            names[key] = value
     without = {"train": None, "val": None, "test": None, "split": None, "draw": None, "time": None}
     cleared = replace(files, nodes=None, edges=None, ignore=[], categorical=[], **without)
     return replace(cleared, path=path, **names)

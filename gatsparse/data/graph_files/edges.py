@@ -28,6 +28,7 @@ from gatsparse.data.graph_files.table import (
     read_columns,
     require_column,
 )
+from gatsparse.data.graph_files.text_table import TextTable
 from gatsparse.data.statistics import duplicate_edges
 
 
@@ -41,6 +42,7 @@ class FileEdges:
         columns (list of Column): Columns of :obj:`edge_attr`.
         dropped (dict): Numbers of edges that were dropped, by reason.
         unused (list of str): Columns of the tables that have no role.
+        without_header (list of str): Names of the files of text whose first line is an edge.
     """
 
     edge_index: Tensor
@@ -48,6 +50,7 @@ class FileEdges:
     columns: list[Column]
     dropped: dict[str, int]
     unused: list[str]
+    without_header: list[str]
 
 
 class _Source(NamedTuple):
@@ -125,7 +128,12 @@ def read_edges(
         edge_attr = None if edge_attr is None else edge_attr[keep]
     used = {*names, *(name for source in sources for name in (source.source, source.target))}
     unused = sorted({name for source in sources for name in source.table.columns} - used)
-    return FileEdges(edge_index, edge_attr, list(columns), dropped, unused)
+    without_header = [
+        source.table.path.name
+        for source in sources
+        if isinstance(source.table, TextTable) and not source.table.has_header
+    ]
+    return FileEdges(edge_index, edge_attr, list(columns), dropped, unused, without_header)
 
 
 def _open(path: Path, files: GraphFiles) -> _Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import NoneType
 from typing import get_args
 
@@ -67,7 +68,7 @@ def load_files(
     data = Data(x=nodes.x, edge_index=edges.edge_index)
     if edges.edge_attr is not None:
         data.edge_attr = edges.edge_attr
-    notes = _notes(edges)
+    notes = [*_notes_of_nodes(nodes), *_notes(edges)]
     classes = [] if schema is None else schema.classes
     if nodes.labels is not None:
         data.y, classes = nodes.labels
@@ -91,6 +92,17 @@ def _columns(nodes: Nodes) -> str:
     return f", whose columns are {listed(list(nodes.table.columns))}"
 
 
+def _notes_of_nodes(nodes: Nodes) -> Iterator[str]:
+    """Yields how many nodes have no category of a column, or one that the model does not know."""
+    start = 0
+    for column in nodes.columns:
+        if column.kind == "category":
+            part = nodes.x[:, start : start + column.size]
+            if unknown := len(part) - int(part.count_nonzero()):
+                yield f"nodes without a known category in column {column.name}: {unknown}"
+        start += column.size
+
+
 def _notes(edges: FileEdges) -> list[str]:
     reasons = {
         "unknown_nodes": "edges of unknown nodes dropped",
@@ -100,6 +112,9 @@ def _notes(edges: FileEdges) -> list[str]:
     notes = [f"{count} {reasons[key]}" for key, count in edges.dropped.items() if count > 0]
     if edges.edge_index.size(1) == 0:
         notes.append("the graph has no edges")
+    if edges.without_header:
+        shown = ", ".join(edges.without_header[:3])
+        notes.append(f"files without a header, whose first line is an edge: {shown}")
     if edges.unused:
         notes.append(f"columns of the edges that are not used: {', '.join(edges.unused)}")
     return notes

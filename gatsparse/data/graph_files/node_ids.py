@@ -149,6 +149,8 @@ def _id_array(column: Any) -> Any:
     import pyarrow as pa
     from pyarrow import types
 
+    if isinstance(column, np.ndarray):
+        raise ValueError("expected ids as text or integers, got vectors")
     dtype = column.type
     if str(dtype) == "extension<arrow.uuid>":
         import uuid
@@ -163,7 +165,7 @@ def _id_array(column: Any) -> Any:
             raise ValueError("expected ids below 2**63: write larger ones as text") from error
     if types.is_string(dtype) or types.is_large_string(dtype) or types.is_binary(dtype):
         return column.cast(pa.large_string())
-    raise ValueError(f"expected ids as text or integers, got {dtype}")
+    raise ValueError(f"expected ids as text or integers, got {dtype}: convert the column")
 
 
 def _as_text(ids: Any) -> Any:

@@ -70,7 +70,9 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     if path is None:
         return _nodes_without_table(files, task, schema, matrix)
     table = open_table(path)
-    id_name = _choose(table, files.node_id, "node_id", ID_COLUMNS)
+    features = set() if schema is None else {column.name for column in schema.columns}
+    usual = [name for name in ID_COLUMNS if name not in features]
+    id_name = _choose(table, files.node_id, "node_id", usual)
     label_names = _label_columns(files, table, schema)
     split_name = _choose(table, files.split, "split", ("split",))
     masks = [name for name in MASKS if name in table.columns]
@@ -120,7 +122,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     if label_names:
         known = None if schema is None else schema.classes
         labels = read_labels(table, rows, label_names, task, files.label_separator, known)
-    elif task != "link_prediction" and (file := _label_file(files)) is not None:
+    elif task != "link_prediction" and (file := _label_file(files, schema)) is not None:
         labels = _labels_of_file(file, task, count, str(path), schema)
     return Nodes(str(path), ids, x, columns, labels, table, rows, split_name)
 
@@ -135,7 +137,7 @@ def _nodes_without_table(
             "matrix of features x.npy: set dataset.nodes or dataset.features"
         )
     x = read_matrix(matrix, None, "")
-    file, labels = _label_file(files), None
+    file, labels = _label_file(files, schema), None
     if file is not None and task != "link_prediction":
         labels = _labels_of_file(file, task, x.size(0), str(matrix), schema)
     return Nodes(str(matrix), NodeIds(num_nodes=x.size(0)), x, [], labels, None, {}, None)
@@ -152,7 +154,9 @@ def _label_columns(files: GraphFiles, table: Table, schema: GraphSchema | None) 
     """Columns of labels; a graph for predictions needs none."""
     label = files.label
     if label is None:
-        found = _choose(table, None, "label", LABEL_COLUMNS)
+        features = set() if schema is None else {column.name for column in schema.columns}
+        usual = [name for name in LABEL_COLUMNS if name not in features]
+        found = _choose(table, None, "label", usual)
         return [] if found is None else [found]
     if isinstance(label, str) and label not in table.columns and label.endswith(".npy"):
         return []
@@ -164,9 +168,11 @@ def _label_columns(files: GraphFiles, table: Table, schema: GraphSchema | None) 
     return names
 
 
-def _label_file(files: GraphFiles) -> Path | None:
+def _label_file(files: GraphFiles, schema: GraphSchema | None) -> Path | None:
+    """The file of labels, which a graph for predictions may lack."""
     if isinstance(files.label, str) and files.label.endswith(".npy"):
-        return files.path / files.label
+        path = files.path / files.label
+        return path if schema is None or path.exists() else None
     if files.label is not None:
         return None
     return next((path for name in _LABEL_FILES if (path := files.path / name).exists()), None)
