@@ -134,3 +134,12 @@ def load_model(path: str | Path, seed: int | None = None) -> torch.nn.Module:
         False
     """
     return load_run(path, seed).model
+
+
+def require_node_task(run: FinishedRun) -> None:
+    """Raises :class:`ConfigError` if the model of a run predicts links instead of nodes."""
+    if run.config.task == "link_prediction":
+        raise ConfigError(
+            f"run: expected a task of nodes, got link_prediction in {run.path}: "
+            "gatsparse.load_model loads the model, whose outputs are embeddings of the nodes"
+        )

@@ -15,7 +15,7 @@ from torch_geometric.data import Data
 from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
 from gatsparse.inference import infer, parse_bytes
-from gatsparse.predict.model import FinishedRun
+from gatsparse.predict.model import FinishedRun, require_node_task
 from gatsparse.predict.predictions import Predictions
 from gatsparse.train.edge_inputs import edge_inputs
 from gatsparse.train.full_batch import model_graph
@@ -47,8 +47,8 @@ def predict(
         threads (int, optional): Number of threads. (default: as in the training)
 
     Raises:
-        ConfigError: If the model does not support :func:`gatsparse.infer` and does not fit into
-            :obj:`max_memory`.
+        ConfigError: If the model predicts links, or does not support :func:`gatsparse.infer` and
+            does not fit into :obj:`max_memory`.
         OSError: If a file of :obj:`folder` cannot be written.
         TypeError, ValueError: If an argument is invalid.
 
@@ -66,6 +66,7 @@ def predict(
     """
     check_instance("run", run, FinishedRun, "a FinishedRun")
     check_instance("data", data, Data, "torch_geometric.data.Data")
+    require_node_task(run)
     if max_memory is None:
         max_memory = max(psutil.virtual_memory().available // 2, 1)
     budget = parse_bytes(max_memory)

@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 
 from gatsparse.config_types import ConfigError
 from gatsparse.data import NodeIds
-from gatsparse.predict.model import FinishedRun
+from gatsparse.predict.model import FinishedRun, require_node_task
 from gatsparse.train.run_folder import RunFolder
 
 
@@ -33,7 +33,8 @@ def explain_run(
         removals (int, optional): As in :func:`gatsparse.explain.explain`.
 
     Raises:
-        ConfigError: If there is no node with one of the ids, or the model is dense.
+        ConfigError: If there is no node with one of the ids, or the model is dense or predicts
+            links.
         ImportError: If a package of ``pip install 'gatsparse[report]'`` is missing.
         OSError: If the page cannot be written.
         ValueError: As in :func:`gatsparse.explain.explain`.
@@ -42,6 +43,7 @@ def explain_run(
 
     if run.config.model.kind == "dense":
         raise ConfigError("run: expected a model with sparse layers, got model.kind dense")
+    require_node_task(run)
     ids = data.get("node_ids") or NodeIds(num_nodes=data["x"].size(0))
     explanation = explain(
         run.model,
