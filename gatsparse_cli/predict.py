@@ -75,14 +75,14 @@ def run(arguments: argparse.Namespace) -> int:
         folder=folder,
         threads=arguments.threads,
     )
-    metric = trained.config.chosen_metric
-    for name, score in predictions.scores().items():
-        print(f"{name} {metric}: {format_score(metric, score, digits=2)}")
     if links:
         pairs = predict_links(predictions, arguments.pairs)
         pairs.write(out)
         written = f"{len(pairs):,} pairs"
     else:
+        metric = trained.config.chosen_metric
+        for name, score in predictions.scores().items():
+            print(f"{name} {metric}: {format_score(metric, score, digits=2)}")
         predictions.write(out)
         written = f"{len(predictions.outputs):,} nodes"
     shutil.rmtree(folder, ignore_errors=True)

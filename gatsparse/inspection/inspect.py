@@ -103,7 +103,7 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
     assert data.edge_index is not None
     statistics = graph_statistics(data.edge_index, data["x"].size(0))
     homophily = None
-    if config.task == "classification":
+    if config.task == "classification" and statistics.num_edges > 0:
         homophily = edge_homophily(data.edge_index, node_labels(data))
     if not given:
         config = _suggest(config, data, statistics, reasons)

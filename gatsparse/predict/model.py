@@ -117,12 +117,12 @@ def load_run(path: str | Path, seed: int | None = None) -> FinishedRun:
     )
 
 
-def require_outputs_of_nodes(run: FinishedRun) -> None:
-    """Raises :class:`ConfigError` if the outputs of a model are embeddings."""
+def require_node_task(run: FinishedRun) -> None:
+    """Raises :class:`ConfigError` if the model of a run predicts links instead of nodes."""
     if run.config.task == "link_prediction":
         raise ConfigError(
-            "run: expected a task of nodes, got link_prediction, whose model returns embeddings: "
-            "use gatsparse.load_model and gatsparse.train.link_scores"
+            f"run: expected a task of nodes, got link_prediction in {run.path}: its outputs are "
+            "embeddings; gatsparse predict --pairs and gatsparse.predict.predict_links use them"
         )
 
 

@@ -17,7 +17,7 @@ from gatsparse.checks import check_instance, check_integer
 from gatsparse.config_types import ConfigError
 from gatsparse.inference import infer, parse_bytes
 from gatsparse.predict.data import check_widths
-from gatsparse.predict.model import FinishedRun, require_outputs_of_nodes
+from gatsparse.predict.model import FinishedRun
 from gatsparse.predict.predictions import Predictions
 from gatsparse.train.edge_inputs import edge_inputs
 from gatsparse.train.full_batch import model_graph
@@ -32,7 +32,8 @@ def predict(
     folder: str | Path | None = None,
     threads: int | None = None,
 ) -> Predictions:
-    """Applies the model of a run to all nodes.
+    """Applies the model of a run to all nodes. For link prediction the outputs are embeddings, see
+    :func:`predict_links`.
 
     The model is applied to the whole graph at once, as in its training, if that fits into
     :obj:`max_memory`, and else layer by layer by :func:`gatsparse.infer`. Models that were trained
@@ -50,7 +51,7 @@ def predict(
 
     Raises:
         ConfigError: If the model does not support :func:`gatsparse.infer` and does not fit into
-            :obj:`max_memory`, or its task is link_prediction, whose outputs are embeddings.
+            :obj:`max_memory`.
         OSError: If a file of :obj:`folder` cannot be written.
         TypeError, ValueError: If an argument is invalid.
 
@@ -67,7 +68,6 @@ def predict(
         True
     """
     check_instance("run", run, FinishedRun, "a FinishedRun")
-    require_outputs_of_nodes(run)
     check_instance("data", data, Data, "torch_geometric.data.Data")
     check_instance("folder", folder, (str, Path, NoneType), "a path or None")
     if threads is not None:

@@ -17,11 +17,10 @@ from gatsparse.data import NodeIds
 from gatsparse.data.places import expand
 from gatsparse.extras import require_extra
 from gatsparse.files import write_atomically
+from gatsparse.predict.model import FinishedRun, require_node_task
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from gatsparse.predict.model import FinishedRun
 
 _ROWS = 2**16  # of a block
 
@@ -59,7 +58,8 @@ class Predictions:
         Raises:
             TypeError, ValueError: If the labels are not labels of the task.
         """
-        if self.data.get("y") is None or self.run.config.task == "link_prediction":
+        require_node_task(self.run)
+        if self.data.get("y") is None:
             return {}
         objective = self.run.objective
         y = objective.labels(self.data)
@@ -89,6 +89,7 @@ class Predictions:
             OSError: If the file cannot be written.
         """
         check_instance("path", path, (str, Path), "a path")
+        require_node_task(self.run)
         self._check_names()
         blocks = range(0, max(len(self.outputs), 1), _ROWS)
         column = self.ids.array()

@@ -13,7 +13,7 @@ from gatsparse.checks import check_instance, check_integer
 from gatsparse.config_types import ConfigError
 from gatsparse.data import NodeIds
 from gatsparse.predict.data import check_widths
-from gatsparse.predict.model import FinishedRun, require_outputs_of_nodes
+from gatsparse.predict.model import FinishedRun, require_node_task
 from gatsparse.train.run_folder import RunFolder
 
 
@@ -36,8 +36,8 @@ def explain_run(
         removals (int, optional): As in :func:`gatsparse.explain.explain`.
 
     Raises:
-        ConfigError: If there is no node with one of the ids, the model is dense, or its task is
-            link_prediction.
+        ConfigError: If there is no node with one of the ids, or the model is dense or predicts
+            links.
         ImportError: If a package of ``pip install 'gatsparse[report]'`` is missing.
         OSError: If the page cannot be written.
         TypeError: If an argument is of a wrong type.
@@ -62,12 +62,10 @@ def explain_run(
     check_integer("removals", removals, 0)
     from gatsparse.explain import explain, write_report
 
-    require_outputs_of_nodes(run)
+    require_node_task(run)
     check_widths(run, data)
     if run.config.model.kind == "dense":
         raise ConfigError("run: expected a model with sparse layers, got model.kind dense")
-    if run.config.task == "link_prediction":
-        raise ConfigError("run: expected a run that predicts nodes, got task link_prediction")
     ids = data.get("node_ids") or NodeIds(num_nodes=data["x"].size(0))
     explanation = explain(
         run.model,

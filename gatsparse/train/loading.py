@@ -139,8 +139,11 @@ def _load(config: TrainConfig) -> tuple[Data, bool]:
 
 def _largest_component(data: Data) -> Data:
     """The largest connected component, with the ids of its nodes."""
-    ids, data.node = data.get("node_ids"), torch.arange(data["x"].size(0))
+    ids, count, notes = data.get("node_ids"), data["x"].size(0), data.get("notes") or []
+    data.node = torch.arange(count)
     data = LargestConnectedComponents()(data)
+    if (dropped := count - len(data.node)) > 0:
+        data.notes = [*notes, f"nodes outside of the largest component dropped: {dropped}"]
     if ids is not None:
         data.node_ids = ids.take(data.node.numpy())
     del data.node

@@ -121,6 +121,11 @@ def read_labels(
 def _read_classes(table: Table, column: Any, name: str, classes: list[str] | None) -> Labels:
     import pyarrow as pa
 
+    if isinstance(column, np.ndarray) and column.shape[1] > 1:
+        raise GraphFileError(
+            f"{table.path}: column {name!r}: expected one class of each node, got vectors of "
+            f"{column.shape[1]}: set task to multi_label or regression"
+        )
     texts = read_texts(table, name, column)
     missing = {None, "-1"} if isinstance(table, ArrayTable) else {None}
     found = [text for text in compute().unique(texts).to_pylist() if text not in missing]

@@ -43,7 +43,9 @@ def read_texts(table: Table, name: str, column: Any) -> Any:
     try:
         texts = column.cast(pa.large_string())
     except pa.ArrowInvalid as error:
-        raise GraphFileError(f"{table.path}: column {name!r}: expected UTF-8: {error}") from error
+        raise GraphFileError(
+            f"{table.path}: column {name!r}: expected UTF-8 ({error}): convert or remove the column"
+        ) from error
     missing = pc.equal(texts, "")
     if table.columns[name] in ("number", "vector"):
         missing = pc.is_in(texts, value_set=pa.array(ConvertOptions().null_values, texts.type))

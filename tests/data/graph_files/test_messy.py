@@ -119,7 +119,7 @@ def test_categories_of_numbers_are_the_same_in_every_format(folder):
 @pytest.mark.parametrize(
     ("columns", "files", "message"),
     [
-        ({"label": [[1, 0]] * 4}, {}, "column 'label': expected one value in each row, got 2"),
+        ({"label": [[1, 0]] * 4}, {}, "column 'label': expected one class .* got vectors of 2"),
         ({"id": [[1]] * 4}, {}, "column 'id': expected ids as text or integers, got vectors"),
         ({"split": [0, 1, 2, 0]}, {}, "row 0: column 'split': expected train.*got '0'"),
         ({"f": [b"\xff"] * 4}, {}, "column 'f': expected UTF-8"),
