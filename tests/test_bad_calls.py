@@ -36,6 +36,7 @@ _NOT_CALLED = {
     "Interval",
     "LayerAttention",
     "LayerBackend",
+    "LinkPredictions",
     "LayerExplanation",
     "ModelSizes",
     "Neighbor",

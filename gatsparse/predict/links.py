@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphFiles, NodeIds
 from gatsparse.data.graph_files.edges import read_edges
@@ -27,6 +28,9 @@ class LinkPredictions:
         ids (NodeIds): Ids of the nodes.
         pairs (Tensor): ``[2, P]``.
         probabilities (Tensor): ``[P]``.
+
+    Example:
+        See :func:`predict_links`.
     """
 
     ids: NodeIds
@@ -50,7 +54,7 @@ class LinkPredictions:
 
 
 def predict_links(predictions: Predictions, pairs: str | Path) -> LinkPredictions:
-    """Returns the probability that each pair of nodes is linked.
+    r"""Returns the probability that each pair of nodes is linked.
 
     The messages are passed along all edges of the graph, also those that the training held out.
 
@@ -59,9 +63,26 @@ def predict_links(predictions: Predictions, pairs: str | Path) -> LinkPrediction
         pairs (str or Path): Table with the columns of sources and targets of the edges.
 
     Raises:
+        TypeError: If an argument is of a wrong type.
         ConfigError: If the run has another task.
         GraphFileError: If a node is unknown, or the file is damaged.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gatsparse.predict import load_data, load_run, predict, predict_links
+        >>> from gatsparse.train import TrainConfig, train
+        >>> config = TrainConfig(
+        ...     "digits", task="link_prediction", epochs=2, run_dir=Path("links"), progress=False
+        ... )
+        >>> _ = train(config)  # doctest: +ELLIPSIS
+        memory: ...
+        >>> run = load_run(next(Path("links").iterdir()))
+        >>> _ = Path("pairs.csv").write_text("source,target\n3,5\n0,9\n")
+        >>> predict_links(predict(run, load_data(run)), "pairs.csv").probabilities.shape
+        torch.Size([2])
     """
+    check_instance("predictions", predictions, Predictions, "Predictions")
+    check_instance("pairs", pairs, (str, Path), "a path")
     run = predictions.run
     if run.config.task != "link_prediction":
         raise ConfigError(f"pairs: expected a run with task link_prediction, got {run.config.task}")

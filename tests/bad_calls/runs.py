@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from torch_geometric.data import Data
@@ -70,6 +71,13 @@ def functions() -> Iterator[Function]:
         errors=errors,
     )
     yield Function(
+        "predict_links",
+        predict.predict_links,
+        lambda: {"predictions": _embeddings(), "pairs": "/none/such.csv"},
+        {"predictions": NO_CONFIGS, "pairs": [None, 3, 1.5, [], {}, object(), b"x", "/none.xls"]},
+        errors=errors,
+    )
+    yield Function(
         "explain_run",
         predict.explain_run,
         lambda: {"run": run, "data": data, "path": "/none/such"},
@@ -83,6 +91,13 @@ def functions() -> Iterator[Function]:
         {"nodes": ("node",)},
         errors,
     )
+
+
+def _embeddings() -> predict.Predictions:
+    run = _run()
+    links = replace(run.config, task="link_prediction")
+    data = node_data()
+    return predict.Predictions(replace(run, config=links), data, data.x)
 
 
 def _run() -> predict.FinishedRun:

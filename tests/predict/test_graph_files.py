@@ -87,4 +87,8 @@ def test_models_of_links_have_no_predictions_of_nodes(graph, tmp_path, capsys, c
     train(config, output=Output())
     run = str(next((tmp_path / "runs").iterdir()))
     assert main([command, run, "--out", str(tmp_path / f"out.{suffix}")]) == 2
-    assert "expected a task of nodes, got link_prediction" in capsys.readouterr().err
+    messages = {
+        "predict": "--pairs: expected a table of pairs with task link_prediction",
+        "explain": "expected a task of nodes, got link_prediction",
+    }
+    assert messages[command] in capsys.readouterr().err

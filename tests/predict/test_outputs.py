@@ -55,10 +55,12 @@ def test_models_that_need_the_whole_graph_are_refused(trained):
         predict(run, load_data(run), max_memory="50kB")
 
 
-def test_links_have_no_predictions(trained):
+def test_embeddings_are_no_predictions(trained, tmp_path):
     run = trained(task="link_prediction")
-    with pytest.raises(ConfigError, match=r"expected a task of nodes, got link_prediction.*load_m"):
-        predict(run, load_data(run))
+    predictions = predict(run, load_data(run))
+    for call in (predictions.scores, lambda: predictions.write(tmp_path / "p.csv")):
+        with pytest.raises(ConfigError, match=r"expected a task of nodes, got link_pred.*--pairs"):
+            call()
 
 
 def test_number_of_threads_is_restored(trained, threads):
