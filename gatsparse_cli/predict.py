@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from gatsparse_cli.numbers import at_least
 from gatsparse_cli.out_file import check_out
 
 
@@ -40,18 +41,27 @@ def add_parser(commands: Any) -> None:
         "by one (default: half of the available memory)",
     )
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="number of threads (default: as in the training)"
+        "--threads",
+        type=at_least(1),
+        metavar="N",
+        help="number of threads (default: as in the training)",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Predicts; returns the exit code of the process."""
+    from gatsparse.config_types import ConfigError
+    from gatsparse.inference import parse_bytes
     from gatsparse.predict import load_data, load_run, predict
     from gatsparse.train.metrics import format_score
 
     out: Path = arguments.out.expanduser()
     check_out(out, (".parquet", ".csv"))  # before any work
+    try:
+        max_memory = None if arguments.max_memory is None else parse_bytes(arguments.max_memory)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(str(error)) from error
     trained = load_run(arguments.run_folder, arguments.seed)
     data = load_data(trained, arguments.data)
     for note in data.get("notes") or ():
@@ -61,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     predictions = predict(
         trained,
         data,
-        max_memory=arguments.max_memory,
+        max_memory=max_memory,
         folder=folder,
         threads=arguments.threads,
     )

@@ -88,3 +88,23 @@ def test_models_of_links_have_no_predictions_of_nodes(graph, tmp_path, capsys, c
     run = str(next((tmp_path / "runs").iterdir()))
     assert main([command, run, "--out", str(tmp_path / f"out.{suffix}")]) == 2
     assert "expected a task of nodes, got link_prediction" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["predict", "--out", "p.csv", "--threads", "0"], "expected an integer >= 1, got '0'"),
+        (["predict", "--out", "p.csv", "--threads", "x"], "expected an integer >= 1, got 'x'"),
+        (["explain", "--out", "p.html", "--removals", "-1"], "expected an integer >= 0, got '-1'"),
+    ],
+)
+def test_numbers_out_of_range(capsys, argv, message):
+    with pytest.raises(SystemExit) as caught:
+        main([*argv, "run"])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_memory_that_is_no_size(capsys, tmp_path):
+    assert main(["predict", "run", "--out", str(tmp_path / "p.csv"), "--max-memory", "abc"]) == 2
+    assert "max_memory: expected bytes > 0, such as 4GB" in capsys.readouterr().err
