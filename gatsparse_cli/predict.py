@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     from gatsparse.config_types import ConfigError
     from gatsparse.inference import parse_bytes
     from gatsparse.predict import load_data, load_run, predict
+    from gatsparse.predict.predictions import check_names
     from gatsparse.train.metrics import format_score
 
     out: Path = arguments.out.expanduser()
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (ValueError, OverflowError) as error:
         raise ConfigError(str(error)) from error
     trained = load_run(arguments.run_folder, arguments.seed)
+    check_names(trained)
     data = load_data(trained, arguments.data)
     for note in data.get("notes") or ():
         print(note)

@@ -69,12 +69,13 @@ class Predictions:
             path (str or Path): The file; its name ends in ``.parquet`` or ``.csv``.
 
         Raises:
-            ConfigError: If the name ends differently.
+            ConfigError: If the name ends differently, or two columns would have the same name.
             ImportError: If pyarrow is missing.
             OSError: If the file cannot be written.
         """
         path = expand(path)
         check_format(path)
+        check_names(self.run)
         require_extra("writing predictions", "large", "pyarrow")
         import pyarrow.csv
         import pyarrow.parquet
@@ -120,3 +121,18 @@ def check_format(path: Path) -> None:
     """Raises :class:`ConfigError` unless predictions can be written into a file of this name."""
     if path.suffix.lower() not in (".parquet", ".csv"):
         raise ConfigError(f"out: expected a file that ends in .parquet or .csv, got {path}")
+
+
+def check_names(run: FinishedRun) -> None:
+    """Raises :class:`ConfigError` if two columns of predictions would have the same name, such as
+    ``id`` and a label that is called so.
+    """
+    task, classes = run.config.task, run.classes
+    names = ["id", *(["class"] if task == "classification" else classes)]
+    if task != "regression":
+        names += [f"p_{name}" for name in classes]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(
+            f"run: expected different columns id, <label> and p_<label>, got {twice[0]!r} twice: "
+            "rename the labels and train again, or call gatsparse.predict.predict"
+        )
