@@ -257,3 +257,9 @@ def test_an_edge_is_no_header(folder):
     check(folder, "edges.csv: expected a header, got the nodes 'n1', 'n2': add a header")
     data = load_files(GraphFiles(folder, source="n1", target="n2"))
     assert data.edge_index.tolist() == [[1], [2]]
+
+
+def test_the_label_is_no_feature(folder):
+    check(folder, "dataset.features: .* without the label, got 'label'", features=["age", "label"])
+    data = load_files(GraphFiles(folder, features=["age", "label"]), "link_prediction")
+    assert data.x.size(1) == 3
