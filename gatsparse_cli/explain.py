@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from gatsparse_cli.numbers import at_least
 from gatsparse_cli.out_file import check_out
 
 
@@ -39,7 +40,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--removals",
-        type=int,
+        type=at_least(0),
         default=200,
         metavar="N",
         help="nodes whose in-neighbours are removed in the test (default: %(default)s)",

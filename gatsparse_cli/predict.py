@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from gatsparse_cli.numbers import at_least
 from gatsparse_cli.out_file import check_out
 
 
@@ -45,7 +46,10 @@ def add_parser(commands: Any) -> None:
         "by one (default: half of the available memory)",
     )
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="number of threads (default: as in the training)"
+        "--threads",
+        type=at_least(1),
+        metavar="N",
+        help="number of threads (default: as in the training)",
     )
     parser.set_defaults(run=run)
 
@@ -53,16 +57,24 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Predicts; returns the exit code of the process."""
     from gatsparse.config_types import ConfigError
+    from gatsparse.inference import parse_bytes
     from gatsparse.predict import load_data, load_run, predict, predict_links
+    from gatsparse.predict.predictions import check_names
     from gatsparse.train.metrics import format_score
 
     out: Path = arguments.out.expanduser()
     check_out(out, (".parquet", ".csv"))  # before any work
+    try:
+        max_memory = None if arguments.max_memory is None else parse_bytes(arguments.max_memory)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(str(error)) from error
     trained = load_run(arguments.run_folder, arguments.seed)
     links = trained.config.task == "link_prediction"
     if links != (arguments.pairs is not None):
         expected = "a table of pairs" if links else "none"
         raise ConfigError(f"--pairs: expected {expected} with task {trained.config.task}")
+    if not links:
+        check_names(trained)
     data = load_data(trained, arguments.data)
     for note in data.get("notes") or ():
         print(note)
@@ -71,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     predictions = predict(
         trained,
         data,
-        max_memory=arguments.max_memory,
+        max_memory=max_memory,
         folder=folder,
         threads=arguments.threads,
     )

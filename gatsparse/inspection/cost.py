@@ -136,4 +136,4 @@ def _first_rows(x: Tensor, count: int) -> Tensor:
         return x[:count].clone()
     ptr = x.crow_indices()[: count + 1]
     col, values = x.col_indices()[: ptr[-1]], x.values()[: ptr[-1]]
-    return torch.sparse_csr_tensor(ptr, col, values, (count, x.size(1)))
+    return torch.sparse_csr_tensor(ptr, col, values, (count, x.size(1)), check_invariants=True)

@@ -90,7 +90,7 @@ class Predictions:
         """
         check_instance("path", path, (str, Path), "a path")
         require_node_task(self.run)
-        self._check_names()
+        check_names(self.run)
         blocks = range(0, max(len(self.outputs), 1), _ROWS)
         column = self.ids.array()
         write_tables(
@@ -105,16 +105,6 @@ class Predictions:
     def ids(self) -> NodeIds:
         """Ids of the nodes; their numbers if the graph has no ids."""
         return self.data.get("node_ids") or NodeIds(num_nodes=len(self.outputs))
-
-    def _check_names(self) -> None:
-        names, task = self.run.classes, self.run.config.task
-        columns = ["id", "class"] if task == "classification" else ["id", *names]
-        columns += [] if task == "regression" else [f"p_{name}" for name in names]
-        if len(set(columns)) < len(columns):
-            again = next(name for name in columns if columns.count(name) > 1)
-            raise ConfigError(
-                f"out: expected different names of columns, got {again!r} twice: rename the label"
-            )
 
     def _table(self, ids: pa.Array, outputs: Tensor) -> pa.Table:
         import pyarrow as pa
@@ -163,3 +153,18 @@ def check_format(path: Path) -> None:
     """Raises :class:`ConfigError` unless predictions can be written into a file of this name."""
     if path.suffix.lower() not in (".parquet", ".csv"):
         raise ConfigError(f"out: expected a file that ends in .parquet or .csv, got {path}")
+
+
+def check_names(run: FinishedRun) -> None:
+    """Raises :class:`ConfigError` if two columns of predictions would have the same name, such as
+    ``id`` and a label that is called so.
+    """
+    task, classes = run.config.task, run.classes
+    names = ["id", *(["class"] if task == "classification" else classes)]
+    if task != "regression":
+        names += [f"p_{name}" for name in classes]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(
+            f"run: expected different columns id, <label> and p_<label>, got {twice[0]!r} twice: "
+            "rename the labels and train again, or call gatsparse.predict.predict"
+        )

@@ -163,7 +163,9 @@ def _normalize_features(data: Data) -> None:
     row = torch.repeat_interleave(torch.arange(x.size(0)), x.crow_indices().diff())
     sums = torch.zeros(x.size(0), dtype=x.dtype).index_add_(0, row, x.values())
     values = x.values() / sums.clamp(min=1.0)[row]
-    data.x = torch.sparse_csr_tensor(x.crow_indices(), x.col_indices(), values, x.shape)
+    data.x = torch.sparse_csr_tensor(
+        x.crow_indices(), x.col_indices(), values, x.shape, check_invariants=True
+    )
 
 
 def choose_split(data: Data, split: int, num_splits: int) -> Data:

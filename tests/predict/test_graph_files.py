@@ -92,3 +92,35 @@ def test_models_of_links_have_no_predictions_of_nodes(graph, tmp_path, capsys, c
         "explain": "expected a task of nodes, got link_prediction",
     }
     assert messages[command] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["predict", "--out", "p.csv", "--threads", "0"], "expected an integer >= 1, got '0'"),
+        (["predict", "--out", "p.csv", "--threads", "x"], "expected an integer >= 1, got 'x'"),
+        (["explain", "--out", "p.html", "--removals", "-1"], "expected an integer >= 0, got '-1'"),
+    ],
+)
+def test_numbers_out_of_range(capsys, argv, message):
+    with pytest.raises(SystemExit) as caught:
+        main([*argv, "run"])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_memory_that_is_no_size(capsys, tmp_path):
+    assert main(["predict", "run", "--out", str(tmp_path / "p.csv"), "--max-memory", "abc"]) == 2
+    assert "max_memory: expected bytes > 0, such as 4GB" in capsys.readouterr().err
+
+
+def test_labels_that_would_hide_other_columns_are_refused(tmp_path, capsys):
+    """The probability of label a would have the name of label p_a."""
+    (tmp_path / "nodes.csv").write_text("id,f,a,p_a\nu,1,0,1\nv,2,1,0\nw,3,0,1\n")
+    (tmp_path / "edges.csv").write_text("source,target\nu,v\n")
+    files = GraphFiles(tmp_path, label=["a", "p_a"], draw="random", train_share=0.4, val_share=0.3)
+    config = TrainConfig(files, task="multi_label", epochs=1, run_dir=tmp_path / "runs")
+    train(config, output=Output())
+    run = str(next((tmp_path / "runs").iterdir()))
+    assert main(["predict", run, "--out", str(tmp_path / "p.csv")]) == 2
+    assert "got 'p_a' twice: rename the labels" in capsys.readouterr().err

@@ -78,10 +78,14 @@ def read_edges(
         columns (list of Column, optional): Columns of edge features of a model.
 
     Raises:
-        GraphFileError: If a node is unknown, an edge feature is missing, an edge occurs twice, or a
-            file is damaged, unless the configuration allows it; the message names the place.
+        GraphFileError: If a node is unknown, an edge feature is missing, an edge occurs twice, a
+            header is an edge, or a file is damaged, unless the configuration allows it; the message
+            names the place.
     """
     sources = [_open(path, files) for path in paths]
+    if files.source is None:
+        for source in sources:
+            _require_header(source, ids)
     names = list(files.edge_features)
     for source in sources:
         for name in names:
@@ -163,6 +167,20 @@ def _open(path: Path, files: GraphFiles) -> _Source:
             "dataset.source and dataset.target"
         ) from error
     return _Source(table, names[first], names[second])
+
+
+def _require_header(source: _Source, ids: NodeIds) -> None:
+    """Raises if the header of a text is an edge, such as ``n1,n2``."""
+    import pyarrow as pa
+
+    if not (isinstance(source.table, TextTable) and source.table.has_header):
+        return
+    names = [source.source, source.target]
+    if (ids.find(pa.array(names, pa.large_string())) >= 0).all():
+        raise GraphFileError(
+            f"{source.table.path}: expected a header, got the nodes {listed(names)}: add a header "
+            "such as source,target, or set dataset.source and dataset.target"
+        )
 
 
 def _find_ends(

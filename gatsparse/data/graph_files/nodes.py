@@ -83,6 +83,11 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
             require_column(table, name, key)
     taken = {id_name, *label_names, split_name, *masks, files.time, *files.ignore}
     columns = _feature_columns(files, table, schema, taken, matrix)
+    shared = [column.name for column in columns if column.name in label_names]
+    if shared and schema is None and task != "link_prediction":
+        raise GraphFileError(
+            f"dataset.features: expected columns without the label, got {listed(shared)}"
+        )
     wanted: dict[str, Wanted] = wanted_types(columns)
     if task == "link_prediction":  # needs no labels, which are no features either
         label_names = []

@@ -49,7 +49,9 @@ def read_texts(table: Table, name: str, column: Any) -> Any:
     missing = pc.equal(texts, "")
     if table.columns[name] in ("number", "vector"):
         missing = pc.is_in(texts, value_set=pa.array(ConvertOptions().null_values, texts.type))
-        texts = pc.utf8_lower(texts)
+        lower = pc.utf8_lower(texts)
+        is_boolean = pc.is_in(lower, value_set=pa.array(["true", "false"], texts.type))
+        texts = pc.if_else(is_boolean, lower, texts)
         texts = pc.replace_substring_regex(texts, r"^\s*([+-]?[0-9]+)(?:\.0*)?\s*$", r"\1")
     return pc.if_else(missing, None, texts)
 

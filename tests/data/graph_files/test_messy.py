@@ -248,3 +248,18 @@ def test_a_file_of_labels_may_be_missing_for_predictions(folder):
     (folder / "kind.npy").unlink()
     assert "y" not in load_files(files, schema=schema)
     check(folder, "kind.npy: no such file", label="kind.npy")
+
+
+def test_an_edge_is_no_header(folder):
+    """Ids such as n1 and n2 are also names of columns that have an order."""
+    (folder / "nodes.csv").write_text("id,f,label,split\nn1,1,x,train\nn2,2,y,val\nn3,3,x,test\n")
+    (folder / "edges.csv").write_text("n1,n2\nn2,n3\n")
+    check(folder, "edges.csv: expected a header, got the nodes 'n1', 'n2': add a header")
+    data = load_files(GraphFiles(folder, source="n1", target="n2"))
+    assert data.edge_index.tolist() == [[1], [2]]
+
+
+def test_the_label_is_no_feature(folder):
+    check(folder, "dataset.features: .* without the label, got 'label'", features=["age", "label"])
+    data = load_files(GraphFiles(folder, features=["age", "label"]), "link_prediction")
+    assert data.x.size(1) == 3
