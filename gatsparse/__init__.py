@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gatsparse import data as data
     from gatsparse import explain as explain
     from gatsparse import inference as inference
+    from gatsparse import inspection as inspection
     from gatsparse import nn as nn
     from gatsparse import ops as ops
     from gatsparse import predict as predict
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 # Attributes whose modules are imported at their first use.
-_LAZY = ("data", "explain", "infer", "inference", "load_model", "predict", "train")
+_LAZY = ("data", "explain", "infer", "inference", "inspection", "load_model", "predict", "train")
 
 _FUNCTIONS = {"infer": "gatsparse.inference", "load_model": "gatsparse.predict"}
 

@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from gatsparse_cli.numbers import at_least
+from gatsparse_cli.out_file import check_out
+
 
 def add_parser(commands: Any) -> None:
     """Adds the command to the subparsers of ``gatsparse``."""
@@ -37,7 +40,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--removals",
-        type=int,
+        type=at_least(0),
         default=200,
         metavar="N",
         help="nodes whose in-neighbours are removed in the test (default: %(default)s)",
@@ -47,12 +50,10 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes the page; returns the exit code of the process."""
-    from gatsparse.config_types import ConfigError
     from gatsparse.predict import explain_run, load_data, load_run
 
     out: Path = arguments.out.expanduser()
-    if out.suffix.lower() not in (".html", ".htm"):  # before any work
-        raise ConfigError(f"out: expected a file that ends in .html, got {out}")
+    check_out(out, (".html", ".htm"))  # before any work
     trained = load_run(arguments.run_folder, arguments.seed)
     data = load_data(trained, arguments.data)
     explain_run(trained, data, out, nodes=arguments.node, removals=arguments.removals)

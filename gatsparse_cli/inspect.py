@@ -24,6 +24,15 @@ def add_parser(commands: Any) -> None:
         help="folder with nodes.* and edges.*, configuration with a dataset, or name of a data set",
     )
     parser.add_argument(
+        "--id", metavar="COLUMN", help="column of the ids of the nodes (default: id or node)"
+    )
+    parser.add_argument(
+        "--label",
+        metavar="COLUMN",
+        nargs="+",
+        help="column of the labels, or several of them (default: label or y)",
+    )
+    parser.add_argument(
         "--out", metavar="FILE", type=Path, help="write the configuration into a file"
     )
     parser.set_defaults(run=run)
@@ -35,12 +44,28 @@ def run(arguments: argparse.Namespace) -> int:
     if out is not None and out.exists():
         print(f"gatsparse inspect: --out: {out} exists; choose another name", file=sys.stderr)
         return 2
+    dataset: Any = arguments.dataset
+    given = dataset.endswith((".yaml", ".yml"))
+    if given and out is not None:
+        print(
+            f"gatsparse inspect: --out: expected a folder or a data set, got {dataset}, which is a "
+            "configuration",
+            file=sys.stderr,
+        )
+        return 2
+    from gatsparse.config_types import ConfigError
+    from gatsparse.data import GraphFiles
     from gatsparse.inspection import inspect_graph
     from gatsparse.inspection.report import report, suggestion
     from gatsparse.train import parse_config
 
-    dataset: Any = arguments.dataset
-    given = dataset.endswith((".yaml", ".yml"))
+    if arguments.id is not None or arguments.label is not None:
+        if not Path(dataset).is_dir():
+            raise ConfigError(f"--id, --label: expected a folder of files, got {dataset}")
+        label = arguments.label
+        if label is not None and len(label) == 1:
+            (label,) = label
+        dataset = GraphFiles(Path(dataset), node_id=arguments.id, label=label)
     inspection = inspect_graph(parse_config(dataset) if given else dataset)
     print(report(inspection))
     if given:

@@ -7,6 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from gatsparse_cli.numbers import at_least
+from gatsparse_cli.out_file import check_out
+
 
 def add_parser(commands: Any) -> None:
     """Adds the command to the subparsers of ``gatsparse``."""
@@ -29,6 +32,11 @@ def add_parser(commands: Any) -> None:
         "(default: the graph of the training)",
     )
     parser.add_argument(
+        "--pairs",
+        metavar="FILE",
+        help="table of pairs of nodes, for runs of link prediction",
+    )
+    parser.add_argument(
         "--seed", type=int, metavar="N", help="seed of the model (default: the best in validation)"
     )
     parser.add_argument(
@@ -38,20 +46,35 @@ def add_parser(commands: Any) -> None:
         "by one (default: half of the available memory)",
     )
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="number of threads (default: as in the training)"
+        "--threads",
+        type=at_least(1),
+        metavar="N",
+        help="number of threads (default: as in the training)",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Predicts; returns the exit code of the process."""
-    from gatsparse.predict import load_data, load_run, predict
-    from gatsparse.predict.predictions import check_format
+    from gatsparse.config_types import ConfigError
+    from gatsparse.inference import parse_bytes
+    from gatsparse.predict import load_data, load_run, predict, predict_links
+    from gatsparse.predict.predictions import check_names
     from gatsparse.train.metrics import format_score
 
     out: Path = arguments.out.expanduser()
-    check_format(out)  # before any work
+    check_out(out, (".parquet", ".csv"))  # before any work
+    try:
+        max_memory = None if arguments.max_memory is None else parse_bytes(arguments.max_memory)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(str(error)) from error
     trained = load_run(arguments.run_folder, arguments.seed)
+    links = trained.config.task == "link_prediction"
+    if links != (arguments.pairs is not None):
+        expected = "a table of pairs" if links else "none"
+        raise ConfigError(f"--pairs: expected {expected} with task {trained.config.task}")
+    if not links:
+        check_names(trained)
     data = load_data(trained, arguments.data)
     for note in data.get("notes") or ():
         print(note)
@@ -60,15 +83,21 @@ def run(arguments: argparse.Namespace) -> int:
     predictions = predict(
         trained,
         data,
-        max_memory=arguments.max_memory,
+        max_memory=max_memory,
         folder=folder,
         threads=arguments.threads,
     )
-    metric = trained.config.chosen_metric
-    for name, score in predictions.scores().items():
-        print(f"{name} {metric}: {format_score(metric, score, digits=2)}")
-    predictions.write(out)
+    if links:
+        pairs = predict_links(predictions, arguments.pairs)
+        pairs.write(out)
+        written = f"{len(pairs):,} pairs"
+    else:
+        metric = trained.config.chosen_metric
+        for name, score in predictions.scores().items():
+            print(f"{name} {metric}: {format_score(metric, score, digits=2)}")
+        predictions.write(out)
+        unit = "graphs" if trained.config.task == "graph_classification" else "nodes"
+        written = f"{len(predictions.outputs):,} {unit}"
     shutil.rmtree(folder, ignore_errors=True)
-    unit = "graphs" if trained.config.task == "graph_classification" else "nodes"
-    print(f"written: {out}, {len(predictions.outputs):,} {unit}")
+    print(f"written: {out}, {written}")
     return 0

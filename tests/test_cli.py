@@ -230,7 +230,8 @@ def test_help_fits_a_screen_and_has_an_example(
 
 def test_help_of_all_commands_is_tested():
     progs = {parser.prog for parser in COMMANDS}
-    assert {"gatsparse", "gatsparse train", "gatsparse info"} <= progs
+    commands = ("inspect", "train", "predict", "explain", "info")
+    assert progs == {"gatsparse", *(f"gatsparse {command}" for command in commands)}
 
 
 def test_help_lists_the_keys(config: str, capsys: pytest.CaptureFixture[str]):

@@ -5,9 +5,14 @@ import importlib
 import inspect
 import pydoc
 import re
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
+
+from gatsparse.train import load_task, parse_config
+from gatsparse_cli import main
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -21,9 +26,13 @@ MODULES = [
     "gatsparse.inference",
     "gatsparse.explain",
     "gatsparse.train",
+    "gatsparse.inspection",
+    "gatsparse.predict",
     "gatsparse.graphgym",
     "gatsparse.testing",
 ]
+WITH_COMMANDS = DOCS / "guide" / "own_graph.md"
+BLOCK = r"^```(python|sh|yaml)\n(.*?)^```"
 
 
 def in_reference() -> list[str]:
@@ -32,7 +41,13 @@ def in_reference() -> list[str]:
     return re.findall(r"^\.\. auto(?:class|function|exception|data):: (\S+)", pages, re.MULTILINE)
 
 
+def python_blocks(page: Path) -> list[str]:
+    """Returns the Python blocks of a page in Markdown."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
 REFERENCE = in_reference()
+WITH_PYTHON = [page for page in PAGES if python_blocks(page) and page != WITH_COMMANDS]
 CALLABLE = [name for name in REFERENCE if callable(pydoc.locate(name))]
 
 
@@ -50,11 +65,6 @@ def public_names(module: str) -> list[str]:
         if not name.startswith("_") and getattr(value, "__module__", None) == module
     ]
     return getattr(loaded, "__all__", own)
-
-
-def python_blocks(page: Path) -> list[str]:
-    """Returns the Python blocks of a page in Markdown."""
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def run_blocks(blocks: list[str]) -> None:
@@ -99,10 +109,32 @@ def test_example(name, tmp_path, monkeypatch):
         check(test)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if python_blocks(p)], ids=lambda p: p.stem)
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda p: p.stem)
 def test_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_blocks(python_blocks(page))
+
+
+def test_blocks_and_commands_of_a_page_run(tmp_path, monkeypatch):
+    """Runs all blocks in order: a module that is named in its first line is written, too, data of a
+    configuration are loaded, and RUN is the newest run folder.
+    """
+    monkeypatch.chdir(tmp_path)
+    variables: dict = {}
+    for language, block in re.findall(BLOCK, WITH_COMMANDS.read_text(), re.MULTILINE | re.DOTALL):
+        if language == "yaml":
+            Path("block.yaml").write_text(block)
+            load_task(parse_config("block.yaml"))
+        elif language == "python":
+            if module := re.match(r"# (\w+)\.py\n", block):
+                Path(f"{module[1]}.py").write_text(block)
+                monkeypatch.delitem(sys.modules, module[1], raising=False)
+            exec(compile(block, "block", "exec"), variables)
+        else:
+            for line in block.splitlines():
+                runs = sorted(Path("runs").glob("*"), key=lambda run: run.stat().st_mtime)
+                words = [str(runs[-1]) if word == "RUN" else word for word in shlex.split(line)]
+                assert main(words[1:]) == 0, line
 
 
 def anchors(page: Path) -> set[str]:

@@ -135,7 +135,7 @@ before = set(sys.modules)
 import gatsparse
 loaded = {name.partition(".")[0] for name in sys.modules.keys() - before}
 assert loaded <= {"gatsparse", *sys.stdlib_module_names}, loaded
-for name in ("data", "explain", "inference", "train"):
+for name in ("data", "explain", "inference", "inspection", "predict", "train"):
     assert f"gatsparse.{name}" not in sys.modules and name in dir(gatsparse), name
 for name in ("coo_to_csr", "csr_transpose", "dropout", "elu_dropout", "gat", "gat_backward",
              "gatv2", "gatv2_backward", "neighbor_sum", "sparse_linear"):

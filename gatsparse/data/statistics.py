@@ -11,7 +11,7 @@ from torch import Tensor
 from gatsparse.checks import check_instance, check_integer
 from gatsparse.graph import CSRGraph
 from gatsparse.graph.csr import fitting_dtype, sort_edges
-from gatsparse.index_checks import check_edge_index
+from gatsparse.index_checks import check_edge_index, check_indices, check_range
 
 _CHUNK = 2**22  # edges that are compared at a time
 _MOST_FOR_COMPONENTS = 20_000_000  # edges; SciPy needs 16 bytes for each
@@ -62,6 +62,12 @@ def graph_statistics(edge_index: Tensor, num_nodes: int) -> GraphStatistics:
     Raises:
         TypeError, ValueError, IndexError: If :obj:`edge_index` is not such a tensor, or an index is
             out of range.
+
+    Example:
+        >>> import torch
+        >>> from gatsparse.data import graph_statistics
+        >>> graph_statistics(torch.tensor([[0, 1], [1, 1]]), num_nodes=2).num_self_loops
+        1
     """
     check_instance("edge_index", edge_index, Tensor, "a tensor")
     check_integer("num_nodes", num_nodes)
@@ -112,12 +118,21 @@ def edge_homophily(edge_index: Tensor, y: Tensor) -> float:
         edge_index (Tensor): ``[2, E]``.
         y (Tensor): int64 ``[N]``, -1 for nodes without a label.
 
+    Raises:
+        TypeError, ValueError, IndexError: If an argument is not such a tensor, or an index is out
+            of range.
+
     Example:
         >>> import torch
         >>> from gatsparse.data import edge_homophily
         >>> edge_homophily(torch.tensor([[0, 1], [1, 2]]), torch.tensor([0, 0, 1]))
         0.5
     """
+    check_edge_index(edge_index)
+    check_indices("y", y)
+    if y.dim() != 1:
+        raise ValueError(f"y: expected [N], got {list(y.shape)}")
+    check_range("edge_index", edge_index.flatten(), len(y))
     same = count = 0
     for first in range(0, edge_index.size(1), _CHUNK):
         src, dst = edge_index[:, first : first + _CHUNK].long()

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gatsparse.data.graph_files.arrow import compute, empty_cells
+from gatsparse.data.graph_files.arrow import compute
 from gatsparse.data.graph_files.table import Kind, Table, Wanted
+from gatsparse.data.graph_files.texts import read_texts
 
 _MOST_DISTINCT = 1000  # values that are counted
 
@@ -59,7 +60,7 @@ class ColumnSummary:
     @property
     def std(self) -> float:
         """Standard deviation of the numbers."""
-        variance = self.squares / max(self.count - self.missing, 1) - self.mean**2
+        variance = self.squares / max(self.count - self.missing, 1) - self.mean * self.mean
         return float(np.sqrt(max(variance, 0.0)))
 
     def add_numbers(self, values: np.ndarray) -> None:
@@ -72,25 +73,26 @@ class ColumnSummary:
         if not self.many:
             self.values.update(np.unique(known)[: _MOST_DISTINCT + 1].tolist())
         self.low, self.high = min(self.low, known.min()), max(self.high, known.max())
-        self.total += float(known.sum())
-        self.squares += float((known**2).sum())
+        with np.errstate(over="ignore", invalid="ignore"):  # such numbers are errors later
+            self.total += float(known.sum())
+            self.squares += float((known**2).sum())
         self.nonzero += int(np.count_nonzero(known))
         self.whole &= bool((known == np.round(known)).all())
 
     def add_texts(self, texts: Any) -> None:
-        """Adds the texts or times of some rows; null and empty ones are missing."""
+        """Adds the texts of some rows; null is missing."""
         self.count += len(texts)
-        self.missing += int(compute().sum(empty_cells(texts)).as_py() or 0)
+        self.missing += texts.null_count
         if not self.many:
             found = compute().unique(texts)[: _MOST_DISTINCT + 2]
-            self.values.update(text for text in found.cast("string").to_pylist() if text)
+            self.values.update(text for text in found.to_pylist() if text)
 
 
 def summarize_columns(table: Table) -> dict[str, ColumnSummary]:
     """Returns a summary of every column of numbers, times and text.
 
     Raises:
-        GraphFileError: If the file is damaged.
+        GraphFileError: If the file is damaged, or a text is not UTF-8.
     """
     summaries = {
         name: ColumnSummary(name, kind)
@@ -106,5 +108,5 @@ def summarize_columns(table: Table) -> dict[str, ColumnSummary]:
             if summary.kind == "number":
                 summary.add_numbers(rows[name].to_numpy(zero_copy_only=False))
             else:
-                summary.add_texts(rows[name])
+                summary.add_texts(read_texts(table, name, rows[name]))
     return summaries

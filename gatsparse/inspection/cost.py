@@ -53,6 +53,10 @@ def training_cost(config: TrainConfig, data: Data) -> Cost:
     """
     if config.task == "link_prediction":
         return Cost(estimate(config, data), None)
+    memory = estimate(config, data)
+    # Metrics and weights that are defined for the labels of any nodes.
+    metric = "mae" if config.task == "regression" else None
+    config = replace(config, metric=metric, class_weights=None)
     share = min(1.0, _MOST_EDGES / max(data.num_edges, 1))
     small = data if share == 1 else _random_graph(data, share)
     with _threads(config.threads), torch.random.fork_rng(devices=[]):
@@ -62,7 +66,7 @@ def training_cost(config: TrainConfig, data: Data) -> Cost:
             batches = -(-int(data.train_mask.sum()) // config.sampling.batch_size)
             seconds = batches * _batch_seconds(config, data)
             seconds += _validation_seconds(config, small) / share
-    return Cost(estimate(config, data), seconds)
+    return Cost(memory, seconds)
 
 
 def _epoch_seconds(config: TrainConfig, data: Data) -> float:
@@ -120,9 +124,8 @@ def _random_graph(data: Data, share: float) -> Data:
         y=y[labelled[order % len(labelled)]],
         edge_index=torch.randint(count, (2, num_edges), generator=generator),
         train_mask=order < max(min(int(share * int(data.train_mask.sum())), count - 2), 1),
-        val_mask=order == count - 2,
-        test_mask=order == count - 1,
     )
+    graph.val_mask = graph.test_mask = ~graph.train_mask
     if data.edge_attr is not None:
         graph.edge_attr = data.edge_attr[:num_edges]
     return graph
@@ -133,4 +136,4 @@ def _first_rows(x: Tensor, count: int) -> Tensor:
         return x[:count].clone()
     ptr = x.crow_indices()[: count + 1]
     col, values = x.col_indices()[: ptr[-1]], x.values()[: ptr[-1]]
-    return torch.sparse_csr_tensor(ptr, col, values, (count, x.size(1)))
+    return torch.sparse_csr_tensor(ptr, col, values, (count, x.size(1)), check_invariants=True)

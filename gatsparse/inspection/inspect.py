@@ -47,6 +47,12 @@ class Inspection:
         homophily (float, optional): Share of edges between nodes of the same class.
         cost (Cost): Memory and time of a training.
         reasons (list of str): What was chosen in the configuration, and why.
+
+    Example:
+        >>> from gatsparse.inspection import inspect_graph
+        >>> inspection = inspect_graph("digits")
+        >>> inspection.data.num_edges, inspection.reasons
+        (24678, [])
     """
 
     config: TrainConfig
@@ -74,7 +80,7 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
         >>> from gatsparse.inspection import inspect_graph
         >>> inspection = inspect_graph("digits")
         >>> inspection.statistics.num_nodes, round(inspection.homophily, 2)
-        (1797, 0.95)
+        (1797, 0.96)
         >>> inspection.config.mode
         'full'
     """
@@ -100,7 +106,7 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
     assert data.edge_index is not None
     statistics = graph_statistics(data.edge_index, data["x"].size(0))
     homophily = None
-    if config.task == "classification":
+    if config.task == "classification" and statistics.num_edges > 0:
         homophily = edge_homophily(data.edge_index, node_labels(data))
     if not given:
         config = _suggest(config, data, statistics, reasons)

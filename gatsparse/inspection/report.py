@@ -35,6 +35,7 @@ def suggestion(inspection: Inspection) -> str:
 
 def _nodes(inspection: Inspection) -> Iterator[str]:
     data, columns = inspection.data, inspection.columns
+    links = inspection.config.task == "link_prediction"
     yield f"nodes      {inspection.statistics.num_nodes:,}"
     if columns:
         kinds = [summary.kind for summary in columns.values()]
@@ -47,10 +48,10 @@ def _nodes(inspection: Inspection) -> Iterator[str]:
             yield f"  missing  {shown}{' ...' if len(missing) > 6 else ''}"
     yield f"  features {data['x'].size(1):,}"
     y = data.get("y")
-    if y is not None:
+    if y is not None and not links:
         yield f"  labels   {_labels(inspection, y)}"
     masks = [data.get(key) for key in _SPLITS]
-    if all(mask is not None for mask in masks):
+    if all(mask is not None for mask in masks) and not links:
         sizes = [int(mask.view(len(mask), -1)[:, 0].sum()) for mask in masks]
         yield f"  split    {sizes[0]:,} training, {sizes[1]:,} validation, {sizes[2]:,} test nodes"
     for note in data.get("notes") or ():

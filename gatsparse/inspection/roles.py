@@ -40,11 +40,9 @@ def choose_roles(files: GraphFiles, columns: Mapping[str, ColumnSummary]) -> Rol
     """
     reasons: list[str] = []
     label = files.label or next((name for name in LABEL_COLUMNS if name in columns), None)
-    task = (
-        _task(columns[label])
-        if isinstance(label, str) and label in columns
-        else ("classification" if isinstance(label, str) or label is None else "multi_label")
-    )
+    task = _task(files, [columns[name] for name in _names(label) if name in columns])
+    if task != "classification":
+        reasons.append(f"the content of {', '.join(_names(label))} suggests task {task}")
     files = replace(files, label=label)
     taken = {files.node_id, files.split, files.time, *files.ignore, *_names(label)}
     taken |= {"id", "node_id", "node", "split", "train_mask", "val_mask", "test_mask"}
@@ -76,10 +74,15 @@ def _names(label: str | list[str] | None) -> list[str]:
     return [label] if isinstance(label, str) else label or []
 
 
-def _task(label: ColumnSummary) -> Task:
-    if label.kind == "number" and (not label.whole or label.num_distinct > _MOST_CLASSES):
-        return "regression"
-    return "classification"
+def _task(files: GraphFiles, labels: list[ColumnSummary]) -> Task:
+    """The task that the content of the columns of labels suggests."""
+    if files.label_separator is not None:
+        return "multi_label"
+    if len(labels) > 1:
+        return "multi_label" if all(label.values <= {0, 1} for label in labels) else "regression"
+    real = any(not label.whole or label.num_distinct > _MOST_CLASSES for label in labels)
+    numbers = all(label.kind == "number" for label in labels)
+    return "regression" if numbers and real else "classification"
 
 
 def _is_no_feature(summary: ColumnSummary) -> bool:

@@ -6,15 +6,17 @@ from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
+from torch import Tensor
 from torch_geometric.data import Data
 
 from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphFiles, load_files
+from gatsparse.data.import_path import is_import_path
 from gatsparse.data.places import expand
 from gatsparse.predict.model import FinishedRun
-from gatsparse.train import load_task, task_of_seed
-from gatsparse.train.loading import prepared
+from gatsparse.train import TrainConfig, load_task, task_of_seed
+from gatsparse.train.loading import choose_split, prepared
 from gatsparse.train.run_folder import RunFolder
 
 
@@ -28,16 +30,33 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
             name of one or ``"module:function"``. Or data in memory.
             (default: the data of the training)
 
+    Returns:
+        torch_geometric.data.Data: As :func:`gatsparse.train.load_task` returns them; of another
+        graph without labels and masks, if it has none.
+
     Raises:
-        ConfigError: If the data have other features than the training, or the data of the training
-            have changed.
+        ConfigError: If the data are not found or have other features than the training, the data of
+            the training have changed, or they were passed in memory and :obj:`data` is None.
         GraphFileError: If a column is missing or has other values; the message names it.
         TypeError: If an argument is of a wrong type.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gatsparse.predict import load_data, load_run
+        >>> from gatsparse.train import TrainConfig, train
+        >>> config = TrainConfig("digits", epochs=2, run_dir=Path("old_runs"), progress=False)
+        >>> _ = train(config)  # doctest: +ELLIPSIS
+        memory: ...
+        >>> run = load_run(next(Path("old_runs").iterdir()))
+        >>> load_data(run).num_nodes
+        1797
     """
     check_instance("run", run, FinishedRun, "a FinishedRun")
     check_instance("data", data, (str, Path, Data, type(None)), "a path, a name, Data or None")
-    config = run.config
+    config = _with_normalization(run.config)
     if data is None:
+        if config.dataset is None:
+            raise ConfigError(f"data: expected data, as {run.path} was trained on data in memory")
         loaded = load_task(config)
         RunFolder(run.path).check_data(loaded)
         loaded = task_of_seed(loaded, config, run.seed)
@@ -48,20 +67,47 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
         loaded = prepared(load_files(files, config.task, run.schema), config, named=False)
     else:
         loaded = load_task(replace(config, dataset=str(data)))
-    width = loaded["x"].size(1)
+    check_widths(run, loaded)
+    return _with_one_split(loaded, config, run.seed)
+
+
+def _with_normalization(config: TrainConfig) -> TrainConfig:
+    """The configuration, which then normalises features of any data as it did in the training."""
+    if config.normalize_features is not None:
+        return config
+    named = isinstance(config.dataset, str) and not is_import_path(config.dataset)
+    return replace(config, normalize_features=named)
+
+
+def check_widths(run: FinishedRun, data: Data) -> None:
+    """Raises :class:`ConfigError` unless data have the features of a training."""
+    if not isinstance(data.x, Tensor) or not isinstance(data.edge_index, Tensor):
+        missing = "x" if not isinstance(data.x, Tensor) else "edge_index"
+        raise ConfigError(f"data.{missing}: expected a tensor, got None")
+    width = data.x.size(1)
     if width != run.sizes.in_channels:
         raise ConfigError(
             f"data: expected {run.sizes.in_channels} features of each node as in the training of "
             f"{run.path}, got {width}"
         )
-    edge_attr = loaded.edge_attr
+    edge_attr = data.edge_attr
     found = None if edge_attr is None else edge_attr.view(len(edge_attr), -1).size(1)
     if found != run.sizes.edge_dim:
         raise ConfigError(
             f"data: expected {run.sizes.edge_dim or 'no'} features of each edge as in the training "
             f"of {run.path}, got {found or 'none'}"
         )
-    return loaded
+
+
+def _with_one_split(data: Data, config: TrainConfig, seed: int) -> Data:
+    """Data with the split of a run, if they have several."""
+    mask = data.get("train_mask")
+    if mask is None or mask.dim() == 1:
+        return data
+    split, count = seed if config.split == "seed" else config.split, mask.size(1)
+    if not isinstance(split, int) or split >= count:
+        raise ConfigError(f"data: expected masks [N] or of split {split}, got {count} splits")
+    return choose_split(copy(data), split, count)
 
 
 def _files_of_another_graph(files: GraphFiles, path: Path) -> GraphFiles:
@@ -71,11 +117,15 @@ def _files_of_another_graph(files: GraphFiles, path: Path) -> GraphFiles:
     """
     if not path.is_dir():
         raise ConfigError(f"data: expected a folder of files, got {path}")
-    names = {
-        key: name
-        for key in ("nodes", "edges", "graphs")
-        if isinstance(name := getattr(files, key), str) and (path / name).exists()
-    }
+    names = {}
+    for key in ("nodes", "edges", "graphs"):
+        value = getattr(files, key)
+        parts = [value] if isinstance(value, str) else value or []
+        existing = [part for part in parts if (path / part).exists()]
+        if 0 < len(existing) < len(parts):
+            raise ConfigError(f"data: expected the files {parts} in {path}, got only {existing}")
+        if existing:
+            names[key] = value
     without = {"train": None, "val": None, "test": None, "split": None, "draw": None, "time": None}
     cleared = replace(
         files, nodes=None, edges=None, graphs=None, ignore=[], categorical=[], **without

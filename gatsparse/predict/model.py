@@ -11,7 +11,8 @@ from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphSchema
 from gatsparse.data.places import expand
-from gatsparse.train import FitResult, ModelSizes, TrainConfig, parse_config
+from gatsparse.train import FitResult, ModelSizes, TrainConfig
+from gatsparse.train.config_file import read_config
 from gatsparse.train.graph_model import model_of_run
 from gatsparse.train.metrics import METRICS
 from gatsparse.train.objective import Objective, trained_objective
@@ -36,8 +37,8 @@ class FinishedRun:
         >>> from pathlib import Path
         >>> from gatsparse.predict import load_run
         >>> from gatsparse.train import TrainConfig, train
-        >>> _ = train(TrainConfig("digits", epochs=2, run_dir=Path("digits_runs"), progress=False))
-        ... # doctest: +ELLIPSIS
+        >>> config = TrainConfig("digits", epochs=2, run_dir=Path("digits_runs"), progress=False)
+        >>> _ = train(config)  # doctest: +ELLIPSIS
         memory: ...
         >>> run = load_run(next(Path("digits_runs").iterdir()))
         >>> run.seed, run.classes[:3]
@@ -62,7 +63,7 @@ class FinishedRun:
 
     @property
     def objective(self) -> Objective:
-        """Predictions and scores of the task."""
+        """Predictions and scores of a task of nodes or graphs."""
         return trained_objective(
             self.config.task, self.config.chosen_metric, self.result.target_scale
         )
@@ -82,14 +83,22 @@ def load_run(path: str | Path, seed: int | None = None) -> FinishedRun:
         TypeError: If an argument is of a wrong type.
 
     Example:
-        See :class:`FinishedRun`.
+        >>> from pathlib import Path
+        >>> from gatsparse.predict import load_run
+        >>> from gatsparse.train import TrainConfig, train
+        >>> config = TrainConfig("digits", epochs=2, run_dir=Path("own_runs"), progress=False)
+        >>> (result,) = train(config)  # doctest: +ELLIPSIS
+        memory: ...
+        >>> run = load_run(next(Path("own_runs").iterdir()))
+        >>> run.result.val_score == result.val_score
+        True
     """
     check_instance("path", path, (str, Path), "a path")
     check_instance("seed", seed, (int, type(None)), "an integer")
     path = expand(path)
     if not (path / "config.yaml").is_file():
         raise ConfigError(f"run: expected a folder of gatsparse train with config.yaml, got {path}")
-    config = parse_config(path / "config.yaml")
+    config = read_config(path / "config.yaml")
     folder = RunFolder(path)
     seeds = [number for number in config.all_seeds if folder.is_finished(number)]
     if seed is not None and seed not in seeds:
@@ -109,12 +118,21 @@ def load_run(path: str | Path, seed: int | None = None) -> FinishedRun:
     )
 
 
+def require_node_task(run: FinishedRun) -> None:
+    """Raises :class:`ConfigError` if the model of a run predicts links."""
+    if run.config.task == "link_prediction":
+        raise ConfigError(
+            f"run: expected a task of nodes, got link_prediction in {run.path}: its outputs are "
+            "embeddings; gatsparse predict --pairs and gatsparse.predict.predict_links use them"
+        )
+
+
 def load_model(path: str | Path, seed: int | None = None) -> torch.nn.Module:
     """Loads the model of a run folder, in evaluation mode.
 
     Args:
-        path (str or Path): As in :func:`load_run`.
-        seed (int, optional): As in :func:`load_run`.
+        path (str or Path): As in :func:`gatsparse.predict.load_run`.
+        seed (int, optional): As in :func:`gatsparse.predict.load_run`.
 
     Returns:
         torch.nn.Module: ``forward(x, edge_index)``, or ``forward(x, adj)`` if dense; with edge
@@ -122,7 +140,7 @@ def load_model(path: str | Path, seed: int | None = None) -> torch.nn.Module:
         a :class:`gatsparse.train.GraphClassifier`.
 
     Raises:
-        ConfigError, DamagedFileError, TypeError: As in :func:`load_run`.
+        ConfigError, DamagedFileError, TypeError: As in :func:`gatsparse.predict.load_run`.
 
     Example:
         >>> from pathlib import Path

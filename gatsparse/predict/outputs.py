@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import NoneType
 
 import psutil
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from gatsparse.checks import check_instance
+from gatsparse.checks import check_instance, check_integer
 from gatsparse.config_types import ConfigError
 from gatsparse.inference import infer, parse_bytes
+from gatsparse.predict.data import check_widths
 from gatsparse.predict.model import FinishedRun
 from gatsparse.predict.predictions import Predictions
 from gatsparse.train.edge_inputs import edge_inputs
@@ -31,7 +33,8 @@ def predict(
     folder: str | Path | None = None,
     threads: int | None = None,
 ) -> Predictions:
-    """Applies the model of a run to all nodes, or to all graphs.
+    """Applies the model of a run to all nodes or graphs. For link prediction the outputs are
+    embeddings, see :func:`predict_links`.
 
     The model is applied to the whole graph at once, as in its training, if that fits into
     :obj:`max_memory`, and else layer by layer by :func:`gatsparse.infer`. Models that were trained
@@ -68,6 +71,10 @@ def predict(
     """
     check_instance("run", run, FinishedRun, "a FinishedRun")
     check_instance("data", data, Data, "torch_geometric.data.Data")
+    check_instance("folder", folder, (str, Path, NoneType), "a path or None")
+    if threads is not None:
+        check_integer("threads", threads)
+    check_widths(run, data)
     if max_memory is None:
         max_memory = max(psutil.virtual_memory().available // 2, 1)
     budget = parse_bytes(max_memory)

@@ -351,7 +351,7 @@ def _checked_dataset(dataset: str | GraphFiles | None) -> str | GraphFiles | Non
     names = {known.lower(): known for known in _DATASETS}
     if dataset.lower() in names:
         return names[dataset.lower()]
-    if expand(dataset).is_dir():
+    if dataset and expand(dataset).is_dir():
         return GraphFiles(Path(dataset))
     close = get_close_matches(dataset.lower(), names, n=1)
     hint = f" (did you mean {names[close[0]]}?)" if close else ""

@@ -49,6 +49,16 @@ def parse_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig
         >>> config.epochs, config.optim.lr
         (50, 0.01)
     """
+    config = read_config(path, overrides)
+    if config.dataset is None:
+        raise ConfigError(
+            f"{path}: dataset: expected the name of a data set or a folder of files, got null"
+        )
+    return config
+
+
+def read_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """:func:`parse_config` that accepts a run on data in memory, without a data set."""
     check_instance("path", path, (str, Path), "a path")
     for argument in overrides:
         if argument.startswith("--"):
@@ -69,10 +79,6 @@ def parse_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig
                 raise ConfigError(f"{key}: expected keys and values, got null")
         fields = dict(parser.instantiate(values))
         del fields["config"]
-        if fields["dataset"] is None:
-            raise ConfigError(
-                f"{path}: dataset: expected the name of a data set or a folder of files, got null"
-            )
         return TrainConfig(**fields)
 
 
@@ -131,6 +137,8 @@ def _value_error(message: str) -> str | None:
     nested = re.fullmatch(r"NestedArg\(key='([\w.]+)', val=(.*)\)", value, re.DOTALL)
     if nested is not None:
         key, value = f"{key}.{nested[1]}", nested[2]
+    if key == "dataset" and value.startswith("Namespace("):
+        return "dataset.path: expected the folder of the files, got null: set it, too"
     hint = _keys().get(key)
     if hint is None or is_dataclass(hint):
         return None

@@ -149,8 +149,11 @@ def _load(config: TrainConfig) -> tuple[Data, bool]:
 
 def _largest_component(data: Data) -> Data:
     """The largest connected component, with the ids of its nodes."""
-    ids, data.node = data.get("node_ids"), torch.arange(data["x"].size(0))
+    ids, count, notes = data.get("node_ids"), data["x"].size(0), data.get("notes") or []
+    data.node = torch.arange(count)
     data = LargestConnectedComponents()(data)
+    if (dropped := count - len(data.node)) > 0:
+        data.notes = [*notes, f"nodes outside of the largest component dropped: {dropped}"]
     if ids is not None:
         data.node_ids = ids.take(data.node.numpy())
     del data.node
@@ -170,7 +173,9 @@ def _normalize_features(data: Data) -> None:
     row = torch.repeat_interleave(torch.arange(x.size(0)), x.crow_indices().diff())
     sums = torch.zeros(x.size(0), dtype=x.dtype).index_add_(0, row, x.values())
     values = x.values() / sums.clamp(min=1.0)[row]
-    data.x = torch.sparse_csr_tensor(x.crow_indices(), x.col_indices(), values, x.shape)
+    data.x = torch.sparse_csr_tensor(
+        x.crow_indices(), x.col_indices(), values, x.shape, check_invariants=True
+    )
 
 
 def choose_split(data: Data, split: int, num_splits: int) -> Data:

@@ -95,5 +95,5 @@ class ModelConfig:
 
     @property
     def takes_edge_features(self) -> bool:
-        """Whether the layers can use edge features: not with dense or paper_exact."""
+        """Whether the layers can use edge features; not with dense or paper_exact."""
         return self.kind != "dense" and not self.paper_exact

@@ -19,7 +19,7 @@ import torch
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphSchema
 from gatsparse.files import named_errors, write_atomically
-from gatsparse.train.config_file import config_yaml, parse_config
+from gatsparse.train.config_file import config_yaml, read_config
 from gatsparse.train.environment import data_digest, environment
 from gatsparse.train.errors import DamagedFileError
 from gatsparse.train.models import ModelSizes
@@ -227,7 +227,7 @@ class RunFolder:
         if isinstance(summary, dict) and summary.get("seeds") == config.all_seeds:
             return False
         try:
-            return parse_config(self.path / "config.yaml").essence() == config.essence()
+            return read_config(self.path / "config.yaml").essence() == config.essence()
         except ConfigError:
             return False
 

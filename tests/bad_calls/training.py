@@ -118,7 +118,7 @@ def functions() -> Iterator[Function]:
         train.TrainConfig,
         lambda: {"dataset": "digits"},
         {
-            "dataset": ["", "nope", None, 3, [], object()],
+            "dataset": ["", "nope", 3, [], object()],
             "mode": CHOICES,
             "split": ["", "nope", None, -1, 1.5, NAN, [], object()],
             "dtype": CHOICES,

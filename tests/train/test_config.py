@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gatsparse.data import GraphFiles
 from gatsparse.train import ConfigError, ModelConfig, OptimConfig, TrainConfig, parse_config
 from gatsparse.train.config_file import config_yaml
 
@@ -77,6 +78,9 @@ def test_overrides_win_over_the_file_and_the_file_over_defaults(write):
         ("dataset: cora\noptimizer:\n  lr: 3", "optimizer"),
         ("epochs: 3", "dataset"),
         ("dataset: karate", "dataset: expected one of cora, .*'karate'"),
+        ("dataset: ''", "dataset: expected one of cora, .* a folder of files, .*''"),
+        ("dataset: {path: ''}", "dataset.path: expected the folder of the files, got ''"),
+        ("dataset: {label: kind}", "dataset.path: expected path, got None"),
         ("dataset: cora\nepochs: many", "epochs"),
         ("dataset: cora\nepochs: 1.5", "epochs"),
         ("dataset: cora\nseeds: 0", "seeds"),
@@ -102,6 +106,13 @@ def test_wrong_files_raise(write, text: str, message: str):
 def test_unknown_override_raises(write, argument: str):
     with pytest.raises(ConfigError, match=argument):
         parse_config(write("dataset: cora"), [argument, "3"])
+
+
+def test_keys_of_files_need_their_path(write):
+    with pytest.raises(ConfigError, match=r"^dataset\.path: expected the folder .*, got null"):
+        parse_config(write("dataset: cora"), ["--dataset.label", "kind"])
+    config = parse_config(write("dataset: cora"), ["--dataset.label=kind", "--dataset.path=shop"])
+    assert config.dataset == GraphFiles("shop", label="kind")
 
 
 def test_missing_file_raises(tmp_path: Path):

@@ -288,6 +288,18 @@ def test_unreadable_configuration_prevents_resuming(interrupted: TrainConfig):
         assert not folder.continued
 
 
+def test_run_on_data_in_memory_is_continued(
+    interrupted: TrainConfig, task: Data, monkeypatch: pytest.MonkeyPatch
+):
+    config = replace(interrupted, dataset=None, run_dir=interrupted.run_dir / "memory")
+    with monkeypatch.context() as patch:
+        patch.setattr("gatsparse.train.TextOutput.seed_finished", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, task)
+    train(config, task)
+    assert len(folders(config)) == 1
+
+
 def test_simultaneous_runs_have_different_folders(interrupted: TrainConfig):
     with open_run_folder(interrupted) as first, open_run_folder(interrupted) as second:
         assert first.continued

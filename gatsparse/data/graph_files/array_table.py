@@ -47,9 +47,8 @@ class ArrayTable:
         for first in range(0, length, _ROWS):
             rows: Rows = {}
             for name, kind in wanted.items():
-                part = np.ascontiguousarray(self._arrays[name][first : first + _ROWS])
-                if part.dtype == np.float16:
-                    part = part.astype(np.float32)
+                part = self._arrays[name][first : first + _ROWS]
+                part = np.ascontiguousarray(part, _dtype(part.dtype))
                 if self.columns[name] == "vector":
                     rows[name] = part
                     continue
@@ -126,6 +125,17 @@ def _ends(path: Path, name: str, array: np.ndarray) -> dict[str, np.ndarray]:
         )
     source, target = array if array.shape[0] == 2 else array.T
     return {"source": source, "target": target}
+
+
+def _dtype(dtype: np.dtype) -> np.dtype:
+    """The dtype in which pyarrow reads an array: in native byte order, and of a usual size."""
+    if dtype.kind == "M" and np.datetime_data(dtype)[0] not in ("D", "s", "ms", "us", "ns"):
+        return np.dtype("M8[s]")
+    if dtype == np.float16:
+        return np.dtype(np.float32)
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        return np.dtype(np.float64)
+    return dtype.newbyteorder("=")
 
 
 def _kind(path: Path, name: str, array: np.ndarray) -> Kind:

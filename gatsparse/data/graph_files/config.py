@@ -102,7 +102,14 @@ class GraphFiles:
 
     def __post_init__(self) -> None:
         require_types(self, "dataset.")
+        require(self.path != "", "dataset.path", "the folder of the files", self.path)
         object.__setattr__(self, "path", expand(self.path))
+        for key in ("label", "features", "ignore", "categorical", "edge_features"):
+            names = getattr(self, key)
+            different = not isinstance(names, list) or len(names) == len(set(names))
+            require(different, f"dataset.{key}", "different columns", names)
+        different = self.source is None or self.source != self.target
+        require(different, "dataset.target", "another column than dataset.source", self.target)
         ways = [
             name
             for name, used in (

@@ -29,6 +29,7 @@ from gatsparse.data.graph_files.table import (
     read_columns,
     require_column,
 )
+from gatsparse.data.graph_files.text_table import TextTable
 from gatsparse.data.statistics import duplicate_edges
 
 
@@ -42,6 +43,7 @@ class FileEdges:
         columns (list of Column): Columns of :obj:`edge_attr`.
         dropped (dict): Numbers of edges that were dropped, by reason.
         unused (list of str): Columns of the tables that have no role.
+        without_header (list of str): Names of the files of text whose first line is an edge.
     """
 
     edge_index: Tensor
@@ -49,6 +51,7 @@ class FileEdges:
     columns: list[Column]
     dropped: dict[str, int]
     unused: list[str]
+    without_header: list[str]
 
 
 class _Source(NamedTuple):
@@ -78,11 +81,14 @@ def read_edges(
         graphs (GraphTable, optional): Graphs of the nodes, between which there are no edges.
 
     Raises:
-        GraphFileError: If a node is unknown, an edge feature is missing, an edge occurs twice, or a
-            file is damaged, unless the configuration allows it, or if an edge joins two graphs; the
-            message names the place.
+        GraphFileError: If a node is unknown, an edge feature is missing, an edge occurs twice, a
+            header is an edge, or a file is damaged, unless the configuration allows it, or if an
+            edge joins two graphs; the message names the place.
     """
     sources = [_open(path, files) for path in paths]
+    if files.source is None:
+        for source in sources:
+            _require_header(source, ids)
     names = list(files.edge_features)
     for source in sources:
         for name in names:
@@ -113,6 +119,11 @@ def read_edges(
             if not keep.all():
                 src, dst = src[keep], dst[keep]
             edges.append((src, dst), len(ids) - 1, 0)
+    if edges.count == 0 and dropped["unknown_nodes"] > 0:
+        raise GraphFileError(
+            f"{paths[0]}: none of {dropped['unknown_nodes']} edges is between two nodes of "
+            f"{nodes_name}: set dataset.node_id to the column of the ids of the nodes"
+        )
     edge_index = torch.from_numpy(edges.join(index_dtype(max(len(ids) - 1, 0))))
     edge_attr = torch.cat(attrs) if attrs else None
     if files.duplicates != "keep":
@@ -126,7 +137,12 @@ def read_edges(
         edge_attr = None if edge_attr is None else edge_attr[keep]
     used = {*names, *(name for source in sources for name in (source.source, source.target))}
     unused = sorted({name for source in sources for name in source.table.columns} - used)
-    return FileEdges(edge_index, edge_attr, list(columns), dropped, unused)
+    without_header = [
+        source.table.path.name
+        for source in sources
+        if isinstance(source.table, TextTable) and not source.table.has_header
+    ]
+    return FileEdges(edge_index, edge_attr, list(columns), dropped, unused, without_header)
 
 
 def _open(path: Path, files: GraphFiles) -> _Source:
@@ -158,6 +174,20 @@ def _open(path: Path, files: GraphFiles) -> _Source:
     return _Source(table, names[first], names[second])
 
 
+def _require_header(source: _Source, ids: NodeIds) -> None:
+    """Raises if the header of a text is an edge, such as ``n1,n2``."""
+    import pyarrow as pa
+
+    if not (isinstance(source.table, TextTable) and source.table.has_header):
+        return
+    names = [source.source, source.target]
+    if (ids.find(pa.array(names, pa.large_string())) >= 0).all():
+        raise GraphFileError(
+            f"{source.table.path}: expected a header, got the nodes {listed(names)}: add a header "
+            "such as source,target, or set dataset.source and dataset.target"
+        )
+
+
 def _find_ends(
     files: GraphFiles, source: _Source, rows: Rows, ids: NodeIds, row: int, nodes_name: str
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -174,11 +204,12 @@ def _find_ends(
         unknown = (found[0] < 0) | (found[1] < 0)
         if unknown.any():
             at = int(unknown.argmax())
+            hint = "dataset.node_id to the column of the ids, or " if ids.values is None else ""
             end = 0 if found[0][at] < 0 else 1
             raise GraphFileError(
                 f"{source.table.path}: {source.table.place(row + at)}: column {names[end]!r}: "
                 f"{ends[end][at].as_py()!r} is not a node of {nodes_name}: add it, or set "
-                "dataset.unknown_nodes to drop such edges"
+                f"{hint}dataset.unknown_nodes to drop such edges"
             )
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -13,8 +14,11 @@ from torch import Tensor
 from gatsparse.data.graph_files.arrow import compute, index_in
 from gatsparse.data.graph_files.schema import Column
 from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
+from gatsparse.data.graph_files.texts import read_texts
 
 _MOST_CATEGORIES = 1000
+_LARGEST = float(np.finfo(np.float32).max)
+_ALMOST_NUMBER = re.compile(r"[+-]?[0-9]+([., '][0-9]{3})*([.,][0-9]+)? ?%?")  # 1,234 or 0,5 or 5%
 
 Missing = Literal["error", "mean", "zero"]
 
@@ -85,11 +89,18 @@ def learn_columns(
 
 
 def _learn_categories(table: Table, texts: Any, column: Column, *, mixed: bool) -> Column:
-    import pyarrow as pa
-
-    texts = texts.cast(pa.large_string())
-    categories = [text for text in compute().unique(texts).to_pylist() if text not in (None, "")]
+    texts = read_texts(table, column.name, texts)
+    categories = [text for text in compute().unique(texts).to_pylist() if text is not None]
     words = [text for text in categories if not _is_number(text)]
+    if not mixed and words == categories != [] and all(map(_ALMOST_NUMBER.fullmatch, words)):
+        raise _cell_error(
+            table,
+            column,
+            int(compute().index(texts, categories[0]).as_py()),
+            f"a number such as 1234.5, got {categories[0][:40]!r}",
+            "write numbers with a decimal point and without other signs, or list the column under "
+            "dataset.categorical",
+        )
     if not mixed and 0 < len(words) < len(categories):
         row = int(compute().index(texts, words[0]).as_py())
         raise _cell_error(
@@ -119,13 +130,14 @@ def _is_number(text: str) -> bool:
 def _learn_number(numbers: Any, column: Column, missing: Missing, *, standardize: bool) -> Column:
     values = numbers.to_numpy(zero_copy_only=False)
     known = values[np.isfinite(values)]
-    with np.errstate(over="ignore"):  # numbers that float32 cannot hold are errors later
-        mean = float(known.mean()) if len(known) > 0 else 0.0
-        std = float(known.std()) if len(known) > 0 else 1.0
+    known = known[np.abs(known) <= _LARGEST]  # larger numbers are errors later
+    mean = float(known.mean()) if len(known) > 0 else 0.0
+    differ = len(known) > 0 and known.min() < known.max()
+    std = float(known.std()) if differ else 1.0
     fill = {"error": None, "mean": mean, "zero": 0.0}[missing]
     if not standardize:
         return replace(column, fill=fill)
-    return replace(column, fill=fill, mean=mean, std=std if std > 0 else 1.0)
+    return replace(column, fill=fill, mean=mean, std=std or 1.0)
 
 
 def encode(
@@ -214,7 +226,7 @@ def _encode_categories(
     import pyarrow as pa
 
     categories = pa.array(column.categories, pa.large_string())
-    texts = texts.cast(pa.large_string())
+    texts = read_texts(table, column.name, texts)
     codes = index_in(texts, categories)
     unknown = codes < 0
     if missing == "error" and unknown.any():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from types import NoneType
 from typing import get_args
 
 import torch
@@ -12,10 +14,10 @@ from gatsparse.data.graph_files.config import LABEL_COLUMNS, GraphFiles
 from gatsparse.data.graph_files.edges import FileEdges, read_edges
 from gatsparse.data.graph_files.files import edge_files
 from gatsparse.data.graph_files.graphs import read_graphs
-from gatsparse.data.graph_files.nodes import read_nodes
+from gatsparse.data.graph_files.nodes import Nodes, read_nodes
 from gatsparse.data.graph_files.schema import GraphSchema
 from gatsparse.data.graph_files.splits import split_masks
-from gatsparse.data.graph_files.table import GraphFileError
+from gatsparse.data.graph_files.table import GraphFileError, listed
 from gatsparse.data.labels import WITHOUT_NODE_LABELS, Task
 from gatsparse.extras import require_extra
 
@@ -28,8 +30,8 @@ def load_files(
     Args:
         files (GraphFiles): The files, and the roles of their columns.
         task (str, optional): ``"classification"``, ``"multi_label"``, ``"regression"`` or
-            ``"link_prediction"``, which needs no labels, or ``"graph_classification"``, which
-            needs a table of graphs.
+            ``"link_prediction"``, which reads neither labels nor a split, or
+            ``"graph_classification"``, which needs a table of graphs.
         schema (GraphSchema, optional): Schema of the graph on which a model was trained. The graph
             then needs the same columns of features and the same classes, but neither labels nor a
             split.
@@ -63,6 +65,7 @@ def load_files(
     """
     check_instance("files", files, GraphFiles, "a GraphFiles")
     check_choice("task", task, get_args(Task))
+    check_instance("schema", schema, (GraphSchema, NoneType), "a GraphSchema")
     if task != "graph_classification":
         for key in ("graph", "graphs"):
             if (value := getattr(files, key)) is not None:
@@ -80,7 +83,7 @@ def load_files(
     data = Data(x=nodes.x, edge_index=edges.edge_index)
     if edges.edge_attr is not None:
         data.edge_attr = edges.edge_attr
-    notes = _notes(edges)
+    notes = [*_notes_of_nodes(nodes), *_notes(edges)]
     classes = [] if schema is None else schema.classes
     if graphs is not None:
         data.batch, data.graph_ids = torch.from_numpy(graphs.of_node), graphs.ids
@@ -97,11 +100,28 @@ def load_files(
     elif schema is None and task not in WITHOUT_NODE_LABELS:
         raise GraphFileError(
             f"dataset.label: expected a column of labels, got none of {', '.join(LABEL_COLUMNS)} "
-            f"in {nodes.name}: set dataset.label"
+            f"in {nodes.name}{_columns(nodes)}: set dataset.label"
         )
     data.node_ids, data.notes, data.dropped = nodes.ids, notes, edges.dropped
     data.schema = GraphSchema(nodes.columns, nodes.x.size(1), edges.columns, classes)
     return data
+
+
+def _columns(nodes: Nodes) -> str:
+    if nodes.table is None:
+        return ""
+    return f", whose columns are {listed(list(nodes.table.columns))}"
+
+
+def _notes_of_nodes(nodes: Nodes) -> Iterator[str]:
+    """Yields how many nodes have no category of a column, or one that the model does not know."""
+    start = 0
+    for column in nodes.columns:
+        if column.kind == "category":
+            part = nodes.x[:, start : start + column.size]
+            if unknown := len(part) - int(part.count_nonzero()):
+                yield f"nodes without a known category in column {column.name}: {unknown}"
+        start += column.size
 
 
 def _notes(edges: FileEdges) -> list[str]:
@@ -113,6 +133,9 @@ def _notes(edges: FileEdges) -> list[str]:
     notes = [f"{count} {reasons[key]}" for key, count in edges.dropped.items() if count > 0]
     if edges.edge_index.size(1) == 0:
         notes.append("the graph has no edges")
+    if edges.without_header:
+        shown = ", ".join(edges.without_header[:3])
+        notes.append(f"files without a header, whose first line is an edge: {shown}")
     if edges.unused:
         notes.append(f"columns of the edges that are not used: {', '.join(edges.unused)}")
     return notes

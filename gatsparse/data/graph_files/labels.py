@@ -12,6 +12,7 @@ from torch import Tensor
 from gatsparse.data.graph_files.array_table import ArrayTable
 from gatsparse.data.graph_files.arrow import compute, index_in
 from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
+from gatsparse.data.graph_files.texts import read_texts
 from gatsparse.data.labels import Task
 
 _MOST_CLASSES = 10_000
@@ -51,6 +52,11 @@ def wanted_labels(
         )
     for name in names:
         kind = table.columns[name]
+        if separator is not None and kind == "vector":
+            raise GraphFileError(
+                f"{table.path}: column {name!r}: expected text with label_separator, got "
+                "vectors of numbers: set dataset.label_separator to null"
+            )
         if not texts and kind not in ("number", "vector"):
             hint = (
                 "set dataset.label_separator if a cell lists several labels"
@@ -115,8 +121,13 @@ def read_labels(
 def _read_classes(table: Table, column: Any, name: str, classes: list[str] | None) -> Labels:
     import pyarrow as pa
 
-    texts = _as_texts(column)
-    missing = {"", None, "-1"} if isinstance(table, ArrayTable) else {"", None}
+    if isinstance(column, np.ndarray) and column.shape[1] > 1:
+        raise GraphFileError(
+            f"{table.path}: column {name!r}: expected one class of each node, got vectors of "
+            f"{column.shape[1]}: set task to multi_label or regression"
+        )
+    texts = read_texts(table, name, column)
+    missing = {None, "-1"} if isinstance(table, ArrayTable) else {None}
     found = [text for text in compute().unique(texts).to_pylist() if text not in missing]
     if classes is None:
         classes = sorted(found, key=_sort_key(found))
@@ -142,17 +153,6 @@ def _read_classes(table: Table, column: Any, name: str, classes: list[str] | Non
     return Labels(torch.from_numpy(codes), classes)
 
 
-def _as_texts(column: Any) -> Any:
-    import pyarrow as pa
-
-    pc = compute()
-    if pa.types.is_floating(column.type):  # integers with missing values, as pandas writes them
-        column = pc.if_else(pc.is_nan(column), None, column)
-        whole = pc.all(pc.equal(column, pc.floor(column))).as_py()
-        column = column.cast(pa.int64()) if whole is not False else column
-    return column.cast(pa.large_string())
-
-
 def _sort_key(names: list[str]) -> Any:
     """Sort key of classes: by value if all are numbers, else by their text."""
     try:
@@ -165,7 +165,7 @@ def _sort_key(names: list[str]) -> Any:
 def _read_lists(
     table: Table, column: Any, name: str, separator: str, classes: list[str] | None
 ) -> Labels:
-    texts = _as_texts(column).to_pylist()
+    texts = read_texts(table, name, column).to_pylist()
     lists = [[part.strip() for part in (text or "").split(separator)] for text in texts]
     found = {label for labels in lists for label in labels} - {""}
     if classes is None:
@@ -187,7 +187,8 @@ def _read_lists(
                     f"{listed(classes, 5)}, got {label!r}, which the model does not know"
                 )
             y[row, position[label]] = 1.0
-    y[[row for row, text in enumerate(texts) if text is None]] = float("nan")
+    unlabelled = column.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)  # but not ""
+    y[torch.from_numpy(unlabelled)] = float("nan")
     return Labels(y, classes)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gatsparse.checks import check_instance, check_integer
 from gatsparse.data.graph_files.arrow import compute, empty_cells, index_in
 from gatsparse.data.graph_files.table import GraphFileError, Table
 
@@ -33,6 +34,11 @@ class NodeIds:
     """
 
     def __init__(self, values: pa.Array | None = None, num_nodes: int = 0) -> None:
+        check_integer("num_nodes", num_nodes, least=0)
+        if values is not None:
+            import pyarrow as pa
+
+            check_instance("values", values, pa.Array, "a pyarrow.Array")
         self.values = values
         self.num_nodes = num_nodes if values is None else len(values)
 
@@ -53,13 +59,20 @@ class NodeIds:
         """Returns the numbers of the nodes with these ids.
 
         Args:
-            ids (pyarrow.Array): Ids as text or integers, as :func:`read_ids` returns them.
+            ids (pyarrow.Array): Ids as text or integers.
 
         Returns:
             numpy.ndarray: int64 ``[len(ids)]``; -1 if there is no such node.
+
+        Raises:
+            TypeError: If :obj:`ids` is no array of text or integers.
         """
         import pyarrow as pa
 
+        check_instance("ids", ids, pa.Array, "a pyarrow.Array")
+        kind = ids.type
+        if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or kind == pa.large_string()):
+            raise TypeError(f"ids: expected text or integers, got {kind}")
         if self.values is None:
             numbers = ids if pa.types.is_integer(ids.type) else _as_integers(ids)
             found = numbers.to_numpy(zero_copy_only=False)
@@ -139,6 +152,8 @@ def _id_array(column: Any) -> Any:
     import pyarrow as pa
     from pyarrow import types
 
+    if isinstance(column, np.ndarray):
+        raise ValueError("expected ids as text or integers, got vectors")
     dtype = column.type
     if str(dtype) == "extension<arrow.uuid>":
         import uuid
@@ -153,7 +168,7 @@ def _id_array(column: Any) -> Any:
             raise ValueError("expected ids below 2**63: write larger ones as text") from error
     if types.is_string(dtype) or types.is_large_string(dtype) or types.is_binary(dtype):
         return column.cast(pa.large_string())
-    raise ValueError(f"expected ids as text or integers, got {dtype}")
+    raise ValueError(f"expected ids as text or integers, got {dtype}: convert the column")
 
 
 def _as_text(ids: Any) -> Any:

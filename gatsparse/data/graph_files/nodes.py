@@ -78,7 +78,9 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     if path is None:
         return _nodes_without_table(files, task, schema, matrix)
     table = open_table(path)
-    id_name = choose_column(table, files.node_id, "node_id", ID_COLUMNS)
+    features = set() if schema is None else {column.name for column in schema.columns}
+    usual = [name for name in ID_COLUMNS if name not in features]
+    id_name = choose_column(table, files.node_id, "node_id", usual)
     graph_name = None
     if task == "graph_classification":  # label and split name columns of the table of graphs
         graph_name = choose_column(table, files.graph, "graph", GRAPH_COLUMNS)
@@ -93,6 +95,11 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
             require_column(table, name, key)
     taken = {id_name, *label_names, split_name, graph_name, *masks, files.time, *files.ignore}
     columns = _feature_columns(files, table, schema, taken, matrix)
+    shared = [column.name for column in columns if column.name in label_names]
+    if shared and schema is None and task not in WITHOUT_NODE_LABELS:
+        raise GraphFileError(
+            f"dataset.features: expected columns without the label, got {listed(shared)}"
+        )
     wanted: dict[str, Wanted] = wanted_types(columns)
     if task in WITHOUT_NODE_LABELS:  # labels are no features either
         label_names = []
@@ -133,7 +140,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     if label_names:
         known = None if schema is None else schema.classes
         labels = read_labels(table, rows, label_names, task, files.label_separator, known)
-    elif task not in WITHOUT_NODE_LABELS and (file := _label_file(files)) is not None:
+    elif task not in WITHOUT_NODE_LABELS and (file := _label_file(files, schema)) is not None:
         labels = _labels_of_file(file, task, count, str(path), schema)
     return Nodes(str(path), ids, x, columns, labels, table, rows, split_name, graph_name)
 
@@ -148,7 +155,7 @@ def _nodes_without_table(
             "matrix of features x.npy: set dataset.nodes or dataset.features"
         )
     x = read_matrix(matrix, None, "")
-    file, labels = _label_file(files), None
+    file, labels = _label_file(files, schema), None
     if file is not None and task not in WITHOUT_NODE_LABELS:
         labels = _labels_of_file(file, task, x.size(0), str(matrix), schema)
     return Nodes(str(matrix), NodeIds(num_nodes=x.size(0)), x, [], labels, None, {}, None)
@@ -170,7 +177,9 @@ def _label_columns(files: GraphFiles, table: Table, schema: GraphSchema | None) 
     """Columns of labels; a graph for predictions needs none."""
     label = files.label
     if label is None:
-        found = choose_column(table, None, "label", LABEL_COLUMNS)
+        features = set() if schema is None else {column.name for column in schema.columns}
+        usual = [name for name in LABEL_COLUMNS if name not in features]
+        found = choose_column(table, None, "label", usual)
         return [] if found is None else [found]
     if isinstance(label, str) and label not in table.columns and label.endswith(".npy"):
         return []
@@ -182,9 +191,11 @@ def _label_columns(files: GraphFiles, table: Table, schema: GraphSchema | None) 
     return names
 
 
-def _label_file(files: GraphFiles) -> Path | None:
+def _label_file(files: GraphFiles, schema: GraphSchema | None) -> Path | None:
+    """The file of labels, which a graph for predictions may lack."""
     if isinstance(files.label, str) and files.label.endswith(".npy"):
-        return files.path / files.label
+        path = files.path / files.label
+        return path if schema is None or path.exists() else None
     if files.label is not None:
         return None
     return next((path for name in _LABEL_FILES if (path := files.path / name).exists()), None)

@@ -29,7 +29,12 @@ class ParquetTable:
         self.path = path
         with path.open("rb"), self._reading("footer"), self._file() as file:
             self._num_rows = file.metadata.num_rows
+            names = file.schema_arrow.names
             fields = {field.name: field.type for field in file.schema_arrow}
+        if twice := [name for name in fields if names.count(name) > 1]:
+            raise GraphFileError(
+                f"{path}: expected different names of columns, got {twice[0]!r} twice"
+            )
         self.columns: dict[str, Kind] = {name: _kind(dtype) for name, dtype in fields.items()}
 
     def blocks(self, wanted: Mapping[str, Wanted]) -> Iterator[Rows]:

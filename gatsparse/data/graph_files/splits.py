@@ -14,6 +14,7 @@ from gatsparse.data.graph_files.files import open_table
 from gatsparse.data.graph_files.node_ids import NodeIds, read_ids
 from gatsparse.data.graph_files.nodes import MASKS, Nodes
 from gatsparse.data.graph_files.table import GraphFileError, Table, read_columns
+from gatsparse.data.graph_files.texts import read_texts
 from gatsparse.data.labels import Task
 
 _NAMES = {
@@ -32,7 +33,7 @@ def split_of_column(table: Table, column: Any, name: str) -> Masks:
     Raises:
         GraphFileError: If a cell has another value.
     """
-    texts = [text or "" for text in column.to_pylist()]
+    texts = [text or "" for text in read_texts(table, name, column).to_pylist()]
     codes = np.array([_NAMES.get(text.strip().lower(), -2) for text in texts], np.int64)
     wrong = np.flatnonzero(codes == -2)
     if len(wrong) > 0:
@@ -77,6 +78,11 @@ def split_of_files(files: GraphFiles, ids: NodeIds) -> Masks:
 def _read_ids(path: Path) -> tuple[Table, Any]:
     table = open_table(path, header=False)
     name = next(iter(table.columns))
+    if len(table.columns) > 1:
+        raise GraphFileError(
+            f"{path}: expected one id per line, got {len(table.columns)} columns: quote ids that "
+            "contain a comma"
+        )
     return table, read_ids(table, name, read_columns(table, {name: "text"})[name])
 
 
@@ -203,6 +209,8 @@ def _times(table: Table, column: Any, name: str) -> np.ndarray:
     """Times of the nodes as numbers."""
     import pyarrow as pa
 
+    if isinstance(column, np.ndarray):
+        raise GraphFileError(f"{table.path}: column {name!r}: expected times, got vectors")
     for dtype in (pa.int64(), pa.float64(), pa.timestamp("us"), pa.date32()):
         try:
             values = column.cast(dtype)
@@ -212,10 +220,17 @@ def _times(table: Table, column: Any, name: str) -> np.ndarray:
             break
         if pa.types.is_temporal(dtype):
             values = values.cast(pa.timestamp("us")).cast(pa.int64())
-        return values.to_numpy(zero_copy_only=False)
+        times = values.to_numpy(zero_copy_only=False)
+        if not np.isfinite(times).all():
+            break
+        return times
     texts = column.cast(pa.large_string()).to_pylist()
-    row = next((row for row, text in enumerate(texts) if not text), 0)
+    row = next((row for row, text in enumerate(texts) if _is_no_time(text)), 0)
     raise GraphFileError(
         f"{table.path}: {table.place(row)}: column {name!r}: expected numbers, dates or times such "
         f"as 2024-01-31 12:00:00, got {texts[row]!r}"
     )
+
+
+def _is_no_time(text: str | None) -> bool:
+    return not text or text.lower().lstrip("+-") in ("nan", "inf", "infinity")

@@ -35,10 +35,10 @@ class GraphFileError(ValueError):
         >>> _ = Path("broken/edges.csv").write_text("source,target\na,b\n")
         >>> try:
         ...     load_files(GraphFiles("broken"))
-        ... except GraphFileError as error:
+        ... except GraphFileError as error:  # doctest: +NORMALIZE_WHITESPACE
         ...     print(error)
-        broken/nodes.csv: column 'age' is text, such as '1', line 2: list it under
-        dataset.categorical or dataset.ignore
+        broken/nodes.csv: line 3: column 'age': expected a number as in other cells, got '?':
+        correct it, or list the column under dataset.categorical
     """
 
 
@@ -78,6 +78,9 @@ def read_columns(table: Table, wanted: Mapping[str, Wanted]) -> Rows:
     import pyarrow as pa
 
     parts = list(table.blocks(wanted))
+    if not parts:
+        types = {"text": pa.large_string(), "number": pa.float64()}
+        return {name: pa.nulls(0, types[kind]) for name, kind in wanted.items()}
     return {
         name: np.concatenate([part[name] for part in parts])
         if table.columns[name] == "vector"
@@ -89,7 +92,7 @@ def read_columns(table: Table, wanted: Mapping[str, Wanted]) -> Rows:
 def _joined(parts: list[Any], pa: Any) -> Any:
     if any(pa.types.is_string(part.type) for part in parts):  # 32-bit offsets may overflow
         parts = [part.cast(pa.large_string()) for part in parts]
-    return pa.concat_arrays(parts) if parts else pa.nulls(0)
+    return pa.concat_arrays(parts)
 
 
 def prefetched(blocks: Iterator[Rows]) -> Iterator[Rows]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ class _Head(NamedTuple):
     delimiter: str
     start: int  # byte of the first row
     line: int  # its line, from 1
+    has_names: bool
 
 
 class TextTable:
@@ -34,8 +35,8 @@ class TextTable:
 
     Args:
         path (Path): The file.
-        header (bool, optional): Whether the first line has the names of the columns.
-            (default: unless its fields are integers)
+        header (bool, optional): Whether the first line has the names of the columns; False is a
+            list of texts, one per line. (default: unless its fields are integers)
 
     Raises:
         GraphFileError: If the file is empty, or two columns have the same name.
@@ -46,6 +47,7 @@ class TextTable:
         self.path = path
         with self._unpacked() as file:
             self._head = _read_head(path, file, header)
+        self.has_header = self._head.has_names
         self._types = self._infer()
         self.columns: dict[str, Kind] = {
             name: _kind(self._types[name]) for name in self._head.names
@@ -167,16 +169,17 @@ class TextTable:
 
     def _broken_line(self, text: bytes, line: int) -> GraphFileError:
         """Error that names the first line with a cell that goes on in the next line."""
-        rows = csv.reader(text.decode("utf-8", "replace").splitlines(keepends=True))
+        rows = csv.reader(f"{row}\n" for row in text.decode("utf-8", "replace").split("\n"))
         before = at = 0
-        for _ in rows:
-            at = before
-            if rows.line_num > before + 1:
-                break
-            before = rows.line_num
+        with suppress(csv.Error):  # a cell that is too long, or a carriage return in a line
+            for _ in rows:
+                at = before
+                if rows.line_num > before + 1:
+                    break
+                before = at = rows.line_num
         return GraphFileError(
             f"{self.path}: line {line + at}: expected one row per line, got a line break inside a "
-            "cell: is a quote not closed?"
+            "cell or a carriage return inside a line: is a quote not closed?"
         )
 
 
@@ -193,19 +196,28 @@ def _read_head(path: Path, file: Any, header: bool | None) -> _Head:
         if content.strip() and not content.startswith(b"#"):
             break
         start += len(line)
+    if b"\r" in content.rstrip(b"\r\n"):
+        raise GraphFileError(
+            f"{path}: line {number}: expected lines that end in \\n or \\r\\n, got a carriage "
+            "return inside a line: convert the line ends"
+        )
     try:
         text = content.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise GraphFileError(
             f"{path}: line {number}: expected UTF-8, got {content[:40]!r}: convert the file"
         ) from error
-    delimiter = _delimiter(path, text)
-    names = next(csv.reader([text], delimiter=delimiter))
+    delimiter = "," if header is False else _delimiter(path, text)
+    try:
+        names = next(csv.reader([text], delimiter=delimiter))
+    except csv.Error as error:
+        raise GraphFileError(f"{path}: line {number}: {error}") from error
     if header is None:
         header = not all(_INTEGER.fullmatch(name.strip()) for name in names)
     if not header:
         first = start + (len(line) - len(content))
-        return _Head([str(column) for column in range(len(names))], delimiter, first, number)
+        numbered = [str(column) for column in range(len(names))]
+        return _Head(numbered, delimiter, first, number, has_names=False)
     names = [name.strip() for name in names]
     for position, name in enumerate(names):
         if name == "":
@@ -217,7 +229,7 @@ def _read_head(path: Path, file: Any, header: bool | None) -> _Head:
             raise GraphFileError(
                 f"{path}: line {number}: expected different names of columns, got {name!r} twice"
             )
-    return _Head(names, delimiter, start + len(line), number + 1)
+    return _Head(names, delimiter, start + len(line), number + 1, has_names=True)
 
 
 def _delimiter(path: Path, text: str) -> str:

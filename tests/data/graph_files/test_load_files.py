@@ -207,6 +207,17 @@ def test_labels_of_other_tasks(folder):
     assert data.schema.classes == ["l1", "l2"]
 
 
+def test_links_need_no_labels(folder):
+    """A column of labels is neither read nor a feature."""
+    data = load_files(GraphFiles(folder), "link_prediction")
+    assert "y" not in data
+    assert "train_mask" not in data
+    (folder / "nodes.csv").write_text("id,age\na,1\nb,2\nc,3\nd,4\n")
+    other = load_files(GraphFiles(folder), "link_prediction")
+    assert torch.equal(data.x[:, :1], other.x)
+    assert torch.equal(data.edge_index, other.edge_index)
+
+
 def test_classes_are_in_numeric_order_if_they_are_numbers(folder):
     rows = "".join(f"n{i},{i},{i % 12},train\n" for i in range(24))
     (folder / "nodes.csv").write_text("id,f,label,split\n" + rows + "v,1,3,val\nt,1,3,test\n")

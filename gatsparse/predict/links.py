@@ -1,0 +1,103 @@
+"""Probabilities of links between pairs of nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatsparse.checks import check_instance
+from gatsparse.config_types import ConfigError
+from gatsparse.data import GraphFiles, NodeIds
+from gatsparse.data.graph_files.edges import read_edges
+from gatsparse.data.places import expand
+from gatsparse.extras import require_extra
+from gatsparse.predict.predictions import Predictions, write_tables
+
+_ROWS = 2**16  # of a block
+
+
+@dataclass(frozen=True)
+class LinkPredictions:
+    """Probabilities of links, of a run of link prediction.
+
+    Args:
+        ids (NodeIds): Ids of the nodes.
+        pairs (Tensor): ``[2, P]``.
+        probabilities (Tensor): ``[P]``.
+
+    Example:
+        See :func:`predict_links`.
+    """
+
+    ids: NodeIds
+    pairs: Tensor
+    probabilities: Tensor
+
+    def write(self, path: str | Path) -> None:
+        """Writes a row with ``source``, ``target`` and ``p`` for each pair, see
+        :meth:`Predictions.write`.
+        """
+        write_tables(path, (self._table(rows) for rows in torch.arange(len(self)).split(_ROWS)))
+
+    def __len__(self) -> int:
+        return self.pairs.size(1)
+
+    def _table(self, rows: Tensor) -> Any:
+        import pyarrow as pa
+
+        source, target = (self.ids.take(ends[rows].long().numpy()).array() for ends in self.pairs)
+        return pa.table({"source": source, "target": target, "p": self.probabilities[rows].numpy()})
+
+
+def predict_links(predictions: Predictions, pairs: str | Path) -> LinkPredictions:
+    r"""Returns the probability that each pair of nodes is linked.
+
+    The messages are passed along all edges of the graph, also those that the training held out.
+
+    Args:
+        predictions (Predictions): Embeddings of the nodes, of a run with task link_prediction.
+        pairs (str or Path): Table with the columns of sources and targets of the edges.
+
+    Raises:
+        TypeError: If an argument is of a wrong type.
+        ConfigError: If the run has another task.
+        GraphFileError: If a node is unknown, or the file is damaged.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gatsparse.predict import load_data, load_run, predict, predict_links
+        >>> from gatsparse.train import TrainConfig, train
+        >>> config = TrainConfig(
+        ...     "digits", task="link_prediction", epochs=2, run_dir=Path("links"), progress=False
+        ... )
+        >>> _ = train(config)  # doctest: +ELLIPSIS
+        memory: ...
+        >>> run = load_run(next(Path("links").iterdir()))
+        >>> _ = Path("pairs.csv").write_text("source,target\n3,5\n0,9\n")
+        >>> predict_links(predict(run, load_data(run)), "pairs.csv").probabilities.shape
+        torch.Size([2])
+    """
+    check_instance("predictions", predictions, Predictions, "Predictions")
+    check_instance("pairs", pairs, (str, Path), "a path")
+    run = predictions.run
+    if run.config.task != "link_prediction":
+        raise ConfigError(f"pairs: expected a run with task link_prediction, got {run.config.task}")
+    require_extra("links between pairs", "large", "pyarrow")
+    files = run.config.dataset
+    files = files if isinstance(files, GraphFiles) else GraphFiles(Path())
+    plain = replace(
+        files, edge_features=[], unknown_nodes="error", self_loops="keep", duplicates="keep"
+    )
+    ids = predictions.ids
+    ends = read_edges(plain, [expand(pairs)], ids, str(run.path), []).edge_index
+    logits = torch.cat(
+        [
+            (predictions.outputs[src.long()] * predictions.outputs[dst.long()]).sum(dim=1)
+            for src, dst in zip(*(end.split(_ROWS) for end in ends), strict=True)
+        ]
+    )
+    return LinkPredictions(ids, ends, logits.sigmoid())
