@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
-from gatsparse.data import GraphFiles, NodeIds
+from gatsparse.data import GraphFileError, GraphFiles, NodeIds
 from gatsparse.data.graph_files.edges import read_edges
 from gatsparse.data.places import expand
 from gatsparse.extras import require_extra
@@ -30,7 +30,15 @@ class LinkPredictions:
         probabilities (Tensor): ``[P]``.
 
     Example:
-        See :func:`predict_links`.
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from gatsparse.data import NodeIds
+        >>> from gatsparse.predict import LinkPredictions
+        >>> pairs = torch.tensor([[0, 1], [2, 2]])
+        >>> links = LinkPredictions(NodeIds(num_nodes=3), pairs, torch.tensor([0.9, 0.2]))
+        >>> links.write("links.csv")
+        >>> print(Path("links.csv").read_text().splitlines()[1])
+        0,2,0.9
     """
 
     ids: NodeIds
@@ -93,7 +101,10 @@ def predict_links(predictions: Predictions, pairs: str | Path) -> LinkPrediction
         files, edge_features=[], unknown_nodes="error", self_loops="keep", duplicates="keep"
     )
     ids = predictions.ids
-    ends = read_edges(plain, [expand(pairs)], ids, str(run.path), []).edge_index
+    try:
+        ends = read_edges(plain, [expand(pairs)], ids, str(run.path), []).edge_index
+    except GraphFileError as error:
+        raise GraphFileError(f"pairs: {error}") from error
     logits = torch.cat(
         [
             (predictions.outputs[src.long()] * predictions.outputs[dst.long()]).sum(dim=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +74,7 @@ def functions() -> Iterator[Function]:
     yield Function(
         "predict_links",
         predict.predict_links,
-        lambda: {"predictions": _embeddings(), "pairs": "/none/such.csv"},
+        lambda: {"predictions": _embeddings(), "pairs": _pairs()},
         {"predictions": NO_CONFIGS, "pairs": [None, 3, 1.5, [], {}, object(), b"x", "/none.xls"]},
         errors=errors,
     )
@@ -91,6 +92,12 @@ def functions() -> Iterator[Function]:
         {"nodes": ("node",)},
         errors,
     )
+
+
+def _pairs() -> str:
+    path = Path(tempfile.mkdtemp(), "pairs.csv")
+    path.write_text("source,target\n0,1\n")
+    return str(path)
 
 
 def _embeddings() -> predict.Predictions:

@@ -84,7 +84,9 @@ def test_configs_have_the_recipes_of_the_protocols(dataset):
     pubmed = dataset == "pubmed"
     model = ModelConfig(out_heads=8 if pubmed else 1)
     optim = OptimConfig(0.01, 0.001) if pubmed else OptimConfig(0.005, 5e-4)
-    recipe = TrainConfig(dataset, model=model, optim=optim, patience=100, seeds=100)
+    recipe = TrainConfig(
+        dataset, normalize_features=True, model=model, optim=optim, patience=100, seeds=100
+    )
     assert pyg == replace(recipe, epochs=1000, stopping="pyg")
     assert random == replace(pyg, split="random", largest_component=True)
     exact = replace(model, paper_exact=True)
