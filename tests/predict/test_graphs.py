@@ -116,6 +116,23 @@ def test_predictions_of_other_graphs_without_labels(run_folder: Path, tmp_path: 
     torch.testing.assert_close(little.outputs, predictions.outputs, rtol=1e-5, atol=1e-6)
 
 
+def test_other_graphs_with_labels_are_scored(run_folder: Path, tmp_path: Path):
+    write_files(tmp_path / "other", 12, split=True)
+    graphs = tmp_path / "other" / "graphs.csv"
+    graphs.write_text(
+        "".join(f"{line.rpartition(',')[0]}\n" for line in graphs.read_text().splitlines())
+    )
+    run = load_run(run_folder)
+    scores = predict(run, load_data(run, tmp_path / "other")).scores()
+    assert list(scores) == ["all"]
+    assert scores["all"] > 0.8
+
+
+def test_pairs_are_none_of_graphs(run_folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["predict", str(run_folder), "--out", "a.csv", "--pairs", "pairs.csv"]) == 2
+    assert "--pairs: expected none with task graph_classification" in capsys.readouterr().err
+
+
 def test_saved_model_is_a_graph_classifier(run_folder: Path, capsys: pytest.CaptureFixture[str]):
     model = gatsparse.load_model(run_folder)
     assert isinstance(model, GraphClassifier)
