@@ -107,7 +107,10 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
     statistics = graph_statistics(data.edge_index, data["x"].size(0))
     homophily = None
     if config.task == "classification" and statistics.num_edges > 0:
-        homophily = edge_homophily(data.edge_index, node_labels(data))
+        try:
+            homophily = edge_homophily(data.edge_index, node_labels(data))
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"dataset: {error}: set task in a configuration") from error
     if not given:
         config = _suggest(config, data, statistics, reasons)
         if config.undirected:

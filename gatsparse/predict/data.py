@@ -59,14 +59,21 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
             raise ConfigError(f"data: expected data, as {run.path} was trained on data in memory")
         loaded = load_task(config)
         RunFolder(run.path).check_data(loaded)
-        loaded = task_of_seed(loaded, config, run.seed)
+        if config.task != "link_prediction":  # whose split leaves out edges
+            loaded = task_of_seed(loaded, config, run.seed)
     elif isinstance(data, Data):
         loaded = prepared(copy(data), config, named=False)
     elif isinstance(config.dataset, GraphFiles):
         files = _files_of_another_graph(config.dataset, expand(data))
         loaded = prepared(load_files(files, config.task, run.schema), config, named=False)
     else:
-        loaded = load_task(replace(config, dataset=str(data)))
+        other = replace(config, dataset=str(data))
+        if isinstance(other.dataset, GraphFiles):
+            raise ConfigError(
+                f"data: expected the name of a data set or module:function, as in the training of "
+                f"{run.path}, got the folder {data}, whose columns the model does not know"
+            )
+        loaded = load_task(other)
     check_widths(run, loaded)
     return _with_one_split(loaded, config, run.seed)
 

@@ -102,7 +102,8 @@ def predict_links(predictions: Predictions, pairs: str | Path) -> LinkPrediction
     )
     ids = predictions.ids
     try:
-        ends = read_edges(plain, [expand(pairs)], ids, str(run.path), []).edge_index
+        name = str(files.path) if isinstance(run.config.dataset, GraphFiles) else "the graph"
+        ends = read_edges(plain, [expand(pairs)], ids, name, []).edge_index
     except GraphFileError as error:
         raise GraphFileError(f"pairs: {error}") from error
     logits = torch.cat(

@@ -323,10 +323,11 @@ class TrainConfig:
 
     def with_absolute_paths(self) -> TrainConfig:
         """The configuration, which then has the same meaning in any current folder."""
+        root = None if self.root is None else self.root.absolute()
         if not isinstance(self.dataset, GraphFiles):
-            return self
+            return replace(self, root=root)
         files = replace(self.dataset, path=self.dataset.path.absolute())
-        return replace(self, dataset=files)
+        return replace(self, dataset=files, root=root)
 
     def essence(self) -> TrainConfig:
         """The configuration without the keys that do not affect the results."""

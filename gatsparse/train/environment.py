@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -39,8 +40,10 @@ def environment(threads: int, data: Data) -> dict[str, str | int | None]:
 
 
 def data_digest(data: Data) -> str:
-    """Returns a digest of the tensors of :obj:`data`."""
+    """Returns a digest of the tensors of :obj:`data`, and of its schema."""
     digest = hashlib.sha256()
+    if (schema := data.get("schema")) is not None:
+        digest.update(json.dumps(schema.to_dict(), sort_keys=True).encode())
     for key, value in sorted(data.to_dict().items()):
         if isinstance(value, Tensor):
             digest.update(f"{key} {value.dtype} {list(value.shape)}\n".encode())

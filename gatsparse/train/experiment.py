@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING
@@ -83,6 +84,8 @@ def train(
 
 def _train(config: TrainConfig, given: Data | None, output: Output) -> list[FitResult]:
     require_logs(config.logs)
+    if given is not None and config.normalize_features is None:  # data with a name, too
+        config = replace(config, normalize_features=False)
     data = load_task(config, given)
     task = task_of_seed(data, config, config.all_seeds[0])
     with open_run_folder(config, data) as folder:

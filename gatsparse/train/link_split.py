@@ -98,6 +98,7 @@ def split_links(
 
 def pair_codes(pairs: Tensor, num_nodes: int) -> Tensor:
     """Returns a number for each pair of nodes ``[2, P]``, the same for both directions."""
+    pairs = pairs.long()  # int32 does not hold the square of many numbers of nodes
     return pairs.amin(dim=0) * num_nodes + pairs.amax(dim=0)
 
 

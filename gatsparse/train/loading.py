@@ -68,7 +68,7 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
         data, named = copy(data), False
     data = prepared(data, config, named=named)
     name = config.dataset_name
-    if config.task in WITHOUT_NODE_LABELS or config.split == "seed":  # split by task_of_seed
+    if config.task in WITHOUT_NODE_LABELS:  # split by task_of_seed
         return data
     if config.split == "random":
         for key in MASKS:
@@ -80,6 +80,8 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
             f"split: expected {', '.join(MASKS)} in {name}, got none: set split to random to draw "
             "them"
         )
+    if config.split == "seed":  # chosen by task_of_seed
+        return data
     num_splits = 1 if data.train_mask.dim() == 1 else data.train_mask.size(1)
     if config.split >= num_splits:
         raise ConfigError(
@@ -151,6 +153,8 @@ def _largest_component(data: Data) -> Data:
     """The largest connected component, with the ids of its nodes."""
     ids, count, notes = data.get("node_ids"), data["x"].size(0), data.get("notes") or []
     data.node = torch.arange(count)
+    if data["x"].layout != torch.strided:  # PyG selects rows of dense tensors only
+        data.x = data["x"].to_dense()
     data = LargestConnectedComponents()(data)
     if (dropped := count - len(data.node)) > 0:
         data.notes = [*notes, f"nodes outside of the largest component dropped: {dropped}"]

@@ -73,7 +73,7 @@ def _trainable(data: Data, config: TrainConfig) -> Data:
     """Raises :class:`ConfigError` unless data with a split can be trained."""
     try:
         build_objective(config, checked_task(data, config.task, config.chosen_metric))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"dataset: {config.dataset_name} cannot be trained: {error}") from error
     return data
 

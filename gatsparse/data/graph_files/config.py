@@ -34,7 +34,8 @@ class GraphFiles:
             (default: the column id, node_id or node; else rows are numbered from 0)
         source: Column of the sources of the edges. (default: recognised by its name)
         target: Column of the targets of the edges. (default: recognised by its name)
-        label: Column of the labels, or several columns of numbers for tasks multi_label and
+        label: Column of the labels (empty cells, and -1 among other numbers, are nodes without a
+            label), or several columns of numbers for tasks multi_label and
             regression. With task graph_classification, a column of the table of graphs.
             (default: the column label or y)
         label_separator: Separator of the labels in a cell, for task multi_label.

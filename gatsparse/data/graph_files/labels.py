@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gatsparse.data.graph_files.array_table import ArrayTable
 from gatsparse.data.graph_files.arrow import compute, index_in
 from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
 from gatsparse.data.graph_files.texts import read_texts
 from gatsparse.data.labels import Task
 
 _MOST_CLASSES = 10_000
+_UNLABELLED = ("-1", "-100")  # numbers that mean so, as in PyG and OGB
 
 
 class Labels(NamedTuple):
@@ -127,8 +127,11 @@ def _read_classes(table: Table, column: Any, name: str, classes: list[str] | Non
             f"{column.shape[1]}: set task to multi_label or regression"
         )
     texts = read_texts(table, name, column)
-    missing = {None, "-1"} if isinstance(table, ArrayTable) else {None}
-    found = [text for text in compute().unique(texts).to_pylist() if text not in missing]
+    found = [text for text in compute().unique(texts).to_pylist() if text is not None]
+    numbers = table.columns[name] in ("number", "vector")
+    known = [text for text in found if text not in _UNLABELLED]
+    if numbers and len(known) > 1:  # -1 and 1 are two classes
+        found = known
     if classes is None:
         classes = sorted(found, key=_sort_key(found))
         if len(classes) < 2:

@@ -86,8 +86,9 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
         graph_name = choose_column(table, files.graph, "graph", GRAPH_COLUMNS)
         files = replace(files, label=None, split=None)
     label_names = _label_columns(files, table, schema)
-    split_name = choose_column(table, files.split, "split", ("split",))
-    masks = [name for name in MASKS if name in table.columns]
+    usual_split = [name for name in ("split",) if name not in features]
+    split_name = choose_column(table, files.split, "split", usual_split)
+    masks = [name for name in MASKS if name in table.columns and name not in features]
     if files.time is not None:
         require_column(table, files.time, "time")
     for key in ("ignore", "categorical"):

@@ -12,6 +12,7 @@ import numpy as np
 from gatsparse.data.graph_files.table import GraphFileError, Kind, Rows, Wanted, to_numbers
 
 _ROWS = 2**22  # of a block
+_THREADED = 2**17  # rows from which pyarrow uses threads
 
 
 class ParquetTable:
@@ -41,7 +42,9 @@ class ParquetTable:
         """Yields the rows of some columns, see :meth:`Table.blocks`."""
         row = 0
         with self._file() as file:
-            batches = file.iter_batches(_ROWS, columns=list(wanted))
+            batches = file.iter_batches(
+                _ROWS, columns=list(wanted), use_threads=self._num_rows > _THREADED
+            )
             while True:
                 with self._reading(f"row {row} or later"):
                     batch = next(batches, None)

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from gatsparse.data.edge_files.lines import BLOCK, LONGEST_LINE, PackedError, open_text
 from gatsparse.data.graph_files.table import GraphFileError, Kind, Rows, Wanted, to_numbers
 
+# Threads of pyarrow that begin while an early error ends the process would abort it.
+_THREADED = 2**20  # bytes
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = ("\t", ",", ";", "|")
 _BLANK = re.compile(rb"^\r?\n", re.MULTILINE)
@@ -118,7 +120,7 @@ class TextTable:
         from pyarrow import ArrowInvalid
 
         try:
-            table = self._table(text, types, threads=True)
+            table = self._table(text, types, threads=len(text) > _THREADED)
         except ArrowInvalid:
             try:  # again, because only a single thread tells the row
                 table = self._table(text, types, threads=False)
