@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from gatsparse.data.errors import require
+from gatsparse.data.labels import MASKS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch_geometric.data import Data
-
-_MASKS = ("train_mask", "val_mask", "test_mask")
 
 
 def check_data(data: Data, path: Path) -> None:
@@ -50,15 +49,15 @@ def check_data(data: Data, path: Path) -> None:
         path,
         f"edges: expected node indices in 0 .. {num_nodes - 1}",
     )
-    masks = [data[key] for key in _MASKS]
-    for key, mask in zip(_MASKS, masks, strict=True):
+    masks = [data[key] for key in MASKS]
+    for key, mask in zip(MASKS, masks, strict=True):
         require(
             mask.dtype == torch.bool and mask.dim() in (1, 2) and mask.size(0) == num_nodes,
             path,
             f"{key}: expected bool [{num_nodes}] or [{num_nodes}, S], "
             f"got {mask.dtype} {list(mask.shape)}",
         )
-        require(mask.shape == masks[0].shape, path, f"{key}: expected the shape of {_MASKS[0]}")
+        require(mask.shape == masks[0].shape, path, f"{key}: expected the shape of {MASKS[0]}")
         require(bool(mask.any(dim=0).all()), path, f"{key}: expected a node in every split")
     overlap = (masks[0] & masks[1]) | (masks[0] & masks[2]) | (masks[1] & masks[2])
     require(not overlap.any(), path, "train_mask, val_mask, test_mask: expected no common node")

@@ -17,6 +17,9 @@ Task = Literal[
 #: Tasks that need no labels of nodes.
 WITHOUT_NODE_LABELS = ("link_prediction", "graph_classification")
 
+#: Names of the masks of a split.
+MASKS = ("train_mask", "val_mask", "test_mask")
+
 #: Values for unlabelled nodes: PyG's and OGB's, and ``ignore_index`` of torch's losses.
 _MISSING = (-1, -100)
 

@@ -1,4 +1,4 @@
-"""What a trained graph attention network attends to, as numbers, charts and a page."""
+"""Attention of a trained graph attention network, as numbers, charts and a page."""
 
 from gatsparse.extras import missing_extra
 

@@ -67,7 +67,7 @@ class LayerExplanation:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a model attends to; the result of :func:`explain`.
+    """Statistics of the attention of a model; the result of :func:`explain`.
 
     Args:
         task (str): ``"classification"``, ``"multi_label"`` or ``"regression"``.

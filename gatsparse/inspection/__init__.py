@@ -1,4 +1,4 @@
-"""What is in a graph, what a training of it would cost, and a configuration to start from."""
+"""Statistics of a graph, the cost of a training, and a configuration to start from."""
 
 from gatsparse.inspection.inspect import Inspection, inspect_graph
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -20,6 +18,7 @@ from gatsparse.train.memory import estimate
 from gatsparse.train.objective import build_objective
 from gatsparse.train.sampled import SampledNodes
 from gatsparse.train.task import checked_task
+from gatsparse.train.threads import torch_threads
 
 _MOST_EDGES = 4_000_000  # of the graph on which times are measured
 _EPOCHS = 4
@@ -59,7 +58,7 @@ def training_cost(config: TrainConfig, data: Data) -> Cost:
     config = replace(config, metric=metric, class_weights=None)
     share = min(1.0, _MOST_EDGES / max(data.num_edges, 1))
     small = data if share == 1 else _random_graph(data, share)
-    with _threads(config.threads), torch.random.fork_rng(devices=[]):
+    with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         if config.mode == "full":
             seconds = _epoch_seconds(config, small) / share
         else:
@@ -100,16 +99,6 @@ def _sampled(config: TrainConfig, data: Data) -> SampledNodes:
     model = build_model(config.model, data, config.task)
     optimizer = build_optimizer(config.optim, model)
     return SampledNodes(model, data, optimizer, build_objective(config, data), config.sampling)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _random_graph(data: Data, share: float) -> Data:

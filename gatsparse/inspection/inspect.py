@@ -37,7 +37,7 @@ _FEW_NODES = 10_000  # training nodes up to which a model is trained as in the p
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is in a graph, and a configuration to train on it.
+    """Statistics of a graph, and a configuration to train on it.
 
     Args:
         config (TrainConfig): A configuration that can be run.

@@ -11,11 +11,11 @@ import torch
 import yaml
 
 from gatsparse.data import GraphFiles
+from gatsparse.data.labels import MASKS
 from gatsparse.inspection.inspect import Inspection
 from gatsparse.train.memory import format_bytes
 
 _MOST_CLASSES = 8
-_SPLITS = ("train_mask", "val_mask", "test_mask")
 
 
 def report(inspection: Inspection) -> str:
@@ -50,7 +50,7 @@ def _nodes(inspection: Inspection) -> Iterator[str]:
     y = data.get("y")
     if y is not None and not links:
         yield f"  labels   {_labels(inspection, y)}"
-    masks = [data.get(key) for key in _SPLITS]
+    masks = [data.get(key) for key in MASKS]
     if all(mask is not None for mask in masks) and not links:
         sizes = [int(mask.view(len(mask), -1)[:, 0].sum()) for mask in masks]
         yield f"  split    {sizes[0]:,} training, {sizes[1]:,} validation, {sizes[2]:,} test nodes"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gatsparse.data import GraphFiles
-from gatsparse.data.graph_files.config import LABEL_COLUMNS
-from gatsparse.data.labels import Task
+from gatsparse.data.graph_files.config import ID_COLUMNS, LABEL_COLUMNS
+from gatsparse.data.labels import MASKS, Task
 from gatsparse.inspection.columns import ColumnSummary
 
 _MOST_CLASSES = 100
@@ -45,7 +45,7 @@ def choose_roles(files: GraphFiles, columns: Mapping[str, ColumnSummary]) -> Rol
         reasons.append(f"the content of {', '.join(_names(label))} suggests task {task}")
     files = replace(files, label=label)
     taken = {files.node_id, files.split, files.time, *files.ignore, *_names(label)}
-    taken |= {"id", "node_id", "node", "split", "train_mask", "val_mask", "test_mask"}
+    taken |= {*ID_COLUMNS, "split", *MASKS}
     free = [summary for name, summary in columns.items() if name not in taken]
     if files.features is None:
         ignore = [summary for summary in free if _is_no_feature(summary)]

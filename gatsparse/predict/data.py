@@ -12,7 +12,6 @@ from torch_geometric.data import Data
 from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphFiles, load_files
-from gatsparse.data.import_path import is_import_path
 from gatsparse.data.places import expand
 from gatsparse.predict.model import FinishedRun
 from gatsparse.train import TrainConfig, load_task, task_of_seed
@@ -53,7 +52,8 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
     """
     check_instance("run", run, FinishedRun, "a FinishedRun")
     check_instance("data", data, (str, Path, Data, type(None)), "a path, a name, Data or None")
-    config = _with_normalization(run.config)
+    # Any data are normalised as those of the training.
+    config = replace(run.config, normalize_features=run.config.normalizes_features)
     if data is None:
         if config.dataset is None:
             raise ConfigError(f"data: expected data, as {run.path} was trained on data in memory")
@@ -62,10 +62,10 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
         if config.task != "link_prediction":  # whose split leaves out edges
             loaded = task_of_seed(loaded, config, run.seed)
     elif isinstance(data, Data):
-        loaded = prepared(copy(data), config, named=False)
+        loaded = prepared(copy(data), config)
     elif isinstance(config.dataset, GraphFiles):
         files = _files_of_another_graph(config.dataset, expand(data))
-        loaded = prepared(load_files(files, config.task, run.schema), config, named=False)
+        loaded = prepared(load_files(files, config.task, run.schema), config)
     else:
         other = replace(config, dataset=str(data))
         if isinstance(other.dataset, GraphFiles):
@@ -76,14 +76,6 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
         loaded = load_task(other)
     check_widths(run, loaded)
     return _with_one_split(loaded, config, run.seed)
-
-
-def _with_normalization(config: TrainConfig) -> TrainConfig:
-    """The configuration, which then normalises features of any data as it did in the training."""
-    if config.normalize_features is not None:
-        return config
-    named = isinstance(config.dataset, str) and not is_import_path(config.dataset)
-    return replace(config, normalize_features=named)
 
 
 def check_widths(run: FinishedRun, data: Data) -> None:

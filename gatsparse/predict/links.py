@@ -16,6 +16,7 @@ from gatsparse.data.graph_files.edges import read_edges
 from gatsparse.data.places import expand
 from gatsparse.extras import require_extra
 from gatsparse.predict.predictions import Predictions, write_tables
+from gatsparse.train import link_scores
 
 _ROWS = 2**16  # of a block
 
@@ -106,10 +107,4 @@ def predict_links(predictions: Predictions, pairs: str | Path) -> LinkPrediction
         ends = read_edges(plain, [expand(pairs)], ids, name, []).edge_index
     except GraphFileError as error:
         raise GraphFileError(f"pairs: {error}") from error
-    logits = torch.cat(
-        [
-            (predictions.outputs[src.long()] * predictions.outputs[dst.long()]).sum(dim=1)
-            for src, dst in zip(*(end.split(_ROWS) for end in ends), strict=True)
-        ]
-    )
-    return LinkPredictions(ids, ends, logits.sigmoid())
+    return LinkPredictions(ids, ends, link_scores(predictions.outputs, ends.long()).sigmoid())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import NoneType
@@ -23,6 +21,7 @@ from gatsparse.train.edge_inputs import edge_inputs
 from gatsparse.train.full_batch import model_graph
 from gatsparse.train.graph_steps import outputs_of_graphs
 from gatsparse.train.memory import estimate_of_sizes, format_bytes
+from gatsparse.train.threads import torch_threads
 
 
 def predict(
@@ -81,7 +80,7 @@ def predict(
     x = data["x"]
     needed = estimate_of_sizes(replace(run.config, mode="full"), data, run.sizes)
     layerwise = run.config.mode == "sampled" or needed > budget
-    with torch.no_grad(), _threads(run.config.threads if threads is None else threads):
+    with torch.no_grad(), torch_threads(run.config.threads if threads is None else threads):
         if run.config.task == "graph_classification":
             batch_size = run.config.sampling.batch_size if layerwise else None
             outputs = outputs_of_graphs(run.model, data, batch_size)
@@ -112,13 +111,3 @@ def _layer_by_layer(
             f"max_memory: expected {format_bytes(needed)} to apply the model to the whole graph, "
             f"got {format_bytes(budget)}; layer by layer is not possible: {error}"
         ) from error
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

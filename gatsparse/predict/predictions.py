@@ -80,7 +80,7 @@ class Predictions:
 
         Its columns are ``id``; for classification ``class`` and the probability ``p_<class>`` of
         each class; for multi_label ``<label>`` as a boolean and ``p_<label>`` for each label; and
-        for regression the value of each target. The file is complete or not there.
+        for regression the value of each target. The file is written atomically.
 
         Args:
             path (str or Path): The file; its name ends in ``.parquet`` or ``.csv``.

@@ -321,6 +321,17 @@ class TrainConfig:
             name = "data" if self.dataset is None else self.dataset.rpartition(":")[2]
         return re.sub(r"[^\w.-]+", "_", name) or "graph"
 
+    @property
+    def normalizes_features(self) -> bool:
+        """Whether features are normalised; by default those of data sets by name."""
+        if self.normalize_features is not None:
+            return self.normalize_features
+        return isinstance(self.dataset, str) and not is_import_path(self.dataset)
+
+    def for_given_data(self) -> TrainConfig:
+        """The configuration for data that are used instead of the data set."""
+        return replace(self, normalize_features=bool(self.normalize_features))
+
     def with_absolute_paths(self) -> TrainConfig:
         """The configuration, which then has the same meaning in any current folder."""
         root = None if self.root is None else self.root.absolute()

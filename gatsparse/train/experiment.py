@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING
 
-import torch
 from torch_geometric import seed_everything
 
 from gatsparse.checks import check_instance
@@ -28,6 +26,7 @@ from gatsparse.train.run_folder import open_run_folder
 from gatsparse.train.side_by_side import side_by_side
 from gatsparse.train.summary import summarize
 from gatsparse.train.task import task_of_seed
+from gatsparse.train.threads import torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -84,8 +83,8 @@ def train(
 
 def _train(config: TrainConfig, given: Data | None, output: Output) -> list[FitResult]:
     require_logs(config.logs)
-    if given is not None and config.normalize_features is None:  # data with a name, too
-        config = replace(config, normalize_features=False)
+    if given is not None:
+        config = config.for_given_data()
     data = load_task(config, given)
     task = task_of_seed(data, config, config.all_seeds[0])
     with open_run_folder(config, data) as folder:
@@ -155,14 +154,10 @@ def _train_seed(seed: int, config: TrainConfig, data: Data, folder: RunFolder) -
 def _train_in_turn(
     seeds: list[int], config: TrainConfig, data: Data, folder: RunFolder
 ) -> Generator[int, None, None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(config.threads)
-    try:
+    with torch_threads(config.threads):
         for seed in seeds:
             _train_seed(seed, config, data, folder)
             yield seed
-    finally:
-        torch.set_num_threads(before)
 
 
 def _train_side_by_side(

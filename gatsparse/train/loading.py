@@ -23,12 +23,10 @@ from gatsparse.data import (
 )
 from gatsparse.data.graph_set import check_graphs
 from gatsparse.data.import_path import import_data, import_graphs, is_import_path
-from gatsparse.data.labels import WITHOUT_NODE_LABELS
+from gatsparse.data.labels import MASKS, WITHOUT_NODE_LABELS
 from gatsparse.data.undirected import undirected
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.memory import check_synthetic
-
-MASKS = ("train_mask", "val_mask", "test_mask")
 
 
 def load_task(config: TrainConfig, data: Data | None = None) -> Data:
@@ -62,11 +60,11 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
     """
     check_instance("config", config, TrainConfig, "a TrainConfig")
     if data is None:
-        data, named = _load(config)
+        data = _load(config)
     else:
         check_instance("data", data, Data, "torch_geometric.data.Data")
-        data, named = copy(data), False
-    data = prepared(data, config, named=named)
+        data, config = copy(data), config.for_given_data()
+    data = prepared(data, config)
     name = config.dataset_name
     if config.task in WITHOUT_NODE_LABELS:  # split by task_of_seed
         return data
@@ -90,13 +88,12 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
     return choose_split(data, config.split, num_splits)
 
 
-def prepared(data: Data, config: TrainConfig, *, named: bool) -> Data:
+def prepared(data: Data, config: TrainConfig) -> Data:
     """Casts and normalises the features, and adds or removes edges and nodes.
 
     Args:
         data (torch_geometric.data.Data): The data, which are changed.
         config (TrainConfig): The configuration.
-        named (bool): Whether the data are a data set that is known by name.
 
     Raises:
         ConfigError: If there are no features, edge features that the model does not support, or
@@ -117,7 +114,7 @@ def prepared(data: Data, config: TrainConfig, *, named: bool) -> Data:
     if config.largest_component:
         data = _largest_component(data)
     data.x = data["x"].to(dtype)
-    if named if config.normalize_features is None else config.normalize_features:
+    if config.normalizes_features:
         _normalize_features(data)
     whole = config.mode == "full" and config.task != "graph_classification"
     if config.model.kind == "gatsparse" and whole:
@@ -127,26 +124,24 @@ def prepared(data: Data, config: TrainConfig, *, named: bool) -> Data:
     return data
 
 
-def _load(config: TrainConfig) -> tuple[Data, bool]:
-    """The data set, and whether it is one that is known by name."""
+def _load(config: TrainConfig) -> Data:
     dataset = config.dataset
     if dataset is None:
         raise ConfigError("dataset: expected the name of a data set or a folder of files, got null")
     if isinstance(dataset, GraphFiles):
-        return load_files(dataset, config.task), False
+        return load_files(dataset, config.task)
     if is_import_path(dataset):
         try:
             of_graphs = config.task == "graph_classification"
-            imported = (import_graphs if of_graphs else import_data)("dataset", dataset)
-            return copy(imported), False
+            return copy((import_graphs if of_graphs else import_data)("dataset", dataset))
         except ValueError as error:
             raise ConfigError(str(error)) from error
     if dataset == "sbm":
         check_synthetic(config)
-        return stochastic_block_model(**asdict(config.synthetic)), True
+        return stochastic_block_model(**asdict(config.synthetic))
     if dataset in OGB_NAMES:
-        return load_ogb(dataset, config.root), True
-    return load(dataset, config.root), True
+        return load_ogb(dataset, config.root)
+    return load(dataset, config.root)
 
 
 def _largest_component(data: Data) -> Data:

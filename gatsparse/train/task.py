@@ -12,12 +12,12 @@ from gatsparse.config_types import ConfigError
 from gatsparse.data import (
     random_split,
 )
-from gatsparse.data.labels import node_mask
+from gatsparse.data.labels import MASKS, node_mask
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.graph_split import split_graphs
 from gatsparse.train.link_criterion import LinkCriterion
 from gatsparse.train.link_split import split_links
-from gatsparse.train.loading import MASKS, choose_split
+from gatsparse.train.loading import choose_split
 from gatsparse.train.metrics import require_scorable
 from gatsparse.train.objective import NODE_TASKS, Task, build_objective
 

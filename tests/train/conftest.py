@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import to_undirected
+
+from gatsparse.train import ModelConfig, TrainConfig
 
 
 @pytest.fixture
@@ -24,4 +28,18 @@ def task() -> Data:
         train_mask=part == 0,
         val_mask=part == 1,
         test_mask=part == 2,
+    )
+
+
+@pytest.fixture
+def small_run(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
+    """A run of two seeds on :func:`task`, in one process."""
+    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task.clone())
+    return TrainConfig(
+        "digits",
+        model=ModelConfig(hidden_channels=4, heads=2),
+        epochs=4,
+        seeds=[5, 6],
+        processes=1,
+        run_dir=tmp_path / "runs",
     )

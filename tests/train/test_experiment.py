@@ -13,7 +13,6 @@ from gatsparse.data import load, random_split
 from gatsparse.train import (
     ConfigError,
     FitResult,
-    ModelConfig,
     OptimConfig,
     TrainConfig,
     TrainingDivergedError,
@@ -26,17 +25,8 @@ from gatsparse.train.full_batch import model_graph
 
 
 @pytest.fixture
-def config(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
-    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task.clone())
-    return TrainConfig(
-        "digits",
-        model=ModelConfig(hidden_channels=4, heads=2),
-        epochs=4,
-        seeds=[5, 6],
-        processes=1,
-        run_dir=tmp_path / "runs",
-        progress=False,
-    )
+def config(small_run: TrainConfig) -> TrainConfig:
+    return replace(small_run, progress=False)
 
 
 def folders(config: TrainConfig) -> list[Path]:

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch_geometric.data import Data
 
-from gatsparse.train import EarlyStopping, FitResult, ModelConfig, Output, TrainConfig, train
+from gatsparse.train import EarlyStopping, FitResult, Output, TrainConfig, train
 from gatsparse.train.logs import LogFormat
 
 FORMATS: list[LogFormat] = ["csv", "tensorboard"]
@@ -23,18 +22,8 @@ Epochs = list[tuple[int, dict[str, float]]]
 
 
 @pytest.fixture
-def config(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
-    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task.clone())
-    return TrainConfig(
-        "digits",
-        model=ModelConfig(hidden_channels=4, heads=2),
-        epochs=4,
-        seeds=[5, 6],
-        processes=1,
-        checkpoint_seconds=0.0,
-        run_dir=tmp_path / "runs",
-        log=FORMATS,
-    )
+def config(small_run: TrainConfig) -> TrainConfig:
+    return replace(small_run, checkpoint_seconds=0.0, log=FORMATS)
 
 
 def run(config: TrainConfig) -> list[FitResult]:

@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
-from torch_geometric.data import Data
 
 from gatsparse.nn import BackendReport
 from gatsparse.train import (
     Epoch,
     FitResult,
     JsonOutput,
-    ModelConfig,
     Output,
     RuleResult,
     RunStart,
@@ -29,16 +27,8 @@ from gatsparse.train import (
 
 
 @pytest.fixture
-def config(task: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
-    monkeypatch.setattr("gatsparse.train.loading.load", lambda *_: task.clone())
-    return TrainConfig(
-        "digits",
-        model=ModelConfig(hidden_channels=4, heads=2),
-        epochs=4,
-        seeds=[5, 6],
-        processes=1,
-        run_dir=tmp_path / "runs",
-    )
+def config(small_run: TrainConfig) -> TrainConfig:
+    return small_run
 
 
 def start(config: TrainConfig, **options: Any) -> RunStart:

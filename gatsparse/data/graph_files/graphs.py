@@ -15,7 +15,7 @@ from gatsparse.data.graph_files.labels import Labels, read_labels, wanted_labels
 from gatsparse.data.graph_files.node_ids import NodeIds, read_ids, read_unique_ids
 from gatsparse.data.graph_files.nodes import Nodes, choose_column
 from gatsparse.data.graph_files.schema import GraphSchema
-from gatsparse.data.graph_files.splits import Masks, split_of_column
+from gatsparse.data.graph_files.splits import Masks, empty_part, split_of_column
 from gatsparse.data.graph_files.table import GraphFileError, Table, Wanted, read_columns
 
 #: Keys of the split of nodes, which is not one of graphs.
@@ -123,12 +123,11 @@ def _graph_of_nodes(table: Table, nodes: Nodes, ids: NodeIds, graphs: Table) -> 
 
 def _masks(table: Table, column: object, name: str, *, complete: bool) -> Masks:
     masks = split_of_column(table, column, name)
-    for mask, part in zip(masks, ("training", "validation", "test"), strict=True):
-        if complete and not bool(mask.any()):
-            raise GraphFileError(
-                f"{table.path}: column {name!r}: expected {part} graphs in the split, got none: "
-                "correct it, or remove the column to draw a split"
-            )
+    if complete and (part := empty_part(masks)) is not None:
+        raise GraphFileError(
+            f"{table.path}: column {name!r}: expected {part} graphs in the split, got none: "
+            "correct it, or remove the column to draw a split"
+        )
     return masks
 
 

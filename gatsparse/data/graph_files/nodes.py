@@ -35,9 +35,8 @@ from gatsparse.data.graph_files.table import (
     read_columns,
     require_column,
 )
-from gatsparse.data.labels import WITHOUT_NODE_LABELS, Task
+from gatsparse.data.labels import MASKS, WITHOUT_NODE_LABELS, Task
 
-MASKS = ("train_mask", "val_mask", "test_mask")
 _LABEL_FILES = ("y.npy", "labels.npy")
 
 

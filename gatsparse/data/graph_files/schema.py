@@ -1,4 +1,4 @@
-"""What a model expects of a graph: its columns of features and its classes."""
+"""Columns of features and classes that a model expects of a graph."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from gatsparse.data.graph_files.config import GraphFiles
 from gatsparse.data.graph_files.files import open_table
 from gatsparse.data.graph_files.node_ids import NodeIds, read_ids
-from gatsparse.data.graph_files.nodes import MASKS, Nodes
+from gatsparse.data.graph_files.nodes import Nodes
 from gatsparse.data.graph_files.table import GraphFileError, Table, read_columns
 from gatsparse.data.graph_files.texts import read_texts
-from gatsparse.data.labels import Task
+from gatsparse.data.labels import MASKS, Task
 
 _NAMES = {
     "train": 0, "training": 0, "tr": 0,
@@ -25,6 +25,12 @@ _NAMES = {
 }  # fmt: skip
 
 Masks = tuple[Tensor, Tensor, Tensor]
+
+
+def empty_part(masks: Masks) -> str | None:
+    """Returns the name of the first part of a split that is empty, or None."""
+    parts = zip(masks, ("training", "validation", "test"), strict=True)
+    return next((name for mask, name in parts if not bool(mask.any())), None)
 
 
 def split_of_column(table: Table, column: Any, name: str) -> Masks:
@@ -114,13 +120,13 @@ def draw_split(
         first = round(files.train_share * len(group))
         second = first + round(files.val_share * len(group))
         codes[group[:first]], codes[group[first:second]], codes[group[second:]] = 0, 1, 2
-    for code, name in enumerate(("training", "validation", "test")):
-        if not (codes == code).any():
-            raise GraphFileError(
-                f"dataset.draw: expected {name} nodes, got none of {len(nodes)} labelled nodes: "
-                "change train_share and val_share, or label more nodes"
-            )
-    return _masks(codes)
+    masks = _masks(codes)
+    if (part := empty_part(masks)) is not None:
+        raise GraphFileError(
+            f"dataset.draw: expected {part} nodes, got none of {len(nodes)} labelled nodes: "
+            "change train_share and val_share, or label more nodes"
+        )
+    return masks
 
 
 def _masks(codes: np.ndarray) -> Masks:
@@ -145,12 +151,11 @@ def split_masks(
     masks = _split_of_files(files, nodes)
     if masks is None:
         return _drawn(files, nodes, task) if draw else (None, "")
-    for mask, name in zip(masks, ("training", "validation", "test"), strict=True):
-        if draw and not bool(mask.any()):
-            raise GraphFileError(
-                f"{nodes.name}: expected {name} nodes in the split, got none: correct it, or set "
-                "dataset.draw to draw one"
-            )
+    if draw and (part := empty_part(masks)) is not None:
+        raise GraphFileError(
+            f"{nodes.name}: expected {part} nodes in the split, got none: correct it, or set "
+            "dataset.draw to draw one"
+        )
     return masks, ""
 
 
