@@ -15,7 +15,8 @@ from gatsparse.train import FitResult, ModelSizes, TrainConfig
 from gatsparse.train.config_file import read_config
 from gatsparse.train.graph_model import model_of_run
 from gatsparse.train.metrics import METRICS
-from gatsparse.train.objective import Objective, trained_objective
+from gatsparse.train.objectives.build import trained_objective
+from gatsparse.train.objectives.objective import Objective
 from gatsparse.train.run_folder import RunFolder
 
 

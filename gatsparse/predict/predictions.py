@@ -18,7 +18,7 @@ from gatsparse.data.places import expand
 from gatsparse.extras import require_extra
 from gatsparse.files import write_atomically
 from gatsparse.predict.model import FinishedRun, require_node_task
-from gatsparse.train.objective import Classification
+from gatsparse.train.objectives.classification import Classification
 
 if TYPE_CHECKING:
     import pyarrow as pa

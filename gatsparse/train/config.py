@@ -12,6 +12,7 @@ from typing import Literal
 from gatsparse.config_types import MOST, ConfigError, require, require_sizes, require_types
 from gatsparse.data import NAMES, OGB_NAMES, GraphFiles
 from gatsparse.data.import_path import is_import_path
+from gatsparse.data.labels import Task
 from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
 from gatsparse.train.class_weights import ClassWeights
@@ -20,7 +21,7 @@ from gatsparse.train.link_criterion import LINK_METRICS
 from gatsparse.train.logs import LogFormat
 from gatsparse.train.metrics import Metric
 from gatsparse.train.model_config import ModelConfig
-from gatsparse.train.objective import NODE_TASKS, Task
+from gatsparse.train.objectives.build import NODE_TASKS
 from gatsparse.train.stopping import StoppingRule
 from gatsparse.train.synthetic_config import SyntheticConfig
 

@@ -23,7 +23,7 @@ from gatsparse.train.config_file import config_yaml, read_config
 from gatsparse.train.environment import data_digest, environment
 from gatsparse.train.errors import DamagedFileError
 from gatsparse.train.models import ModelSizes
-from gatsparse.train.objective import TargetScale
+from gatsparse.train.objectives.objective import TargetScale
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 
 if TYPE_CHECKING:
