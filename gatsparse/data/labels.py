@@ -63,7 +63,7 @@ def node_labels(data: Data) -> Tensor:
         if fractional.any():
             raise ValueError(
                 "data.y: expected integer classes, or NaN for unlabelled nodes, "
-                f"got {float(y[fractional][0]):g}"
+                f"got {float(y[fractional][0]):g}: real numbers need task regression"
             )
     y = y.long()
     missing = torch.isin(y, torch.tensor(_MISSING, device=y.device))

@@ -88,11 +88,13 @@ def load_files(
     if graphs is not None:
         data.batch, data.graph_ids = torch.from_numpy(graphs.of_node), graphs.ids
         if graphs.labels is not None:
-            data.y, classes = graphs.labels
+            data.y, classes, hint = graphs.labels
+            notes += [hint] if hint else []
         if graphs.masks is not None:
             data.train_mask, data.val_mask, data.test_mask = graphs.masks
     elif nodes.labels is not None:
-        data.y, classes = nodes.labels
+        data.y, classes, hint = nodes.labels
+        notes += [hint] if hint else []
         masks, note = split_masks(files, nodes, task, draw=schema is None)
         if masks is not None:
             data.train_mask, data.val_mask, data.test_mask = masks

@@ -86,7 +86,7 @@ def read_graphs(
     split = choose_column(table, files.split, "split", ("split",))
     wanted: dict[str, Wanted] = {id_name: "text"}
     if label is not None:
-        wanted |= wanted_labels(table, [label], "classification", None)
+        wanted |= wanted_labels(table, [label], "graph_classification", None)
     if split is not None:
         wanted[split] = "text"
     rows = read_columns(table, wanted)
@@ -95,7 +95,7 @@ def read_graphs(
     labels = None
     if label is not None:
         known = None if schema is None else schema.classes
-        labels = read_labels(table, rows, [label], "classification", None, known)
+        labels = read_labels(table, rows, [label], "graph_classification", None, known)
     masks = None if split is None else _masks(table, rows[split], split, complete=schema is None)
     order = of_node.argsort(kind="stable")
     return _ordered(nodes, order), GraphTable(ids, of_node[order], labels, masks)

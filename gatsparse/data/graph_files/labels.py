@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from gatsparse.data.graph_files.arrow import compute, index_in
+from gatsparse.data.graph_files.label_hints import hint_at_lists, require_classes
 from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
 from gatsparse.data.graph_files.texts import read_texts
 from gatsparse.data.labels import Task
 
 _MOST_CLASSES = 10_000
+_OF_CLASSES = ("classification", "graph_classification")
 _UNLABELLED = ("-1", "-100")  # numbers that mean so, as in PyG and OGB
 
 
@@ -26,10 +28,12 @@ class Labels(NamedTuple):
             ``[N, K]`` of zeros and ones, and for regression float32 ``[N]`` or ``[N, K]``, NaN if
             unlabelled.
         classes (list of str): Names of the classes, of the labels, or of the targets.
+        hint (str): What may be wrong with them, or an empty text.
     """
 
     y: Tensor
     classes: list[str]
+    hint: str = ""
 
 
 def wanted_labels(
@@ -45,7 +49,7 @@ def wanted_labels(
             f"dataset.label: expected one column for task classification, got {list(names)}: "
             "set task: multi_label for several labels of each node"
         )
-    texts = task == "classification" or (task == "multi_label" and separator is not None)
+    texts = task in _OF_CLASSES or (task == "multi_label" and separator is not None)
     if texts and len(names) != 1:
         raise GraphFileError(
             f"dataset.label: expected one column with label_separator, got {list(names)}"
@@ -92,8 +96,8 @@ def read_labels(
         GraphFileError: If a label is not one of :obj:`classes`, not 0 or 1 for multi_label, or not
             finite; or if there are more classes than a model can have.
     """
-    if task == "classification":
-        return _read_classes(table, rows[names[0]], names[0], classes)
+    if task in _OF_CLASSES:
+        return _read_classes(table, rows[names[0]], names[0], task, classes)
     if task == "multi_label" and separator is not None:
         return _read_lists(table, rows[names[0]], names[0], separator, classes)
     columns, found = [], []
@@ -118,7 +122,9 @@ def read_labels(
     return Labels(labels.squeeze(1) if single else labels, found)
 
 
-def _read_classes(table: Table, column: Any, name: str, classes: list[str] | None) -> Labels:
+def _read_classes(
+    table: Table, column: Any, name: str, task: Task, classes: list[str] | None
+) -> Labels:
     import pyarrow as pa
 
     if isinstance(column, np.ndarray) and column.shape[1] > 1:
@@ -132,7 +138,12 @@ def _read_classes(table: Table, column: Any, name: str, classes: list[str] | Non
     known = [text for text in found if text not in _UNLABELLED]
     if numbers and len(known) > 1:  # -1 and 1 are two classes
         found = known
+    hint = ""
     if classes is None:
+        if numbers:
+            require_classes(table, name, texts, found, task)
+        else:
+            hint = hint_at_lists(found)
         classes = sorted(found, key=_sort_key(found))
         if len(classes) < 2:
             raise GraphFileError(
@@ -153,7 +164,7 @@ def _read_classes(table: Table, column: Any, name: str, classes: list[str] | Non
             f"{table.path}: {table.place(row)}: column {name!r}: expected one of "
             f"{listed(classes, 5)}, got {value!r}, which the model does not know"
         )
-    return Labels(torch.from_numpy(codes), classes)
+    return Labels(torch.from_numpy(codes), classes, hint)
 
 
 def _sort_key(names: list[str]) -> Any:
