@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def unknown_key(overrides: Sequence[str]) -> str | None:
     Args:
         overrides (list of str): Arguments of the command line that override keys.
     """
-    keys = list(_config_keys())
+    keys = config_keys()
     for argument in overrides:
         key = argument.removeprefix("--").partition("=")[0]
         if not keys or not argument.startswith("--") or key in (*keys, *_OPTIONS):
@@ -36,8 +37,9 @@ def unknown_key(overrides: Sequence[str]) -> str | None:
     return None
 
 
-def _config_keys() -> Iterator[str]:
-    """The keys, in groups as ``group.key``; empty if the source is missing."""
+@cache
+def config_keys() -> tuple[str, ...]:
+    """Returns the keys, in groups as ``group.key``; none if the source is missing."""
     spec = find_spec("gatsparse")
     for place in (spec and spec.submodule_search_locations) or ():
         classes = {}
@@ -46,8 +48,8 @@ def _config_keys() -> Iterator[str]:
                 tree = ast.parse(source.read_text(encoding="utf-8"))
                 classes |= {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
         if _ROOT in classes:
-            yield from _keys(_ROOT, "", classes)
-            return
+            return tuple(_keys(_ROOT, "", classes))
+    return ()
 
 
 def _keys(name: str, prefix: str, classes: dict[str, ast.ClassDef]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from gatsparse_cli.dataset_keys import add_data_option, errors_of_files, keys_of_files
 from gatsparse_cli.numbers import at_least
 from gatsparse_cli.out_file import check_out
 
@@ -25,16 +26,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--out", metavar="FILE", type=Path, required=True, help="file to write: .parquet or .csv"
     )
-    parser.add_argument(
-        "--data",
-        metavar="PATH",
-        help="folder of files with the same columns; labels and split may be missing "
-        "(default: the graph of the training)",
-    )
+    add_data_option(parser)
     parser.add_argument(
         "--pairs",
         metavar="FILE",
-        help="table of pairs of nodes, for runs of link prediction",
+        help="table of pairs of nodes, for runs of link prediction: columns source and target, or "
+        "those of the edges of the training",
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="seed of the model (default: the best in validation)"
@@ -75,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--pairs: expected {expected} with task {trained.config.task}")
     if not links:
         check_names(trained)
-    data = load_data(trained, arguments.data)
+    with errors_of_files():
+        data = load_data(trained, arguments.data, **keys_of_files(arguments))
     for note in data.get("notes") or ():
         print(note)
     print(f"model: seed {trained.seed} of {trained.path}")

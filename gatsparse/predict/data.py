@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 from torch_geometric.data import Data
@@ -18,8 +20,12 @@ from gatsparse.train import TrainConfig, load_task, task_of_seed
 from gatsparse.train.loading import choose_split, prepared
 from gatsparse.train.run_folder import RunFolder
 
+#: Keys of files that the model has learned, or that only a training uses.
+_OF_THE_TRAINING = ("path", "features", "ignore", "categorical", "standardize", "edge_features")
+_OF_THE_TRAINING += ("draw", "time", "train_share", "val_share", "split_seed")
 
-def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
+
+def load_data(run: FinishedRun, data: str | Path | Data | None = None, **keys: Any) -> Data:
     """Loads data for the model of a run, prepared as for its training.
 
     Args:
@@ -28,6 +34,9 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
             of the training; labels and a split may be missing. For runs on other data sets, the
             name of one or ``"module:function"``. Or data in memory.
             (default: the data of the training)
+        **keys (optional): Keys of :class:`gatsparse.data.GraphFiles` for the folder that differ
+            from the training, such as ``unknown_nodes="drop"``, ``missing="zero"`` or
+            ``nodes="shops.csv"``. Keys of features are those of the training.
 
     Returns:
         torch_geometric.data.Data: As :func:`gatsparse.train.load_task` returns them; of another
@@ -35,7 +44,8 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
 
     Raises:
         ConfigError: If the data are not found or have other features than the training, the data of
-            the training have changed, or they were passed in memory and :obj:`data` is None.
+            the training have changed, or they were passed in memory and :obj:`data` is None or a
+            folder, or if a key does not exist or belongs to the training.
         GraphFileError: If a column is missing or has other values; the message names it.
         TypeError: If an argument is of a wrong type.
 
@@ -52,11 +62,16 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
     """
     check_instance("run", run, FinishedRun, "a FinishedRun")
     check_instance("data", data, (str, Path, Data, type(None)), "a path, a name, Data or None")
+    is_folder = isinstance(data, (str, Path)) and isinstance(run.config.dataset, GraphFiles)
+    _check_keys(keys, is_folder=is_folder)
     # Any data are normalised as those of the training.
     config = replace(run.config, normalize_features=run.config.normalizes_features)
     if data is None:
         if config.dataset is None:
-            raise ConfigError(f"data: expected data, as {run.path} was trained on data in memory")
+            raise ConfigError(
+                f"data: expected data, as {run.path} was trained on data in memory: pass them to "
+                "gatsparse.predict.load_data in Python"
+            )
         loaded = load_task(config)
         RunFolder(run.path).check_data(loaded)
         if config.task != "link_prediction":  # whose split leaves out edges
@@ -64,10 +79,17 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None) -> Data:
     elif isinstance(data, Data):
         loaded = prepared(copy(data), config)
     elif isinstance(config.dataset, GraphFiles):
-        files = _files_of_another_graph(config.dataset, expand(data))
+        files = _files_of_another_graph(config.dataset, expand(data), keys)
         loaded = prepared(load_files(files, config.task, run.schema), config)
     else:
         other = replace(config, dataset=str(data))
+        if isinstance(other.dataset, GraphFiles) and config.dataset is None:
+            raise ConfigError(
+                f"data: expected data in memory as in the training of {run.path}, got the folder "
+                f"{data}: prepare its graph as that of the training, and pass it to "
+                "gatsparse.predict.load_data in Python; or train on files, or on what load_files "
+                "returns, unchanged"
+            )
         if isinstance(other.dataset, GraphFiles):
             raise ConfigError(
                 f"data: expected the name of a data set or module:function, as in the training of "
@@ -109,7 +131,22 @@ def _with_one_split(data: Data, config: TrainConfig, seed: int) -> Data:
     return choose_split(copy(data), split, count)
 
 
-def _files_of_another_graph(files: GraphFiles, path: Path) -> GraphFiles:
+def _check_keys(keys: Mapping[str, Any], *, is_folder: bool) -> None:
+    """Raises unless all keys may differ from those of the training."""
+    allowed = [field.name for field in fields(GraphFiles) if field.name not in _OF_THE_TRAINING]
+    for key, value in keys.items():
+        if key in _OF_THE_TRAINING:
+            raise ConfigError(f"dataset.{key}: expected that of the training, got {value!r}")
+        if key not in allowed:
+            raise ConfigError(f"dataset.{key}: expected one of {', '.join(allowed)}")
+        if not is_folder:
+            raise ConfigError(
+                f"dataset.{key}: expected a run on files and a folder as data, to read it with "
+                f"{value!r}"
+            )
+
+
+def _files_of_another_graph(files: GraphFiles, path: Path, keys: Mapping[str, Any]) -> GraphFiles:
     """The same roles in another folder, in which a split and columns without a role may be missing.
 
     Names of files that the folder does not have are found by convention.
@@ -129,4 +166,4 @@ def _files_of_another_graph(files: GraphFiles, path: Path) -> GraphFiles:
     cleared = replace(
         files, nodes=None, edges=None, graphs=None, ignore=[], categorical=[], **without
     )
-    return replace(cleared, path=path, **names)
+    return replace(cleared, path=path, **(names | dict(keys)))

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gatsparse.config_types import MOST, ConfigError, require, require_sizes, require_types
 from gatsparse.data import NAMES, OGB_NAMES, GraphFiles
+from gatsparse.data.graph_files.origin import unchanged_files
 from gatsparse.data.import_path import is_import_path
 from gatsparse.data.labels import Task
 from gatsparse.data.places import expand
@@ -24,6 +25,9 @@ from gatsparse.train.model_config import ModelConfig
 from gatsparse.train.objectives.build import NODE_TASKS
 from gatsparse.train.stopping import StoppingRule
 from gatsparse.train.synthetic_config import SyntheticConfig
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 _DATASETS = (*NAMES, *OGB_NAMES, "sbm")
 
@@ -329,9 +333,13 @@ class TrainConfig:
             return self.normalize_features
         return isinstance(self.dataset, str) and not is_import_path(self.dataset)
 
-    def for_given_data(self) -> TrainConfig:
-        """The configuration for data that are used instead of the data set."""
-        return replace(self, normalize_features=bool(self.normalize_features))
+    def for_given_data(self, data: Data) -> TrainConfig:
+        """The configuration for data that are used instead of the data set; if they are as
+        :func:`gatsparse.data.load_files` has read them, with their files.
+        """
+        dataset = unchanged_files(data) or self.dataset
+        normalize = bool(self.normalize_features)
+        return replace(self, dataset=dataset, normalize_features=normalize)
 
     def with_absolute_paths(self) -> TrainConfig:
         """The configuration, which then has the same meaning in any current folder."""

@@ -63,7 +63,7 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
         data = _load(config)
     else:
         check_instance("data", data, Data, "torch_geometric.data.Data")
-        data, config = copy(data), config.for_given_data()
+        data, config = copy(data), config.for_given_data(data)
     data = prepared(data, config)
     name = config.dataset_name
     if config.task in WITHOUT_NODE_LABELS:  # split by task_of_seed

@@ -73,7 +73,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
         GraphFileError: As in :func:`gatsparse.data.load_files`.
     """
     path = nodes_file(files)
-    matrix = feature_file(files)
+    matrix = _matrix_of_features(files, schema)
     if path is None:
         return _nodes_without_table(files, task, schema, matrix)
     table = open_table(path)
@@ -126,7 +126,6 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
                 table,
                 rows,
                 columns,
-                files.missing,
                 standardize=files.standardize,
                 categorical=files.categorical,
             )
@@ -159,6 +158,18 @@ def _nodes_without_table(
     if file is not None and task not in WITHOUT_NODE_LABELS:
         labels = _labels_of_file(file, task, x.size(0), str(matrix), schema)
     return Nodes(str(matrix), NodeIds(num_nodes=x.size(0)), x, [], labels, None, {}, None)
+
+
+def _matrix_of_features(files: GraphFiles, schema: GraphSchema | None) -> Path | None:
+    """The matrix of features, if a training or the model of :obj:`schema` uses one."""
+    if schema is not None and schema.columns:
+        return None
+    path = feature_file(files)
+    if path is None and schema is not None:
+        raise GraphFileError(
+            f"{files.path}: expected a matrix of features such as x.npy, as in the training"
+        )
+    return path
 
 
 def choose_column(table: Table, name: str | None, key: str, usual: Sequence[str]) -> str | None:
@@ -223,7 +234,7 @@ def _feature_columns(
 ) -> list[Column]:
     if matrix is not None:
         free = [name for name in table.columns if name not in taken]
-        if files.features is None and free:
+        if files.features is None and free and schema is None:
             raise GraphFileError(
                 f"dataset.features: expected one source of features, got {matrix} and the columns "
                 f"{listed(free)} of {table.path}: set it to {matrix.name} or to columns"
