@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,25 +80,42 @@ def run(arguments: argparse.Namespace) -> int:
     for note in data.get("notes") or ():
         print(note)
     print(f"model: seed {trained.seed} of {trained.path}")
-    folder = out.with_name(f".{out.name}.work")
-    predictions = predict(
-        trained,
-        data,
-        max_memory=max_memory,
-        folder=folder,
-        threads=arguments.threads,
-    )
-    if links:
-        pairs = predict_links(predictions, arguments.pairs)
-        pairs.write(out)
-        written = f"{len(pairs):,} pairs"
-    else:
-        metric = trained.config.chosen_metric
-        for name, score in predictions.scores().items():
-            print(f"{name} {metric}: {format_score(metric, score, digits=2)}")
-        predictions.write(out)
-        unit = "graphs" if trained.config.task == "graph_classification" else "nodes"
-        written = f"{len(predictions.outputs):,} {unit}"
-    shutil.rmtree(folder, ignore_errors=True)
+    with _work_folder(out) as folder:
+        predictions = predict(
+            trained,
+            data,
+            max_memory=max_memory,
+            folder=folder,
+            threads=arguments.threads,
+        )
+        if links:
+            pairs = predict_links(predictions, arguments.pairs)
+            pairs.write(out)
+            written = f"{len(pairs):,} pairs"
+        else:
+            metric = trained.config.chosen_metric
+            for name, score in predictions.scores().items():
+                print(f"{name} {metric}: {format_score(metric, score, digits=2)}")
+            predictions.write(out)
+            unit = "graphs" if trained.config.task == "graph_classification" else "nodes"
+            written = f"{len(predictions.outputs):,} {unit}"
     print(f"written: {out}, {written}")
     return 0
+
+
+@contextmanager
+def _work_folder(out: Path) -> Iterator[Path]:
+    """Yields a folder for finished layers, which is kept for the next call if this one fails."""
+    folder = out.with_name(f".{out.name}.work")
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()  # if nothing is finished
+        if folder.exists():
+            print(
+                f"finished layers are in {folder}: the same command uses and removes them",
+                file=sys.stderr,
+            )
+        raise
+    shutil.rmtree(folder, ignore_errors=True)

@@ -12,13 +12,14 @@ from hashlib import sha256
 from io import BytesIO
 from itertools import count
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphSchema
-from gatsparse.files import named_errors, write_atomically
+from gatsparse.files import named_errors, open_rows, write_atomically
 from gatsparse.train.config_file import config_yaml, read_config
 from gatsparse.train.environment import data_digest, environment
 from gatsparse.train.errors import DamagedFileError
@@ -73,16 +74,14 @@ class RunFolder:
             OSError: If the file cannot be written.
         """
         path = self._rows(seed)
-        with path.open("w", encoding="utf-8") as file:
+        with open_rows(path) as file:
 
             def append(epoch: Epoch) -> None:
                 with named_errors(path):
                     file.write(json.dumps({"seed": seed, **asdict(epoch)}) + "\n")
-                    file.flush()
 
             yield append
             with named_errors(path):
-                file.flush()
                 os.fsync(file.fileno())
 
     def epochs(self, seed: int, start: int = 0) -> tuple[list[Epoch], int]:
@@ -312,7 +311,12 @@ def _new(config: TrainConfig, current: dict[str, Any], data: Data) -> tuple[RunF
             continue
         lock = _lock(folder.path)
         assert lock is not None  # others lock only folders that have an environment.json
-        folder.begin(config, current, data)
+        try:
+            folder.begin(config, current, data)
+        except BaseException:
+            os.close(lock)
+            rmtree(folder.path, ignore_errors=True)
+            raise
         return folder, lock
     raise AssertionError("unreachable: count() does not end")
 
