@@ -313,7 +313,7 @@ def _new(config: TrainConfig, current: dict[str, Any], data: Data) -> tuple[RunF
         assert lock is not None  # others lock only folders that have an environment.json
         try:
             folder.begin(config, current, data)
-        except BaseException:
+        except (Exception, KeyboardInterrupt):
             os.close(lock)
             rmtree(folder.path, ignore_errors=True)
             raise
