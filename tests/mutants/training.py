@@ -50,7 +50,7 @@ MUTANTS = [
     ),
     Mutant(
         "intervals are one-sided",
-        "train/intervals.py",
+        "intervals.py",
         "(1 + level) / 2",
         "level",
         "train/test_summary.py",
@@ -58,8 +58,8 @@ MUTANTS = [
     Mutant(
         "intervals have one degree of freedom too many",
         "train/summary.py",
-        "len(values) - 1)",
-        "len(values))",
+        "len(values) - 1, bounds",
+        "len(values), bounds",
         "train/test_summary.py",
     ),
     Mutant(
