@@ -13,6 +13,7 @@ from gatsparse.data.graph_files.config import (
     GRAPH_COLUMNS,
     ID_COLUMNS,
     LABEL_COLUMNS,
+    LABEL_SUFFIX,
     GraphFiles,
 )
 from gatsparse.data.graph_files.features import (
@@ -181,7 +182,7 @@ def _label_columns(files: GraphFiles, table: Table, schema: GraphSchema | None) 
         usual = [name for name in LABEL_COLUMNS if name not in features]
         found = choose_column(table, None, "label", usual)
         return [] if found is None else [found]
-    if isinstance(label, str) and label not in table.columns and label.endswith(".npy"):
+    if isinstance(label, str) and label not in table.columns and label.endswith(LABEL_SUFFIX):
         return []
     names = [label] if isinstance(label, str) else label
     if schema is not None and not any(name in table.columns for name in names):
@@ -193,7 +194,7 @@ def _label_columns(files: GraphFiles, table: Table, schema: GraphSchema | None) 
 
 def _label_file(files: GraphFiles, schema: GraphSchema | None) -> Path | None:
     """The file of labels, which a graph for predictions may lack."""
-    if isinstance(files.label, str) and files.label.endswith(".npy"):
+    if isinstance(files.label, str) and files.label.endswith(LABEL_SUFFIX):
         path = files.path / files.label
         return path if schema is None or path.exists() else None
     if files.label is not None:
