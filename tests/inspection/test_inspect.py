@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphFileError, GraphFiles
 from gatsparse.inspection import inspect_graph
 from gatsparse.inspection.report import report, suggestion
@@ -22,7 +23,6 @@ from gatsparse.train import (
     train,
 )
 from gatsparse.train.memory import estimate
-from gatsparse_cli import main
 from tests.predict.conftest import write_graph
 
 
@@ -127,6 +127,12 @@ def test_edges_of_unknown_nodes(files, trains):
     trains(suggestion(inspection))
 
 
+def test_edges_of_unknown_nodes_stay_dropped(files):
+    """What is set is kept, also if there are none."""
+    files = replace(files, unknown_nodes="drop")
+    assert inspect_graph(files).config.dataset.unknown_nodes == "drop"
+
+
 def test_memory_is_that_of_the_training(files):
     """Of a directed graph, it is that of the graph with the reverse of every edge."""
     inspection = inspect_graph(files)
@@ -172,22 +178,20 @@ def test_times_need_no_metric(files, monkeypatch, mode, options):
     assert inspect_graph(config).cost.epoch_seconds > 0
 
 
+def test_task_of_a_configuration_is_that_of_the_configuration():
+    with pytest.raises(ConfigError, match=r"task: expected None with a configuration"):
+        inspect_graph(TrainConfig("digits"), "regression")
+
+
+def test_recipe_of_links(trains):
+    """Dropout and weight decay are those of the guide."""
+    inspection = inspect_graph("digits", "link_prediction")
+    config = inspection.config
+    assert (config.model.dropout, config.optim.lr, config.optim.weight_decay) == (0.0, 0.01, 0.0)
+    assert trains(suggestion(inspection)).task == "link_prediction"
+
+
 def test_damaged_files_are_reported(files):
     (files.path / "nodes.csv").write_text("id,label\na,x\na,y\n")
     with pytest.raises(GraphFileError, match="expected every id once, got 'a' again"):
         inspect_graph(str(files.path))
-
-
-def test_command(files, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(["inspect", "shop", "--out", "shop.yaml"]) == 0
-    assert "written: shop.yaml" in capsys.readouterr().out
-    assert parse_config("shop.yaml").dataset.path == files.path
-    assert main(["inspect", "shop", "--out", "shop.yaml"]) == 2
-    assert "shop.yaml exists" in capsys.readouterr().err
-    assert main(["inspect", "shop.yaml"]) == 0
-    assert "# for `gatsparse train`" not in capsys.readouterr().out
-    assert main(["inspect", "shop.yaml", "--out", "other.yaml"]) == 2
-    assert "shop.yaml, which is a configuration" in capsys.readouterr().err
-    assert main(["inspect", "shop"]) == 0
-    assert "# for `gatsparse train`" in capsys.readouterr().out

@@ -141,7 +141,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     if label_names:
         known = None if schema is None else schema.classes
         labels = read_labels(table, rows, label_names, task, files.label_separator, known)
-    elif task not in WITHOUT_NODE_LABELS and (file := _label_file(files, schema)) is not None:
+    elif task not in WITHOUT_NODE_LABELS and (file := label_file(files, schema)) is not None:
         labels = _labels_of_file(file, task, count, str(path), schema)
     return Nodes(str(path), ids, x, columns, labels, table, rows, split_name, graph_name)
 
@@ -156,7 +156,7 @@ def _nodes_without_table(
             "matrix of features x.npy: set dataset.nodes or dataset.features"
         )
     x = read_matrix(matrix, None, "")
-    file, labels = _label_file(files, schema), None
+    file, labels = label_file(files, schema), None
     if file is not None and task not in WITHOUT_NODE_LABELS:
         labels = _labels_of_file(file, task, x.size(0), str(matrix), schema)
     return Nodes(str(matrix), NodeIds(num_nodes=x.size(0)), x, [], labels, None, {}, None)
@@ -192,8 +192,8 @@ def _label_columns(files: GraphFiles, table: Table, schema: GraphSchema | None) 
     return names
 
 
-def _label_file(files: GraphFiles, schema: GraphSchema | None) -> Path | None:
-    """The file of labels, which a graph for predictions may lack."""
+def label_file(files: GraphFiles, schema: GraphSchema | None = None) -> Path | None:
+    """Returns the file of labels, which a graph for predictions may lack."""
     if isinstance(files.label, str) and files.label.endswith(LABEL_SUFFIX):
         path = files.path / files.label
         return path if schema is None or path.exists() else None
