@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -93,7 +95,14 @@ def test_data_set_by_name(trains):
     inspection = inspect_graph("digits")
     assert trains(suggestion(inspection)) == TrainConfig("digits", epochs=1)
     text = report(inspection)
-    for line in ("nodes      1,797", "features 64", "10 classes: 3 10.2%", "200 training, 500"):
+    for line in (
+        "nodes      1,797",
+        "features 64",
+        "0.96: share",
+        "; 0.10 if edges were random",
+        "10 classes: 3 10.2%",
+        "200 training, 500",
+    ):
         assert line in text, line
 
 
@@ -143,6 +152,17 @@ def test_memory_is_that_of_the_training(files):
     assert inspection.cost.epoch_seconds > 0
 
 
+@pytest.mark.parametrize(("free", "mode"), [(3.5, "sampled"), (4.5, "full")])
+def test_mode_leaves_half_of_the_memory_free(files, monkeypatch, free, mode):
+    """Edges without their reverse, which is added, count twice."""
+    needed = estimate(TrainConfig(files), load_task(TrainConfig(files)))
+    memory = SimpleNamespace(available=free * needed)
+    monkeypatch.setattr("gatsparse.inspection.inspect.psutil.virtual_memory", lambda: memory)
+    inspection = inspect_graph(files)
+    assert inspection.config.undirected
+    assert inspection.config.mode == mode
+
+
 def test_time_of_large_graphs_is_measured_on_a_small_one(files, monkeypatch):
     monkeypatch.setattr("gatsparse.inspection.cost._MOST_EDGES", 100)
     sizes: list[int] = []
@@ -152,9 +172,12 @@ def test_time_of_large_graphs_is_measured_on_a_small_one(files, monkeypatch):
         for _ in range(3):
             on_epoch(None)
 
+    ticks = SimpleNamespace(perf_counter=count().__next__)  # an epoch takes a second
     monkeypatch.setattr("gatsparse.inspection.cost.fit", watched)
-    inspect_graph(files)
+    monkeypatch.setattr("gatsparse.inspection.cost.time", ticks)
+    inspection = inspect_graph(files)
     assert sizes == [100]
+    assert inspection.cost.epoch_seconds == pytest.approx(inspection.data.num_edges / 100)
 
 
 @pytest.mark.parametrize("mode", ["full", "sampled"])
