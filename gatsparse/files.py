@@ -1,12 +1,21 @@
-"""Atomic writing of files."""
+"""Files that are written: their names, and atomic writing."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
+
+from gatsparse.config_types import ConfigError
+
+
+def check_suffix(path: Path, suffixes: Sequence[str]) -> None:
+    """Raises :class:`ConfigError` unless the name of a file ends in one of some suffixes."""
+    if path.suffix.lower() not in suffixes:
+        expected = " or ".join(suffixes)
+        raise ConfigError(f"out: expected a file that ends in {expected}, got {path}")
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:

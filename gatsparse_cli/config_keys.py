@@ -1,8 +1,11 @@
-"""Keys of the configuration of a training, read from its source without importing it."""
+"""Keys of the configuration of a training, which are options of commands; read from its source
+without importing it.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from functools import cache
@@ -31,10 +34,18 @@ def unknown_key(overrides: Sequence[str]) -> str | None:
         key = argument.removeprefix("--").partition("=")[0]
         if not keys or not argument.startswith("--") or key in (*keys, *_OPTIONS):
             continue
-        close = get_close_matches(key, keys, n=1)
+        close = [known for known in keys if known.endswith(f".{key}")]
+        close = close or get_close_matches(key, keys, n=1)
         hint = f"did you mean --{close[0]}?" if close else "--help lists the keys"
         return f"--{key}: no such key; {hint}"
     return None
+
+
+def options_in(message: str) -> str:
+    """Returns the options that set the keys which an error message recommends, in parentheses."""
+    cure = message.rpartition(": ")[2]
+    options = [f"--{key}" for key in dict.fromkeys(re.findall(r"\bdataset\.\w+", cure))]
+    return f" (options: {', '.join(options)})" if options else ""
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gatsparse_cli.config_keys import config_keys
+from gatsparse_cli.config_keys import config_keys, options_in
 
 _PREFIX = "dataset."
 
@@ -38,15 +38,13 @@ def keys_of_files(arguments: argparse.Namespace) -> dict[str, Any]:
 
 @contextmanager
 def errors_of_files() -> Iterator[None]:
-    """Adds to errors that advise to set a key of the files how to do so on the command line."""
+    """Adds the options to errors that advise to set keys of the files."""
     from gatsparse.data import GraphFileError
 
     try:
         yield
     except GraphFileError as error:
-        if _PREFIX not in str(error):
-            raise
-        raise GraphFileError(f"{error} (here: --dataset.KEY VALUE)") from error
+        raise GraphFileError(f"{error}{options_in(str(error))}") from error
 
 
 def _value(text: str) -> Any:

@@ -59,11 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
     from gatsparse.config_types import ConfigError
     from gatsparse.inference import parse_bytes
     from gatsparse.predict import load_data, load_run, predict, predict_links
-    from gatsparse.predict.predictions import check_names
+    from gatsparse.predict.predictions import SUFFIXES, check_names
     from gatsparse.train.metrics import format_score
 
     out: Path = arguments.out.expanduser()
-    check_out(out, (".parquet", ".csv"))  # before any work
+    check_out(out, SUFFIXES)  # before any work
     try:
         max_memory = None if arguments.max_memory is None else parse_bytes(arguments.max_memory)
     except (ValueError, OverflowError) as error:

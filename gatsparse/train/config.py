@@ -376,6 +376,8 @@ def _checked_dataset(dataset: str | GraphFiles | None) -> str | GraphFiles | Non
         return GraphFiles(Path(dataset))
     close = get_close_matches(dataset.lower(), names, n=1)
     hint = f" (did you mean {names[close[0]]}?)" if close else ""
+    if dataset and expand(dataset).is_file():
+        hint = ", a file: pass its folder, whose files the keys of dataset name"
     raise ConfigError(
         f"dataset: expected one of {', '.join(_DATASETS)}, a folder of files, or module:function, "
         f"got {dataset!r}{hint}"

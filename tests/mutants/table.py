@@ -1,4 +1,14 @@
-from tests.mutants import explain, graphs, inference, kernels, layers, ops, sampler, training
+from tests.mutants import (
+    explain,
+    graphs,
+    inference,
+    inspection,
+    kernels,
+    layers,
+    ops,
+    sampler,
+    training,
+)
 
 #: The faults of each area.
 AREAS = {
@@ -8,6 +18,7 @@ AREAS = {
     "sampler": sampler.MUTANTS,
     "inference": inference.MUTANTS,
     "explain": explain.MUTANTS,
+    "inspection": inspection.MUTANTS,
     "training": training.MUTANTS,
     "kernels": kernels.MUTANTS,
 }

@@ -62,7 +62,7 @@ def test_keys_of_another_folder_on_the_command_line(graph, tmp_path, capsys):
     (other / "edges.csv").write_text("source,target\na,b\nb,z\n")
     command = ["predict", run, "--data", str(other), "--out", out]
     assert main(command) == 1
-    assert "dataset.missing to mean or zero (here: --dataset.KEY VALUE)" in capsys.readouterr().err
+    assert "dataset.missing to mean or zero (options: --dataset.missing)" in capsys.readouterr().err
     keys = ["--dataset.missing", "zero", "--dataset.unknown_nodes=drop", "--dataset.label", "null"]
     assert main([*command, *keys]) == 0
     assert "1 edges of unknown nodes dropped" in capsys.readouterr().out

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pyarrow import BufferReader
+
 BLOCK = 2**24  # bytes; larger blocks are slower
 LONGEST_LINE = 2**20  # bytes
 PACKED = (".gz", ".bz2", ".xz", ".zst")
@@ -27,6 +29,19 @@ _SKIPPED_LINES = re.compile(rb"^[ \t]*(?:(?:#|%|//)[^\n]*)?\r?(?:\n|\Z)", re.MUL
 
 class PackedError(ValueError):
     """Compressed data are truncated or corrupt."""
+
+
+def arrow_input(text: bytes) -> BufferReader:
+    """Copies text into memory of pyarrow and opens it.
+
+    Threads of pyarrow that still read when the file has an error would otherwise take the lock of
+    the interpreter to release ``text``, which aborts a process that is ending.
+    """
+    from pyarrow import BufferOutputStream, BufferReader
+
+    copy = BufferOutputStream()
+    copy.write(text)
+    return BufferReader(copy.getvalue())
 
 
 @contextmanager

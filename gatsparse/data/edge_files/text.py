@@ -15,6 +15,7 @@ from gatsparse.data.edge_files.lines import (
     LONGEST_LINE,
     PACKED,
     PackedError,
+    arrow_input,
     is_skipped,
     line_at,
     line_problem,
@@ -191,12 +192,12 @@ class Text:
             raise self._fault(text, offset, error) from error
 
     def _table(self, text: bytes, dtype: Any, delimiter: bytes) -> Any:
-        from pyarrow import BufferReader, csv
+        from pyarrow import csv
 
         chosen = [str(column) for column in self._layout.chosen]
         quote = '"' if b'"' in text else False
         return csv.read_csv(
-            BufferReader(text or b"\n"),  # pyarrow rejects empty input
+            arrow_input(text or b"\n"),  # pyarrow rejects empty input
             read_options=csv.ReadOptions(
                 column_names=[str(column) for column in range(self._layout.width)],
                 block_size=2 * LONGEST_LINE,

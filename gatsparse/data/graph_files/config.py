@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gatsparse.config_types import require, require_types
+from gatsparse.config_types import ConfigError, require, require_types
 from gatsparse.data.places import expand
 
 #: Columns that have a role unless the configuration says otherwise, the first that exists.
 ID_COLUMNS = ("id", "node_id", "node")
 LABEL_COLUMNS = ("label", "y", "labels", "class", "node_labels")
 GRAPH_COLUMNS = ("graph", "graph_id")
+
+#: Ends of the names of files of features and labels; other names are those of columns.
+FEATURE_SUFFIXES = (".npy", ".npz")
+LABEL_SUFFIX = ".npy"
 
 #: How a split is drawn.
 Draw = Literal["random", "stratified", "time"]
@@ -23,7 +28,8 @@ class GraphFiles:
     """A graph in files: a table of nodes and a table of edges.
 
     Tables are CSV, TSV and other text with a header (.csv, .tsv, .txt; also with .gz, .bz2, .xz or
-    .zst), Parquet, .npy and .npz. Names of files are relative to the folder.
+    .zst), Parquet, .npy and .npz. Names of files are relative to the folder, so that another folder
+    has files of its own: paths out of it are refused. A file elsewhere can be linked into it.
 
     Args:
         path: Folder of the files.
@@ -105,6 +111,12 @@ class GraphFiles:
         require_types(self, "dataset.")
         require(self.path != "", "dataset.path", "the folder of the files", self.path)
         object.__setattr__(self, "path", expand(self.path))
+        for key, name in self._file_names():
+            if Path(name).anchor or ".." in Path(name).parts:
+                raise ConfigError(
+                    f"dataset.{key}: expected a name relative to dataset.path and without '..', "
+                    f"got {name!r}: move the file into the folder, or link to it there"
+                )
         for key in ("label", "features", "ignore", "categorical", "edge_features"):
             names = getattr(self, key)
             different = not isinstance(names, list) or len(names) == len(set(names))
@@ -146,3 +158,14 @@ class GraphFiles:
         require(
             self.label_separator != "", "dataset.label_separator", "a text", self.label_separator
         )
+
+    def _file_names(self) -> Iterator[tuple[str, str]]:
+        """Yields the keys that name files, and the names."""
+        for key in ("nodes", "edges", "graphs", "train", "val", "test"):
+            names = getattr(self, key)
+            for name in [names] if isinstance(names, str) else names or []:
+                yield key, name
+        for key, suffixes in (("features", FEATURE_SUFFIXES), ("label", LABEL_SUFFIX)):
+            name = getattr(self, key)
+            if isinstance(name, str) and name.endswith(suffixes):
+                yield key, name

@@ -67,7 +67,13 @@ def read_graphs(
             f"dataset.graph: expected a column of the table of nodes with the graph of each node, "
             f"got none of {', '.join(GRAPH_COLUMNS)} in {nodes.name}: set dataset.graph"
         )
-    table = open_table(graphs_file(files))
+    path = graphs_file(files)
+    if path is None:
+        raise GraphFileError(
+            f"{files.path}: expected a table of graphs such as graphs.csv or graphs.parquet with "
+            "task graph_classification: set dataset.graphs"
+        )
+    table = open_table(path)
     id_name = choose_column(table, None, "graphs", ("id", nodes.graph, *GRAPH_COLUMNS))
     if id_name is None:
         raise GraphFileError(f"{table.path}: expected a column id with the ids of the graphs")

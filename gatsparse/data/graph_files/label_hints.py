@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gatsparse.data.graph_files.arrow import compute
 from gatsparse.data.graph_files.table import GraphFileError, Table
@@ -37,25 +36,31 @@ def require_classes(
         )
 
 
-def hint_at_lists(classes: Sequence[str]) -> str:
-    """Returns a hint if classes look like lists of labels, else an empty text.
+def separator_in(texts: Collection[str]) -> str | None:
+    """Returns the character that separates labels in cells, or None if they are single labels.
 
-    A class is one if another one shares a part of it: ``a;b`` next to ``a`` or ``b;c``. A title
-    that contains a separator has no such parts.
+    Lists of labels have fewer different parts than different cells; names in which a separator
+    occurs have more.
 
     Args:
-        classes (list of str): The classes.
+        texts (list of str): The different cells.
     """
     for separator in _SEPARATORS:
-        parts = {name: {part.strip() for part in name.split(separator)} for name in classes}
-        count = Counter(part for names in parts.values() for part in names)
-        for name in classes:
-            if len(parts[name]) > 1 and any(count[part] > 1 for part in parts[name]):
-                return (
-                    f"labels such as {name!r} are classes of their own: set task: multi_label and "
-                    f'dataset.label_separator: "{separator}" if a cell lists several labels'
-                )
-    return ""
+        parts = {part.strip() for text in texts for part in text.split(separator)} - {""}
+        if any(separator in text for text in texts) and len(parts) < len(texts):
+            return separator
+    return None
+
+
+def hint_at_lists(classes: Sequence[str]) -> str:
+    """Returns a hint if classes look like lists of labels, else an empty text."""
+    if (separator := separator_in(classes)) is None:
+        return ""
+    example = next(name for name in classes if separator in name)
+    return (
+        f"labels such as {example!r} are classes of their own: set task: multi_label and "
+        f'dataset.label_separator: "{separator}" if a cell lists several labels'
+    )
 
 
 def _is_whole(text: str) -> bool:

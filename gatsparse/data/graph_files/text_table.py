@@ -10,11 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gatsparse.data.edge_files.lines import BLOCK, LONGEST_LINE, PackedError, open_text
+from gatsparse.data.edge_files.lines import BLOCK, LONGEST_LINE, PackedError, arrow_input, open_text
 from gatsparse.data.graph_files.table import GraphFileError, Kind, Rows, Wanted, to_numbers
 
-# Threads of pyarrow that begin while an early error ends the process would abort it.
-_THREADED = 2**20  # bytes
+_THREADED = 2**20  # bytes from which pyarrow uses threads
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = ("\t", ",", ";", "|")
 _BLANK = re.compile(rb"^\r?\n", re.MULTILINE)
@@ -132,11 +131,10 @@ class TextTable:
         return table
 
     def _table(self, text: bytes, types: Mapping[str, Any] | None, *, threads: bool) -> Any:
-        from pyarrow import BufferReader
         from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 
         return read_csv(
-            BufferReader(text),
+            arrow_input(text),
             ReadOptions(
                 use_threads=threads, column_names=self._head.names, block_size=len(text) + 1
             ),

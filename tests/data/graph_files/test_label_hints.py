@@ -3,7 +3,6 @@
 import pytest
 
 from gatsparse.data import GraphFileError, GraphFiles, load_files
-from gatsparse.data.graph_files.label_hints import hint_at_lists
 
 
 def write(folder, labels):
@@ -51,13 +50,3 @@ def test_split_that_cannot_be_drawn_hints_at_the_labels(tmp_path):
     message = r"got none of 6 labelled nodes in 6 classes: .* \(labels such as 'red;round' are"
     with pytest.raises(GraphFileError, match=message):
         load_files(files)
-
-
-@pytest.mark.parametrize("classes", [["a", "b"], ["smith; john", "lee; ann"], ["a;b", "c"], [";"]])
-def test_classes_with_a_separator_have_no_hint(classes):
-    assert hint_at_lists(classes) == ""
-
-
-@pytest.mark.parametrize("classes", [["a", "a;b"], ["a; b", "c ;b"], ["x", "p|q", "q|r"]])
-def test_classes_that_share_parts_look_like_lists(classes):
-    assert "label_separator" in hint_at_lists(classes)
