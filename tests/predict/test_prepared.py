@@ -74,15 +74,6 @@ def test_largest_component_of_sparse_features(tmp_path):
     assert [data.node_ids[node] for node in range(3)] == ["b", "c", "d"]
 
 
-def test_minus_one_is_no_label_among_numbers(tmp_path):
-    (tmp_path / "edges.csv").write_text("source,target\na,b\n")
-    for labels, expected in (("0,1,-1,1", [0, 1, -1, 1]), ("1,-1,1,-1", [1, 0, 1, 0])):
-        rows = [f"{name},1,{label}" for name, label in zip("abcd", labels.split(","), strict=True)]
-        (tmp_path / "nodes.csv").write_text("id,f,label\n" + "\n".join(rows) + "\n")
-        files = GraphFiles(tmp_path, draw="random", train_share=0.4, val_share=0.3)
-        assert load_files(files).y.tolist() == expected
-
-
 def test_split_of_the_seed_without_masks_is_an_error():
     data = Data(
         x=torch.ones(4, 2), y=torch.tensor([0, 1, 0, 1]), edge_index=torch.ones(2, 3).long()
