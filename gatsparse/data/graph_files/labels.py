@@ -135,7 +135,7 @@ def _read_classes(table: Table, column: Any, name: str, classes: list[str] | Non
     texts = read_texts(table, name, column, known)
     found = [text for text in compute().unique(texts).to_pylist() if text is not None]
     are_numbers = _sort_key(found) is not None
-    labelled = [text for text in found if text not in _UNLABELLED or text in known]
+    labelled = [text for text in found if text not in _UNLABELLED]
     if are_numbers and (known or len(labelled) > 1):  # -1 and 1 are two classes
         found = labelled
     if classes is None:
