@@ -71,13 +71,9 @@ def choose_roles(
             reasons.append(f"column {summary.name!r} is ignored: {what}")
         files = replace(files, ignore=[*files.ignore, *(summary.name for summary in ignore)])
         free = [summary for summary in free if summary not in ignore]
-    missing = sum(summary.missing for summary in free)
-    if missing > 0 and files.missing == "error":
-        names = [summary.name for summary in free if summary.missing > 0]
-        reasons.append(
-            f"{missing:,} missing cells in {', '.join(names[:5])}"
-            f"{' ...' if len(names) > 5 else ''}: missing numbers become the mean of their column"
-        )
+    incomplete = [summary for summary in free if summary.missing > 0]
+    if incomplete and files.missing == "error":
+        reasons.append(_missing(incomplete, files.categorical))
         files = replace(files, missing="mean")
     numbers = [summary for summary in free if summary.kind == "number"]
     counts = _are_counts(numbers) and len(numbers) == len(free)
@@ -85,6 +81,21 @@ def choose_roles(
         reasons.append("columns of numbers differ in scale: they are standardized")
         files = replace(files, standardize=True)
     return Roles(files, task, counts, reasons)
+
+
+def _missing(columns: list[ColumnSummary], categorical: list[str]) -> str:
+    """What becomes of missing cells."""
+    names = [summary.name for summary in columns]
+    categories = [s.name for s in columns if s.kind == "text" or s.name in categorical]
+    cures = []
+    if len(categories) < len(columns):
+        cures.append("missing numbers become the mean of their column")
+    if categories:
+        cures.append("nodes with a missing category have 0 in all features of its column")
+    return (
+        f"{sum(summary.missing for summary in columns):,} missing cells in {', '.join(names[:5])}"
+        f"{' ...' if len(names) > 5 else ''}: {', and '.join(cures)}"
+    )
 
 
 def _names(label: str | list[str] | None) -> list[str]:

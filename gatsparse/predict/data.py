@@ -13,11 +13,11 @@ from torch_geometric.data import Data
 
 from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
-from gatsparse.data import GraphFiles, load_files
+from gatsparse.data import GraphFiles
 from gatsparse.data.places import expand
 from gatsparse.predict.model import FinishedRun
 from gatsparse.train import TrainConfig, load_task, task_of_seed
-from gatsparse.train.loading import choose_split, prepared
+from gatsparse.train.loading import choose_split, load_dataset, prepared, without_masks
 from gatsparse.train.run_folder import RunFolder
 
 #: Keys of files that the model has learned, or that only a training uses.
@@ -40,7 +40,11 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None, **keys: A
 
     Returns:
         torch_geometric.data.Data: As :func:`gatsparse.train.load_task` returns them; of another
-        graph without labels and masks, if it has none.
+        graph without labels and masks, if it has none. Features are encoded and normalised with the
+        categories, means and deviations of the training. If the seed has drawn a split, data equal
+        to those of the training get it, and other data keep their masks. A split that
+        :class:`gatsparse.data.GraphFiles` draws is not drawn again for a folder that is passed: all
+        its labelled nodes are scored.
 
     Raises:
         ConfigError: If the data are not found or have other features than the training, the data of
@@ -76,28 +80,48 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None, **keys: A
         RunFolder(run.path).check_data(loaded)
         if config.task != "link_prediction":  # whose split leaves out edges
             loaded = task_of_seed(loaded, config, run.seed)
-    elif isinstance(data, Data):
-        loaded = prepared(copy(data), config)
-    elif isinstance(config.dataset, GraphFiles):
-        files = _files_of_another_graph(config.dataset, expand(data), keys)
-        loaded = prepared(load_files(files, config.task, run.schema), config)
     else:
-        other = replace(config, dataset=str(data))
-        if isinstance(other.dataset, GraphFiles) and config.dataset is None:
-            raise ConfigError(
-                f"data: expected data in memory as in the training of {run.path}, got the folder "
-                f"{data}: prepare its graph as that of the training, and pass it to "
-                "gatsparse.predict.load_data in Python; or train on files, or on what load_files "
-                "returns, unchanged"
-            )
-        if isinstance(other.dataset, GraphFiles):
-            raise ConfigError(
-                f"data: expected the name of a data set or module:function, as in the training of "
-                f"{run.path}, got the folder {data}, whose columns the model does not know"
-            )
-        loaded = load_task(other)
+        if isinstance(data, Data):
+            loaded = copy(data)
+        else:
+            config = replace(config, dataset=_other_dataset(run, data, keys))
+            loaded = load_dataset(config, run.schema)
+        loaded = _with_drawn_split(prepared(loaded, config, run.feature_shift), run, config)
     check_widths(run, loaded)
     return _with_one_split(loaded, config, run.seed)
+
+
+def _other_dataset(run: FinishedRun, data: str | Path, keys: Mapping[str, Any]) -> GraphFiles | str:
+    trained = run.config.dataset
+    if isinstance(trained, GraphFiles):
+        return _files_of_another_graph(trained, expand(data), keys)
+    if not isinstance(replace(run.config, dataset=str(data)).dataset, GraphFiles):
+        return str(data)
+    if trained is None:
+        raise ConfigError(
+            f"data: expected data in memory as in the training of {run.path}, got the folder "
+            f"{data}: prepare its graph as that of the training, and pass it to "
+            "gatsparse.predict.load_data in Python; or train on files, or on what load_files "
+            "returns, unchanged"
+        )
+    raise ConfigError(
+        f"data: expected the name of a data set or module:function, as in the training of "
+        f"{run.path}, got the folder {data}, whose columns the model does not know"
+    )
+
+
+def _with_drawn_split(data: Data, run: FinishedRun, config: TrainConfig) -> Data:
+    """The data of the training with the split that its seed has drawn; other data as they are.
+
+    Masks of their own would contain training nodes of the drawn split.
+    """
+    of_graphs = config.task == "graph_classification"
+    if config.task == "link_prediction" or (config.split != "random" and not of_graphs):
+        return data
+    drawn = data if of_graphs else without_masks(data)
+    if RunFolder(run.path).has_data(drawn):
+        return task_of_seed(drawn, config, run.seed)
+    return data
 
 
 def check_widths(run: FinishedRun, data: Data) -> None:

@@ -148,7 +148,8 @@ class TrainConfig:
             given, see gatsparse.train.split_graphs; random draws a split in any case.
         undirected: Add the reverse of every edge, and drop duplicate edges.
         largest_component: Keep only the largest connected component of the graph.
-        normalize_features: Divide the features of each node by their sum.
+        normalize_features: Divide the features of each node by their sum, after subtracting the
+            least feature of the graph from all. Predictions subtract that of the training.
             (default: only for data sets by name)
         dtype: Dtype of features, parameters and computations.
         model: The model.

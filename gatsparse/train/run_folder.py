@@ -43,6 +43,7 @@ class RunFolder:
     ``config.yaml``        configuration, for ``gatsparse train``
     ``environment.json``   versions, threads, data: what else the results depend on
     ``schema.json``        columns and classes of a graph in files, for predictions
+    ``features.json``      the ``shift`` of normalised features, for predictions
     ``seed-<seed>.jsonl``  a row per epoch, appended as the epochs end
     ``seed-<seed>.pt``     the model kept: ``state_dict``, its row, ``sizes`` (a dict of
                            :class:`~gatsparse.train.ModelSizes`) and, of a regression,
@@ -198,23 +199,44 @@ class RunFolder:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedFileError(f"{path}: damaged ({error}): train again") from error
 
+    def load_feature_shift(self) -> float:
+        """Returns what was subtracted from the features before their normalisation.
+
+        Raises:
+            DamagedFileError: If the file is missing or damaged.
+        """
+        path = self.path / "features.json"
+        try:
+            return float(json.loads(path.read_bytes())["shift"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DamagedFileError(f"{path}: missing or damaged ({error}): train again") from error
+
+    def has_data(self, data: Data) -> bool:
+        """Whether data are those of the training, as :func:`load_task` returned them."""
+        return self._recorded_digest() == data_digest(data)
+
     def check_data(self, data: Data) -> None:
         """Raises :class:`ConfigError` if data of the training have changed since then."""
-        recorded = _read_json(self.path / "environment.json")
-        if isinstance(recorded, dict) and recorded.get("data") != data_digest(data):
+        if self._recorded_digest() not in (None, data_digest(data)):
             raise ConfigError(
                 f"data: the data of {self.path} have changed since its training: train again, or "
                 "pass the folder of the files as --data to use the model on the new data"
             )
+
+    def _recorded_digest(self) -> str | None:
+        recorded = _read_json(self.path / "environment.json")
+        return recorded.get("data") if isinstance(recorded, dict) else None
 
     def save_summary(self, summary: dict[str, Any]) -> None:
         """Saves the summary; a summary of all seeds marks the run as finished."""
         self._write_json("summary.json", summary)
 
     def begin(self, config: TrainConfig, current: dict[str, Any], data: Data) -> None:
-        """Saves the configuration, the schema of the data, and the environment."""
+        """Saves the configuration, what is learned from the data, and the environment."""
         if (schema := data.get("schema")) is not None:
             self._write_json("schema.json", schema.to_dict())
+        if (shift := data.get("feature_shift")) is not None:
+            self._write_json("features.json", {"shift": shift})
         self._write_text("config.yaml", config_yaml(config.with_absolute_paths()))
         self._write_json("environment.json", current)
 

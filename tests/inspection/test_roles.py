@@ -36,3 +36,30 @@ def test_texts_that_differ_in_most_rows_are_no_categories(distinct, count, ignor
     summary = ColumnSummary("name", "text")
     summary.add_texts(pa.array([f"text {i % distinct}" for i in range(count)]))
     assert (roles_of(summary).files.ignore == ["name"]) is ignored
+
+
+@pytest.mark.parametrize(
+    ("kinds", "reason"),
+    [
+        (["number"], "1 missing cells in a: missing numbers become the mean of their column"),
+        (
+            ["text"],
+            "1 missing cells in a: nodes with a missing category have 0 in all features of its "
+            "column",
+        ),
+        (
+            ["number", "text"],
+            "2 missing cells in a, b: missing numbers become the mean of their column, and nodes "
+            "with a missing category have 0 in all features of its column",
+        ),
+    ],
+)
+def test_what_becomes_of_missing_cells(kinds, reason):
+    labels = FoundLabels("kind", [ColumnSummary("kind", "text", values={"u", "v"})])
+    columns = {
+        name: ColumnSummary(name, kind, count=9, missing=1, values={"x", "y"})
+        for name, kind in zip("ab", kinds, strict=False)
+    }
+    assert choose_roles(GraphFiles("shop"), columns, labels).reasons == [reason]
+    categorical = GraphFiles("shop", categorical=["a"])
+    assert "mean" not in choose_roles(categorical, columns, labels).reasons[0]

@@ -1,11 +1,13 @@
 from tests.mutants import (
     explain,
+    graph_files,
     graphs,
     inference,
     inspection,
     kernels,
     layers,
     ops,
+    predict,
     sampler,
     training,
 )
@@ -20,5 +22,7 @@ AREAS = {
     "explain": explain.MUTANTS,
     "inspection": inspection.MUTANTS,
     "training": training.MUTANTS,
+    "graph_files": graph_files.MUTANTS,
+    "predict": predict.MUTANTS,
     "kernels": kernels.MUTANTS,
 }

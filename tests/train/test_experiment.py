@@ -48,6 +48,7 @@ def test_run_folder_holds_all_results(config: TrainConfig, task: Data, progress:
         ".lock",
         "config.yaml",
         "environment.json",
+        "features.json",
         *("seed-5.json", "seed-5.jsonl", "seed-5.pt"),
         *("seed-6.json", "seed-6.jsonl", "seed-6.pt"),
         "summary.json",

@@ -31,6 +31,10 @@ class GraphFiles:
     .zst), Parquet, .npy and .npz. Names of files are relative to the folder, so that another folder
     has files of its own: paths out of it are refused. A file elsewhere can be linked into it.
 
+    Categories, means and standard deviations are learned from all nodes or edges of the graph of
+    the training, also from those outside of the training set: its validation and test scores are
+    transductive. Predictions on another graph use what was learned.
+
     Args:
         path: Folder of the files.
         nodes: Table with a row for each node. (default: the file nodes.* of the folder)
@@ -40,17 +44,19 @@ class GraphFiles:
             (default: the column id, node_id or node; else rows are numbered from 0)
         source: Column of the sources of the edges. (default: recognised by its name)
         target: Column of the targets of the edges. (default: recognised by its name)
-        label: Column of the labels (empty cells, and -1 among other numbers, are nodes without a
-            label), or several columns of numbers for tasks multi_label and
-            regression. With task graph_classification, a column of the table of graphs.
-            (default: the column label or y)
-        label_separator: Separator of the labels in a cell, for task multi_label.
+        label: Column of the labels, or several columns of numbers for tasks multi_label and
+            regression. Nodes with an empty cell, or -1 among other numbers that are classes, have
+            no label and are in no split that is drawn. With task graph_classification, a column of
+            the table of graphs. (default: the column label or y)
+        label_separator: Separator of the labels in a cell, for task multi_label. A cell with the
+            separator alone is a node with none of the labels.
         features: Columns of the features, or a file with a row for each node: .npy, or .npz of
             scipy.sparse. (default: all columns without another role)
         ignore: Columns that are not features.
         categorical: Columns of numbers that are categories. Columns of text always are.
-        missing: Missing numbers and unknown categories are errors, or become the mean of the
-            column or 0.
+        missing: Missing numbers and missing or unknown categories are errors; or, with mean and
+            zero, numbers become the mean of the column or 0, and categories become 0 in all
+            features of the column.
         standardize: Subtract the mean of each column of numbers, and divide by its standard
             deviation.
         edge_features: Columns of numbers of the edges, such as a weight.

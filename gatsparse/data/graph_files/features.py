@@ -225,9 +225,11 @@ def _encode_categories(
     import pyarrow as pa
 
     categories = pa.array(column.categories, pa.large_string())
-    texts = read_texts(table, column.name, texts)
+    texts = read_texts(table, column.name, texts, column.categories)
     codes = index_in(texts, categories)
     unknown = codes < 0
+    if unknown.any():
+        _require_same_booleans(table, texts, column, first_row)
     if missing == "error" and unknown.any():
         row = int(unknown.argmax())
         got = texts[row].as_py()
@@ -240,6 +242,22 @@ def _encode_categories(
         )
     nodes = np.flatnonzero(~unknown)
     out[nodes, codes[nodes]] = 1.0
+
+
+def _require_same_booleans(table: Table, texts: Any, column: Column, first_row: int) -> None:
+    """Raises if booleans are 0 and 1 in one graph, and false and true in the other."""
+    booleans, numbers = {"false", "true"}, {"0", "1"}
+    found, known = set(compute().unique(texts).to_pylist()), set(column.categories)
+    for expected, other in ((booleans, numbers), (numbers, booleans)):
+        if known & expected and found & other and not known & other:
+            value = min(found & other)
+            raise _cell_error(
+                table,
+                column,
+                first_row + int(compute().index(texts, value).as_py()),
+                f"{listed(sorted(known & expected))} as in the training, got {value!r}",
+                "write booleans as in the training",
+            )
 
 
 def _cell_error(table: Table, column: Column, row: int, expected: str, cure: str) -> GraphFileError:

@@ -90,13 +90,11 @@ def load_files(
     if graphs is not None:
         data.batch, data.graph_ids = torch.from_numpy(graphs.of_node), graphs.ids
         if graphs.labels is not None:
-            data.y, classes, hint = graphs.labels
-            notes += [hint] if hint else []
+            data.y, classes = graphs.labels.y, graphs.labels.classes
         if graphs.masks is not None:
             data.train_mask, data.val_mask, data.test_mask = graphs.masks
     elif nodes.labels is not None:
-        data.y, classes, hint = nodes.labels
-        notes += [hint] if hint else []
+        data.y, classes = nodes.labels.y, nodes.labels.classes
         masks, note = split_masks(files, nodes, task, draw=schema is None)
         if masks is not None:
             data.train_mask, data.val_mask, data.test_mask = masks
@@ -119,7 +117,9 @@ def _columns(nodes: Nodes) -> str:
 
 
 def _notes_of_nodes(nodes: Nodes) -> Iterator[str]:
-    """Yields how many nodes have no category of a column, or one that the model does not know."""
+    """Yields how many nodes have no label, no category of a column, or an unknown category."""
+    if nodes.labels is not None and nodes.labels.note:
+        yield nodes.labels.note
     start = 0
     for column in nodes.columns:
         if column.kind == "category":

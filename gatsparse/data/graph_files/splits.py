@@ -207,7 +207,7 @@ def _drawn(files: GraphFiles, nodes: Nodes, task: Task) -> tuple[Masks, str]:
         assert nodes.table is not None
         times = _times(nodes.table, nodes.rows[files.time], files.time)
     classes = y.numpy() if how == "stratified" else None
-    masks = draw_split(files, labelled.numpy(), classes, times, nodes.labels.hint)
+    masks = draw_split(files, labelled.numpy(), classes, times, nodes.labels.note)
     sizes = [int(mask.sum()) for mask in masks]
     seed = "" if how == "time" else f" with seed {files.split_seed}"
     return masks, (
