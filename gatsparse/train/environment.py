@@ -15,6 +15,7 @@ from torch_geometric.data import Data
 
 import gatsparse
 from gatsparse import _native
+from gatsparse.data.digest import digest_of
 
 
 def environment(threads: int, data: Data) -> dict[str, str | int | None]:
@@ -41,21 +42,10 @@ def environment(threads: int, data: Data) -> dict[str, str | int | None]:
 
 def data_digest(data: Data) -> str:
     """Returns a digest of the tensors of :obj:`data`, and of its schema."""
-    digest = hashlib.sha256()
-    if (schema := data.get("schema")) is not None:
-        digest.update(json.dumps(schema.to_dict(), sort_keys=True).encode())
-    for key, value in sorted(data.to_dict().items()):
-        if isinstance(value, Tensor):
-            digest.update(f"{key} {value.dtype} {list(value.shape)}\n".encode())
-            for part in _parts(value):
-                digest.update(part.contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def _parts(tensor: Tensor) -> tuple[Tensor, ...]:
-    if tensor.is_sparse_csr:
-        return tensor.crow_indices(), tensor.col_indices(), tensor.values()
-    return (tensor,)
+    schema = data.get("schema")
+    described = "" if schema is None else json.dumps(schema.to_dict(), sort_keys=True)
+    values = sorted(data.to_dict().items())
+    return digest_of({key: value for key, value in values if isinstance(value, Tensor)}, described)
 
 
 def code_digest() -> str:
