@@ -102,7 +102,7 @@ def _other_dataset(run: FinishedRun, data: str | Path, keys: Mapping[str, Any]) 
             f"data: expected data in memory as in the training of {run.path}, got the folder "
             f"{data}: prepare its graph as that of the training, and pass it to "
             "gatsparse.predict.load_data in Python; or train on files, or on what load_files "
-            "returns, unchanged"
+            "returns for the same task, unchanged"
         )
     raise ConfigError(
         f"data: expected the name of a data set or module:function, as in the training of "

@@ -61,7 +61,7 @@ class FinishedRun:
     @property
     def classes(self) -> list[str]:
         """Names of the classes, labels or targets."""
-        if self.schema is not None:
+        if self.schema is not None and self.schema.classes:
             return self.schema.classes
         return [str(label) for label in range(self.sizes.out_channels)]
 

@@ -336,9 +336,9 @@ class TrainConfig:
 
     def for_given_data(self, data: Data) -> TrainConfig:
         """The configuration for data that are used instead of the data set; if they are as
-        :func:`gatsparse.data.load_files` has read them, with their files.
+        :func:`gatsparse.data.load_files` has read them for the task, with their files.
         """
-        dataset = unchanged_files(data) or self.dataset
+        dataset = unchanged_files(data, self.task) or self.dataset
         normalize = bool(self.normalize_features)
         return replace(self, dataset=dataset, normalize_features=normalize)
 

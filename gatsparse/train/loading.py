@@ -22,6 +22,7 @@ from gatsparse.data import (
     load_ogb,
     stochastic_block_model,
 )
+from gatsparse.data.graph_files.origin import task_of_labels, without_names_of_other_labels
 from gatsparse.data.graph_set import check_graphs
 from gatsparse.data.import_path import import_data, import_graphs, is_import_path
 from gatsparse.data.labels import MASKS, WITHOUT_NODE_LABELS
@@ -50,8 +51,9 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
         with masks ``[G]`` if the data set has some.
 
     Raises:
-        ConfigError: If the data set has no such split, has edge weights or edge features that the
-            model does not support, or would not fit into memory.
+        ConfigError: If the labels of the data were read from files for another task, or the data
+            set has no such split, has edge weights or edge features that the model does not
+            support, or would not fit into memory.
         DatasetNotFoundError, DatasetCorruptError: As in :func:`gatsparse.data.load`.
         GraphFileError: As in :func:`gatsparse.data.load_files`.
         ImportError: As in :func:`gatsparse.data.load_ogb`.
@@ -66,7 +68,9 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
         data = load_dataset(config)
     else:
         check_instance("data", data, Data, "torch_geometric.data.Data")
-        data, config = copy(data), config.for_given_data(data)
+        _require_task(data, config)
+        config = config.for_given_data(data)
+        data = without_names_of_other_labels(copy(data))
     data = prepared(data, config)
     name = config.dataset_name
     if config.task in WITHOUT_NODE_LABELS:  # split by task_of_seed
@@ -189,6 +193,16 @@ def choose_split(data: Data, split: int, num_splits: int) -> Data:
     for key in MASKS:
         data[key] = data[key].view(-1, num_splits)[:, split].contiguous()
     return data
+
+
+def _require_task(data: Data, config: TrainConfig) -> None:
+    """Raises if labels were read for another task: those of classes are numbers of the classes."""
+    task = task_of_labels(data)
+    if task not in (None, config.task) and config.task != "link_prediction":
+        raise ConfigError(
+            f"task: expected {task}, for which load_files has read data.y, got {config.task}: call "
+            f"load_files(files, {config.task!r})"
+        )
 
 
 def _require_edge_features(data: Data, config: TrainConfig) -> None:

@@ -105,7 +105,8 @@ def load_files(
             f"in {nodes.name}{_columns(nodes)}: set dataset.label"
         )
     data.node_ids, data.notes, data.dropped = nodes.ids, notes, edges.dropped
-    data.origin = origin_of(files, data)
+    on_disk = not nodes.columns and nodes.x.layout == torch.strided
+    data.origin = origin_of(files, task, data, on_disk=on_disk)
     data.schema = GraphSchema(nodes.columns, nodes.x.size(1), edges.columns, classes)
     return data
 
