@@ -17,7 +17,7 @@ from gatsparse.data import GraphFiles
 from gatsparse.data.places import expand
 from gatsparse.predict.model import FinishedRun
 from gatsparse.train import TrainConfig, load_task, task_of_seed
-from gatsparse.train.loading import choose_split, load_dataset, prepared, without_masks
+from gatsparse.train.loading import choose_split, load_dataset, prepared
 from gatsparse.train.run_folder import RunFolder
 
 #: Keys of files that the model has learned, or that only a training uses.
@@ -41,10 +41,10 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None, **keys: A
     Returns:
         torch_geometric.data.Data: As :func:`gatsparse.train.load_task` returns them; of another
         graph without labels and masks, if it has none. Features are encoded and normalised with the
-        categories, means and deviations of the training. If the seed has drawn a split, data equal
-        to those of the training get it, and other data keep their masks. A split that
-        :class:`gatsparse.data.GraphFiles` draws is not drawn again for a folder that is passed: all
-        its labelled nodes are scored.
+        categories, means and deviations of the training. If the seed has drawn a split, data with
+        the features and labels of the training get it, and other data keep their masks. A split
+        that :class:`gatsparse.data.GraphFiles` draws is not drawn again for a folder that is
+        passed: all its labelled nodes are scored.
 
     Raises:
         ConfigError: If the data are not found or have other features than the training, the data of
@@ -111,16 +111,15 @@ def _other_dataset(run: FinishedRun, data: str | Path, keys: Mapping[str, Any]) 
 
 
 def _with_drawn_split(data: Data, run: FinishedRun, config: TrainConfig) -> Data:
-    """The data of the training with the split that its seed has drawn; other data as they are.
+    """Data with the nodes of the training get the split that its seed has drawn.
 
     Masks of their own would contain training nodes of the drawn split.
     """
     of_graphs = config.task == "graph_classification"
     if config.task == "link_prediction" or (config.split != "random" and not of_graphs):
         return data
-    drawn = data if of_graphs else without_masks(data)
-    if RunFolder(run.path).has_data(drawn):
-        return task_of_seed(drawn, config, run.seed)
+    if RunFolder(run.path).has_nodes(data):
+        return task_of_seed(data, config, run.seed)
     return data
 
 

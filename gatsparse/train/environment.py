@@ -37,6 +37,7 @@ def environment(threads: int, data: Data) -> dict[str, str | int | None]:
         "kernels_isa": next(iter(_native.isas()), None),
         "threads": threads,
         "data": data_digest(data),
+        "nodes": nodes_digest(data),
     }
 
 
@@ -46,6 +47,17 @@ def data_digest(data: Data) -> str:
     described = "" if schema is None else json.dumps(schema.to_dict(), sort_keys=True)
     values = sorted(data.to_dict().items())
     return digest_of({key: value for key, value in values if isinstance(value, Tensor)}, described)
+
+
+def nodes_digest(data: Data) -> str:
+    """Returns a digest of what makes nodes or graphs those of a training: features and labels.
+
+    Other tensors of :obj:`data`, its edges, its schema and the type of the labels do not matter.
+    """
+    tensors = {key: value for key in ("x", "batch") if isinstance(value := data.get(key), Tensor)}
+    if isinstance(y := data.get("y"), Tensor):
+        tensors["y"] = y.detach().double().reshape(-1)
+    return digest_of(tensors)
 
 
 def code_digest() -> str:

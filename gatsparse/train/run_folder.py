@@ -21,7 +21,7 @@ from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphSchema
 from gatsparse.files import named_errors, open_rows, write_atomically
 from gatsparse.train.config_file import config_yaml, read_config
-from gatsparse.train.environment import data_digest, environment
+from gatsparse.train.environment import data_digest, environment, nodes_digest
 from gatsparse.train.errors import DamagedFileError
 from gatsparse.train.models import ModelSizes
 from gatsparse.train.objectives.objective import TargetScale
@@ -211,21 +211,21 @@ class RunFolder:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedFileError(f"{path}: missing or damaged ({error}): train again") from error
 
-    def has_data(self, data: Data) -> bool:
-        """Whether data are those of the training, as :func:`load_task` returned them."""
-        return self._recorded_digest() == data_digest(data)
+    def has_nodes(self, data: Data) -> bool:
+        """Whether data have the nodes of the training, as :func:`load_task` returned them."""
+        return self._recorded("nodes") == nodes_digest(data)
 
     def check_data(self, data: Data) -> None:
         """Raises :class:`ConfigError` if data of the training have changed since then."""
-        if self._recorded_digest() not in (None, data_digest(data)):
+        if self._recorded("data") not in (None, data_digest(data)):
             raise ConfigError(
                 f"data: the data of {self.path} have changed since its training: train again, or "
                 "pass the folder of the files as --data to use the model on the new data"
             )
 
-    def _recorded_digest(self) -> str | None:
+    def _recorded(self, key: str) -> str | None:
         recorded = _read_json(self.path / "environment.json")
-        return recorded.get("data") if isinstance(recorded, dict) else None
+        return recorded.get(key) if isinstance(recorded, dict) else None
 
     def save_summary(self, summary: dict[str, Any]) -> None:
         """Saves the summary; a summary of all seeds marks the run as finished."""

@@ -11,7 +11,15 @@ from torch_geometric.data import Data
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphFiles, load, load_files, stochastic_block_model
 from gatsparse.predict import load_data, load_run, predict
-from gatsparse.train import LinkConfig, Output, TrainConfig, load_task, split_links, train
+from gatsparse.train import (
+    LinkConfig,
+    Output,
+    TrainConfig,
+    load_task,
+    split_links,
+    task_of_seed,
+    train,
+)
 from gatsparse.train.environment import data_digest
 from tests.predict.conftest import write_graph
 
@@ -104,6 +112,16 @@ def test_data_of_the_training_get_the_drawn_split_of_the_seed(tmp_path, kind):
     given = {"in memory": data, "by name": "digits", "files": tmp_path / "graph"}[kind]
     scores = predict(run, load_data(run, given)).scores()
     assert scores == {"val": run.result.val_score, "test": run.result.test_score}
+
+
+def test_drawn_split_does_not_depend_on_additional_tensors_and_edges(tmp_path):
+    data = load("digits")
+    run = run_of(TrainConfig(split="random"), tmp_path, data)
+    other = copy(data)
+    other.pred, other.y = torch.zeros(1797), data.y.int()
+    other.edge_index = data.edge_index[:, 1:]
+    train_mask = task_of_seed(load_task(run.config, data), run.config, run.seed).train_mask
+    assert torch.equal(load_data(run, other).train_mask, train_mask)
 
 
 def test_other_data_keep_their_masks(tmp_path):
