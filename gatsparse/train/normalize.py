@@ -24,12 +24,8 @@ def feature_shift(x: Tensor) -> float:
     stored = x.values()
     if stored.numel() < x.numel():
         stored = torch.cat([stored, stored.new_zeros(1)])
-    if (least := float(stored.min())) < 0:
-        raise ConfigError(
-            "normalize_features: expected features >= 0 in a sparse matrix, got "
-            f"{least:g}: set it to false, or store a dense matrix"
-        )
-    return least
+    _require_positive(stored)
+    return float(stored.min())
 
 
 def normalize(x: Tensor, shift: float) -> Tensor:
@@ -41,10 +37,14 @@ def normalize(x: Tensor, shift: float) -> Tensor:
     Args:
         x (Tensor): Features ``[N, F]``, dense or ``sparse_csr``.
         shift (float): Result of :func:`feature_shift` for the features of the training.
+
+    Raises:
+        ConfigError: If a sparse matrix has negative features and the shift is 0.
     """
     if x.layout == torch.strided or shift != 0:
         x = (x if x.layout == torch.strided else x.to_dense()) - shift
         return x.div_(x.sum(dim=-1, keepdim=True).clamp_(min=1.0))
+    _require_positive(x.values())
     row = torch.repeat_interleave(torch.arange(x.size(0)), x.crow_indices().diff())
     sums = torch.zeros(x.size(0), dtype=x.dtype).index_add_(0, row, x.values())
     return torch.sparse_csr_tensor(
@@ -54,3 +54,11 @@ def normalize(x: Tensor, shift: float) -> Tensor:
         x.shape,
         check_invariants=True,
     )
+
+
+def _require_positive(stored: Tensor) -> None:
+    if stored.numel() > 0 and (least := float(stored.min())) < 0:
+        raise ConfigError(
+            "normalize_features: expected features >= 0 in a sparse matrix, got "
+            f"{least:g}: set it to false, or store a dense matrix"
+        )

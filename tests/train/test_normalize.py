@@ -48,6 +48,14 @@ def test_sparse_features_with_the_shift_of_dense_ones():
     assert torch.equal(normalize(x.to_sparse_csr(), -1.5), normalize(x, -1.5))
 
 
+def test_negative_sparse_features_of_a_prediction_are_refused():
+    """Also if the features of the training were not negative."""
+    x = FEATURES["negative"].to_sparse_csr()
+    with pytest.raises(ConfigError, match=r"^normalize_features: expected features >= 0 .* got -"):
+        normalize(x, 0.0)
+    assert torch.equal(normalize(x, -5.0), normalize(FEATURES["negative"], -5.0))
+
+
 def test_a_row_depends_on_no_other_row():
     for x in FEATURES.values():
         shift = feature_shift(x)
