@@ -131,7 +131,8 @@ def explain(
         data (torch_geometric.data.Data): With :obj:`x` and :obj:`edge_index`, and optionally labels
             :obj:`y` and :obj:`test_mask`.
         node_ids (sequence, optional): Ids of the nodes; only ``str(node_ids[i])`` is used.
-            (default: those of :func:`gatsparse.data.load_files`, else their numbers)
+            (default: those of :func:`gatsparse.data.load_files` if there is one for each node,
+            else their numbers)
         class_names (list of str, optional): Names of the classes or outputs.
             (default: their numbers)
         nodes (list of int or str, optional): Nodes to explain. An integer is the number of a node,
@@ -170,8 +171,9 @@ def explain(
     num_nodes = check_data(data)
     check_integer("removals", removals, 0)
     check_integer("seed", seed, 0, 2**63 - 1)
-    if node_ids is None and isinstance(data.get("node_ids"), NodeIds):
-        node_ids = data.node_ids
+    ids = data.get("node_ids")
+    if node_ids is None and isinstance(ids, NodeIds) and len(ids) == num_nodes:
+        node_ids = ids
     if node_ids is not None:
         check_length("node_ids", node_ids, num_nodes, "nodes")
     chosen = None if nodes is None else requested_nodes(nodes, num_nodes, node_ids)
@@ -254,6 +256,12 @@ def _notes(problem: Problem, removals: int) -> list[str]:
         notes.append(
             "The data has no labels: the confusion matrix and the attention between classes were "
             "left out."
+        )
+    ids = problem.data.get("node_ids")
+    if problem.node_ids is None and isinstance(ids, NodeIds):
+        notes.append(
+            f"The ids in data.node_ids were left out: there are {len(ids)} for {problem.num_nodes} "
+            "nodes. Pass those of the nodes as node_ids."
         )
     if removals == 0:
         notes.append("No in-neighbours were removed, because removals=0 was requested.")

@@ -17,6 +17,7 @@ from gatsparse.data import (
     OGB_NAMES,
     GraphFiles,
     GraphSchema,
+    NodeIds,
     load,
     load_files,
     load_ogb,
@@ -173,7 +174,7 @@ def _largest_component(data: Data) -> Data:
     data = LargestConnectedComponents()(data)
     if (dropped := count - len(data.node)) > 0:
         data.notes = [*notes, f"nodes outside of the largest component dropped: {dropped}"]
-    if ids is not None:
+    if isinstance(ids, NodeIds) and len(ids) == count:
         data.node_ids = ids.take(data.node.numpy())
     del data.node
     return data
