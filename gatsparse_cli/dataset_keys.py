@@ -33,7 +33,7 @@ def keys_of_files(arguments: argparse.Namespace) -> dict[str, Any]:
         for key, value in vars(arguments).items()
         if key.startswith(_PREFIX) and value is not None
     }
-    return {key: _value(value) for key, value in given.items()}
+    return {key: _value(key, value) for key, value in given.items()}
 
 
 @contextmanager
@@ -47,9 +47,18 @@ def errors_of_files() -> Iterator[None]:
         raise GraphFileError(f"{error}{options_in(str(error))}") from error
 
 
-def _value(text: str) -> Any:
+def _value(key: str, text: str) -> Any:
     if text == "null":
         return None
-    if text.startswith("[") and text.endswith("]"):
-        return [part.strip() for part in text[1:-1].split(",")]
-    return text
+    if not text.startswith("["):
+        return text
+    import yaml
+
+    from gatsparse.config_types import ConfigError
+
+    try:
+        return yaml.load(text, yaml.BaseLoader)  # whose numbers stay text, as names of columns
+    except yaml.YAMLError:
+        raise ConfigError(
+            f"--{_PREFIX}{key}: expected a list such as [a, b], got {text!r}"
+        ) from None

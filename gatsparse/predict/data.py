@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch_geometric.data import Data
 
 from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
-from gatsparse.data import GraphFiles
+from gatsparse.data import GraphFiles, GraphSchema, NodeIds
 from gatsparse.data.places import expand
 from gatsparse.predict.model import FinishedRun
 from gatsparse.train import TrainConfig, load_task, task_of_seed
@@ -32,7 +33,8 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None, **keys: A
         run (FinishedRun): The run.
         data (str, Path or torch_geometric.data.Data, optional): A folder of files with the columns
             of the training; labels and a split may be missing. For runs on other data sets, the
-            name of one or ``"module:function"``. Or data in memory.
+            name of one or ``"module:function"``. Or data in memory; those of
+            :func:`gatsparse.data.load_files` must have been read with :obj:`run.schema`.
             (default: the data of the training)
         **keys (optional): Keys of :class:`gatsparse.data.GraphFiles` for the folder that differ
             from the training, such as ``unknown_nodes="drop"``, ``missing="zero"`` or
@@ -47,9 +49,11 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None, **keys: A
         passed: all its labelled nodes are scored.
 
     Raises:
-        ConfigError: If the data are not found or have other features than the training, the data of
-            the training have changed, or they were passed in memory and :obj:`data` is None or a
-            folder, or if a key does not exist or belongs to the training.
+        ConfigError: If the data are not found, have other features or, with labels, other classes
+            than the training, or have more or fewer ids than nodes; if the data of the training
+            have changed, or they were passed in memory and :obj:`data` is None or a folder; or if a
+            key does not exist or belongs to the training, or the folder does not have the labels
+            that :obj:`label` names.
         GraphFileError: If a column is missing or has other values; the message names it.
         TypeError: If an argument is of a wrong type.
 
@@ -87,7 +91,12 @@ def load_data(run: FinishedRun, data: str | Path | Data | None = None, **keys: A
             config = replace(config, dataset=_other_dataset(run, data, keys))
             loaded = load_dataset(config, run.schema)
         loaded = _with_drawn_split(prepared(loaded, config, run.feature_shift), run, config)
-    check_widths(run, loaded)
+    label = keys.get("label")
+    if label is not None and loaded.get("y") is None and config.task != "link_prediction":
+        raise ConfigError(
+            f"dataset.label: expected columns of {data} or a file in it, got {label!r}"
+        )
+    check_fits(run, loaded)
     return _with_one_split(loaded, config, run.seed)
 
 
@@ -123,8 +132,10 @@ def _with_drawn_split(data: Data, run: FinishedRun, config: TrainConfig) -> Data
     return data
 
 
-def check_widths(run: FinishedRun, data: Data) -> None:
-    """Raises :class:`ConfigError` unless data have the features of a training."""
+def check_fits(run: FinishedRun, data: Data) -> None:
+    """Raises :class:`ConfigError` unless data have the features and classes of a training, and as
+    many ids as nodes.
+    """
     if not isinstance(data.x, Tensor) or not isinstance(data.edge_index, Tensor):
         missing = "x" if not isinstance(data.x, Tensor) else "edge_index"
         raise ConfigError(f"data.{missing}: expected a tensor, got None")
@@ -140,6 +151,36 @@ def check_widths(run: FinishedRun, data: Data) -> None:
         raise ConfigError(
             f"data: expected {run.sizes.edge_dim or 'no'} features of each edge as in the training "
             f"of {run.path}, got {found or 'none'}"
+        )
+    _check_schema(run, data)
+    ids, count = data.get("node_ids"), data.x.size(0)
+    if isinstance(ids, NodeIds) and len(ids) != count:
+        raise ConfigError(
+            f"data.node_ids: expected {count} ids, one for each node, got {len(ids)}: set it to "
+            "data.node_ids.take(nodes) with the numbers of the nodes that were selected, or delete "
+            "it"
+        )
+
+
+def _check_schema(run: FinishedRun, data: Data) -> None:
+    """Raises :class:`ConfigError` if features or classes have other meanings than in a training."""
+    schema = data.get("schema")
+    if run.schema is None or not isinstance(schema, GraphSchema):
+        return
+    cure = "pass the folder, or load_files(files, task, run.schema)"
+    for key in ("columns", "edge_columns"):
+        expected, found = getattr(run.schema, key), getattr(schema, key)
+        if found != expected:
+            names = [column.name for column in found if column not in expected]
+            raise ConfigError(
+                f"data.schema.{key}: expected the columns of the training of {run.path} with its "
+                f"categories, means and deviations, got others ({', '.join(names)}): {cure}"
+            )
+    scored = data.get("y") is not None and run.config.task != "link_prediction"
+    if scored and run.schema.classes and schema.classes not in ([], run.schema.classes):
+        raise ConfigError(
+            f"data.schema.classes: expected {run.schema.classes} as in the training of {run.path}, "
+            f"got {schema.classes}: {cure}"
         )
 
 
@@ -158,10 +199,19 @@ def _check_keys(keys: Mapping[str, Any], *, is_folder: bool) -> None:
     """Raises unless all keys may differ from those of the training."""
     allowed = [field.name for field in fields(GraphFiles) if field.name not in _OF_THE_TRAINING]
     for key, value in keys.items():
+        if key == "path":
+            raise ConfigError(
+                f"dataset.path: expected no key for the folder, got {str(value)!r}: pass the "
+                "folder as --data, or as data of load_data"
+            )
         if key in _OF_THE_TRAINING:
             raise ConfigError(f"dataset.{key}: expected that of the training, got {value!r}")
         if key not in allowed:
-            raise ConfigError(f"dataset.{key}: expected one of {', '.join(allowed)}")
+            close = get_close_matches(key, allowed, n=1)
+            raise ConfigError(
+                f"dataset.{key}: expected one of {', '.join(allowed)}, got {key!r}"
+                + (f": did you mean {close[0]}?" if close else "")
+            )
         if not is_folder:
             raise ConfigError(
                 f"dataset.{key}: expected a run on files and a folder as data, to read it with "

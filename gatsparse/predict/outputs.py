@@ -14,7 +14,7 @@ from torch_geometric.data import Data
 from gatsparse.checks import check_instance, check_integer
 from gatsparse.config_types import ConfigError
 from gatsparse.inference import infer, parse_bytes
-from gatsparse.predict.data import check_widths
+from gatsparse.predict.data import check_fits
 from gatsparse.predict.model import FinishedRun
 from gatsparse.predict.predictions import Predictions
 from gatsparse.train.edge_inputs import edge_inputs
@@ -73,7 +73,7 @@ def predict(
     check_instance("folder", folder, (str, Path, NoneType), "a path or None")
     if threads is not None:
         check_integer("threads", threads)
-    check_widths(run, data)
+    check_fits(run, data)
     if max_memory is None:
         max_memory = max(psutil.virtual_memory().available // 2, 1)
     budget = parse_bytes(max_memory)

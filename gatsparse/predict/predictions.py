@@ -110,7 +110,7 @@ class Predictions:
     def ids(self) -> NodeIds:
         """Ids of the nodes, or of the graphs; their numbers if there are no ids."""
         key = "graph_ids" if self.run.config.task == "graph_classification" else "node_ids"
-        return self.data.get(key) or NodeIds(num_nodes=len(self.outputs))
+        return ids_of(self.data, key, len(self.outputs))
 
     def _table(self, ids: pa.Array, outputs: Tensor) -> pa.Table:
         import pyarrow as pa
@@ -129,6 +129,12 @@ class Predictions:
                 columns.append((f"p_{name}", values.contiguous().numpy()))
         names, arrays = zip(*columns, strict=True)
         return pa.table([pa.array(array) for array in arrays], names=list(names))
+
+
+def ids_of(data: Data, key: str, count: int) -> NodeIds:
+    """Returns the ids of :func:`gatsparse.data.load_files`; numbers for other data."""
+    ids = data.get(key)
+    return ids if isinstance(ids, NodeIds) else NodeIds(num_nodes=count)
 
 
 def write_tables(path: str | Path, tables: Iterator[pa.Table]) -> None:

@@ -11,9 +11,9 @@ from torch_geometric.data import Data
 
 from gatsparse.checks import check_instance, check_integer
 from gatsparse.config_types import ConfigError
-from gatsparse.data import NodeIds
-from gatsparse.predict.data import check_widths
+from gatsparse.predict.data import check_fits
 from gatsparse.predict.model import FinishedRun, require_node_task
+from gatsparse.predict.predictions import ids_of
 from gatsparse.train.run_folder import RunFolder
 
 
@@ -66,10 +66,10 @@ def explain_run(
     require_node_task(run)
     if run.config.task == "graph_classification":
         raise ConfigError("run: expected a model of nodes, got task graph_classification")
-    check_widths(run, data)
+    check_fits(run, data)
     if run.config.model.kind == "dense":
         raise ConfigError("run: expected a model with sparse layers, got model.kind dense")
-    ids = data.get("node_ids") or NodeIds(num_nodes=data["x"].size(0))
+    ids = ids_of(data, "node_ids", data["x"].size(0))
     try:
         texts = [str(node) for node in nodes]
         chosen = requested_nodes(texts, len(ids), ids) if texts else None

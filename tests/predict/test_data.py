@@ -198,7 +198,9 @@ def test_missing_numbers_become_the_mean_of_the_training(trained, tmp_path):
     ("keys", "message"),
     [
         ({"standardize": False}, "dataset.standardize: expected that of the training"),
-        ({"colour": "red"}, "dataset.colour: expected one of nodes, edges"),
+        ({"colour": "red"}, "dataset.colour: expected one of nodes, edges, .*, got 'colour'$"),
+        ({"mising": "zero"}, "got 'mising': did you mean missing"),
+        ({"path": "q"}, "dataset.path: .* got 'q': pass the folder as --data"),
         ({"missing": "guess"}, "dataset.missing: expected error or mean or zero"),
     ],
 )

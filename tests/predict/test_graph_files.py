@@ -70,6 +70,18 @@ def test_keys_of_another_folder_on_the_command_line(graph, tmp_path, capsys):
     assert "no such option: --dataset.mising" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("label", ["kidn", "[kidn]", "[]", "y.npy"])
+def test_labels_that_are_passed_must_exist(graph, tmp_path, capsys, label):
+    run, out = str(trained(graph, tmp_path)), str(tmp_path / "p.csv")
+    command = ["predict", run, "--data", str(graph), "--out", out, "--dataset.label"]
+    assert main([*command, label]) == 2
+    assert "dataset.label: expected columns of" in capsys.readouterr().err
+    assert main([*command, '["label"]']) == 0
+    assert "val accuracy" in capsys.readouterr().out
+    assert main([*command, "[label"]) == 2
+    assert "--dataset.label: expected a list such as [a, b]" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("command", "suffix"), [("predict", "csv"), ("explain", "html")])
 def test_files_that_cannot_be_written_are_found_before_any_work(
     graph, tmp_path, capsys, monkeypatch, command, suffix
