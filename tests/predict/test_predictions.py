@@ -73,7 +73,7 @@ def test_names_of_columns_are_different(trained, tmp_path):
     """Labels are columns of the file, next to the id."""
     run = trained(["red", "round"], task="multi_label")
     schema = replace(run.schema, classes=["id", "round"])
-    predictions = predict(replace(run, schema=schema), load_data(run))
+    predictions = replace(predict(run, load_data(run)), run=replace(run, schema=schema))
     with pytest.raises(ConfigError, match=r"expected different columns id, .* got 'id' twice"):
         predictions.write(tmp_path / "out.csv")
 
