@@ -14,7 +14,7 @@ from torch import Tensor
 from gatsparse.data.graph_files.arrow import compute, index_in
 from gatsparse.data.graph_files.schema import Column
 from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
-from gatsparse.data.graph_files.texts import read_texts
+from gatsparse.data.graph_files.texts import is_number, read_texts
 
 _MOST_CATEGORIES = 1000
 _LARGEST = float(np.finfo(np.float32).max)
@@ -89,7 +89,7 @@ def learn_columns(
 def _learn_categories(table: Table, texts: Any, column: Column, *, mixed: bool) -> Column:
     texts = read_texts(table, column.name, texts)
     categories = [text for text in compute().unique(texts).to_pylist() if text is not None]
-    words = [text for text in categories if not _is_number(text)]
+    words = [text for text in categories if not is_number(text)]
     if not mixed and words == categories != [] and all(map(_ALMOST_NUMBER.fullmatch, words)):
         raise _cell_error(
             table,
@@ -115,14 +115,6 @@ def _learn_categories(table: Table, texts: Any, column: Column, *, mixed: bool) 
             "list it under dataset.ignore, or turn it into numbers"
         )
     return replace(column, categories=sorted(categories), size=len(categories))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _learn_number(numbers: Any, column: Column, *, standardize: bool) -> Column:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from gatsparse.data.graph_files.arrow import compute
 from gatsparse.data.graph_files.table import GraphFileError, Table
+from gatsparse.data.graph_files.texts import is_number
 from gatsparse.data.labels import Task
 
 _SEPARATORS = (";", "|")
@@ -64,7 +65,4 @@ def hint_at_lists(classes: Sequence[str]) -> str:
 
 
 def _is_whole(text: str) -> bool:
-    try:
-        return float(text).is_integer()
-    except ValueError:  # true or false
-        return True
+    return text in ("true", "false") or (is_number(text) and float(text).is_integer())

@@ -95,6 +95,11 @@ def read_cells(table: Table, name: str, column: Any, known: Collection[str] = ()
     return pc.if_else(_missing(texts, known), None, texts)
 
 
+def is_number(text: str) -> bool:
+    """Returns whether a text is a decimal number; ``nan``, ``inf`` and ``1_000`` are not."""
+    return re.fullmatch(_NUMBER, text.strip()) is not None
+
+
 def canonical(text: str) -> str:
     """Returns the text that stands for all texts of the same number or boolean.
 
@@ -111,7 +116,7 @@ def canonical(text: str) -> str:
     if (integer := _INTEGER.fullmatch(word)) is not None:  # exact, also above 2**53
         sign, digits = integer.groups()
         return f"-{digits}" if sign == "-" and digits != "0" else digits
-    if re.fullmatch(_NUMBER, word) is None:
+    if not is_number(word):
         return text
     number = float(word)
     if _PADDED.match(word) or not np.isfinite(number):

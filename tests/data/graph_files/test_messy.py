@@ -133,6 +133,14 @@ def test_columns_of_other_types(folder, columns, files, message):
     check(folder, f"nodes.parquet: {message}", **files)
 
 
+@pytest.mark.parametrize("name", ["nan", "inf"])
+def test_words_that_python_reads_as_numbers_are_categories(folder, name):
+    (folder / "nodes.csv").write_text(NODES.replace("d,4,blue", f"d,4,{name}"))
+    assert load_files(GraphFiles(folder)).schema.columns[1].categories == sorted(
+        ["blue", "red", name]
+    )
+
+
 def test_lists_in_a_column_of_categories(folder):
     write_parquet(folder, f=list("uvuv"))
     schema = load_files(GraphFiles(folder)).schema

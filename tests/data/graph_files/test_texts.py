@@ -7,7 +7,7 @@ import pyarrow.parquet
 import pytest
 
 from gatsparse.data import GraphFileError, GraphFiles, load_files
-from gatsparse.data.graph_files.texts import canonical
+from gatsparse.data.graph_files.texts import canonical, is_number
 
 #: Columns of the same values in the first three rows: cells of CSV, or a column of Parquet.
 EQUAL = {
@@ -96,6 +96,11 @@ def test_numbers_are_written_in_one_way():
         "2.5E-07": "2.5e-07", "nan": "nan", "0x1": "0x1",
     }  # fmt: skip
     assert {text: canonical(text) for text in texts} == texts
+
+
+def test_which_texts_are_numbers():
+    texts = ["1", "-.5e3 ", "007", "1_000", "nan", "inf", "0x1", "true", ""]
+    assert [text for text in texts if is_number(text)] == texts[:3]
 
 
 @pytest.mark.parametrize("missing", ["error", "zero"])
