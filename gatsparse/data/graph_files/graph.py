@@ -86,7 +86,12 @@ def load_files(
     if edges.edge_attr is not None:
         data.edge_attr = edges.edge_attr
     labels = nodes.labels if graphs is None else graphs.labels
-    notes = [*(labels.notes if labels else ()), *_notes_of_nodes(nodes), *_notes(edges)]
+    notes = [
+        *(labels.notes if labels else ()),
+        *nodes.notes,
+        *_notes_of_nodes(nodes),
+        *_notes(edges),
+    ]
     classes = [] if schema is None else schema.classes
     if graphs is not None:
         data.batch, data.graph_ids = torch.from_numpy(graphs.of_node), graphs.ids

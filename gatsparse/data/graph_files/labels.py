@@ -11,8 +11,9 @@ from torch import Tensor
 
 from gatsparse.data.graph_files.arrow import compute, index_in
 from gatsparse.data.graph_files.label_hints import hint_at_lists, require_classes
+from gatsparse.data.graph_files.name_hints import hints_at_names
 from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
-from gatsparse.data.graph_files.texts import is_number, read_cells, read_texts, spell
+from gatsparse.data.graph_files.texts import is_number, read_cells, read_spelled, spell
 from gatsparse.data.labels import Task
 
 _MOST_CLASSES = 10_000
@@ -136,7 +137,7 @@ def _read_classes(
             f"{column.shape[1]}: set task to multi_label or regression"
         )
     known = classes or []
-    texts = read_texts(table, name, column, known)
+    texts, written = read_spelled(table, name, column, known)
     found = [text for text in compute().unique(texts).to_pylist() if text is not None]
     are_numbers = _sort_key(found) is not None
     labelled = [text for text in found if text not in _UNLABELLED]
@@ -148,6 +149,7 @@ def _read_classes(
             require_classes(table, name, texts, found, task)
         if task == "classification" and (hint := hint_at_lists(found)):
             notes.append(hint)
+        notes += hints_at_names(name, written.to_pylist())
         classes = sorted(found, key=_sort_key(found))
         if len(classes) < 2:
             raise GraphFileError(
@@ -189,6 +191,7 @@ def _read_lists(
     parts = pa.array({part for parts in lists for part in parts} - {""}, pa.large_string())
     spelled = dict(zip(parts.to_pylist(), spell(parts, classes or ()).to_pylist(), strict=True))
     found = set(spelled.values())
+    learn = classes is None
     if classes is None:
         classes = sorted(found, key=_sort_key(list(found)))
         if len(classes) > _MOST_CLASSES:
@@ -210,7 +213,7 @@ def _read_lists(
             y[row, position[spelled[label]]] = 1.0
     unlabelled = [cell is None for cell in cells]
     y[torch.tensor(unlabelled)] = float("nan")
-    notes = []
+    notes = [*hints_at_names(name, spelled)] if learn else []
     if any(unlabelled):
         notes.append(
             f"nodes without labels, whose cell is empty ({separator!r} alone is a node with none "

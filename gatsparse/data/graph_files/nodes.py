@@ -19,6 +19,7 @@ from gatsparse.data.graph_files.config import (
 from gatsparse.data.graph_files.features import (
     choose_columns,
     encode,
+    hints_at_categories,
     learn_columns,
     wanted_types,
 )
@@ -54,6 +55,7 @@ class Nodes(NamedTuple):
         rows (dict): The columns of the table that were read.
         split (str, optional): Its column with train, val or test.
         graph (str, optional): Its column of graphs, with task graph_classification.
+        notes (list of str): Lines about columns and categories that may be meant otherwise.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Nodes(NamedTuple):
     rows: Rows
     split: str | None
     graph: str | None = None
+    notes: Sequence[str] = ()
 
 
 def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nodes:
@@ -115,6 +118,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     count = len(next(iter(rows.values())))
     if count == 0:
         raise GraphFileError(f"{path}: expected at least one node, got none")
+    notes: list[str] = []
     ids = NodeIds(num_nodes=count)
     if id_name is not None:
         ids = read_unique_ids(table, id_name, rows[id_name])
@@ -130,6 +134,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
                 standardize=files.standardize,
                 categorical=files.categorical,
             )
+            notes += hints_at_categories(table, rows, columns)
         x = encode(table, rows, columns, files.missing)
     else:
         raise GraphFileError(
@@ -142,7 +147,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
         labels = read_labels(table, rows, label_names, task, files.label_separator, known)
     elif task not in WITHOUT_NODE_LABELS and (file := label_file(files, schema)) is not None:
         labels = _labels_of_file(file, task, count, str(path), schema)
-    return Nodes(str(path), ids, x, columns, labels, table, rows, split_name, graph_name)
+    return Nodes(str(path), ids, x, columns, labels, table, rows, split_name, graph_name, notes)
 
 
 def _nodes_without_table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,15 @@ def read_texts(table: Table, name: str, column: Any, known: Collection[str] = ()
     Raises:
         GraphFileError: If a row has several values, or a text is not UTF-8.
     """
+    return read_spelled(table, name, column, known)[0]
+
+
+def read_spelled(
+    table: Table, name: str, column: Any, known: Collection[str] = ()
+) -> tuple[Any, Any]:
+    """Returns the texts of :func:`read_texts`, and the different cells as they are written."""
     encoded = read_cells(table, name, column, known).dictionary_encode()
-    return spell(encoded.dictionary, known).take(encoded.indices)
+    return spell(encoded.dictionary, known).take(encoded.indices), encoded.dictionary
 
 
 def spell(texts: Any, known: Collection[str] = ()) -> Any:
@@ -95,6 +103,14 @@ def read_cells(table: Table, name: str, column: Any, known: Collection[str] = ()
     return pc.if_else(_missing(texts, known), None, texts)
 
 
+@cache
+def null_texts() -> frozenset[str]:
+    """Returns the texts such as ``NA`` and ``nan`` that mean a missing number."""
+    from pyarrow.csv import ConvertOptions
+
+    return frozenset(ConvertOptions().null_values) - {""}
+
+
 def is_number(text: str) -> bool:
     """Returns whether a text is a decimal number; ``nan``, ``inf`` and ``1_000`` are not."""
     return re.fullmatch(_NUMBER, text.strip()) is not None
@@ -140,11 +156,11 @@ def _float_texts(numbers: Any) -> Any:
 def _missing(texts: Any, known: Collection[str]) -> Any:
     """Returns which cells are missing."""
     import pyarrow as pa
-    from pyarrow.csv import ConvertOptions
 
     pc = compute()
     empty = pc.equal(texts, "")
-    names = [name for name in ConvertOptions().null_values if name not in known]
+    names = ["", *null_texts()]
+    names = [name for name in names if name not in known]
     marked = pc.is_in(texts, value_set=pa.array(names, texts.type))
     if not pc.any(pc.xor(marked, pc.fill_null(empty, False))).as_py():
         return empty

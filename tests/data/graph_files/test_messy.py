@@ -141,6 +141,26 @@ def test_words_that_python_reads_as_numbers_are_categories(folder, name):
     )
 
 
+@pytest.mark.parametrize("name", ["NA", "nan", "null"])
+def test_names_of_missing_values_are_noted(folder, name):
+    cells = "counts as a name, not as missing: if it means missing, leave these cells empty"
+    nodes = NODES.replace("d,4,blue,y", f"d,4,{name},{name}")
+    (folder / "nodes.csv").write_text(nodes)
+    data = load_files(GraphFiles(folder))
+    expected = [f"column {column}: {name!r} {cells}" for column in ("label", "colour")]
+    assert data.notes[:-1] == expected
+    assert load_files(GraphFiles(folder), schema=data.schema).notes == data.notes[-1:]
+    (folder / "nodes.csv").write_text(nodes.replace(f",{name},train", f",x;{name},train"))
+    notes = load_files(GraphFiles(folder, label_separator=";"), "multi_label").notes
+    assert notes[:-1] == expected
+
+
+def test_the_word_among_numbers_is_named(folder):
+    nodes = NODES.replace("a,1", "a,nan").replace("d,4", "d,four")
+    (folder / "nodes.csv").write_text(nodes)
+    check(folder, "line 5: column 'age': expected a number as in other cells, got 'four'")
+
+
 def test_lists_in_a_column_of_categories(folder):
     write_parquet(folder, f=list("uvuv"))
     schema = load_files(GraphFiles(folder)).schema
