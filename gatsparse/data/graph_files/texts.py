@@ -22,7 +22,8 @@ def read_texts(table: Table, name: str, column: Any, known: Collection[str] = ()
     """Returns a column as large strings; missing cells are null, see :func:`read_cells`.
 
     Numbers and booleans of a column without other values are :func:`canonical`. Those that are
-    equal to one of the :obj:`known` texts are written like it.
+    equal to one of the :obj:`known` texts are written like it; next to known words, such as the
+    versions 3.1 and beta, only whole numbers and booleans are.
 
     Args:
         table (Table): The table.
@@ -53,15 +54,16 @@ def spell(texts: Any, known: Collection[str] = ()) -> Any:
     if not pc.any(values).as_py():
         return texts
     only_values = pc.all(values).as_py()
+    same = canonical if all(map(_is_value, known)) else _canonical_name
     names, equal = set(known), {}
     for name in known:
-        number = canonical(name)
-        equal[number] = number if number in equal else name  # 1.10 and 1.1 are different texts
+        number = same(name)
+        equal[number] = number if number in equal else name  # both 1.0 and 1.00 are known
 
     def written(text: str) -> str:
         if text in names:
             return text
-        number = canonical(text)
+        number = same(text)
         return equal.get(number, number if only_values else text)
 
     both = zip(texts.to_pylist(), values.to_pylist(), strict=True)
@@ -138,6 +140,16 @@ def canonical(text: str) -> str:
     if _PADDED.match(word) or not np.isfinite(number):
         return word
     return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _canonical_name(text: str) -> str:
+    """As :func:`canonical`, but 3.10 is not 3.1: they may be versions."""
+    number = canonical(text)
+    return text if is_number(number) and _INTEGER.fullmatch(number) is None else number
+
+
+def _is_value(text: str) -> bool:
+    return re.fullmatch(_VALUE, text) is not None
 
 
 def _float_texts(numbers: Any) -> Any:
