@@ -28,7 +28,8 @@ def read_texts(table: Table, name: str, column: Any, known: Collection[str] = ()
     Args:
         table (Table): The table.
         name (str): Name of the column.
-        column (pyarrow.Array or numpy.ndarray): Its rows, or some of them.
+        column (pyarrow.Array or numpy.ndarray): All of its rows, or with :obj:`known` some of them:
+            which texts are missing, and how numbers are written, depends on the other rows.
         known (list of str, optional): Categories or classes of the training.
 
     Raises:
@@ -82,9 +83,21 @@ def read_cells(table: Table, name: str, column: Any, known: Collection[str] = ()
     Raises:
         GraphFileError: As in :func:`read_texts`.
     """
+    texts = as_texts(table, name, column)
+    return compute().if_else(_missing(texts, known), None, texts)
+
+
+def as_texts(table: Table, name: str, column: Any) -> Any:
+    """Returns a column as large strings as they are written; missing cells may be null or a text.
+
+    Args:
+        table, name, column: As in :func:`read_texts`, also for some of the rows only.
+
+    Raises:
+        GraphFileError: As in :func:`read_texts`.
+    """
     import pyarrow as pa
 
-    pc = compute()
     if isinstance(column, np.ndarray):
         if column.shape[1] != 1:
             raise GraphFileError(
@@ -97,12 +110,17 @@ def read_cells(table: Table, name: str, column: Any, known: Collection[str] = ()
         return pa.array(texts, pa.large_string())
     try:
         texts = _float_texts(column) if pa.types.is_floating(column.type) else column
-        texts = texts.cast(pa.large_string())
+        return texts.cast(pa.large_string())
     except pa.ArrowInvalid as error:
         raise GraphFileError(
             f"{table.path}: column {name!r}: expected UTF-8 ({error}): convert or remove the column"
         ) from error
-    return pc.if_else(_missing(texts, known), None, texts)
+
+
+def all_values(texts: Any) -> bool:
+    """Returns whether all of some texts are numbers or booleans."""
+    pc = compute()
+    return pc.all(pc.match_substring_regex(texts, _VALUE), min_count=0).as_py()
 
 
 @cache
@@ -177,5 +195,4 @@ def _missing(texts: Any, known: Collection[str]) -> Any:
     if not pc.any(pc.xor(marked, pc.fill_null(empty, False))).as_py():
         return empty
     others = texts.filter(pc.invert(marked)).drop_null()
-    values = pc.match_substring_regex(others, _VALUE)
-    return marked if pc.all(values, min_count=0).as_py() else empty
+    return marked if all_values(others) else empty
