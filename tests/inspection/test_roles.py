@@ -38,6 +38,25 @@ def test_texts_that_differ_in_most_rows_are_no_categories(distinct, count, ignor
 
 
 @pytest.mark.parametrize(
+    ("names", "keys", "ignored"),
+    [
+        (["id", "node", "price", "label"], {}, ["node"]),
+        (["id", "sku", "price", "label"], {"node_id": "sku"}, ["id"]),
+        (["id", "price", "label", "y"], {}, ["y"]),
+        (["id", "kind", "price", "label"], {"label": "kind"}, ["label"]),
+        (["id", "split", "part", "label"], {"split": "part"}, ["split"]),
+        (["id", "node", "label", "y"], {"features": ["node", "y"]}, []),
+    ],
+)
+def test_ids_labels_and_splits_that_are_not_used_are_ignored(names, keys, ignored):
+    columns = {name: ColumnSummary(name, "number", count=9, values={1, 2}) for name in names}
+    label = keys.get("label", "label")
+    roles = choose_roles(GraphFiles("shop", **keys), columns, FoundLabels(label, [columns[label]]))
+    assert roles.files.ignore == ignored
+    assert all(f"column {name!r} is ignored" in roles.reasons[0] for name in ignored)
+
+
+@pytest.mark.parametrize(
     ("kinds", "reason"),
     [
         (["number"], "1 missing cells in a: missing numbers become the mean of their column"),

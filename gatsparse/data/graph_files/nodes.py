@@ -14,7 +14,9 @@ from gatsparse.data.graph_files.config import (
     ID_COLUMNS,
     LABEL_COLUMNS,
     LABEL_SUFFIX,
+    SPLIT_COLUMNS,
     GraphFiles,
+    usual_role,
 )
 from gatsparse.data.graph_files.features import (
     choose_columns,
@@ -89,7 +91,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
         graph_name = choose_column(table, files.graph, "graph", GRAPH_COLUMNS)
         files = replace(files, label=None, split=None)
     label_names = _label_columns(files, table, schema)
-    usual_split = [name for name in ("split",) if name not in features]
+    usual_split = [name for name in SPLIT_COLUMNS if name not in features]
     split_name = choose_column(table, files.split, "split", usual_split)
     masks = [name for name in MASKS if name in table.columns and name not in features]
     if files.time is not None:
@@ -119,6 +121,13 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     if count == 0:
         raise GraphFileError(f"{path}: expected at least one node, got none")
     notes: list[str] = []
+    if schema is None and files.features is None:
+        notes += [
+            f"column {column.name} is a feature, but has the usual name of {role}: list it under "
+            "dataset.ignore if it is none"
+            for column in columns
+            if (role := usual_role(column.name)) is not None
+        ]
     ids = NodeIds(num_nodes=count)
     if id_name is not None:
         ids = read_unique_ids(table, id_name, rows[id_name])

@@ -259,7 +259,15 @@ def test_features_with_usual_names_of_labels_and_ids(folder):
     (folder / "nodes.csv").write_text(
         "id,node,y,label,split\na,1,5,x,train\nb,1,6,y,val\nc,1,7,x,test\nd,1,8,y,train\n"
     )
-    schema = load_files(GraphFiles(folder)).schema
+    learned = load_files(GraphFiles(folder))
+    cure = "list it under dataset.ignore if it is none"
+    assert learned.notes[:2] == [
+        f"column node is a feature, but has the usual name of ids: {cure}",
+        f"column y is a feature, but has the usual name of labels: {cure}",
+    ]
+    schema = learned.schema
+    chosen = load_files(GraphFiles(folder, features=["node", "y"]))
+    assert chosen.notes == learned.notes[2:]
     (folder / "nodes.csv").write_text("node,y\n1,5\n1,6\n")
     (folder / "edges.csv").write_text("source,target\n0,1\n")
     data = load_files(GraphFiles(folder), schema=schema)
