@@ -124,6 +124,11 @@ def test_texts_of_equal_numbers_are_different_categories(folder):
     write(folder, "kind", ["1.10", "2", "1.100", "2.1"])
     x = load_files(files, "link_prediction", schema).x
     assert x.tolist() == [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    write(folder, "kind", ["1.0", "1.00", "2.0", "beta"])
+    schema = load_files(files, "link_prediction").schema
+    write(folder, "kind", ["1.00", "2", "1", "1.000"])  # 1 may be either
+    x = load_files(files, "link_prediction", schema).x
+    assert x.tolist() == [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
 
 
 @pytest.mark.parametrize("column", [["3.10", "3.9"] * 2, ["3.10", "3.9", "3.9", "other"]])
