@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gatsparse_cli.config_keys import options_in, unknown_key
+from gatsparse_cli.dataset_keys import errors_of_files
 from gatsparse_cli.out_file import check_out
 
 
@@ -18,8 +19,8 @@ def add_parser(commands: Any) -> None:
         usage="gatsparse inspect [-h] [--out FILE] PATH [--key value ...]",
         help="show what is in a graph, and suggest a configuration",
         description="Show what is in a graph: nodes, labels, edges, degrees, homophily, and the "
-        "memory and time that a training would take. Suggest a configuration, unless PATH is one "
-        "with more than a dataset and a task.",
+        "memory and time that a training would take. Suggest a configuration, unless PATH or "
+        "the options set more than dataset, root and task.",
         epilog="example: gatsparse inspect my_graph/ --dataset.label kind --out my_graph.yaml",
         parents=[_options()],
         allow_abbrev=False,
@@ -56,7 +57,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"gatsparse inspect: {message}", file=sys.stderr)
         return 2
     from gatsparse.config_types import ConfigError
-    from gatsparse.data import GraphFileError
     from gatsparse.inspection import inspect_graph
     from gatsparse.inspection.report import report, suggestion
     from gatsparse.train.config_file import read_dataset
@@ -65,20 +65,27 @@ def run(arguments: argparse.Namespace) -> int:
     if out is not None:
         check_out(out, (".yaml", ".yml"), replace=False)  # before any work
     config, keys = read_dataset(arguments.dataset, overrides)
-    more = sorted(keys - {"dataset", "task"})
+    more = ", ".join(sorted(keys - {"dataset", "root", "task"}))
+    is_file = arguments.dataset.endswith((".yaml", ".yml"))
     if out is not None and more:
+        cure = (
+            "remove them, or train the configuration as it is"
+            if is_file
+            else "set them in the file that is written"
+        )
         raise ConfigError(
             f"out: expected only a dataset and a task, from which a configuration is made, got "
-            f"{', '.join(more)}, too: remove them, or train the configuration as it is"
+            f"{more}, too: {cure}"
         )
-    try:
+    with errors_of_files():
         if more:
             print(report(inspect_graph(config)))
+            if not is_file:
+                print(f"\n# no configuration is suggested if other keys are set: {more}")
             return 0
         assert config.dataset is not None
-        inspection = inspect_graph(config.dataset, config.task if "task" in keys else None)
-    except GraphFileError as error:
-        raise GraphFileError(f"{error}{options_in(str(error))}") from error
+        task = config.task if "task" in keys else None
+        inspection = inspect_graph(config.dataset, task, config.root)
     print(report(inspection))
     text = suggestion(inspection)
     if out is None:

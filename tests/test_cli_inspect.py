@@ -102,7 +102,23 @@ def test_configuration_with_other_keys_is_kept(capsys):
     assert "out: expected only a dataset and a task" in error
     assert "got epochs, too" in error
     assert main(["inspect", "whole.yaml"]) == 0
-    assert "classification, mode full, 7 epochs at most" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "classification, mode full, 7 epochs at most" in out
+    assert "no configuration is suggested" not in out
+
+
+def test_other_keys_of_a_folder_are_set_in_the_file(capsys):
+    error = fails(capsys, "inspect", "shop", "--undirected", "true", "--out", "shop.yaml")
+    assert "got undirected, too: set them in the file that is written" in error
+    assert main(["inspect", "shop", "--undirected", "true"]) == 0
+    out = capsys.readouterr().out
+    assert out.endswith("# no configuration is suggested if other keys are set: undirected\n")
+
+
+def test_folder_of_a_data_set_is_part_of_the_suggestion(shop):
+    assert main(["inspect", "digits", "--root", "shop", "--out", "digits.yaml"]) == 0
+    config = parse_config("digits.yaml")
+    assert (config.dataset, config.root) == ("digits", shop)
 
 
 @pytest.mark.parametrize(

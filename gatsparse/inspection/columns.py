@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from gatsparse.data.graph_files.arrow import compute
 from gatsparse.data.graph_files.table import Kind, Table, Wanted
-from gatsparse.data.graph_files.texts import read_texts
+from gatsparse.data.graph_files.texts import as_texts
+from gatsparse.inspection.text_counts import TextCounts
 
 _MOST_DISTINCT = 1000  # values that are counted
 
@@ -82,14 +81,6 @@ class ColumnSummary:
         self.nonzero += int(np.count_nonzero(known))
         self.whole &= bool((known == np.round(known)).all())
 
-    def add_texts(self, texts: Any) -> None:
-        """Adds the texts of some rows; null is missing."""
-        self.count += len(texts)
-        self.missing += texts.null_count
-        if not self.many:
-            found = compute().unique(texts)[: _MOST_DISTINCT + 2]
-            self.values.update(text for text in found.to_pylist() if text)
-
 
 def summarize_columns(table: Table, names: Sequence[str] | None = None) -> dict[str, ColumnSummary]:
     """Returns summaries of columns.
@@ -109,6 +100,7 @@ def summarize_columns(table: Table, names: Sequence[str] | None = None) -> dict[
         name: "number" if summary.kind in ("number", "vector") else "text"
         for name, summary in summaries.items()
     }
+    texts = {name: TextCounts(_MOST_DISTINCT) for name in wanted if wanted[name] == "text"}
     for rows in table.blocks(wanted) if wanted else ():
         for name, summary in summaries.items():
             if summary.kind == "vector":
@@ -117,5 +109,9 @@ def summarize_columns(table: Table, names: Sequence[str] | None = None) -> dict[
             elif summary.kind == "number":
                 summary.add_numbers(rows[name].to_numpy(zero_copy_only=False))
             else:
-                summary.add_texts(read_texts(table, name, rows[name]))
+                texts[name].add(as_texts(table, name, rows[name]))
+    for name, counts in texts.items():
+        summary = summaries[name]
+        summary.count, summary.missing = counts.count, counts.missing
+        summary.values = {*counts.values}
     return summaries

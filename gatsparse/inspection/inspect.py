@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -67,7 +68,11 @@ class Inspection:
     reasons: list[str]
 
 
-def inspect_graph(dataset: str | GraphFiles | TrainConfig, task: Task | None = None) -> Inspection:
+def inspect_graph(
+    dataset: str | GraphFiles | TrainConfig,
+    task: Task | None = None,
+    root: str | Path | None = None,
+) -> Inspection:
     """Reads a graph, and suggests how to train on it.
 
     Args:
@@ -76,10 +81,11 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig, task: Task | None = N
             configuration of a training, which is kept.
         task (str, optional): The task of a data set. (default: the one that the labels in files
             suggest, link_prediction without labels; else classification)
+        root (str or Path, optional): Folder that is searched first for the files of a data set.
 
     Raises:
-        ConfigError: If there is no such data set, it has several graphs, or :obj:`task` is passed
-            in addition to a configuration.
+        ConfigError: If there is no such data set, it has several graphs, or :obj:`task` or
+            :obj:`root` is passed in addition to a configuration.
         GraphFileError: If a file is damaged or contradictory.
 
     Example:
@@ -95,6 +101,9 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig, task: Task | None = N
     if task is not None:
         require(not given, "task", "None with a configuration, which has one", task)
         config = replace(config, task=task)
+    if root is not None:
+        require(not given, "root", "None with a configuration, which has one", root)
+        config = replace(config, root=root)
     if config.task == "graph_classification":
         raise ConfigError("task: expected a task of one graph to inspect, got graph_classification")
     columns: dict[str, ColumnSummary] = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gatsparse.data import GraphFiles
-from gatsparse.data.graph_files.config import ID_COLUMNS
+from gatsparse.data.graph_files.config import ID_COLUMNS, usual_role
 from gatsparse.data.labels import MASKS, Task
 from gatsparse.inspection.columns import ColumnSummary
 from gatsparse.inspection.labels import FoundLabels, separator_of, suggested_task
@@ -61,14 +61,14 @@ def choose_roles(
         elif task != "classification":
             reasons.append(f"the content of {labels.name} suggests task {task}")
     files = replace(files, label=labels.label, label_separator=separator)
-    taken = {files.node_id, files.split, files.time, *files.ignore, *_names(files.label)}
-    taken |= {*ID_COLUMNS, "split", *MASKS}
+    node_id = files.node_id or next((name for name in ID_COLUMNS if name in columns), None)
+    taken = {node_id, files.split or "split", files.time, *files.ignore, *_names(files.label)}
+    taken |= set(MASKS)
     free = [summary for name, summary in columns.items() if name not in taken]
     if files.features is None:
-        ignore = [summary for summary in free if _is_no_feature(summary)]
-        for summary in ignore:
-            what = "times" if summary.kind == "time" else _distinct(summary)
-            reasons.append(f"column {summary.name!r} is ignored: {what}")
+        why = {summary.name: _why_no_feature(summary) for summary in free}
+        ignore = [summary for summary in free if why[summary.name]]
+        reasons += [f"column {s.name!r} is ignored: {why[s.name]}" for s in ignore]
         files = replace(files, ignore=[*files.ignore, *(summary.name for summary in ignore)])
         free = [summary for summary in free if summary not in ignore]
     incomplete = [summary for summary in free if summary.missing > 0]
@@ -102,19 +102,18 @@ def _names(label: str | list[str] | None) -> list[str]:
     return [label] if isinstance(label, str) else label or []
 
 
-def _is_no_feature(summary: ColumnSummary) -> bool:
-    """Times, and texts that are different in most rows, such as names."""
+def _why_no_feature(summary: ColumnSummary) -> str:
+    """Why a column is no feature: its name, times, or texts that are different in most rows."""
+    if (role := usual_role(summary.name)) is not None:
+        return f"it has the usual name of {role}, which are in another column or file"
     if summary.kind == "time":
-        return True
+        return "times"
     distinct = summary.num_distinct
-    return summary.kind == "text" and (
-        distinct > _MOST_CATEGORIES or (distinct > 2 and 2 * distinct > summary.count)
-    )
-
-
-def _distinct(summary: ColumnSummary) -> str:
+    many = distinct > _MOST_CATEGORIES or (distinct > 2 and 2 * distinct > summary.count)
+    if summary.kind != "text" or not many:
+        return ""
     more = "more than " if summary.many else ""
-    return f"{more}{min(summary.num_distinct, 1000):,} different texts"
+    return f"{more}{min(distinct, 1000):,} different texts"
 
 
 def _are_counts(numbers: list[ColumnSummary]) -> bool:

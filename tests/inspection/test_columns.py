@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from gatsparse.data.graph_files.files import open_table
@@ -28,6 +30,19 @@ def test_texts_and_times(summaries):
     assert (summaries["c"].missing, summaries["c"].values) == (1, {"red"})
     assert (summaries["day"].kind, summaries["day"].missing) == ("time", 1)
     assert summaries["id"].num_distinct == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "missing", "values"),
+    [("red", 1, {"red", "1.0", "1", "NA"}), ("2", 3, {"2", "1"}), ("NA", 4, {"1"})],
+)
+def test_a_word_decides_for_the_blocks_without_one(tmp_path, monkeypatch, first, missing, values):
+    """As load_files, which reads the whole column."""
+    monkeypatch.setattr("gatsparse.data.graph_files.parquet_table._ROWS", 1)
+    column = pa.table({"c": [first, "1.0", "NA", "", "1", "NA"]})
+    pyarrow.parquet.write_table(column, tmp_path / "nodes.parquet")
+    found = summarize_columns(open_table(tmp_path / "nodes.parquet"))["c"]
+    assert (found.count, found.missing, found.values) == (6, missing, values)
 
 
 def test_many_values_are_not_kept(tmp_path):

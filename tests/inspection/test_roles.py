@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from gatsparse.data import GraphFiles
@@ -33,9 +32,28 @@ def test_few_positive_numbers_are_counts(low, nonzero, counts):
     [(5, 10, False), (6, 10, True), (2, 3, False), (100, 1000, False), (101, 1000, True)],
 )
 def test_texts_that_differ_in_most_rows_are_no_categories(distinct, count, ignored):
-    summary = ColumnSummary("name", "text")
-    summary.add_texts(pa.array([f"text {i % distinct}" for i in range(count)]))
+    texts: set[str | float] = {f"text {i}" for i in range(distinct)}
+    summary = ColumnSummary("name", "text", count=count, values=texts)
     assert (roles_of(summary).files.ignore == ["name"]) is ignored
+
+
+@pytest.mark.parametrize(
+    ("names", "keys", "ignored"),
+    [
+        (["id", "node", "price", "label"], {}, ["node"]),
+        (["id", "sku", "price", "label"], {"node_id": "sku"}, ["id"]),
+        (["id", "price", "label", "y"], {}, ["y"]),
+        (["id", "kind", "price", "label"], {"label": "kind"}, ["label"]),
+        (["id", "split", "part", "label"], {"split": "part"}, ["split"]),
+        (["id", "node", "label", "y"], {"features": ["node", "y"]}, []),
+    ],
+)
+def test_ids_labels_and_splits_that_are_not_used_are_ignored(names, keys, ignored):
+    columns = {name: ColumnSummary(name, "number", count=9, values={1, 2}) for name in names}
+    label = keys.get("label", "label")
+    roles = choose_roles(GraphFiles("shop", **keys), columns, FoundLabels(label, [columns[label]]))
+    assert roles.files.ignore == ignored
+    assert all(f"column {name!r} is ignored" in roles.reasons[0] for name in ignored)
 
 
 @pytest.mark.parametrize(

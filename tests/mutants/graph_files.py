@@ -60,8 +60,8 @@ MUTANTS = [
     Mutant(
         "a category that is called NA is missing among numbers",
         "data/graph_files/texts.py",
-        "ConvertOptions().null_values if name not in known]",
-        "ConvertOptions().null_values]",
+        "names = [name for name in names if name not in known]",
+        "",
         _TEXTS,
     ),
     Mutant(

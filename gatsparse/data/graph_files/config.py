@@ -15,12 +15,20 @@ ID_COLUMNS = ("id", "node_id", "node")
 LABEL_COLUMNS = ("label", "y", "labels", "class", "node_labels")
 GRAPH_COLUMNS = ("graph", "graph_id")
 
+SPLIT_COLUMNS = ("split",)
+
 #: Ends of the names of files of features and labels; other names are those of columns.
 FEATURE_SUFFIXES = (".npy", ".npz")
 LABEL_SUFFIX = ".npy"
 
 #: How a split is drawn.
 Draw = Literal["random", "stratified", "time"]
+
+
+def usual_role(name: str) -> str | None:
+    """Returns what a column with this name usually contains, such as labels, or None."""
+    usual = {"ids": ID_COLUMNS, "labels": LABEL_COLUMNS, "parts of a split": SPLIT_COLUMNS}
+    return next((role for role, names in usual.items() if name in names), None)
 
 
 @dataclass(frozen=True)

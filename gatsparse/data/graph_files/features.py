@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from gatsparse.data.graph_files.arrow import compute, index_in
+from gatsparse.data.graph_files.name_hints import hints_at_names
 from gatsparse.data.graph_files.schema import Column
 from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
-from gatsparse.data.graph_files.texts import read_texts
+from gatsparse.data.graph_files.texts import is_number, null_texts, read_cells, read_texts
 
 _MOST_CATEGORIES = 1000
 _LARGEST = float(np.finfo(np.float32).max)
@@ -89,7 +90,7 @@ def learn_columns(
 def _learn_categories(table: Table, texts: Any, column: Column, *, mixed: bool) -> Column:
     texts = read_texts(table, column.name, texts)
     categories = [text for text in compute().unique(texts).to_pylist() if text is not None]
-    words = [text for text in categories if not _is_number(text)]
+    words = [text for text in categories if not is_number(text)]
     if not mixed and words == categories != [] and all(map(_ALMOST_NUMBER.fullmatch, words)):
         raise _cell_error(
             table,
@@ -100,12 +101,12 @@ def _learn_categories(table: Table, texts: Any, column: Column, *, mixed: bool) 
             "dataset.categorical",
         )
     if not mixed and 0 < len(words) < len(categories):
-        row = int(compute().index(texts, words[0]).as_py())
+        word = next(text for text in words if text not in null_texts())
         raise _cell_error(
             table,
             column,
-            row,
-            f"a number as in other cells, got {words[0][:40]!r}",
+            int(compute().index(texts, word).as_py()),
+            f"a number as in other cells, got {word[:40]!r}",
             "correct it, or list the column under dataset.categorical",
         )
     if len(categories) > _MOST_CATEGORIES:
@@ -117,12 +118,16 @@ def _learn_categories(table: Table, texts: Any, column: Column, *, mixed: bool) 
     return replace(column, categories=sorted(categories), size=len(categories))
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def hints_at_categories(table: Table, rows: Rows, columns: Sequence[Column]) -> Iterator[str]:
+    """Yields notes on categories that may be meant otherwise.
+
+    Args:
+        table, rows, columns: As in :func:`learn_columns`.
+    """
+    for column in columns:
+        if column.kind == "category":
+            cells = read_cells(table, column.name, rows[column.name])
+            yield from hints_at_names(column.name, compute().unique(cells).to_pylist())
 
 
 def _learn_number(numbers: Any, column: Column, *, standardize: bool) -> Column:

@@ -85,7 +85,13 @@ def load_files(
     data = Data(x=nodes.x, edge_index=edges.edge_index)
     if edges.edge_attr is not None:
         data.edge_attr = edges.edge_attr
-    notes = [*_notes_of_nodes(nodes), *_notes(edges)]
+    labels = nodes.labels if graphs is None else graphs.labels
+    notes = [
+        *(labels.notes if labels else ()),
+        *nodes.notes,
+        *_notes_of_nodes(nodes),
+        *_notes(edges),
+    ]
     classes = [] if schema is None else schema.classes
     if graphs is not None:
         data.batch, data.graph_ids = torch.from_numpy(graphs.of_node), graphs.ids
@@ -118,9 +124,7 @@ def _columns(nodes: Nodes) -> str:
 
 
 def _notes_of_nodes(nodes: Nodes) -> Iterator[str]:
-    """Yields how many nodes have no label, no category of a column, or an unknown category."""
-    if nodes.labels is not None and nodes.labels.note:
-        yield nodes.labels.note
+    """Yields how many nodes have no category of a column, or an unknown one."""
     start = 0
     for column in nodes.columns:
         if column.kind == "category":

@@ -9,7 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gatsparse.data.graph_files.config import GRAPH_COLUMNS, LABEL_COLUMNS, GraphFiles
+from gatsparse.data.graph_files.config import (
+    GRAPH_COLUMNS,
+    LABEL_COLUMNS,
+    SPLIT_COLUMNS,
+    GraphFiles,
+)
 from gatsparse.data.graph_files.files import graphs_file, open_table
 from gatsparse.data.graph_files.labels import Labels, read_labels, wanted_labels
 from gatsparse.data.graph_files.node_ids import NodeIds, read_ids, read_unique_ids
@@ -89,7 +94,7 @@ def read_graphs(
             f"dataset.label: expected a column of labels, got none of {', '.join(LABEL_COLUMNS)} "
             f"in {table.path}: set dataset.label"
         )
-    split = choose_column(table, files.split, "split", ("split",))
+    split = choose_column(table, files.split, "split", SPLIT_COLUMNS)
     wanted: dict[str, Wanted] = {id_name: "text"}
     if label is not None:
         wanted |= wanted_labels(table, [label], "graph_classification", None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from gatsparse.data.graph_files.arrow import compute
 from gatsparse.data.graph_files.table import GraphFileError, Table
+from gatsparse.data.graph_files.texts import is_number
 from gatsparse.data.labels import Task
 
 _SEPARATORS = (";", "|")
@@ -46,25 +48,31 @@ def separator_in(texts: Collection[str]) -> str | None:
         texts (list of str): The different cells.
     """
     for separator in _SEPARATORS:
-        parts = {part.strip() for text in texts for part in text.split(separator)} - {""}
+        parts = _cells_of_parts(texts, separator)
         if any(separator in text for text in texts) and len(parts) < len(texts):
             return separator
     return None
 
 
 def hint_at_lists(classes: Sequence[str]) -> str:
-    """Returns a hint if classes look like lists of labels, else an empty text."""
-    if (separator := separator_in(classes)) is None:
-        return ""
-    example = next(name for name in classes if separator in name)
-    return (
-        f"labels such as {example!r} are classes of their own: set task: multi_label and "
-        f'dataset.label_separator: "{separator}" if a cell lists several labels'
-    )
+    """Returns a hint if classes look like lists of labels, of which one occurs in two different
+    classes, else an empty text.
+    """
+    for separator in _SEPARATORS:
+        lists = [name for name in classes if separator in name]
+        if lists and max(_cells_of_parts(classes, separator).values(), default=0) > 1:
+            return (
+                f"labels such as {lists[0]!r} are classes of their own: set task: multi_label and "
+                f'dataset.label_separator: "{separator}" if a cell lists several labels'
+            )
+    return ""
+
+
+def _cells_of_parts(texts: Collection[str], separator: str) -> Counter[str]:
+    """Number of different cells in which each part occurs."""
+    cells = [{part.strip() for part in text.split(separator)} - {""} for text in texts]
+    return Counter(part for parts in cells for part in parts)
 
 
 def _is_whole(text: str) -> bool:
-    try:
-        return float(text).is_integer()
-    except ValueError:  # true or false
-        return True
+    return text in ("true", "false") or (is_number(text) and float(text).is_integer())

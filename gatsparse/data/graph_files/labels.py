@@ -11,8 +11,9 @@ from torch import Tensor
 
 from gatsparse.data.graph_files.arrow import compute, index_in
 from gatsparse.data.graph_files.label_hints import hint_at_lists, require_classes
+from gatsparse.data.graph_files.name_hints import hints_at_names
 from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
-from gatsparse.data.graph_files.texts import read_cells, read_texts, spell
+from gatsparse.data.graph_files.texts import is_number, read_cells, read_spelled, spell
 from gatsparse.data.labels import Task
 
 _MOST_CLASSES = 10_000
@@ -28,12 +29,12 @@ class Labels(NamedTuple):
             ``[N, K]`` of zeros and ones, and for regression float32 ``[N]`` or ``[N, K]``, NaN if
             unlabelled.
         classes (list of str): Names of the classes, of the labels, or of the targets.
-        note (str, optional): A line about nodes without labels, or labels that look like lists.
+        notes (list of str): Lines about nodes without labels and names that may be a mistake.
     """
 
     y: Tensor
     classes: list[str]
-    note: str = ""
+    notes: Sequence[str] = ()
 
 
 def wanted_labels(
@@ -121,8 +122,8 @@ def read_labels(
         )
     labels = torch.from_numpy(y).float()
     single = task == "regression" and labels.size(1) == 1
-    note = f"nodes without labels, of which only some are missing: {partly}" if partly else ""
-    return Labels(labels.squeeze(1) if single else labels, found, note)
+    notes = [f"nodes without labels, of which only some are missing: {partly}"] if partly else []
+    return Labels(labels.squeeze(1) if single else labels, found, notes)
 
 
 def _read_classes(
@@ -136,17 +137,19 @@ def _read_classes(
             f"{column.shape[1]}: set task to multi_label or regression"
         )
     known = classes or []
-    texts = read_texts(table, name, column, known)
+    texts, written = read_spelled(table, name, column, known)
     found = [text for text in compute().unique(texts).to_pylist() if text is not None]
     are_numbers = _sort_key(found) is not None
     labelled = [text for text in found if text not in _UNLABELLED]
     if are_numbers and (known or len(labelled) > 1):  # -1 and 1 are two classes
         found = labelled
-    note = ""
+    notes = []
     if classes is None:
         if table.columns[name] in ("number", "vector"):
             require_classes(table, name, texts, found, task)
-        note = hint_at_lists(found) if task == "classification" else ""
+        if task == "classification" and (hint := hint_at_lists(found)):
+            notes.append(hint)
+        notes += hints_at_names(name, written.to_pylist())
         classes = sorted(found, key=_sort_key(found))
         if len(classes) < 2:
             raise GraphFileError(
@@ -167,15 +170,14 @@ def _read_classes(
             f"{table.path}: {table.place(row)}: column {name!r}: expected one of "
             f"{listed(classes, 5)}, got {value!r}, which the model does not know"
         )
-    return Labels(torch.from_numpy(codes), classes, note)
+    return Labels(torch.from_numpy(codes), classes, notes)
 
 
 def _sort_key(names: list[str]) -> Any:
     """Sort key of classes: by value if all are numbers, else by their text."""
-    try:
-        values = {name: float(name) for name in names}
-    except ValueError:
+    if not all(map(is_number, names)):
         return None
+    values = {name: float(name) for name in names}
     return lambda name: (values[name], name)
 
 
@@ -189,6 +191,7 @@ def _read_lists(
     parts = pa.array({part for parts in lists for part in parts} - {""}, pa.large_string())
     spelled = dict(zip(parts.to_pylist(), spell(parts, classes or ()).to_pylist(), strict=True))
     found = set(spelled.values())
+    learn = classes is None
     if classes is None:
         classes = sorted(found, key=_sort_key(list(found)))
         if len(classes) > _MOST_CLASSES:
@@ -210,11 +213,13 @@ def _read_lists(
             y[row, position[spelled[label]]] = 1.0
     unlabelled = [cell is None for cell in cells]
     y[torch.tensor(unlabelled)] = float("nan")
-    note = (
-        f"nodes without labels, whose cell is empty ({separator!r} alone is a node with none of "
-        f"them): {sum(unlabelled)}"
-    )
-    return Labels(y, classes, note if any(unlabelled) else "")
+    notes = [*hints_at_names(name, spelled)] if learn else []
+    if any(unlabelled):
+        notes.append(
+            f"nodes without labels, whose cell is empty ({separator!r} alone is a node with none "
+            f"of them): {sum(unlabelled)}"
+        )
+    return Labels(y, classes, notes)
 
 
 def _check_numbers(table: Table, y: np.ndarray, names: list[str], task: Task) -> None:

@@ -14,11 +14,14 @@ from gatsparse.data.graph_files.config import (
     ID_COLUMNS,
     LABEL_COLUMNS,
     LABEL_SUFFIX,
+    SPLIT_COLUMNS,
     GraphFiles,
+    usual_role,
 )
 from gatsparse.data.graph_files.features import (
     choose_columns,
     encode,
+    hints_at_categories,
     learn_columns,
     wanted_types,
 )
@@ -54,6 +57,7 @@ class Nodes(NamedTuple):
         rows (dict): The columns of the table that were read.
         split (str, optional): Its column with train, val or test.
         graph (str, optional): Its column of graphs, with task graph_classification.
+        notes (list of str): Lines about columns and categories that may be meant otherwise.
     """
 
     name: str
@@ -65,6 +69,7 @@ class Nodes(NamedTuple):
     rows: Rows
     split: str | None
     graph: str | None = None
+    notes: Sequence[str] = ()
 
 
 def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nodes:
@@ -86,7 +91,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
         graph_name = choose_column(table, files.graph, "graph", GRAPH_COLUMNS)
         files = replace(files, label=None, split=None)
     label_names = _label_columns(files, table, schema)
-    usual_split = [name for name in ("split",) if name not in features]
+    usual_split = [name for name in SPLIT_COLUMNS if name not in features]
     split_name = choose_column(table, files.split, "split", usual_split)
     masks = [name for name in MASKS if name in table.columns and name not in features]
     if files.time is not None:
@@ -115,6 +120,14 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     count = len(next(iter(rows.values())))
     if count == 0:
         raise GraphFileError(f"{path}: expected at least one node, got none")
+    notes: list[str] = []
+    if schema is None and files.features is None:
+        notes += [
+            f"column {column.name} is a feature, but has the usual name of {role}: list it under "
+            "dataset.ignore if it is none"
+            for column in columns
+            if (role := usual_role(column.name)) is not None
+        ]
     ids = NodeIds(num_nodes=count)
     if id_name is not None:
         ids = read_unique_ids(table, id_name, rows[id_name])
@@ -130,6 +143,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
                 standardize=files.standardize,
                 categorical=files.categorical,
             )
+            notes += hints_at_categories(table, rows, columns)
         x = encode(table, rows, columns, files.missing)
     else:
         raise GraphFileError(
@@ -142,7 +156,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
         labels = read_labels(table, rows, label_names, task, files.label_separator, known)
     elif task not in WITHOUT_NODE_LABELS and (file := label_file(files, schema)) is not None:
         labels = _labels_of_file(file, task, count, str(path), schema)
-    return Nodes(str(path), ids, x, columns, labels, table, rows, split_name, graph_name)
+    return Nodes(str(path), ids, x, columns, labels, table, rows, split_name, graph_name, notes)
 
 
 def _nodes_without_table(

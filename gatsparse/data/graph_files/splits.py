@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def draw_split(
     labelled: np.ndarray,
     classes: np.ndarray | None,
     times: np.ndarray | None,
-    hint: str = "",
+    notes: Sequence[str] = (),
 ) -> Masks:
     """Draws the training, validation and test nodes among the labelled nodes.
 
@@ -106,7 +107,7 @@ def draw_split(
         labelled (numpy.ndarray): bool ``[N]``.
         classes (numpy.ndarray, optional): int64 ``[N]``, whose shares are kept.
         times (numpy.ndarray, optional): ``[N]``; the earliest nodes are training nodes.
-        hint (str, optional): What may be wrong with the labels, for messages.
+        notes (list of str, optional): Lines about the labels, for messages.
 
     Raises:
         GraphFileError: If a part of the split would be empty.
@@ -128,9 +129,10 @@ def draw_split(
     masks = _masks(codes)
     if (part := empty_part(masks)) is not None:
         count = f" in {len(groups)} classes" if classes is not None else ""
+        shown = f" ({'; '.join(notes)})" if notes else ""
         raise GraphFileError(
             f"dataset.draw: expected {part} nodes, got none of {len(nodes)} labelled nodes{count}: "
-            f"change train_share and val_share, or label more nodes{hint and f' ({hint})'}"
+            f"change train_share and val_share, or label more nodes{shown}"
         )
     return masks
 
@@ -207,7 +209,7 @@ def _drawn(files: GraphFiles, nodes: Nodes, task: Task) -> tuple[Masks, str]:
         assert nodes.table is not None
         times = _times(nodes.table, nodes.rows[files.time], files.time)
     classes = y.numpy() if how == "stratified" else None
-    masks = draw_split(files, labelled.numpy(), classes, times, nodes.labels.note)
+    masks = draw_split(files, labelled.numpy(), classes, times, nodes.labels.notes)
     sizes = [int(mask.sum()) for mask in masks]
     seed = "" if how == "time" else f" with seed {files.split_seed}"
     return masks, (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,19 +22,28 @@ def read_texts(table: Table, name: str, column: Any, known: Collection[str] = ()
     """Returns a column as large strings; missing cells are null, see :func:`read_cells`.
 
     Numbers and booleans of a column without other values are :func:`canonical`. Those that are
-    equal to one of the :obj:`known` texts are written like it.
+    equal to one of the :obj:`known` texts are written like it; next to known words, such as the
+    versions 3.1 and beta, only whole numbers and booleans are.
 
     Args:
         table (Table): The table.
         name (str): Name of the column.
-        column (pyarrow.Array or numpy.ndarray): Its rows, or some of them.
+        column (pyarrow.Array or numpy.ndarray): All of its rows, or with :obj:`known` some of them:
+            which texts are missing, and how numbers are written, depends on the other rows.
         known (list of str, optional): Categories or classes of the training.
 
     Raises:
         GraphFileError: If a row has several values, or a text is not UTF-8.
     """
+    return read_spelled(table, name, column, known)[0]
+
+
+def read_spelled(
+    table: Table, name: str, column: Any, known: Collection[str] = ()
+) -> tuple[Any, Any]:
+    """Returns the texts of :func:`read_texts`, and the different cells as they are written."""
     encoded = read_cells(table, name, column, known).dictionary_encode()
-    return spell(encoded.dictionary, known).take(encoded.indices)
+    return spell(encoded.dictionary, known).take(encoded.indices), encoded.dictionary
 
 
 def spell(texts: Any, known: Collection[str] = ()) -> Any:
@@ -45,15 +55,16 @@ def spell(texts: Any, known: Collection[str] = ()) -> Any:
     if not pc.any(values).as_py():
         return texts
     only_values = pc.all(values).as_py()
+    same = canonical if all(map(_is_value, known)) else _canonical_name
     names, equal = set(known), {}
     for name in known:
-        number = canonical(name)
-        equal[number] = number if number in equal else name  # 1.10 and 1.1 are different texts
+        number = same(name)
+        equal[number] = number if number in equal else name  # both 1.0 and 1.00 are known
 
     def written(text: str) -> str:
         if text in names:
             return text
-        number = canonical(text)
+        number = same(text)
         return equal.get(number, number if only_values else text)
 
     both = zip(texts.to_pylist(), values.to_pylist(), strict=True)
@@ -72,9 +83,21 @@ def read_cells(table: Table, name: str, column: Any, known: Collection[str] = ()
     Raises:
         GraphFileError: As in :func:`read_texts`.
     """
+    texts = as_texts(table, name, column)
+    return compute().if_else(_missing(texts, known), None, texts)
+
+
+def as_texts(table: Table, name: str, column: Any) -> Any:
+    """Returns a column as large strings as they are written; missing cells may be null or a text.
+
+    Args:
+        table, name, column: As in :func:`read_texts`, also for some of the rows only.
+
+    Raises:
+        GraphFileError: As in :func:`read_texts`.
+    """
     import pyarrow as pa
 
-    pc = compute()
     if isinstance(column, np.ndarray):
         if column.shape[1] != 1:
             raise GraphFileError(
@@ -87,12 +110,30 @@ def read_cells(table: Table, name: str, column: Any, known: Collection[str] = ()
         return pa.array(texts, pa.large_string())
     try:
         texts = _float_texts(column) if pa.types.is_floating(column.type) else column
-        texts = texts.cast(pa.large_string())
+        return texts.cast(pa.large_string())
     except pa.ArrowInvalid as error:
         raise GraphFileError(
             f"{table.path}: column {name!r}: expected UTF-8 ({error}): convert or remove the column"
         ) from error
-    return pc.if_else(_missing(texts, known), None, texts)
+
+
+def all_values(texts: Any) -> bool:
+    """Returns whether all of some texts are numbers or booleans."""
+    pc = compute()
+    return pc.all(pc.match_substring_regex(texts, _VALUE), min_count=0).as_py()
+
+
+@cache
+def null_texts() -> frozenset[str]:
+    """Returns the texts such as ``NA`` and ``nan`` that mean a missing number."""
+    from pyarrow.csv import ConvertOptions
+
+    return frozenset(ConvertOptions().null_values) - {""}
+
+
+def is_number(text: str) -> bool:
+    """Returns whether a text is a decimal number; ``nan``, ``inf`` and ``1_000`` are not."""
+    return re.fullmatch(_NUMBER, text.strip()) is not None
 
 
 def canonical(text: str) -> str:
@@ -111,12 +152,22 @@ def canonical(text: str) -> str:
     if (integer := _INTEGER.fullmatch(word)) is not None:  # exact, also above 2**53
         sign, digits = integer.groups()
         return f"-{digits}" if sign == "-" and digits != "0" else digits
-    if re.fullmatch(_NUMBER, word) is None:
+    if not is_number(word):
         return text
     number = float(word)
     if _PADDED.match(word) or not np.isfinite(number):
         return word
     return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _canonical_name(text: str) -> str:
+    """As :func:`canonical`, but 3.10 is not 3.1: they may be versions."""
+    number = canonical(text)
+    return text if is_number(number) and _INTEGER.fullmatch(number) is None else number
+
+
+def _is_value(text: str) -> bool:
+    return re.fullmatch(_VALUE, text) is not None
 
 
 def _float_texts(numbers: Any) -> Any:
@@ -135,14 +186,13 @@ def _float_texts(numbers: Any) -> Any:
 def _missing(texts: Any, known: Collection[str]) -> Any:
     """Returns which cells are missing."""
     import pyarrow as pa
-    from pyarrow.csv import ConvertOptions
 
     pc = compute()
     empty = pc.equal(texts, "")
-    names = [name for name in ConvertOptions().null_values if name not in known]
+    names = ["", *null_texts()]
+    names = [name for name in names if name not in known]
     marked = pc.is_in(texts, value_set=pa.array(names, texts.type))
     if not pc.any(pc.xor(marked, pc.fill_null(empty, False))).as_py():
         return empty
     others = texts.filter(pc.invert(marked)).drop_null()
-    values = pc.match_substring_regex(others, _VALUE)
-    return marked if pc.all(values, min_count=0).as_py() else empty
+    return marked if all_values(others) else empty

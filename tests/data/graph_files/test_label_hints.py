@@ -45,6 +45,21 @@ def test_lists_of_labels_are_noted(tmp_path):
     assert notes[0] == f"labels such as 'red;round' are classes of their own: {hint}"
 
 
+@pytest.mark.parametrize(
+    ("labels", "noted"),
+    [
+        (["a;b", "a", "b;c"], True),
+        (["a | b", "b | c", "d"], True),
+        (["a;b", "c;d", "e"], False),
+        (["a;", "b;", "c"], False),
+        (["a", "a ", "b"], False),
+    ],
+)
+def test_a_label_in_two_cells_is_enough_for_the_note(tmp_path, labels, noted):
+    notes = load_files(write(tmp_path, [f'"{label}"' for label in labels] * 10)).notes
+    assert any("label_separator" in note for note in notes) is noted
+
+
 def test_split_that_cannot_be_drawn_hints_at_the_labels(tmp_path):
     files = write(tmp_path, ["red", "red;round", "round", "blue;round", "blue", "red;blue"])
     message = r"got none of 6 labelled nodes in 6 classes: .* \(labels such as 'red;round' are"

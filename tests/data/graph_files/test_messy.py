@@ -133,6 +133,34 @@ def test_columns_of_other_types(folder, columns, files, message):
     check(folder, f"nodes.parquet: {message}", **files)
 
 
+@pytest.mark.parametrize("name", ["nan", "inf"])
+def test_words_that_python_reads_as_numbers_are_categories(folder, name):
+    (folder / "nodes.csv").write_text(NODES.replace("d,4,blue", f"d,4,{name}"))
+    assert load_files(GraphFiles(folder)).schema.columns[1].categories == sorted(
+        ["blue", "red", name]
+    )
+
+
+@pytest.mark.parametrize("name", ["NA", "nan", "null"])
+def test_names_of_missing_values_are_noted(folder, name):
+    cells = "counts as a name, not as missing: if it means missing, leave these cells empty"
+    nodes = NODES.replace("d,4,blue,y", f"d,4,{name},{name}")
+    (folder / "nodes.csv").write_text(nodes)
+    data = load_files(GraphFiles(folder))
+    expected = [f"column {column}: {name!r} {cells}" for column in ("label", "colour")]
+    assert data.notes[:-1] == expected
+    assert load_files(GraphFiles(folder), schema=data.schema).notes == data.notes[-1:]
+    (folder / "nodes.csv").write_text(nodes.replace(f",{name},train", f",x;{name},train"))
+    notes = load_files(GraphFiles(folder, label_separator=";"), "multi_label").notes
+    assert notes[:-1] == expected
+
+
+def test_the_word_among_numbers_is_named(folder):
+    nodes = NODES.replace("a,1", "a,nan").replace("d,4", "d,four")
+    (folder / "nodes.csv").write_text(nodes)
+    check(folder, "line 5: column 'age': expected a number as in other cells, got 'four'")
+
+
 def test_lists_in_a_column_of_categories(folder):
     write_parquet(folder, f=list("uvuv"))
     schema = load_files(GraphFiles(folder)).schema
@@ -231,7 +259,15 @@ def test_features_with_usual_names_of_labels_and_ids(folder):
     (folder / "nodes.csv").write_text(
         "id,node,y,label,split\na,1,5,x,train\nb,1,6,y,val\nc,1,7,x,test\nd,1,8,y,train\n"
     )
-    schema = load_files(GraphFiles(folder)).schema
+    learned = load_files(GraphFiles(folder))
+    cure = "list it under dataset.ignore if it is none"
+    assert learned.notes[:2] == [
+        f"column node is a feature, but has the usual name of ids: {cure}",
+        f"column y is a feature, but has the usual name of labels: {cure}",
+    ]
+    schema = learned.schema
+    chosen = load_files(GraphFiles(folder, features=["node", "y"]))
+    assert chosen.notes == learned.notes[2:]
     (folder / "nodes.csv").write_text("node,y\n1,5\n1,6\n")
     (folder / "edges.csv").write_text("source,target\n0,1\n")
     data = load_files(GraphFiles(folder), schema=schema)

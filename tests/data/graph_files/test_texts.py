@@ -7,7 +7,7 @@ import pyarrow.parquet
 import pytest
 
 from gatsparse.data import GraphFileError, GraphFiles, load_files
-from gatsparse.data.graph_files.texts import canonical
+from gatsparse.data.graph_files.texts import canonical, is_number
 
 #: Columns of the same values in the first three rows: cells of CSV, or a column of Parquet.
 EQUAL = {
@@ -24,7 +24,6 @@ EQUAL = {
     ],
     "fractions": [
         ["0.10", "2", ".1", "3"],
-        ["1e-1", "2.0", "1e-1", "many"],
         pa.array([0.1, 2.0, 0.1, 1e17]),
         pa.array([0.1, 2.0, 0.1, None], pa.float32()),
         pa.array([0.1, 2.0, 0.1, 3.0], pa.float64()).dictionary_encode(),
@@ -98,6 +97,11 @@ def test_numbers_are_written_in_one_way():
     assert {text: canonical(text) for text in texts} == texts
 
 
+def test_which_texts_are_numbers():
+    texts = ["1", "-.5e3 ", "007", "1_000", "nan", "inf", "0x1", "true", ""]
+    assert [text for text in texts if is_number(text)] == texts[:3]
+
+
 @pytest.mark.parametrize("missing", ["error", "zero"])
 def test_booleans_are_not_zeros_and_ones(folder, missing):
     """Without an error, no node would have a category."""
@@ -119,7 +123,49 @@ def test_texts_of_equal_numbers_are_different_categories(folder):
     assert schema.columns[0].categories == ["1.1", "1.10", "2.0", "beta"]
     write(folder, "kind", ["1.10", "2", "1.100", "2.1"])
     x = load_files(files, "link_prediction", schema).x
-    assert x.tolist() == [[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert x.tolist() == [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    write(folder, "kind", ["1.0", "1.00", "2.0", "beta"])
+    schema = load_files(files, "link_prediction").schema
+    write(folder, "kind", ["1.00", "2", "1", "1.000"])  # 1 may be either
+    x = load_files(files, "link_prediction", schema).x
+    assert x.tolist() == [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("column", [["3.10", "3.9"] * 2, ["3.10", "3.9", "3.9", "other"]])
+def test_unknown_versions_are_no_known_ones(folder, column):
+    """Also in a column without words."""
+    for name, task, keys in (
+        ("kind", "link_prediction", {"features": ["kind"], "categorical": ["kind"]}),
+        ("label", "classification", {}),
+    ):
+        files = GraphFiles(folder, **keys)
+        write(folder, name, pa.array(["3.1", "3.9", "unknown", "3.9"]))
+        schema = load_files(files, task).schema
+        write(folder, name, pa.array(column))
+        with pytest.raises(GraphFileError, match=r"row 0: column .* got '3\.10'"):
+            load_files(files, task, schema)
+
+
+def test_versions_that_become_one_number_are_noted(folder):
+    note = "are the same number: write text such as 'v3.10' if they are different names"
+    versions = ["3.1", "3.9", "3.10", "3.9"]
+    write(folder, "kind", versions)
+    files = GraphFiles(folder, features=["kind"], categorical=["kind"])
+    data = load_files(files, "link_prediction")
+    assert data.schema.columns[0].categories == ["3.1", "3.9"]
+    assert data.notes[0] == f"column kind: '3.1' and '3.10' {note}"
+    write(folder, "label", pa.array(versions))
+    assert load_files(GraphFiles(folder)).notes[0] == f"column label: '3.1' and '3.10' {note}"
+    write(folder, "label", ["3.1;3.9", "3.9", "3.10", "3.9"])
+    notes = load_files(GraphFiles(folder, label_separator=";"), "multi_label").notes
+    assert notes[0] == f"column label: '3.1' and '3.10' {note}"
+
+
+@pytest.mark.parametrize("column", [["1", "2.0", "1.0", "2"], [".5", "0.7", ".5", "0.7"]])
+def test_whole_numbers_and_single_spellings_get_no_note(folder, column):
+    write(folder, "kind", column)
+    files = GraphFiles(folder, features=["kind"], categorical=["kind"])
+    assert not any("same number" in note for note in load_files(files, "link_prediction").notes)
 
 
 def test_names_that_look_like_missing_numbers(folder):
