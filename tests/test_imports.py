@@ -30,6 +30,7 @@ LAYERS = [
     "files",
     "index_checks",
     "graph",
+    "storage_map",
     "graph_cache",
     "adjacency",
     "testing",
