@@ -155,5 +155,5 @@ def test_decelerated_model_is_the_original():
     assert not model._forward_hooks_always_called
     assert (type(own[0]), own[0].backend) == (gatsparse.GATConv, "fused")
     same_function(model, x, EDGES)
-    with pytest.raises(TypeError, match="model: expected a torch.nn.Module"):
+    with pytest.raises(TypeError, match=r"model: expected a torch\.nn\.Module"):
         gatsparse.decelerate(None)
