@@ -1,4 +1,4 @@
-"""Faster functions inside the forward pass of an accelerated model: dropout, and products with
+"""Faster functions inside the forward pass of an accelerated model: dropout, ELU, and products with
 features that are mostly zero.
 """
 
@@ -17,12 +17,15 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gatsparse.nn.sparse_features import SparseFeatures, sparse_features
-from gatsparse.ops import dropout
+from gatsparse.ops import dropout, elu_dropout
 from gatsparse.ops.kernel_support import unmet
 from gatsparse.slow_path import report_function
 from gatsparse.tracing import is_traced
 
 _C: Any = torch._C
+
+#: Number of elements below which calls take longer than torch's ELU.
+_SMALL = 2**14
 
 
 class FunctionMode(TorchFunctionMode):
@@ -33,6 +36,8 @@ class FunctionMode(TorchFunctionMode):
     ) -> Any:
         if func is F.dropout:
             return _dropout(*args, **(kwargs or {}))
+        if func is F.elu:
+            return _elu(*args, **(kwargs or {}))
         if func is F.linear:
             args = (sparse(args[0]), *args[1:])
         return func(*args, **(kwargs or {}))
@@ -47,6 +52,12 @@ def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool
         return F.dropout(input, p, training, inplace)
     x = sparse_features(input)
     return x.dropped(p) if isinstance(x, SparseFeatures) else dropout(input, p)
+
+
+def _elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    if alpha != 1.0 or input.numel() < _SMALL or _why_torch(input, inplace):
+        return F.elu(input, alpha, inplace)
+    return elu_dropout(input, training=False)
 
 
 def _why_torch(x: Tensor, inplace: bool) -> list[str]:

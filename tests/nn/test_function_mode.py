@@ -221,3 +221,17 @@ def test_explain_backend_lists_dropout(function, reason):
     assert (row.kind, row.backend) == ("dropout", "torch" if reason else "fused")
     assert reason is None or reason in str(row.reasons)
     assert not gatsparse.explain_backend(gatsparse.decelerate(model), x * 1)[1:]
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.5])
+@pytest.mark.parametrize("inplace", [False, True])
+def test_elu_has_the_results_and_gradients_of_torch(alpha, inplace):
+    model = Net(lambda _, x: F.elu(x * 1, alpha, inplace)).double()
+    x = randn(N, CHANNELS, dtype=torch.float64, requires_grad=True)
+    results = []
+    for net in (model, gatsparse.accelerate(model)):
+        net(x)
+        (grad,) = torch.autograd.grad(net.seen.square().sum(), x)
+        results += [net.seen, grad, type(net.seen.grad_fn).__name__]
+    torch.testing.assert_close(results[3:5], results[:2], rtol=1e-13, atol=1e-15)
+    assert ("gatsparse" in results[5]) == (alpha == 1.0 and not inplace)
