@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 from scipy import stats
 from scipy.optimize import root_scalar
 
-from gatsparse.train.intervals import student_interval
+from gatsparse.intervals import UNBOUNDED, student_interval
+
+#: Bounds of a percentage.
+PERCENT = (0.0, 100.0)
 
 
 class Estimate(NamedTuple):
@@ -44,12 +47,18 @@ class Comparison(NamedTuple):
     detectable: float
 
 
-def mean(sample: Sequence[float]) -> Estimate:
-    """Returns the mean, with Student's interval."""
+def mean(sample: Sequence[float], bounds: tuple[float, float] = UNBOUNDED) -> Estimate:
+    """Returns the mean, with Student's interval.
+
+    Args:
+        sample (list of float): The values.
+        bounds (tuple of float, optional): Smallest and largest possible value.
+    """
     middle, count = fmean(sample), len(sample)
     if count == 1:
-        return Estimate(middle, float("-inf"), float("inf"))
-    return _interval(middle, stdev(sample) / sqrt(count), count - 1)
+        return Estimate(middle, *bounds)
+    error = stdev(sample) / sqrt(count)
+    return Estimate(middle, *student_interval(middle, error, count - 1, bounds=bounds))
 
 
 def difference(sample: Sequence[float], middle: float, deviation: float, count: int) -> Estimate:

@@ -1,12 +1,21 @@
-"""Atomic writing of files."""
+"""Files that are written: their names, and atomic writing."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
+
+from gatsparse.config_types import ConfigError
+
+
+def check_suffix(path: Path, suffixes: Sequence[str]) -> None:
+    """Raises :class:`ConfigError` unless the name of a file ends in one of some suffixes."""
+    if path.suffix.lower() not in suffixes:
+        expected = " or ".join(suffixes)
+        raise ConfigError(f"out: expected a file that ends in {expected}, got {path}")
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -37,10 +46,23 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 @contextmanager
 def named_errors(path: Path) -> Iterator[None]:
-    """Adds the name of a file to every :class:`OSError`, which a full disk does not report."""
+    """Adds the name of a file to an :class:`OSError` without one, as a full disk raises it."""
     try:
         yield
     except OSError as error:
-        if error.errno is None:
+        if error.errno is None or error.filename is not None:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def open_rows(path: Path) -> Iterator[TextIO]:
+    """Opens a file for rows of text, each of which is written at its end; if the file cannot be
+    closed, such as on a full disk, the error names it.
+    """
+    file = path.open("w", encoding="utf-8", newline="", buffering=1)
+    try:
+        yield file
+    finally:
+        with named_errors(path):
+            file.close()

@@ -31,11 +31,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: After ``--help``, and with code 2 if the command is unknown.
         Exception: An undocumented error, which is a bug of gatsparse.
     """
-    arguments, unknown = _parser().parse_known_args(argv)
-    if unknown:
-        print(f"gatsparse {arguments.command}: {arguments.unknown} {unknown[0]}", file=sys.stderr)
-        return 2
+    name = "gatsparse"
     try:
+        arguments, unknown = _parser().parse_known_args(argv)
+        name = f"gatsparse {arguments.command}"
+        if unknown:
+            print(f"{name}: {arguments.unknown} {unknown[0]}", file=sys.stderr)
+            return 2
         code = arguments.run(arguments)
         sys.stdout.flush()
         return code
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         failure = failure_of(error)
         if failure is None:
             raise
-        print(f"gatsparse {arguments.command}: {failure.message}", file=sys.stderr)
+        print(f"{name}: {failure.message}", file=sys.stderr)
         return failure.code
 
 

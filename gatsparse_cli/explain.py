@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from gatsparse_cli.dataset_keys import add_data_option, errors_of_files, keys_of_files
 from gatsparse_cli.numbers import at_least
 from gatsparse_cli.out_file import check_out
 
@@ -32,9 +33,7 @@ def add_parser(commands: Any) -> None:
         default=[],
         help="ids of nodes to explain (default: 12 nodes, half of them errors)",
     )
-    parser.add_argument(
-        "--data", metavar="PATH", help="folder of files (default: the graph of the training)"
-    )
+    add_data_option(parser)
     parser.add_argument(
         "--seed", type=int, metavar="N", help="seed of the model (default: the best in validation)"
     )
@@ -55,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out.expanduser()
     check_out(out, (".html", ".htm"))  # before any work
     trained = load_run(arguments.run_folder, arguments.seed)
-    data = load_data(trained, arguments.data)
+    with errors_of_files():
+        data = load_data(trained, arguments.data, **keys_of_files(arguments))
     explain_run(trained, data, out, nodes=arguments.node, removals=arguments.removals)
     print(f"written: {out}, {out.stat().st_size / 1e6:.1f} MB")
     return 0

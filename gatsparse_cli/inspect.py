@@ -7,15 +7,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gatsparse_cli.config_keys import options_in, unknown_key
+from gatsparse_cli.out_file import check_out
+
 
 def add_parser(commands: Any) -> None:
     """Adds the command to the subparsers of ``gatsparse``."""
     parser = commands.add_parser(
         "inspect",
+        usage="gatsparse inspect [-h] [--out FILE] PATH [--key value ...]",
         help="show what is in a graph, and suggest a configuration",
         description="Show what is in a graph: nodes, labels, edges, degrees, homophily, and the "
-        "memory and time that a training would take. Suggest a configuration.",
-        epilog="example: gatsparse inspect my_graph/ --out my_graph.yaml",
+        "memory and time that a training would take. Suggest a configuration, unless PATH is one "
+        "with more than a dataset and a task.",
+        epilog="example: gatsparse inspect my_graph/ --dataset.label kind --out my_graph.yaml",
+        parents=[_options()],
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -24,56 +30,62 @@ def add_parser(commands: Any) -> None:
         help="folder with nodes.* and edges.*, configuration with a dataset, or name of a data set",
     )
     parser.add_argument(
-        "--id", metavar="COLUMN", help="column of the ids of the nodes (default: id or node)"
+        "overrides",
+        metavar="--key value",
+        nargs=argparse.REMAINDER,
+        help="set a key of the configuration, as in gatsparse train: files by --dataset.nodes and "
+        "--dataset.edges; columns by --dataset.node_id, --dataset.label, --dataset.source and "
+        "--dataset.target; --task; `gatsparse inspect PATH --help` lists all",
     )
+    parser.set_defaults(run=run, unknown="expected PATH before")
+
+
+def _options() -> argparse.ArgumentParser:
+    """Options of the command itself, which are also accepted after PATH."""
+    parser = argparse.ArgumentParser("gatsparse inspect", add_help=False, allow_abbrev=False)
     parser.add_argument(
-        "--label",
-        metavar="COLUMN",
-        nargs="+",
-        help="column of the labels, or several of them (default: label or y)",
+        "--out", metavar="FILE", type=Path, help="write the configuration into a new file: .yaml"
     )
-    parser.add_argument(
-        "--out", metavar="FILE", type=Path, help="write the configuration into a file"
-    )
-    parser.set_defaults(run=run)
+    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the report and the configuration; returns the exit code of the process."""
-    out: Path | None = arguments.out
-    if out is not None and out.exists():
-        print(f"gatsparse inspect: --out: {out} exists; choose another name", file=sys.stderr)
-        return 2
-    dataset: Any = arguments.dataset
-    given = dataset.endswith((".yaml", ".yml"))
-    if given and out is not None:
-        print(
-            f"gatsparse inspect: --out: expected a folder or a data set, got {dataset}, which is a "
-            "configuration",
-            file=sys.stderr,
-        )
+    arguments, overrides = _options().parse_known_args(arguments.overrides, arguments)
+    if (message := unknown_key(overrides)) is not None:
+        print(f"gatsparse inspect: {message}", file=sys.stderr)
         return 2
     from gatsparse.config_types import ConfigError
-    from gatsparse.data import GraphFiles
+    from gatsparse.data import GraphFileError
     from gatsparse.inspection import inspect_graph
     from gatsparse.inspection.report import report, suggestion
-    from gatsparse.train import parse_config
+    from gatsparse.train.config_file import read_dataset
 
-    if arguments.id is not None or arguments.label is not None:
-        if not Path(dataset).is_dir():
-            raise ConfigError(f"--id, --label: expected a folder of files, got {dataset}")
-        label = arguments.label
-        if label is not None and len(label) == 1:
-            (label,) = label
-        dataset = GraphFiles(Path(dataset), node_id=arguments.id, label=label)
-    inspection = inspect_graph(parse_config(dataset) if given else dataset)
+    out: Path | None = arguments.out and arguments.out.expanduser()
+    if out is not None:
+        check_out(out, (".yaml", ".yml"), replace=False)  # before any work
+    config, keys = read_dataset(arguments.dataset, overrides)
+    more = sorted(keys - {"dataset", "task"})
+    if out is not None and more:
+        raise ConfigError(
+            f"out: expected only a dataset and a task, from which a configuration is made, got "
+            f"{', '.join(more)}, too: remove them, or train the configuration as it is"
+        )
+    try:
+        if more:
+            print(report(inspect_graph(config)))
+            return 0
+        assert config.dataset is not None
+        inspection = inspect_graph(config.dataset, config.task if "task" in keys else None)
+    except GraphFileError as error:
+        raise GraphFileError(f"{error}{options_in(str(error))}") from error
     print(report(inspection))
-    if given:
-        return 0
     text = suggestion(inspection)
     if out is None:
         print(f"\n# for `gatsparse train`; --out FILE writes it into a file\n{text}", end="")
     else:
         out.write_text(text, encoding="utf-8")
-        print(f"\nwritten: {out}; to train: gatsparse train {out}")
+        chosen = [f"\nchosen: {reason}{options_in(reason)}" for reason in inspection.reasons]
+        print("".join(chosen))
+        print(f"written: {out}; to train: gatsparse train {out}")
     return 0

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from gatsparse_cli.dataset_keys import add_data_option, errors_of_files, keys_of_files
 from gatsparse_cli.numbers import at_least
 from gatsparse_cli.out_file import check_out
 
@@ -25,16 +29,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--out", metavar="FILE", type=Path, required=True, help="file to write: .parquet or .csv"
     )
-    parser.add_argument(
-        "--data",
-        metavar="PATH",
-        help="folder of files with the same columns; labels and split may be missing "
-        "(default: the graph of the training)",
-    )
+    add_data_option(parser)
     parser.add_argument(
         "--pairs",
         metavar="FILE",
-        help="table of pairs of nodes, for runs of link prediction",
+        help="table of pairs of nodes, for runs of link prediction: columns source and target, or "
+        "those of the edges of the training",
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="seed of the model (default: the best in validation)"
@@ -59,11 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
     from gatsparse.config_types import ConfigError
     from gatsparse.inference import parse_bytes
     from gatsparse.predict import load_data, load_run, predict, predict_links
-    from gatsparse.predict.predictions import check_names
+    from gatsparse.predict.predictions import SUFFIXES, check_names
     from gatsparse.train.metrics import format_score
 
     out: Path = arguments.out.expanduser()
-    check_out(out, (".parquet", ".csv"))  # before any work
+    check_out(out, SUFFIXES)  # before any work
     try:
         max_memory = None if arguments.max_memory is None else parse_bytes(arguments.max_memory)
     except (ValueError, OverflowError) as error:
@@ -75,29 +75,47 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--pairs: expected {expected} with task {trained.config.task}")
     if not links:
         check_names(trained)
-    data = load_data(trained, arguments.data)
+    with errors_of_files():
+        data = load_data(trained, arguments.data, **keys_of_files(arguments))
     for note in data.get("notes") or ():
         print(note)
     print(f"model: seed {trained.seed} of {trained.path}")
-    folder = out.with_name(f".{out.name}.work")
-    predictions = predict(
-        trained,
-        data,
-        max_memory=max_memory,
-        folder=folder,
-        threads=arguments.threads,
-    )
-    if links:
-        pairs = predict_links(predictions, arguments.pairs)
-        pairs.write(out)
-        written = f"{len(pairs):,} pairs"
-    else:
-        metric = trained.config.chosen_metric
-        for name, score in predictions.scores().items():
-            print(f"{name} {metric}: {format_score(metric, score, digits=2)}")
-        predictions.write(out)
-        unit = "graphs" if trained.config.task == "graph_classification" else "nodes"
-        written = f"{len(predictions.outputs):,} {unit}"
-    shutil.rmtree(folder, ignore_errors=True)
+    with _work_folder(out) as folder:
+        predictions = predict(
+            trained,
+            data,
+            max_memory=max_memory,
+            folder=folder,
+            threads=arguments.threads,
+        )
+        if links:
+            pairs = predict_links(predictions, arguments.pairs)
+            pairs.write(out)
+            written = f"{len(pairs):,} pairs"
+        else:
+            metric = trained.config.chosen_metric
+            for name, score in predictions.scores().items():
+                print(f"{name} {metric}: {format_score(metric, score, digits=2)}")
+            predictions.write(out)
+            unit = "graphs" if trained.config.task == "graph_classification" else "nodes"
+            written = f"{len(predictions.outputs):,} {unit}"
     print(f"written: {out}, {written}")
     return 0
+
+
+@contextmanager
+def _work_folder(out: Path) -> Iterator[Path]:
+    """Yields a folder for finished layers, which is kept for the next call if this one fails."""
+    folder = out.with_name(f".{out.name}.work")
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()  # if nothing is finished
+        if folder.exists():
+            print(
+                f"finished layers are in {folder}: the same command uses and removes them",
+                file=sys.stderr,
+            )
+        raise
+    shutil.rmtree(folder, ignore_errors=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gatsparse_cli.config_keys import unknown_key
+from gatsparse_cli.graph_folder import data_instead
 
 
 def add_parser(commands: Any) -> None:
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not config.exists():  # known without torch
         print(f"gatsparse train: {config}: no such file", file=sys.stderr)
         return 2
-    if (message := unknown_key(overrides)) is not None:
+    if (message := data_instead(config) or unknown_key(overrides)) is not None:
         print(f"gatsparse train: {message}", file=sys.stderr)
         return 2
     from gatsparse.train import JsonOutput, Output, parse_config, train

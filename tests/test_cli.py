@@ -280,7 +280,7 @@ def test_info_finds_data_sets(capsys: pytest.CaptureFixture[str]):
 
 
 def test_config_keys_are_read_from_the_source():
-    assert list(config_keys._config_keys()) == list(config_file._keys())
+    assert list(config_keys.config_keys()) == list(config_file._keys())
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ PACKAGE = Path(gatsparse.__file__).parent
 #: From the bottom up; a part may import itself and the parts before it.
 LAYERS = [
     "extras",
+    "intervals",
     "checks",
     "config_types",
     "_native",

@@ -14,6 +14,7 @@ from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
 from benchmarks.experiments.claims.training import read
 from benchmarks.experiments.paper.accuracies import deviation
 from benchmarks.experiments.paper.protocols import PROTOCOLS
+from benchmarks.samples import PERCENT
 from benchmarks.text import markdown_table
 from docs.tables.numbers import DATASETS, RESULTS, digits, ratio
 
@@ -43,7 +44,7 @@ def paper_accuracy() -> list[str]:
         for protocol in PROTOCOLS:
             rules = _paper(f"{dataset}{protocol.suffix}-gatsparse")["rules"]
             values = [100 * value for value in rules[protocol.rule]["test_score"]]
-            interval = samples.mean(values)
+            interval = samples.mean(values, PERCENT)
             published = "; ".join(
                 f"{p.mean} ± {p.std} ({p.source})" for p in protocol.published.get(dataset, ())
             )

@@ -16,6 +16,7 @@ from gatsparse import _native
 from gatsparse.checks import check_instance
 from gatsparse.data.npy import NpyArray, read_header
 from gatsparse.data.places import expand
+from gatsparse.files import named_errors
 from gatsparse.index_checks import check_range
 
 _native.LIBRARY.define(
@@ -143,10 +144,10 @@ class RowWriter:
     ) -> None:
         numpy_dtype = next(key for key, value in _DTYPES.items() if value == dtype)
         self._row_bytes = math.prod(shape[1:]) * numpy_dtype.itemsize
-        path = expand(path)
+        self._path = path = expand(path)
         if not resume:
             path.unlink(missing_ok=True)  # processes that have mapped the old file keep it
-            with path.open("wb") as file:
+            with named_errors(path), path.open("wb") as file:
                 header = {"descr": numpy_dtype.str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
                 file.truncate(file.tell() + shape[0] * self._row_bytes)
@@ -162,13 +163,15 @@ class RowWriter:
         """
         content = rows.contiguous().numpy().data.cast("B") if rows.numel() > 0 else b""
         at = self._offset + first * self._row_bytes
-        while len(content) > 0:
-            done = os.pwrite(self._descriptor, content, at)
-            content, at = content[done:], at + done
+        with named_errors(self._path):
+            while len(content) > 0:
+                done = os.pwrite(self._descriptor, content, at)
+                content, at = content[done:], at + done
 
     def sync(self) -> None:
         """Waits until all written rows are on disk."""
-        os.fsync(self._descriptor)
+        with named_errors(self._path):
+            os.fsync(self._descriptor)
 
     def close(self) -> None:
         """Closes the file."""

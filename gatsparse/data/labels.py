@@ -63,7 +63,7 @@ def node_labels(data: Data) -> Tensor:
         if fractional.any():
             raise ValueError(
                 "data.y: expected integer classes, or NaN for unlabelled nodes, "
-                f"got {float(y[fractional][0]):g}"
+                f"got {float(y[fractional][0]):g}: real numbers need task regression"
             )
     y = y.long()
     missing = torch.isin(y, torch.tensor(_MISSING, device=y.device))
@@ -113,7 +113,7 @@ def node_mask(data: Data, key: str, labelled: Tensor, unit: str = "node") -> Ten
     if unlabelled:
         raise ValueError(
             f"data.y: expected a label for each {unit} in {key}, got {unlabelled} of "
-            f"{int(mask.sum())} without one (NaN, or class -1): set {key} to False for these "
-            f"{unit}s"
+            f"{int(mask.sum())} without one (an empty cell, NaN, or class -1): exclude these "
+            f"{unit}s from {key}"
         )
     return mask

@@ -51,6 +51,11 @@ class GraphStatistics:
     num_components: int | None
     largest_component: int | None
 
+    @property
+    def is_undirected(self) -> bool:
+        """Whether the reverse of every edge exists, too."""
+        return self.reciprocity == 1 or self.num_self_loops == self.num_edges
+
 
 def graph_statistics(edge_index: Tensor, num_nodes: int) -> GraphStatistics:
     """Returns statistics of a graph. Needs about 16 bytes per edge.

@@ -13,15 +13,16 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gatsparse.checks import check_instance, check_integer
+from gatsparse.data import NodeIds
 from gatsparse.explain.class_attention import ClassAttention, class_attention
 from gatsparse.explain.confusion import Confusion, confusion_of
 from gatsparse.explain.entropy import AttentionEntropy, attention_entropy
 from gatsparse.explain.neighborhood import Neighborhoods
 from gatsparse.explain.nodes import NodeExplanation, choose_nodes, explain_node
-from gatsparse.explain.problem import Problem, Task, check_data, problem_of
+from gatsparse.explain.problem import Problem, Task, check_data, check_length, problem_of
 from gatsparse.explain.removal_test import RemovalTest, removal_test
+from gatsparse.explain.requested import requested_nodes
 from gatsparse.explain.rollout import residual_shares
-from gatsparse.index_checks import check_range
 from gatsparse.nn import LayerAttention
 from gatsparse.nn.attention_weights import attention_layers, visit_attention
 from gatsparse.nn.model_call import call_model
@@ -110,7 +111,7 @@ def explain(
     *,
     node_ids: Any = None,
     class_names: Sequence[str] | None = None,
-    nodes: Sequence[int] | None = None,
+    nodes: Sequence[int | str] | None = None,
     removals: int = 200,
     task: Task | None = None,
     seed: int = 0,
@@ -129,13 +130,14 @@ def explain(
             :func:`gatsparse.attention_weights`. It returns ``[N, T]``.
         data (torch_geometric.data.Data): With :obj:`x` and :obj:`edge_index`, and optionally labels
             :obj:`y` and :obj:`test_mask`.
-        node_ids (sequence, optional): Names of the nodes; only ``str(node_ids[i])`` is used.
-            (default: their numbers)
+        node_ids (sequence, optional): Ids of the nodes; only ``str(node_ids[i])`` is used.
+            (default: those of :func:`gatsparse.data.load_files`, else their numbers)
         class_names (list of str, optional): Names of the classes or outputs.
             (default: their numbers)
-        nodes (list of int, optional): Nodes to explain. (default: 12 of the test nodes with at
-            least two in-edges, half of them drawn at random, half of them errors with the highest
-            confidence)
+        nodes (list of int or str, optional): Nodes to explain. An integer is the number of a node,
+            also if ids are integers; a text is an id, such as ``"item-7"`` or ``"7"``. (default:
+            12 of the test nodes with at least two in-edges, half of them drawn at random, half of
+            them errors with the highest confidence)
         removals (int, optional): Number of nodes whose in-neighbours are removed; 0 leaves the test
             out. Fewer are tested if their neighbourhoods are very large. (default: ``200``)
         task (str, optional): ``"classification"``, ``"multi_label"`` (a sigmoid for each output) or
@@ -151,8 +153,9 @@ def explain(
     Raises:
         TypeError: If an argument is of a wrong type, or the model cannot be called.
         ValueError: If labels, masks or names do not fit the output of the model, the model has no
-            attention layers, or its output for a node depends on more than its in-neighbourhood.
-        IndexError: If a node index is out of range.
+            attention layers, its output for a node depends on more than its in-neighbourhood, or
+            there is no node with an id, or several.
+        IndexError: If the number of a node is out of range.
         ImportError: If the kernels are not installed and single nodes are explained.
 
     Example:
@@ -167,7 +170,11 @@ def explain(
     num_nodes = check_data(data)
     check_integer("removals", removals, 0)
     check_integer("seed", seed, 0, 2**63 - 1)
-    chosen = None if nodes is None else _checked_nodes(nodes, num_nodes)
+    if node_ids is None and isinstance(data.get("node_ids"), NodeIds):
+        node_ids = data.node_ids
+    if node_ids is not None:
+        check_length("node_ids", node_ids, num_nodes, "nodes")
+    chosen = None if nodes is None else requested_nodes(nodes, num_nodes, node_ids)
     attention_layers(model)  # raises if there are none
     output = _checked_output(model, call_model(model, data), num_nodes)
     problem = problem_of(data, output, task, node_ids, class_names)
@@ -234,20 +241,6 @@ def _checked_output(model: Any, output: Any, num_nodes: int) -> Tensor:
     if not bool(output.isfinite().all()):
         raise ValueError("model: expected finite outputs, got NaN or infinity")
     return output
-
-
-def _checked_nodes(nodes: Any, num_nodes: int) -> list[int]:
-    check_instance("nodes", nodes, (Sequence, Tensor, np.ndarray), "a list of node numbers")
-    try:
-        index = torch.as_tensor(nodes if len(nodes) else torch.zeros(0, dtype=torch.int64))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"nodes: expected a list of node numbers, got {nodes!r}") from error
-    if index.dtype not in (torch.int64, torch.int32) or index.dim() != 1:
-        raise TypeError(
-            f"nodes: expected a list of node numbers, got {index.dtype} {list(index.shape)}"
-        )
-    check_range("nodes", index, num_nodes)
-    return index.tolist()
 
 
 def _notes(problem: Problem, removals: int) -> list[str]:

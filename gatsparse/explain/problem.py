@@ -29,7 +29,7 @@ class Problem:
         num_nodes (int): Number of nodes.
         y (Tensor, optional): int64 ``[N]``, -1 for unlabelled nodes; None without classes.
         class_names (list of str): Names of the classes or outputs.
-        node_ids (sequence, optional): Names of the nodes.
+        node_ids (sequence, optional): Ids of the nodes.
         tested (Tensor): Nodes on which predictions are judged.
         tested_name (str): Description of these nodes.
     """
@@ -119,11 +119,9 @@ def problem_of(
                     f"data.y: expected classes below {num_outputs}, the number of outputs of the "
                     f"model, got {int(y.max())}"
                 )
-    if node_ids is not None:
-        _check_length("node_ids", node_ids, num_nodes, "nodes")
     if class_names is None:
         class_names = [str(k) for k in range(num_outputs)]
-    _check_length("class_names", class_names, num_outputs, "outputs of the model")
+    check_length("class_names", class_names, num_outputs, "outputs of the model")
     tested, tested_name = _tested(data, y, num_nodes)
     return Problem(
         data=data,
@@ -147,7 +145,8 @@ def _task_of(y: Any) -> Task:
     return "classification" if bool((known == known.round()).all()) else "regression"
 
 
-def _check_length(name: str, names: Any, expected: int, of_what: str) -> None:
+def check_length(name: str, names: Any, expected: int, of_what: str) -> None:
+    """Raises TypeError or ValueError unless names are a sequence of the expected length."""
     if isinstance(names, (str, bytes)) or not hasattr(names, "__getitem__"):
         raise TypeError(f"{name}: expected a sequence of names, got {type(names).__name__}")
     if len(names) != expected:

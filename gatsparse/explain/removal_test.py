@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gatsparse.explain.neighborhood import Neighborhoods
-from gatsparse.explain.problem import Problem
+from gatsparse.explain.problem import Problem, Task
 from gatsparse.explain.removal import MEASURES, changes, in_neighbors
+from gatsparse.intervals import UNBOUNDED, student_interval
 
 #: Edges over all runs of the model, after which no further node is tested.
 _BUDGET = 200_000_000
 #: Weights are rounded to this, so that rounding errors do not rank equal weights.
 _DIGITS = 6
-_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -179,10 +179,10 @@ def removal_test(
     if not rows:
         return None
     columns = [np.asarray(column) for column in zip(*rows, strict=True)]
-    return _evaluate(MEASURES[problem.task], layer_names, columns)
+    return _evaluate(problem.task, layer_names, columns)
 
 
-def _evaluate(measure: str, layer_names: list[str], columns: list) -> RemovalTest:
+def _evaluate(task: Task, layer_names: list[str], columns: list) -> RemovalTest:
     node, neighbor, attention, equal, rollout, effect, drop, flips = columns[:8]
     strongest, weakest, drawn = columns[8:]
     weights = {f"layer {name}": attention[:, k] for k, name in enumerate(layer_names)}
@@ -194,9 +194,10 @@ def _evaluate(measure: str, layer_names: list[str], columns: list) -> RemovalTes
         "random other": [effect[g][drawn[g]].mean() for g in groups],
         "least attended": [effect[g][weakest[g]].mean() for g in groups],
     }
+    most = np.inf if task == "regression" else 1.0  # change of a probability
     difference = np.subtract(by_kind["most attended"], by_kind["random other"])
     return RemovalTest(
-        measure=measure,
+        measure=MEASURES[task],
         num_nodes=len(groups),
         node=node,
         neighbor=neighbor,
@@ -212,12 +213,14 @@ def _evaluate(measure: str, layer_names: list[str], columns: list) -> RemovalTes
         correlations=[
             RankCorrelation(
                 name,
-                _interval([_spearman(weight[g], effect[g]) for g in groups if len(g) >= 3]),
+                _interval(
+                    [_spearman(weight[g], effect[g]) for g in groups if len(g) >= 3], (-1.0, 1.0)
+                ),
                 _spearman(weight, effect),
             )
             for name, weight in weights.items()
         ],
-        effects={kind: _interval(values) for kind, values in by_kind.items()},
+        effects={kind: _interval(values, (0.0, most)) for kind, values in by_kind.items()},
         advantage=_interval(difference),
     )
 
@@ -231,8 +234,8 @@ def _spearman(weight: NDArray[np.float64], effect: NDArray[np.float64]) -> float
     return float(result.statistic)
 
 
-def _interval(values: object) -> Interval:
-    """Mean of independent values; NaN are left out."""
+def _interval(values: object, bounds: tuple[float, float] = UNBOUNDED) -> Interval:
+    """Mean of independent values in some bounds; NaN are left out."""
     known = np.asarray(values, dtype=np.float64)
     known = known[~np.isnan(known)]
     if known.size == 0:
@@ -240,5 +243,6 @@ def _interval(values: object) -> Interval:
     mean = float(known.mean())
     if known.size == 1:
         return Interval(mean, np.nan, np.nan, 1)
-    margin = float(stats.sem(known) * stats.t.ppf((1 + _LEVEL) / 2, known.size - 1))
-    return Interval(mean, mean - margin, mean + margin, known.size)
+    error = float(stats.sem(known))
+    low, high = student_interval(mean, error, known.size - 1, bounds=bounds)
+    return Interval(mean, low, high, known.size)

@@ -116,10 +116,15 @@ class Folder:
     def write_part(self, heads: int, out: Tensor) -> None:
         """Stores the output of the next :obj:`heads` heads for all nodes."""
         done = heads + (self._heads_done[-1] if self._heads_done else 0)
-        writer = RowWriter(self._part(done), tuple(out.shape), out.dtype)
-        writer.write(0, out)
-        writer.sync()
-        writer.close()
+        path = self._part(done)
+        try:
+            writer = RowWriter(path, tuple(out.shape), out.dtype)
+            writer.write(0, out)
+            writer.sync()
+            writer.close()
+        except BaseException:  # what is half written would only fill a full disk
+            path.unlink(missing_ok=True)
+            raise
         self._heads_done.append(done)
         self._save()
 

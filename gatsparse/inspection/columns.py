@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ class ColumnSummary:
         total, squares (float): Sum of the numbers and of their squares.
         nonzero (int): Numbers that are not 0.
         whole (bool): Whether all numbers are integers.
+        width (int): Numbers in each cell; above 1 for vectors.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ColumnSummary:
     squares: float = 0.0
     nonzero: int = 0
     whole: bool = True
+    width: int = 1
 
     @property
     def num_distinct(self) -> int:
@@ -88,24 +91,30 @@ class ColumnSummary:
             self.values.update(text for text in found.to_pylist() if text)
 
 
-def summarize_columns(table: Table) -> dict[str, ColumnSummary]:
-    """Returns a summary of every column of numbers, times and text.
+def summarize_columns(table: Table, names: Sequence[str] | None = None) -> dict[str, ColumnSummary]:
+    """Returns summaries of columns.
+
+    Args:
+        table (Table): The table.
+        names (list of str, optional): The columns; of a vector, all numbers are counted.
+            (default: all columns of numbers, times and text)
 
     Raises:
         GraphFileError: If the file is damaged, or a text is not UTF-8.
     """
-    summaries = {
-        name: ColumnSummary(name, kind)
-        for name, kind in table.columns.items()
-        if kind in ("number", "text", "time")
-    }
+    if names is None:
+        names = [name for name, kind in table.columns.items() if kind in ("number", "text", "time")]
+    summaries = {name: ColumnSummary(name, table.columns[name]) for name in names}
     wanted: dict[str, Wanted] = {
-        name: "number" if summary.kind == "number" else "text"
+        name: "number" if summary.kind in ("number", "vector") else "text"
         for name, summary in summaries.items()
     }
-    for rows in table.blocks(wanted):
+    for rows in table.blocks(wanted) if wanted else ():
         for name, summary in summaries.items():
-            if summary.kind == "number":
+            if summary.kind == "vector":
+                summary.width = rows[name].shape[1]
+                summary.add_numbers(rows[name].ravel())
+            elif summary.kind == "number":
                 summary.add_numbers(rows[name].to_numpy(zero_copy_only=False))
             else:
                 summary.add_texts(read_texts(table, name, rows[name]))

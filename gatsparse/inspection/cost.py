@@ -15,7 +15,7 @@ from torch_geometric.utils import index_to_mask
 
 from gatsparse.train import TrainConfig, build_model, build_optimizer, fit
 from gatsparse.train.memory import estimate
-from gatsparse.train.objective import build_objective
+from gatsparse.train.objectives.build import build_objective
 from gatsparse.train.sampled import SampledNodes
 from gatsparse.train.task import checked_task
 from gatsparse.train.threads import torch_threads

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from gatsparse.config_types import ConfigError
+from gatsparse.config_types import ConfigError, require
 from gatsparse.data import GraphFiles, GraphStatistics, edge_homophily, graph_statistics
-from gatsparse.data.graph_files.files import nodes_file, open_table
-from gatsparse.data.labels import node_labels
+from gatsparse.data.graph_files.files import graphs_file, nodes_file, open_table
+from gatsparse.data.graph_files.table import Table
+from gatsparse.data.labels import Task, node_labels
 from gatsparse.data.undirected import undirected
 from gatsparse.inference import check_budget
 from gatsparse.inspection.columns import ColumnSummary, summarize_columns
 from gatsparse.inspection.cost import Cost, training_cost
+from gatsparse.inspection.labels import find_labels
 from gatsparse.inspection.roles import choose_roles
 from gatsparse.train import (
     ModelConfig,
@@ -43,7 +45,8 @@ class Inspection:
         config (TrainConfig): A configuration that can be run.
         data (torch_geometric.data.Data): The data of this configuration.
         columns (dict of ColumnSummary): Columns of the table of nodes.
-        statistics (GraphStatistics): Statistics of the edges in the files.
+        statistics (GraphStatistics): Statistics of the edges in the files; with a configuration
+            that is kept, of the edges of the training.
         homophily (float, optional): Share of edges between nodes of the same class.
         cost (Cost): Memory and time of a training.
         reasons (list of str): What was chosen in the configuration, and why.
@@ -64,16 +67,19 @@ class Inspection:
     reasons: list[str]
 
 
-def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
+def inspect_graph(dataset: str | GraphFiles | TrainConfig, task: Task | None = None) -> Inspection:
     """Reads a graph, and suggests how to train on it.
 
     Args:
         dataset (str, GraphFiles or TrainConfig): A folder of files, their configuration, the name
             of a data set, or ``"module:function"``: then what is not set is chosen. Or the
             configuration of a training, which is kept.
+        task (str, optional): The task of a data set. (default: the one that the labels in files
+            suggest, link_prediction without labels; else classification)
 
     Raises:
-        ConfigError: If there is no such data set, or the task is graph_classification.
+        ConfigError: If there is no such data set, it has several graphs, or :obj:`task` is passed
+            in addition to a configuration.
         GraphFileError: If a file is damaged or contradictory.
 
     Example:
@@ -86,23 +92,20 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
     """
     given = isinstance(dataset, TrainConfig)
     config = dataset if isinstance(dataset, TrainConfig) else TrainConfig(dataset)
+    if task is not None:
+        require(not given, "task", "None with a configuration, which has one", task)
+        config = replace(config, task=task)
     if config.task == "graph_classification":
         raise ConfigError("task: expected a task of one graph to inspect, got graph_classification")
     columns: dict[str, ColumnSummary] = {}
     reasons: list[str] = []
     if isinstance(config.dataset, GraphFiles):
         path = nodes_file(config.dataset)
-        columns = {} if path is None else summarize_columns(open_table(path))
+        table = None if path is None else open_table(path)
+        columns = {} if table is None else summarize_columns(table)
         if not given:
-            roles = choose_roles(config.dataset, columns)
-            config = replace(
-                config,
-                dataset=replace(roles.files, unknown_nodes="drop"),
-                task=roles.task,
-                normalize_features=roles.normalize_features,
-            )
-            reasons += roles.reasons
-    data = load_task(config)
+            config = _with_roles(config, config.dataset, table, columns, task, reasons)
+    data = load_task(config if given else _with_any_edges(config))
     assert data.edge_index is not None
     statistics = graph_statistics(data.edge_index, data["x"].size(0))
     homophily = None
@@ -110,7 +113,7 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
         try:
             homophily = edge_homophily(data.edge_index, node_labels(data))
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"dataset: {error}: set task in a configuration") from error
+            raise ConfigError(f"dataset: {error}: set task") from error
     if not given:
         config = _suggest(config, data, statistics, reasons)
         if config.undirected:
@@ -121,32 +124,57 @@ def inspect_graph(dataset: str | GraphFiles | TrainConfig) -> Inspection:
     return Inspection(config, data, columns, statistics, homophily, cost, reasons)
 
 
+def _with_roles(
+    config: TrainConfig,
+    files: GraphFiles,
+    table: Table | None,
+    columns: dict[str, ColumnSummary],
+    task: Task | None,
+    reasons: list[str],
+) -> TrainConfig:
+    """Chooses the task and the roles of the columns."""
+    labels = find_labels(files, table, columns)
+    if task is None and labels.empty and (path := graphs_file(files)) is not None:
+        raise ConfigError(
+            f"dataset: expected one graph to inspect, got the table of graphs {path}: train with "
+            "task: graph_classification in a configuration"
+        )
+    roles = choose_roles(files, columns, labels, task)
+    reasons += roles.reasons
+    return replace(
+        config,
+        dataset=roles.files,
+        task=roles.task,
+        normalize_features=roles.normalize_features,
+    )
+
+
+def _with_any_edges(config: TrainConfig) -> TrainConfig:
+    """The configuration with which edges of unknown nodes are counted instead of raised."""
+    if not isinstance(config.dataset, GraphFiles):
+        return config
+    return replace(config, dataset=replace(config.dataset, unknown_nodes="drop"))
+
+
 def _suggest(
     config: TrainConfig, data: Data, statistics: GraphStatistics, reasons: list[str]
 ) -> TrainConfig:
     """Chooses the mode, the model and the direction of the edges."""
-    if isinstance(config.dataset, GraphFiles):
-        if data.dropped["unknown_nodes"] == 0:
-            config = replace(config, dataset=replace(config.dataset, unknown_nodes="error"))
-        else:
-            reasons.append(
-                f"{data.dropped['unknown_nodes']:,} edges of nodes that are not in the table are "
-                "dropped: unknown_nodes: error names the first"
-            )
-    if statistics.reciprocity < 0.99 and statistics.num_edges > 0:
+    if isinstance(config.dataset, GraphFiles) and (count := data.dropped["unknown_nodes"]) > 0:
+        reasons.append(
+            f"{count:,} edges of nodes that are not in the table are dropped: unknown_nodes: error "
+            "names the first"
+        )
+        config = _with_any_edges(config)
+    if statistics.reciprocity < 0.99 and not statistics.is_undirected:
         few = statistics.num_edges <= _MOST_DOUBLED
         reasons.append(
-            f"only {statistics.reciprocity:.0%} of the edges have their reverse: undirected: true "
+            f"{statistics.reciprocity:.0%} of the edges have their reverse: undirected: true "
             "adds the others, so that nodes attend to both ends of their links"
             + ("" if few else "; it is left out here, as it needs twice the memory")
         )
         config = replace(config, undirected=few)
-    num_train = int(data.train_mask.view(len(data.train_mask), -1)[:, 0].sum())
-    if num_train > _FEW_NODES:
-        reasons.append(f"{num_train:,} training nodes: dropout 0.2 and no weight decay")
-        config = replace(
-            config, model=ModelConfig(dropout=0.2), optim=OptimConfig(lr=0.005, weight_decay=0.0)
-        )
+    config = _with_recipe(config, data, reasons)
     needed = estimate(config, data) * (2 if config.undirected else 1)
     if statistics.num_edges > _MOST_FULL or needed > psutil.virtual_memory().available / 2:
         reasons.append("the graph is large: mode sampled takes many steps per epoch in less memory")
@@ -155,6 +183,20 @@ def _suggest(
         )
         config = replace(config, mode="sampled", sampling=sampling, epochs=20, patience=5)
     return config
+
+
+def _with_recipe(config: TrainConfig, data: Data, reasons: list[str]) -> TrainConfig:
+    """Chooses dropout, learning rate and weight decay."""
+    if config.task == "link_prediction":
+        reasons.append("links are trained with lr 0.01, without dropout and weight decay")
+        optim = OptimConfig(lr=0.01, weight_decay=0.0)
+        return replace(config, model=ModelConfig(dropout=0.0), optim=optim)
+    num_train = int(data.train_mask.view(len(data.train_mask), -1)[:, 0].sum())
+    if num_train <= _FEW_NODES:
+        return config
+    reasons.append(f"{num_train:,} training nodes: dropout 0.2 and no weight decay")
+    optim = OptimConfig(lr=0.005, weight_decay=0.0)
+    return replace(config, model=ModelConfig(dropout=0.2), optim=optim)
 
 
 def _inference_memory(config: TrainConfig, data: Data) -> str:

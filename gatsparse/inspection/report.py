@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 import yaml
 
-from gatsparse.data import GraphFiles
+from gatsparse.data import GraphFiles, GraphStatistics
 from gatsparse.data.labels import MASKS
 from gatsparse.inspection.inspect import Inspection
 from gatsparse.train.memory import format_bytes
@@ -84,13 +85,12 @@ def _labels(inspection: Inspection, y: torch.Tensor) -> str:
 def _edges(inspection: Inspection) -> Iterator[str]:
     statistics = inspection.statistics
     low, middle, mean, high = statistics.in_degrees
-    yield f"edges      {statistics.num_edges:,}, directed"
+    yield f"edges      {statistics.num_edges:,}{_direction(statistics)}"
     yield f"  degrees  in-degree {low:.0f} to {high:,.0f}, median {middle:.0f}, mean {mean:.1f}"
     yield (
         f"  special  {statistics.num_isolated:,} isolated nodes, "
         f"{statistics.num_self_loops:,} self-loops, {statistics.num_duplicates:,} duplicate edges"
     )
-    yield f"  reverse  {statistics.reciprocity:.1%} of the edges have one"
     if statistics.num_components is not None and statistics.largest_component is not None:
         share = statistics.largest_component / statistics.num_nodes
         yield f"  parts    {statistics.num_components:,}, the largest with {share:.1%} of the nodes"
@@ -99,6 +99,15 @@ def _edges(inspection: Inspection) -> Iterator[str]:
             f"  homophily {inspection.homophily:.2f}: share of the edges between nodes of the same "
             f"class; {_by_chance(inspection):.2f} if edges were random"
         )
+
+
+def _direction(statistics: GraphStatistics) -> str:
+    if statistics.num_edges == statistics.num_self_loops:
+        return ""
+    if statistics.is_undirected:
+        return ", undirected (each edge in both directions)"
+    share = math.floor(1000 * statistics.reciprocity) / 10  # 100.0% would be undirected
+    return f", directed ({share:.1f}% of the edges have their reverse)"
 
 
 def _by_chance(inspection: Inspection) -> float:

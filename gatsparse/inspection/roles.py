@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gatsparse.data import GraphFiles
-from gatsparse.data.graph_files.config import ID_COLUMNS, LABEL_COLUMNS
+from gatsparse.data.graph_files.config import ID_COLUMNS
 from gatsparse.data.labels import MASKS, Task
 from gatsparse.inspection.columns import ColumnSummary
+from gatsparse.inspection.labels import FoundLabels, separator_of, suggested_task
 
-_MOST_CLASSES = 100
 _MOST_CATEGORIES = 100
 
 
@@ -31,20 +31,37 @@ class Roles:
     reasons: list[str]
 
 
-def choose_roles(files: GraphFiles, columns: Mapping[str, ColumnSummary]) -> Roles:
-    """Chooses the label, the columns to ignore, what becomes of missing values, and scaling.
+def choose_roles(
+    files: GraphFiles,
+    columns: Mapping[str, ColumnSummary],
+    labels: FoundLabels,
+    task: Task | None = None,
+) -> Roles:
+    """Chooses the task, the columns to ignore, what becomes of missing values, and scaling.
 
     Args:
         files (GraphFiles): The files; what is set stays as it is.
         columns (dict): Summaries of the columns of the table of nodes.
+        labels (FoundLabels): The labels.
+        task (str, optional): The task. (default: the one that the labels suggest)
     """
     reasons: list[str] = []
-    label = files.label or next((name for name in LABEL_COLUMNS if name in columns), None)
-    task = _task(files, [columns[name] for name in _names(label) if name in columns])
-    if task != "classification":
-        reasons.append(f"the content of {', '.join(_names(label))} suggests task {task}")
-    files = replace(files, label=label)
-    taken = {files.node_id, files.split, files.time, *files.ignore, *_names(label)}
+    separator = files.label_separator
+    if separator is None and task in (None, "multi_label"):
+        separator = separator_of(labels)
+    if separator != files.label_separator:
+        reasons.append(f"cells of {labels.name} list labels: label_separator {separator!r}")
+    if task is None:
+        task = suggested_task(labels, separator)
+        if labels.empty:
+            reasons.append(
+                "no labels are found: task link_prediction; to predict columns of the nodes "
+                "instead, set dataset.label to their names"
+            )
+        elif task != "classification":
+            reasons.append(f"the content of {labels.name} suggests task {task}")
+    files = replace(files, label=labels.label, label_separator=separator)
+    taken = {files.node_id, files.split, files.time, *files.ignore, *_names(files.label)}
     taken |= {*ID_COLUMNS, "split", *MASKS}
     free = [summary for name, summary in columns.items() if name not in taken]
     if files.features is None:
@@ -54,13 +71,9 @@ def choose_roles(files: GraphFiles, columns: Mapping[str, ColumnSummary]) -> Rol
             reasons.append(f"column {summary.name!r} is ignored: {what}")
         files = replace(files, ignore=[*files.ignore, *(summary.name for summary in ignore)])
         free = [summary for summary in free if summary not in ignore]
-    missing = sum(summary.missing for summary in free)
-    if missing > 0 and files.missing == "error":
-        names = [summary.name for summary in free if summary.missing > 0]
-        reasons.append(
-            f"{missing:,} missing cells in {', '.join(names[:5])}"
-            f"{' ...' if len(names) > 5 else ''}: missing numbers become the mean of their column"
-        )
+    incomplete = [summary for summary in free if summary.missing > 0]
+    if incomplete and files.missing == "error":
+        reasons.append(_missing(incomplete, files.categorical))
         files = replace(files, missing="mean")
     numbers = [summary for summary in free if summary.kind == "number"]
     counts = _are_counts(numbers) and len(numbers) == len(free)
@@ -70,19 +83,23 @@ def choose_roles(files: GraphFiles, columns: Mapping[str, ColumnSummary]) -> Rol
     return Roles(files, task, counts, reasons)
 
 
+def _missing(columns: list[ColumnSummary], categorical: list[str]) -> str:
+    """What becomes of missing cells."""
+    names = [summary.name for summary in columns]
+    categories = [s.name for s in columns if s.kind == "text" or s.name in categorical]
+    cures = []
+    if len(categories) < len(columns):
+        cures.append("missing numbers become the mean of their column")
+    if categories:
+        cures.append("nodes with a missing category have 0 in all features of its column")
+    return (
+        f"{sum(summary.missing for summary in columns):,} missing cells in {', '.join(names[:5])}"
+        f"{' ...' if len(names) > 5 else ''}: {', and '.join(cures)}"
+    )
+
+
 def _names(label: str | list[str] | None) -> list[str]:
     return [label] if isinstance(label, str) else label or []
-
-
-def _task(files: GraphFiles, labels: list[ColumnSummary]) -> Task:
-    """The task that the content of the columns of labels suggests."""
-    if files.label_separator is not None:
-        return "multi_label"
-    if len(labels) > 1:
-        return "multi_label" if all(label.values <= {0, 1} for label in labels) else "regression"
-    real = any(not label.whole or label.num_distinct > _MOST_CLASSES for label in labels)
-    numbers = all(label.kind == "number" for label in labels)
-    return "regression" if numbers and real else "classification"
 
 
 def _is_no_feature(summary: ColumnSummary) -> bool:

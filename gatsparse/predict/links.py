@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from torch import Tensor
 from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphFileError, GraphFiles, NodeIds
-from gatsparse.data.graph_files.edges import read_edges
 from gatsparse.data.places import expand
 from gatsparse.extras import require_extra
+from gatsparse.predict.pairs import read_pairs
 from gatsparse.predict.predictions import Predictions, write_tables
 from gatsparse.train import link_scores
 
@@ -69,12 +69,13 @@ def predict_links(predictions: Predictions, pairs: str | Path) -> LinkPrediction
 
     Args:
         predictions (Predictions): Embeddings of the nodes, of a run with task link_prediction.
-        pairs (str or Path): Table with the columns of sources and targets of the edges.
+        pairs (str or Path): Table with the columns ``source`` and ``target``, or with those of the
+            edges of the training.
 
     Raises:
         TypeError: If an argument is of a wrong type.
         ConfigError: If the run has another task.
-        GraphFileError: If a node is unknown, or the file is damaged.
+        GraphFileError: If a node is unknown, a column is missing, or the file is damaged.
 
     Example:
         >>> from pathlib import Path
@@ -96,15 +97,10 @@ def predict_links(predictions: Predictions, pairs: str | Path) -> LinkPrediction
     if run.config.task != "link_prediction":
         raise ConfigError(f"pairs: expected a run with task link_prediction, got {run.config.task}")
     require_extra("links between pairs", "large", "pyarrow")
-    files = run.config.dataset
-    files = files if isinstance(files, GraphFiles) else GraphFiles(Path())
-    plain = replace(
-        files, edge_features=[], unknown_nodes="error", self_loops="keep", duplicates="keep"
-    )
-    ids = predictions.ids
+    files, ids = run.config.dataset, predictions.ids
+    trained = (files.source, files.target) if isinstance(files, GraphFiles) else (None, None)
     try:
-        name = str(files.path) if isinstance(run.config.dataset, GraphFiles) else "the graph"
-        ends = read_edges(plain, [expand(pairs)], ids, name, []).edge_index
+        ends = read_pairs(expand(pairs), ids, trained)
     except GraphFileError as error:
         raise GraphFileError(f"pairs: {error}") from error
-    return LinkPredictions(ids, ends, link_scores(predictions.outputs, ends.long()).sigmoid())
+    return LinkPredictions(ids, ends, link_scores(predictions.outputs, ends).sigmoid())

@@ -15,7 +15,8 @@ from gatsparse.train import FitResult, ModelSizes, TrainConfig
 from gatsparse.train.config_file import read_config
 from gatsparse.train.graph_model import model_of_run
 from gatsparse.train.metrics import METRICS
-from gatsparse.train.objective import Objective, trained_objective
+from gatsparse.train.objectives.build import trained_objective
+from gatsparse.train.objectives.objective import Objective
 from gatsparse.train.run_folder import RunFolder
 
 
@@ -31,6 +32,8 @@ class FinishedRun:
         result (FitResult): Result of the seed.
         sizes (ModelSizes): Numbers of features and outputs.
         schema (GraphSchema, optional): Columns and classes of a graph in files.
+        feature_shift (float, optional): What is subtracted from features before they are
+            normalised; None if they are not.
         model (torch.nn.Module): The model in evaluation mode.
 
     Example:
@@ -52,6 +55,7 @@ class FinishedRun:
     result: FitResult
     sizes: ModelSizes
     schema: GraphSchema | None
+    feature_shift: float | None
     model: torch.nn.Module
 
     @property
@@ -114,7 +118,15 @@ def load_run(path: str | Path, seed: int | None = None) -> FinishedRun:
     model = model_of_run(config, sizes, getattr(torch, config.dtype))
     model.load_state_dict(results[best].state_dict)
     return FinishedRun(
-        path, config, best, seeds, results[best], sizes, folder.load_schema(), model.eval()
+        path,
+        config,
+        best,
+        seeds,
+        results[best],
+        sizes,
+        folder.load_schema(),
+        folder.load_feature_shift() if config.normalizes_features else None,
+        model.eval(),
     )
 
 

@@ -16,12 +16,15 @@ from gatsparse.config_types import ConfigError
 from gatsparse.data import NodeIds
 from gatsparse.data.places import expand
 from gatsparse.extras import require_extra
-from gatsparse.files import write_atomically
+from gatsparse.files import check_suffix, write_atomically
 from gatsparse.predict.model import FinishedRun, require_node_task
-from gatsparse.train.objective import Classification
+from gatsparse.train.objectives.classification import Classification
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+#: Ends of the names of files of predictions.
+SUFFIXES = (".parquet", ".csv")
 
 _ROWS = 2**16  # of a block
 
@@ -135,7 +138,7 @@ def write_tables(path: str | Path, tables: Iterator[pa.Table]) -> None:
         ConfigError, ImportError, OSError: As in :meth:`Predictions.write`.
     """
     path = expand(path)
-    check_format(path)
+    check_suffix(path, SUFFIXES)
     require_extra("writing predictions", "large", "pyarrow")
     import pyarrow.csv
     import pyarrow.parquet
@@ -150,12 +153,6 @@ def write_tables(path: str | Path, tables: Iterator[pa.Table]) -> None:
                 writer.write_table(table)
 
     write_atomically(path, write)
-
-
-def check_format(path: Path) -> None:
-    """Raises :class:`ConfigError` unless predictions can be written into a file of this name."""
-    if path.suffix.lower() not in (".parquet", ".csv"):
-        raise ConfigError(f"out: expected a file that ends in .parquet or .csv, got {path}")
 
 
 def check_names(run: FinishedRun) -> None:

@@ -31,7 +31,7 @@ def explain_run(
         run (FinishedRun): The run.
         data (torch_geometric.data.Data): Data of :func:`load_data`.
         path (str or Path): The page, see :func:`gatsparse.explain.write_report`.
-        nodes (list of str or int, optional): Ids of nodes to explain.
+        nodes (list of str or int, optional): Ids of nodes to explain; integers are ids, too.
             (default: as in :func:`gatsparse.explain.explain`)
         removals (int, optional): As in :func:`gatsparse.explain.explain`.
 
@@ -61,6 +61,7 @@ def explain_run(
     _check_ids(nodes)
     check_integer("removals", removals, 0)
     from gatsparse.explain import explain, write_report
+    from gatsparse.explain.requested import requested_nodes
 
     require_node_task(run)
     if run.config.task == "graph_classification":
@@ -69,12 +70,17 @@ def explain_run(
     if run.config.model.kind == "dense":
         raise ConfigError("run: expected a model with sparse layers, got model.kind dense")
     ids = data.get("node_ids") or NodeIds(num_nodes=data["x"].size(0))
+    try:
+        texts = [str(node) for node in nodes]
+        chosen = requested_nodes(texts, len(ids), ids) if texts else None
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     explanation = explain(
         run.model,
         data,
         node_ids=ids,
         class_names=run.classes,
-        nodes=_find(ids, nodes) if nodes else None,
+        nodes=chosen,
         removals=removals,
         task=run.config.task,
     )
@@ -95,13 +101,3 @@ def _check_ids(nodes: Any) -> None:
         or not all(isinstance(node, (str, int)) for node in nodes)
     ):
         raise TypeError(f"nodes: expected a list of ids, got {nodes!r}")
-
-
-def _find(ids: NodeIds, names: Sequence[str | int]) -> list[int]:
-    import pyarrow as pa
-
-    found = ids.find(pa.array([str(name) for name in names], pa.large_string())).tolist()
-    for name, node in zip(names, found, strict=True):
-        if node < 0:
-            raise ConfigError(f"node: expected the id of a node, got {name!r}")
-    return found

@@ -48,7 +48,7 @@ from gatsparse.train.models import (
     build_model_of_sizes,
     model_sizes,
 )
-from gatsparse.train.objective import TargetScale
+from gatsparse.train.objectives.objective import TargetScale
 from gatsparse.train.output import JsonOutput, Output, RunStart, TextOutput
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.stopping import EarlyStopping

@@ -7,11 +7,13 @@ import re
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gatsparse.config_types import MOST, ConfigError, require, require_sizes, require_types
 from gatsparse.data import NAMES, OGB_NAMES, GraphFiles
+from gatsparse.data.graph_files.origin import unchanged_files
 from gatsparse.data.import_path import is_import_path
+from gatsparse.data.labels import Task
 from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
 from gatsparse.train.class_weights import ClassWeights
@@ -20,9 +22,12 @@ from gatsparse.train.link_criterion import LINK_METRICS
 from gatsparse.train.logs import LogFormat
 from gatsparse.train.metrics import Metric
 from gatsparse.train.model_config import ModelConfig
-from gatsparse.train.objective import NODE_TASKS, Task
+from gatsparse.train.objectives.build import NODE_TASKS
 from gatsparse.train.stopping import StoppingRule
 from gatsparse.train.synthetic_config import SyntheticConfig
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 _DATASETS = (*NAMES, *OGB_NAMES, "sbm")
 
@@ -143,7 +148,8 @@ class TrainConfig:
             given, see gatsparse.train.split_graphs; random draws a split in any case.
         undirected: Add the reverse of every edge, and drop duplicate edges.
         largest_component: Keep only the largest connected component of the graph.
-        normalize_features: Divide the features of each node by their sum.
+        normalize_features: Divide the features of each node by their sum, after subtracting the
+            least feature of the graph from all. Predictions subtract that of the training.
             (default: only for data sets by name)
         dtype: Dtype of features, parameters and computations.
         model: The model.
@@ -328,9 +334,13 @@ class TrainConfig:
             return self.normalize_features
         return isinstance(self.dataset, str) and not is_import_path(self.dataset)
 
-    def for_given_data(self) -> TrainConfig:
-        """The configuration for data that are used instead of the data set."""
-        return replace(self, normalize_features=bool(self.normalize_features))
+    def for_given_data(self, data: Data) -> TrainConfig:
+        """The configuration for data that are used instead of the data set; if they are as
+        :func:`gatsparse.data.load_files` has read them, with their files.
+        """
+        dataset = unchanged_files(data) or self.dataset
+        normalize = bool(self.normalize_features)
+        return replace(self, dataset=dataset, normalize_features=normalize)
 
     def with_absolute_paths(self) -> TrainConfig:
         """The configuration, which then has the same meaning in any current folder."""
@@ -367,6 +377,8 @@ def _checked_dataset(dataset: str | GraphFiles | None) -> str | GraphFiles | Non
         return GraphFiles(Path(dataset))
     close = get_close_matches(dataset.lower(), names, n=1)
     hint = f" (did you mean {names[close[0]]}?)" if close else ""
+    if dataset and expand(dataset).is_file():
+        hint = ", a file: pass its folder, whose files the keys of dataset name"
     raise ConfigError(
         f"dataset: expected one of {', '.join(_DATASETS)}, a folder of files, or module:function, "
         f"got {dataset!r}{hint}"

@@ -63,16 +63,45 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     for argument in overrides:
         if argument.startswith("--"):
             _require_known(argument[2:].partition("=")[0], "--")
-    path, parser = expand(path), _parser()
+    path = expand(path)
     for file in (path, *_other_files(overrides)):
         with _errors_of(f"{file}: "):
             _require_plain(file)
+    return _parse(["--config", str(path)], overrides, f"{path}: ")
+
+
+def read_dataset(name: str, overrides: Sequence[str] = ()) -> tuple[TrainConfig, set[str]]:
+    """Reads a configuration file, or makes a configuration of a data set; then overrides keys.
+
+    Args:
+        name (str): A YAML file, a folder of files, the name of a data set or ``module:function``.
+        overrides (list of str, optional): As in :func:`parse_config`.
+
+    Returns:
+        tuple: The configuration, and the top-level keys that are set.
+
+    Raises:
+        ConfigError: As in :func:`parse_config`, or if there is no such data set.
+    """
+    if name.endswith((".yaml", ".yml")):
+        config, given = parse_config(name, overrides), ["--config", str(expand(name))]
+    else:
+        is_folder = isinstance(TrainConfig(name).dataset, GraphFiles)
+        given = [f"--dataset.path={name}" if is_folder else f"--dataset={name}"]
+        config = _parse(given, overrides, "")
+    keys = _parser().parse_args([*given, *overrides], defaults=False)
+    return config, set(keys.as_dict()) - {"config"}
+
+
+def _parse(given: Sequence[str], overrides: Sequence[str], source: str) -> TrainConfig:
+    """The configuration of arguments; errors name their source, but not those of overrides."""
+    parser = _parser()
     try:
-        values = parser.parse_args(["--config", str(path), *overrides])
+        values = parser.parse_args([*given, *overrides])
     except _ERRORS as error:
         with _errors_of(""):  # an error of the overrides does not blame the file
             parser.parse_args(["--dataset=digits", *overrides])
-        raise ConfigError(f"{path}: {_message(error)}") from error
+        raise ConfigError(f"{source}{_message(error)}") from error
     with _errors_of(""):
         for key, hint in _keys().items():
             if is_dataclass(hint) and values[key] is None:

@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor
 from torch_geometric.data import Data
 
-from gatsparse.train.objective import Objective
+from gatsparse.train.objectives.objective import Objective
 
 
 class Criterion(Protocol):

@@ -83,9 +83,9 @@ def train(
 
 def _train(config: TrainConfig, given: Data | None, output: Output) -> list[FitResult]:
     require_logs(config.logs)
-    if given is not None:
-        config = config.for_given_data()
     data = load_task(config, given)
+    if given is not None:
+        config = config.for_given_data(given)
     task = task_of_seed(data, config, config.all_seeds[0])
     with open_run_folder(config, data) as folder:
         results = {

@@ -20,7 +20,8 @@ from gatsparse.train.graph_steps import GraphSteps
 from gatsparse.train.link_criterion import LinkCriterion
 from gatsparse.train.link_sampled import SampledLinks
 from gatsparse.train.metrics import METRICS
-from gatsparse.train.objective import TargetScale, build_objective
+from gatsparse.train.objectives.build import build_objective
+from gatsparse.train.objectives.objective import TargetScale
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 from gatsparse.train.sampled import Sampled, SampledNodes
 from gatsparse.train.stopping import EarlyStopping

@@ -15,7 +15,7 @@ from gatsparse.nn.forward_arguments import forward_parameters
 from gatsparse.train.edge_inputs import edge_inputs
 
 if TYPE_CHECKING:
-    from gatsparse.train.objective import Objective
+    from gatsparse.train.objectives.objective import Objective
 
 
 class GraphSteps:

@@ -9,13 +9,14 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.transforms import LargestConnectedComponents, NormalizeFeatures
+from torch_geometric.transforms import LargestConnectedComponents
 
 from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
 from gatsparse.data import (
     OGB_NAMES,
     GraphFiles,
+    GraphSchema,
     load,
     load_files,
     load_ogb,
@@ -27,6 +28,7 @@ from gatsparse.data.labels import MASKS, WITHOUT_NODE_LABELS
 from gatsparse.data.undirected import undirected
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.memory import check_synthetic
+from gatsparse.train.normalize import feature_shift, normalize
 
 
 def load_task(config: TrainConfig, data: Data | None = None) -> Data:
@@ -41,10 +43,11 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
         torch_geometric.data.Data: Data of :func:`gatsparse.data.load` or
         :func:`gatsparse.data.load_files`, with masks ``[N]``.
         If at most a tenth of the features are nonzero, they are ``sparse_csr`` for models of kind
-        ``"gatsparse"``. With :obj:`split` ``"random"`` the masks are missing, and with ``"seed"``
-        they contain all splits: see :func:`task_of_seed`. With task graph_classification, data of
-        :func:`gatsparse.data.join_graphs` with dense features, and with masks ``[G]`` if the data
-        set has some.
+        ``"gatsparse"``. If they are normalised, :obj:`feature_shift` is the number that was
+        subtracted from all of them, else it is None. With :obj:`split` ``"random"`` the masks are
+        missing, and with ``"seed"`` they contain all splits: see :func:`task_of_seed`. With task
+        graph_classification, data of :func:`gatsparse.data.join_graphs` with dense features, and
+        with masks ``[G]`` if the data set has some.
 
     Raises:
         ConfigError: If the data set has no such split, has edge weights or edge features that the
@@ -60,19 +63,16 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
     """
     check_instance("config", config, TrainConfig, "a TrainConfig")
     if data is None:
-        data = _load(config)
+        data = load_dataset(config)
     else:
         check_instance("data", data, Data, "torch_geometric.data.Data")
-        data, config = copy(data), config.for_given_data()
+        data, config = copy(data), config.for_given_data(data)
     data = prepared(data, config)
     name = config.dataset_name
     if config.task in WITHOUT_NODE_LABELS:  # split by task_of_seed
         return data
     if config.split == "random":
-        for key in MASKS:
-            if key in data:
-                del data[key]
-        return data
+        return without_masks(data)
     if any(data.get(key) is None for key in MASKS):
         raise ConfigError(
             f"split: expected {', '.join(MASKS)} in {name}, got none: set split to random to draw "
@@ -88,16 +88,19 @@ def load_task(config: TrainConfig, data: Data | None = None) -> Data:
     return choose_split(data, config.split, num_splits)
 
 
-def prepared(data: Data, config: TrainConfig) -> Data:
+def prepared(data: Data, config: TrainConfig, shift: float | None = None) -> Data:
     """Casts and normalises the features, and adds or removes edges and nodes.
 
     Args:
         data (torch_geometric.data.Data): The data, which are changed.
         config (TrainConfig): The configuration.
+        shift (float, optional): The :func:`feature_shift` of a training.
+            (default: that of the data)
 
     Raises:
-        ConfigError: If there are no features, edge features that the model does not support, or
-            one graph with task graph_classification.
+        ConfigError: If there are no features, edge features that the model does not support,
+            negative features in a sparse matrix that is normalised, or one graph with task
+            graph_classification.
     """
     if not isinstance(data.x, Tensor):
         raise ConfigError(f"dataset: expected features x [N, F] in {config.dataset_name}, got none")
@@ -115,7 +118,10 @@ def prepared(data: Data, config: TrainConfig) -> Data:
         data = _largest_component(data)
     data.x = data["x"].to(dtype)
     if config.normalizes_features:
-        _normalize_features(data)
+        data.feature_shift = feature_shift(data["x"]) if shift is None else shift
+        data.x = normalize(data["x"], data.feature_shift)
+    else:
+        data.feature_shift = None
     whole = config.mode == "full" and config.task != "graph_classification"
     if config.model.kind == "gatsparse" and whole:
         data.x = _sparse_if_it_pays(data.x)
@@ -124,12 +130,22 @@ def prepared(data: Data, config: TrainConfig) -> Data:
     return data
 
 
-def _load(config: TrainConfig) -> Data:
+def load_dataset(config: TrainConfig, schema: GraphSchema | None = None) -> Data:
+    """Returns the data of :obj:`dataset` as they are.
+
+    Args:
+        config (TrainConfig): The configuration.
+        schema (GraphSchema, optional): As in :func:`gatsparse.data.load_files`.
+
+    Raises:
+        ConfigError, DatasetNotFoundError, DatasetCorruptError, GraphFileError, ImportError: As in
+            :func:`load_task`.
+    """
     dataset = config.dataset
     if dataset is None:
         raise ConfigError("dataset: expected the name of a data set or a folder of files, got null")
     if isinstance(dataset, GraphFiles):
-        return load_files(dataset, config.task)
+        return load_files(dataset, config.task, schema)
     if is_import_path(dataset):
         try:
             of_graphs = config.task == "graph_classification"
@@ -159,22 +175,13 @@ def _largest_component(data: Data) -> Data:
     return data
 
 
-def _normalize_features(data: Data) -> None:
-    """Divides the features of each node by their sum."""
-    x = data["x"]
-    if x.layout == torch.strided:
-        data.x = NormalizeFeatures()(Data(x=x)).x
-        return
-    if bool((x.values() < 0).any()):
-        raise ConfigError(
-            "normalize_features: expected false for a sparse matrix with negative features"
-        )
-    row = torch.repeat_interleave(torch.arange(x.size(0)), x.crow_indices().diff())
-    sums = torch.zeros(x.size(0), dtype=x.dtype).index_add_(0, row, x.values())
-    values = x.values() / sums.clamp(min=1.0)[row]
-    data.x = torch.sparse_csr_tensor(
-        x.crow_indices(), x.col_indices(), values, x.shape, check_invariants=True
-    )
+def without_masks(data: Data) -> Data:
+    """Returns a shallow copy without the masks of a split."""
+    data = copy(data)
+    for key in MASKS:
+        if key in data:
+            del data[key]
+    return data
 
 
 def choose_split(data: Data, split: int, num_splits: int) -> Data:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gatsparse.extras import require_extra
-from gatsparse.files import named_errors
+from gatsparse.files import named_errors, open_rows
 from gatsparse.train.results import Epoch
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def complete_logs(formats: Sequence[LogFormat], folder: RunFolder, seeds: Iterab
 @contextmanager
 def _csv(folder: Path) -> Iterator[Append]:
     path = folder / "metrics.csv"
-    with path.open("w", encoding="utf-8", newline="", buffering=1) as file:  # a line at a time
+    with open_rows(path) as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Epoch)])
         writer.writeheader()
 

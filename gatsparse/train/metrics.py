@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -35,12 +36,14 @@ class Properties(NamedTuple):
         ranks (bool): Whether it compares scores of the classes instead of predicted classes.
         is_share (bool): Whether it is printed as a percentage.
         is_error (bool): Whether smaller values are better.
+        bounds (tuple of float): Smallest and largest possible value.
     """
 
     title: str
     ranks: bool = False
     is_share: bool = True
     is_error: bool = False
+    bounds: tuple[float, float] = (0.0, 1.0)
 
 
 METRICS: dict[str, Properties] = {
@@ -50,9 +53,9 @@ METRICS: dict[str, Properties] = {
     "micro_f1": Properties("micro F1"),
     "roc_auc": Properties("ROC AUC", ranks=True),
     "average_precision": Properties("average precision", ranks=True),
-    "r2": Properties("R2", is_share=False),
-    "mae": Properties("MAE", is_share=False, is_error=True),
-    "rmse": Properties("RMSE", is_share=False, is_error=True),
+    "r2": Properties("R2", is_share=False, bounds=(-math.inf, 1.0)),
+    "mae": Properties("MAE", is_share=False, is_error=True, bounds=(0.0, math.inf)),
+    "rmse": Properties("RMSE", is_share=False, is_error=True, bounds=(0.0, math.inf)),
     "mrr": Properties("MRR"),
     "hits@10": Properties("hits@10"),
     "hits@50": Properties("hits@50"),

@@ -14,12 +14,13 @@ from torch_geometric.data import Data
 from gatsparse import ops
 from gatsparse.checks import check_choice, check_instance, check_integer
 from gatsparse.config_types import ConfigError
+from gatsparse.data.labels import Task
 from gatsparse.nn import GAT, GATConv, GATv2Conv, PaperExactGAT, PaperGAT
 from gatsparse.nn.dense import Form
 from gatsparse.nn.layer_checks import check_model
 from gatsparse.train.dense_gat import DenseGAT
 from gatsparse.train.model_config import Jump, Kind, ModelConfig, Norm, Variant
-from gatsparse.train.objective import NODE_TASKS, Task
+from gatsparse.train.objectives.build import NODE_TASKS
 
 if TYPE_CHECKING:
     from gatsparse.train.config import TrainConfig

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gatsparse.train.objective import TargetScale
+    from gatsparse.train.objectives.objective import TargetScale
 
 
 @dataclass(frozen=True)

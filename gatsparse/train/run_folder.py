@@ -12,18 +12,19 @@ from hashlib import sha256
 from io import BytesIO
 from itertools import count
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphSchema
-from gatsparse.files import named_errors, write_atomically
+from gatsparse.files import named_errors, open_rows, write_atomically
 from gatsparse.train.config_file import config_yaml, read_config
 from gatsparse.train.environment import data_digest, environment
 from gatsparse.train.errors import DamagedFileError
 from gatsparse.train.models import ModelSizes
-from gatsparse.train.objective import TargetScale
+from gatsparse.train.objectives.objective import TargetScale
 from gatsparse.train.results import Epoch, FitResult, RuleResult
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class RunFolder:
     ``config.yaml``        configuration, for ``gatsparse train``
     ``environment.json``   versions, threads, data: what else the results depend on
     ``schema.json``        columns and classes of a graph in files, for predictions
+    ``features.json``      the ``shift`` of normalised features, for predictions
     ``seed-<seed>.jsonl``  a row per epoch, appended as the epochs end
     ``seed-<seed>.pt``     the model kept: ``state_dict``, its row, ``sizes`` (a dict of
                            :class:`~gatsparse.train.ModelSizes`) and, of a regression,
@@ -73,16 +75,14 @@ class RunFolder:
             OSError: If the file cannot be written.
         """
         path = self._rows(seed)
-        with path.open("w", encoding="utf-8") as file:
+        with open_rows(path) as file:
 
             def append(epoch: Epoch) -> None:
                 with named_errors(path):
                     file.write(json.dumps({"seed": seed, **asdict(epoch)}) + "\n")
-                    file.flush()
 
             yield append
             with named_errors(path):
-                file.flush()
                 os.fsync(file.fileno())
 
     def epochs(self, seed: int, start: int = 0) -> tuple[list[Epoch], int]:
@@ -199,23 +199,44 @@ class RunFolder:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedFileError(f"{path}: damaged ({error}): train again") from error
 
+    def load_feature_shift(self) -> float:
+        """Returns what was subtracted from the features before their normalisation.
+
+        Raises:
+            DamagedFileError: If the file is missing or damaged.
+        """
+        path = self.path / "features.json"
+        try:
+            return float(json.loads(path.read_bytes())["shift"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DamagedFileError(f"{path}: missing or damaged ({error}): train again") from error
+
+    def has_data(self, data: Data) -> bool:
+        """Whether data are those of the training, as :func:`load_task` returned them."""
+        return self._recorded_digest() == data_digest(data)
+
     def check_data(self, data: Data) -> None:
         """Raises :class:`ConfigError` if data of the training have changed since then."""
-        recorded = _read_json(self.path / "environment.json")
-        if isinstance(recorded, dict) and recorded.get("data") != data_digest(data):
+        if self._recorded_digest() not in (None, data_digest(data)):
             raise ConfigError(
                 f"data: the data of {self.path} have changed since its training: train again, or "
                 "pass the folder of the files as --data to use the model on the new data"
             )
+
+    def _recorded_digest(self) -> str | None:
+        recorded = _read_json(self.path / "environment.json")
+        return recorded.get("data") if isinstance(recorded, dict) else None
 
     def save_summary(self, summary: dict[str, Any]) -> None:
         """Saves the summary; a summary of all seeds marks the run as finished."""
         self._write_json("summary.json", summary)
 
     def begin(self, config: TrainConfig, current: dict[str, Any], data: Data) -> None:
-        """Saves the configuration, the schema of the data, and the environment."""
+        """Saves the configuration, what is learned from the data, and the environment."""
         if (schema := data.get("schema")) is not None:
             self._write_json("schema.json", schema.to_dict())
+        if (shift := data.get("feature_shift")) is not None:
+            self._write_json("features.json", {"shift": shift})
         self._write_text("config.yaml", config_yaml(config.with_absolute_paths()))
         self._write_json("environment.json", current)
 
@@ -312,7 +333,12 @@ def _new(config: TrainConfig, current: dict[str, Any], data: Data) -> tuple[RunF
             continue
         lock = _lock(folder.path)
         assert lock is not None  # others lock only folders that have an environment.json
-        folder.begin(config, current, data)
+        try:
+            folder.begin(config, current, data)
+        except (Exception, KeyboardInterrupt):
+            os.close(lock)
+            rmtree(folder.path, ignore_errors=True)
+            raise
         return folder, lock
     raise AssertionError("unreachable: count() does not end")
 

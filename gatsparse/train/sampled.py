@@ -17,7 +17,7 @@ from gatsparse.train.edge_inputs import edge_inputs
 
 if TYPE_CHECKING:
     from gatsparse.train.config import SamplingConfig
-    from gatsparse.train.objective import Objective
+    from gatsparse.train.objectives.objective import Objective
 
 
 def _check_model(model: Any) -> None:

@@ -6,7 +6,7 @@ import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from gatsparse.train.intervals import student_interval
+from gatsparse.intervals import UNBOUNDED, student_interval
 from gatsparse.train.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from gatsparse.train.config import TrainConfig
     from gatsparse.train.fitting import FitResult
+
+_LEAST = 3  # seeds with an interval: that of two is 13 times as wide as their range
 
 
 def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str
     for rule in config.rules:
         of_rule = [vars(result.rules[rule]) for result in finished]
         columns = {key: [row[key] for row in of_rule] for key in of_rule[0]}
-        figures = spread(columns["test_score"])
+        figures = spread(columns["test_score"], METRICS[config.chosen_metric].bounds)
         rules[rule] = columns | {f"test_score_{key}": value for key, value in figures.items()}
     return {
         "dataset": config.dataset_name,
@@ -51,11 +53,12 @@ def summarize(config: TrainConfig, results: Mapping[int, FitResult]) -> dict[str
     }
 
 
-def spread(values: list[float]) -> dict[str, float | None]:
+def spread(values: list[float], bounds: tuple[float, float] = UNBOUNDED) -> dict[str, float | None]:
     """Returns mean, sample standard deviation, range, and confidence interval of the mean.
 
     Args:
         values (list of float): One or more values.
+        bounds (tuple of float, optional): Smallest and largest possible value.
 
     Returns:
         dict: ``mean``, ``std``, ``ci95_low`` and ``ci95_high`` (Student's 95 % confidence
@@ -65,7 +68,9 @@ def spread(values: list[float]) -> dict[str, float | None]:
     std = low = high = None
     if len(values) > 1:
         std = stdev(values)
-        low, high = student_interval(mean, std / math.sqrt(len(values)), len(values) - 1)
+        low, high = student_interval(
+            mean, std / math.sqrt(len(values)), len(values) - 1, bounds=bounds
+        )
     return {
         "mean": mean,
         "std": std,
@@ -92,15 +97,19 @@ def headline(summary: dict[str, Any]) -> str:
 
 
 def _range(figures: dict[str, Any], is_share: bool) -> str:
-    """Mean and spread of the test scores, in percent or as numbers."""
+    """Mean and spread of the test scores, in percent or as numbers; of few scores themselves."""
 
-    def text(key: str, digits: int = 2) -> str:
-        value = figures[f"test_score_{key}"]
+    def shown(value: float, digits: int) -> str:
         return f"{100 * value:.{digits}f}" if is_share else f"{value:.4g}"
 
-    unit = " %" if is_share else ""
-    if figures["test_score_std"] is None:
+    def text(key: str, digits: int = 2) -> str:
+        return shown(figures[f"test_score_{key}"], digits)
+
+    unit, scores = " %" if is_share else "", figures["test_score"]
+    if len(scores) == 1:
         return f"{text('mean')}{unit}"
+    if len(scores) < _LEAST:
+        return f"{text('mean')}{unit}, seeds: {', '.join(shown(s, 1) for s in scores)}{unit}"
     return (
         f"{text('mean')} +- {text('std')}{unit}, 95 % interval of the mean {text('ci95_low')} .. "
         f"{text('ci95_high')}, range {text('min', 1)} .. {text('max', 1)}"

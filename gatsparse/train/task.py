@@ -12,14 +12,14 @@ from gatsparse.config_types import ConfigError
 from gatsparse.data import (
     random_split,
 )
-from gatsparse.data.labels import MASKS, node_mask
+from gatsparse.data.labels import MASKS, Task, node_mask
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.graph_split import split_graphs
 from gatsparse.train.link_criterion import LinkCriterion
 from gatsparse.train.link_split import split_links
 from gatsparse.train.loading import choose_split
 from gatsparse.train.metrics import require_scorable
-from gatsparse.train.objective import NODE_TASKS, Task, build_objective
+from gatsparse.train.objectives.build import NODE_TASKS, build_objective
 
 
 def task_of_seed(data: Data, config: TrainConfig, seed: int) -> Data:
@@ -111,7 +111,7 @@ def checked_task(data: Data, task: Task = "classification", metric: str = "accur
         metric (str, optional): The metric, which must be defined for the labels of each split.
 
     Raises:
-        TypeError, ValueError: As in :meth:`~gatsparse.train.objective.Objective.labels`,
+        TypeError, ValueError: As in :meth:`~gatsparse.train.objectives.objective.Objective.labels`,
             :func:`~gatsparse.data.labels.node_mask` and
             :func:`~gatsparse.train.metrics.require_scorable`; if :obj:`x` or :obj:`edge_index` is
             missing.

@@ -118,5 +118,6 @@ def _run() -> predict.FinishedRun:
         result=train.FitResult({"val_score": kept}, [], 0.0, {}),
         sizes=train.ModelSizes(F, 3, None),
         schema=None,
+        feature_shift=None,
         model=gatsparse.GAT(F, C, 2, 3).eval(),
     )

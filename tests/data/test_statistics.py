@@ -43,6 +43,7 @@ def test_statistics(edges, chunk, dtype):
     assert found.num_duplicates == len(edges) - len(set(edges))
     both = sum((dst, src) in set(edges) for src, dst in between)
     assert found.reciprocity == pytest.approx(both / max(len(between), 1))
+    assert found.is_undirected == (both == len(between))
     graph = networkx.Graph(edges)
     graph.add_nodes_from(range(NODES))
     parts = list(networkx.connected_components(graph))

@@ -135,7 +135,11 @@ def test_float_classes_with_missing_labels(model, data):
         ({"class_names": "abc"}, TypeError, "class_names: expected a sequence of names, got str"),
         ({"node_ids": ["a"]}, ValueError, "node_ids: expected 80, the number of nodes, got 1"),
         ({"nodes": [80]}, IndexError, "nodes: expected indices in 0 .. 79, got 80"),
-        ({"nodes": [0.5]}, TypeError, "nodes: expected a list of node numbers, got torch.float32"),
+        (
+            {"nodes": [0.5]},
+            TypeError,
+            "nodes: expected a list of node numbers or ids, got torch.float32",
+        ),
         ({"task": "ranking"}, ValueError, "task: expected one of"),
         ({"removals": -1}, ValueError, "removals: expected >= 0, got -1"),
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from gatsparse.explain import Interval, explain
 from gatsparse.explain.removal_test import MEAN
-from gatsparse.explain.report.findings import removal_sentence
+from gatsparse.explain.report.findings import _correlation, removal_sentence
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,8 @@ def test_sentence(model, data, correlation, advantage, words):
     assert f"{abs(correlation[0]):.2f} (95 %" in text
     assert "(3 nodes)" in text
     assert "of the removals that have an effect raise the probability" in text
+
+
+def test_correlation_of_a_single_node_has_no_interval():
+    within = Interval(0.5, float("nan"), float("nan"), count=1)
+    assert _correlation(within).endswith("within a node is 0.50, of a single node")

@@ -110,5 +110,6 @@ def test_interval_is_student_s():
     assert interval.count == 5
     assert interval.high - 3 == pytest.approx(2.776 * np.sqrt(2.5 / 5), abs=1e-3)
     assert 3 - interval.low == pytest.approx(interval.high - 3)
+    assert _interval([0.7, 0.9, 1.0], (-1.0, 1.0)).high == 1  # of correlations
     assert _interval([2.0]).count == 1
     assert not _interval([2.0]).excludes_zero

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphFileError, GraphFiles
 from gatsparse.inspection import inspect_graph
 from gatsparse.inspection.report import report, suggestion
@@ -22,7 +25,6 @@ from gatsparse.train import (
     train,
 )
 from gatsparse.train.memory import estimate
-from gatsparse_cli import main
 from tests.predict.conftest import write_graph
 
 
@@ -93,7 +95,14 @@ def test_data_set_by_name(trains):
     inspection = inspect_graph("digits")
     assert trains(suggestion(inspection)) == TrainConfig("digits", epochs=1)
     text = report(inspection)
-    for line in ("nodes      1,797", "features 64", "10 classes: 3 10.2%", "200 training, 500"):
+    for line in (
+        "nodes      1,797",
+        "features 64",
+        "0.96: share",
+        "; 0.10 if edges were random",
+        "10 classes: 3 10.2%",
+        "200 training, 500",
+    ):
         assert line in text, line
 
 
@@ -127,6 +136,12 @@ def test_edges_of_unknown_nodes(files, trains):
     trains(suggestion(inspection))
 
 
+def test_edges_of_unknown_nodes_stay_dropped(files):
+    """What is set is kept, also if there are none."""
+    files = replace(files, unknown_nodes="drop")
+    assert inspect_graph(files).config.dataset.unknown_nodes == "drop"
+
+
 def test_memory_is_that_of_the_training(files):
     """Of a directed graph, it is that of the graph with the reverse of every edge."""
     inspection = inspect_graph(files)
@@ -135,6 +150,17 @@ def test_memory_is_that_of_the_training(files):
     needed = estimate(config, task_of_seed(load_task(config), config, 0))
     assert needed <= inspection.cost.memory <= 1.5 * needed
     assert inspection.cost.epoch_seconds > 0
+
+
+@pytest.mark.parametrize(("free", "mode"), [(3.5, "sampled"), (4.5, "full")])
+def test_mode_leaves_half_of_the_memory_free(files, monkeypatch, free, mode):
+    """Edges without their reverse, which is added, count twice."""
+    needed = estimate(TrainConfig(files), load_task(TrainConfig(files)))
+    memory = SimpleNamespace(available=free * needed)
+    monkeypatch.setattr("gatsparse.inspection.inspect.psutil.virtual_memory", lambda: memory)
+    inspection = inspect_graph(files)
+    assert inspection.config.undirected
+    assert inspection.config.mode == mode
 
 
 def test_time_of_large_graphs_is_measured_on_a_small_one(files, monkeypatch):
@@ -146,9 +172,12 @@ def test_time_of_large_graphs_is_measured_on_a_small_one(files, monkeypatch):
         for _ in range(3):
             on_epoch(None)
 
+    ticks = SimpleNamespace(perf_counter=count().__next__)  # an epoch takes a second
     monkeypatch.setattr("gatsparse.inspection.cost.fit", watched)
-    inspect_graph(files)
+    monkeypatch.setattr("gatsparse.inspection.cost.time", ticks)
+    inspection = inspect_graph(files)
     assert sizes == [100]
+    assert inspection.cost.epoch_seconds == pytest.approx(inspection.data.num_edges / 100)
 
 
 @pytest.mark.parametrize("mode", ["full", "sampled"])
@@ -172,22 +201,20 @@ def test_times_need_no_metric(files, monkeypatch, mode, options):
     assert inspect_graph(config).cost.epoch_seconds > 0
 
 
+def test_task_of_a_configuration_is_that_of_the_configuration():
+    with pytest.raises(ConfigError, match=r"task: expected None with a configuration"):
+        inspect_graph(TrainConfig("digits"), "regression")
+
+
+def test_recipe_of_links(trains):
+    """Dropout and weight decay are those of the guide."""
+    inspection = inspect_graph("digits", "link_prediction")
+    config = inspection.config
+    assert (config.model.dropout, config.optim.lr, config.optim.weight_decay) == (0.0, 0.01, 0.0)
+    assert trains(suggestion(inspection)).task == "link_prediction"
+
+
 def test_damaged_files_are_reported(files):
     (files.path / "nodes.csv").write_text("id,label\na,x\na,y\n")
     with pytest.raises(GraphFileError, match="expected every id once, got 'a' again"):
         inspect_graph(str(files.path))
-
-
-def test_command(files, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(["inspect", "shop", "--out", "shop.yaml"]) == 0
-    assert "written: shop.yaml" in capsys.readouterr().out
-    assert parse_config("shop.yaml").dataset.path == files.path
-    assert main(["inspect", "shop", "--out", "shop.yaml"]) == 2
-    assert "shop.yaml exists" in capsys.readouterr().err
-    assert main(["inspect", "shop.yaml"]) == 0
-    assert "# for `gatsparse train`" not in capsys.readouterr().out
-    assert main(["inspect", "shop.yaml", "--out", "other.yaml"]) == 2
-    assert "shop.yaml, which is a configuration" in capsys.readouterr().err
-    assert main(["inspect", "shop"]) == 0
-    assert "# for `gatsparse train`" in capsys.readouterr().out

@@ -1,4 +1,16 @@
-from tests.mutants import explain, graphs, inference, kernels, layers, ops, sampler, training
+from tests.mutants import (
+    explain,
+    graph_files,
+    graphs,
+    inference,
+    inspection,
+    kernels,
+    layers,
+    ops,
+    predict,
+    sampler,
+    training,
+)
 
 #: The faults of each area.
 AREAS = {
@@ -8,6 +20,9 @@ AREAS = {
     "sampler": sampler.MUTANTS,
     "inference": inference.MUTANTS,
     "explain": explain.MUTANTS,
+    "inspection": inspection.MUTANTS,
     "training": training.MUTANTS,
+    "graph_files": graph_files.MUTANTS,
+    "predict": predict.MUTANTS,
     "kernels": kernels.MUTANTS,
 }

@@ -50,7 +50,7 @@ MUTANTS = [
     ),
     Mutant(
         "intervals are one-sided",
-        "train/intervals.py",
+        "intervals.py",
         "(1 + level) / 2",
         "level",
         "train/test_summary.py",
@@ -58,8 +58,8 @@ MUTANTS = [
     Mutant(
         "intervals have one degree of freedom too many",
         "train/summary.py",
-        "len(values) - 1)",
-        "len(values))",
+        "len(values) - 1, bounds",
+        "len(values), bounds",
         "train/test_summary.py",
     ),
     Mutant(
@@ -156,10 +156,10 @@ MUTANTS = [
     ),
     Mutant(
         "the area under the curve is that of one logit",
-        "train/objective.py",
+        "train/objectives/classification.py",
         "outputs[:, 1] - outputs[:, 0]",
         "outputs[:, 1]",
-        "train/test_objective.py",
+        "train/test_objectives.py",
     ),
     Mutant(
         "early stopping maximises errors",
@@ -171,17 +171,17 @@ MUTANTS = [
     ),
     Mutant(
         "targets are scaled by the nodes of all masks",
-        "train/objective.py",
+        "train/objectives/build.py",
         "torch.std_mean(y_train.double()",
         "torch.std_mean(y.double()",
-        "train/test_objective.py",
+        "train/test_objectives.py",
     ),
     Mutant(
         "predictions of a regression are standardised",
-        "train/objective.py",
+        "train/objectives/regression.py",
         "return outputs * self.std + self.mean",
         "return outputs.double()",
-        "train/test_objective.py",
+        "train/test_objectives.py",
     ),
     Mutant(
         "edges of held-out links pass messages",
@@ -220,7 +220,7 @@ MUTANTS = [
         "train/class_weights.py",
         "return negatives / positives",
         "return positives / negatives",
-        "train/test_objective.py",
+        "train/test_objectives.py",
     ),
     Mutant(
         "edge features of a batch are those of another block",

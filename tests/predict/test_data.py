@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Data
 
-from gatsparse.data import GraphFileError, load
+from gatsparse.data import GraphFileError, GraphFiles, load, load_files
 from gatsparse.predict import load_data, load_run, predict
 from gatsparse.train import ConfigError, Output, TrainConfig, load_task, train
 from tests.predict.conftest import write_graph
@@ -117,3 +119,94 @@ def test_run_on_data_in_memory_needs_them_again(tmp_path):
     run = run_of(TrainConfig(epochs=1, run_dir=tmp_path / "runs"), load("digits"))
     with pytest.raises(ConfigError, match=r"^data: expected data, as .* on data in memory"):
         load_data(run)
+
+
+def test_run_on_data_of_files_reads_other_folders(folder, tmp_path):
+    """A graph of load_files is as good as its files in the configuration."""
+    files = GraphFiles(folder, features=["price", "colour"], standardize=True, node_id="id")
+    named = run_of(TrainConfig(files, epochs=1, run_dir=tmp_path / "named"))
+    in_memory = run_of(TrainConfig(epochs=1, run_dir=tmp_path / "in_memory"), load_files(files))
+    assert in_memory.config.dataset == named.config.dataset
+    other = write_graph(tmp_path / "other", first=1000, count=20)
+    for data in (None, other):
+        expected, found = load_data(named, data), load_data(in_memory, data)
+        assert torch.equal(found.x, expected.x)
+        assert found.node_ids[3] == expected.node_ids[3]
+
+
+@pytest.mark.parametrize("key", ["x", "edge_index"])
+def test_run_on_changed_data_of_files_refuses_other_folders(folder, tmp_path, key):
+    """The changes cannot be repeated."""
+    data = load_files(GraphFiles(folder))
+    data[key] = data.x.log1p() if key == "x" else data.edge_index.flip(0)
+    run = run_of(TrainConfig(epochs=1, run_dir=tmp_path / "runs"), data)
+    with pytest.raises(ConfigError, match=r"data in memory .* got the folder .* load"):
+        load_data(run, folder)
+    assert load_data(run, data).num_nodes == 180
+
+
+def test_features_are_of_the_same_kind_as_in_the_training(trained, folder, tmp_path):
+    """A matrix next to columns, and columns next to a matrix, are not used."""
+    of_columns = trained()
+    np.save(folder / "x.npy", np.ones((180, 3), np.float32))
+    expected = load_data(of_columns, write_graph(tmp_path / "same")).x
+    assert torch.equal(load_data(of_columns, folder).x, expected)
+    columns = ["price", "colour", "size", "red", "round"]
+    files = GraphFiles(folder, ignore=columns)
+    of_matrix = run_of(TrainConfig(files, epochs=1, run_dir=tmp_path / "of_matrix"))
+    assert torch.equal(load_data(of_matrix, folder).x, torch.ones(180, 3))
+    with pytest.raises(GraphFileError, match=r"same: expected a matrix of features such as x.npy"):
+        load_data(of_matrix, tmp_path / "same")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "keys", "message"),
+    [
+        ("item-1001,item-1002", "item-1001,x", {"unknown_nodes": "drop"}, "dataset.unknown_nodes"),
+        ("item-1000,", "item-1000,,", {"missing": "zero"}, "column 'price': .* mean or zero"),
+        (",blue,", ",green,", {"missing": "zero"}, "column 'colour': .* dataset.missing"),
+        ("source,target", "foo,bar", {"source": "foo", "target": "bar"}, "set dataset.source"),
+        ("id,", "sku,", {"node_id": "sku"}, "set dataset.node_id"),
+    ],
+)
+def test_other_files_may_be_read_in_another_way(trained, tmp_path, old, new, keys, message):
+    """What a message advises is possible."""
+    run = trained()
+    other = write_graph(tmp_path / "other", first=1000)
+    nodes = (other / "nodes.csv").read_text()
+    name = "nodes.csv" if old in nodes else "edges.csv"
+    text = (other / name).read_text().replace(old, new, 1)
+    (other / name).write_text(re.sub("(item-1000),,[^,]*", r"\1,", text))
+    with pytest.raises(GraphFileError, match=message):
+        load_data(run, other)
+    assert load_data(run, other, **keys).num_nodes == 180
+
+
+def test_missing_numbers_become_the_mean_of_the_training(trained, tmp_path):
+    """Also if its configuration did not allow any."""
+    run = trained()
+    other = write_graph(tmp_path / "other", first=1000)
+    text = (other / "nodes.csv").read_text()
+    (other / "nodes.csv").write_text(re.sub("(item-1000),[^,]*", r"\1,", text))
+    assert load_data(run, other, missing="mean").x[0, 0] == pytest.approx(0, abs=1e-6)
+    price = next(column for column in run.schema.columns if column.name == "price")
+    zero = load_data(run, other, missing="zero").x[0, 0]
+    assert zero == pytest.approx(-price.mean / price.std, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"standardize": False}, "dataset.standardize: expected that of the training"),
+        ({"colour": "red"}, "dataset.colour: expected one of nodes, edges"),
+        ({"missing": "guess"}, "dataset.missing: expected error or mean or zero"),
+    ],
+)
+def test_keys_that_another_folder_cannot_have(trained, folder, keys, message):
+    with pytest.raises(ConfigError, match=message):
+        load_data(trained(), folder, **keys)
+
+
+def test_keys_need_a_folder(trained):
+    with pytest.raises(ConfigError, match=r"dataset.missing: expected a run on files"):
+        load_data(trained(), missing="zero")

@@ -54,6 +54,22 @@ def test_nodes_that_are_left_out_are_reported(graph, tmp_path, capsys):
     assert [row.partition(",")[0] for row in rows] == ['"id"', '"a"', '"b"', '"c"']
 
 
+def test_keys_of_another_folder_on_the_command_line(graph, tmp_path, capsys):
+    run = str(trained(graph, tmp_path))
+    other, out = tmp_path / "other", str(tmp_path / "p.csv")
+    other.mkdir()
+    (other / "nodes.csv").write_text("id,f\na,1\nb,\n")
+    (other / "edges.csv").write_text("source,target\na,b\nb,z\n")
+    command = ["predict", run, "--data", str(other), "--out", out]
+    assert main(command) == 1
+    assert "dataset.missing to mean or zero (options: --dataset.missing)" in capsys.readouterr().err
+    keys = ["--dataset.missing", "zero", "--dataset.unknown_nodes=drop", "--dataset.label", "null"]
+    assert main([*command, *keys]) == 0
+    assert "1 edges of unknown nodes dropped" in capsys.readouterr().out
+    assert main([*command, "--dataset.mising", "zero"]) == 2
+    assert "no such option: --dataset.mising" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("command", "suffix"), [("predict", "csv"), ("explain", "html")])
 def test_files_that_cannot_be_written_are_found_before_any_work(
     graph, tmp_path, capsys, monkeypatch, command, suffix

@@ -63,6 +63,13 @@ def test_damaged_files(trained, name):
         load_run(run.path)
 
 
+def test_missing_shift_of_normalised_features(trained):
+    run = trained(normalize_features=True)
+    (run.path / "features.json").unlink()
+    with pytest.raises(DamagedFileError, match=r"features\.json: missing .* train again"):
+        load_run(run.path)
+
+
 def test_changed_result_is_damaged(trained):
     """Scores that were edited are not believed."""
     run = trained()

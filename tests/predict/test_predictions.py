@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -83,3 +84,17 @@ def test_other_formats_are_refused(trained, tmp_path):
     with pytest.raises(ConfigError, match=r"^out: expected .* \.parquet or \.csv, got .*out\.xlsx"):
         predictions.write(tmp_path / "out.xlsx")
     assert not (tmp_path / "out.xlsx").exists()
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_nodes_without_a_label_are_not_scored(trained, split):
+    """Every labelled node is predicted correctly."""
+    run = trained()
+    predictions = predict(run, load_data(run))
+    data = copy(predictions.data)
+    data.y = predictions.outputs.argmax(dim=1)
+    data.y[::2] = -1
+    if not split:
+        data.val_mask = data.test_mask = None
+    scores = replace(predictions, data=data).scores()
+    assert scores == ({"val": 1.0, "test": 1.0} if split else {"all": 1.0})

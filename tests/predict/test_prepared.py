@@ -1,5 +1,6 @@
 """Data of predictions are those of the training, or are refused."""
 
+from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch_geometric.data import Data
 
 from gatsparse.config_types import ConfigError
-from gatsparse.data import GraphFiles, load_files, stochastic_block_model
+from gatsparse.data import GraphFiles, load, load_files, stochastic_block_model
 from gatsparse.predict import load_data, load_run, predict
 from gatsparse.train import LinkConfig, Output, TrainConfig, load_task, split_links, train
 from gatsparse.train.environment import data_digest
@@ -73,18 +74,41 @@ def test_largest_component_of_sparse_features(tmp_path):
     assert [data.node_ids[node] for node in range(3)] == ["b", "c", "d"]
 
 
-def test_minus_one_is_no_label_among_numbers(tmp_path):
-    (tmp_path / "edges.csv").write_text("source,target\na,b\n")
-    for labels, expected in (("0,1,-1,1", [0, 1, -1, 1]), ("1,-1,1,-1", [1, 0, 1, 0])):
-        rows = [f"{name},1,{label}" for name, label in zip("abcd", labels.split(","), strict=True)]
-        (tmp_path / "nodes.csv").write_text("id,f,label\n" + "\n".join(rows) + "\n")
-        files = GraphFiles(tmp_path, draw="random", train_share=0.4, val_share=0.3)
-        assert load_files(files).y.tolist() == expected
-
-
 def test_split_of_the_seed_without_masks_is_an_error():
     data = Data(
         x=torch.ones(4, 2), y=torch.tensor([0, 1, 0, 1]), edge_index=torch.ones(2, 3).long()
     )
     with pytest.raises(ConfigError, match=r"split: expected train_mask, .* got none"):
         load_task(TrainConfig(split="seed"), data)
+
+
+def test_features_of_a_part_of_the_graph_are_normalised_as_in_the_training(tmp_path):
+    """The least feature, which is subtracted from all, is not in the part."""
+    data = stochastic_block_model(200, 1000, 4, 8)
+    run = run_of(TrainConfig(normalize_features=True), tmp_path, data)
+    whole = load_data(run, data)
+    assert torch.equal(whole.x, load_task(run.config, data).x)
+    least = data.x.min(dim=1).values
+    kept = least > least.median()
+    assert torch.equal(load_data(run, data.subgraph(kept)).x, whole.x[kept])
+
+
+@pytest.mark.parametrize("kind", ["in memory", "by name", "files"])
+def test_data_of_the_training_get_the_drawn_split_of_the_seed(tmp_path, kind):
+    """Their own masks have training nodes of the drawn split, which are not scored."""
+    data, name = load("digits"), "digits"
+    if kind == "files":
+        name = GraphFiles(write_graph(tmp_path / "graph"), draw="random")
+    config = TrainConfig(None if kind == "in memory" else name, split="random", seeds=[3])
+    run = run_of(config, tmp_path, data if kind == "in memory" else None)
+    given = {"in memory": data, "by name": "digits", "files": tmp_path / "graph"}[kind]
+    scores = predict(run, load_data(run, given)).scores()
+    assert scores == {"val": run.result.val_score, "test": run.result.test_score}
+
+
+def test_other_data_keep_their_masks(tmp_path):
+    data = load("digits")
+    run = run_of(TrainConfig(split="random"), tmp_path, data)
+    other = copy(data)
+    other.x = data.x + 1
+    assert torch.equal(load_data(run, other).test_mask, data.test_mask)

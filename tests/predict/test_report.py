@@ -19,7 +19,7 @@ def test_page_has_ids_classes_and_curves(trained, tmp_path):
 
 def test_unknown_ids_are_refused(trained, tmp_path):
     run = trained()
-    with pytest.raises(ConfigError, match=r"^node: expected the id of a node, got 'item-999'"):
+    with pytest.raises(ConfigError, match=r"^nodes: expected the id of a node, got 'item-999'"):
         explain_run(run, load_data(run), tmp_path / "page.html", nodes=["item-999"])
 
 

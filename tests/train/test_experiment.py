@@ -12,6 +12,7 @@ from torch_geometric.data import Data
 from gatsparse.data import load, random_split
 from gatsparse.train import (
     ConfigError,
+    Epoch,
     FitResult,
     OptimConfig,
     TrainConfig,
@@ -22,6 +23,7 @@ from gatsparse.train import (
     train,
 )
 from gatsparse.train.full_batch import model_graph
+from gatsparse.train.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -46,6 +48,7 @@ def test_run_folder_holds_all_results(config: TrainConfig, task: Data, progress:
         ".lock",
         "config.yaml",
         "environment.json",
+        "features.json",
         *("seed-5.json", "seed-5.jsonl", "seed-5.pt"),
         *("seed-6.json", "seed-6.jsonl", "seed-6.pt"),
         "summary.json",
@@ -165,6 +168,28 @@ def test_error_of_a_file_names_that_file(config: TrainConfig, monkeypatch: pytes
     monkeypatch.setattr("gatsparse.train.experiment.fit", fail)
     with pytest.raises(OSError, match="no space left on device: 'checkpoint-5'"):
         train(config)
+
+
+def test_full_disk_names_the_file_of_the_rows(tmp_path: Path):
+    (tmp_path / "seed-5.jsonl").symlink_to("/dev/full")
+    row = Epoch(epoch=1, train_loss=1.0, val_loss=1.0, val_score=0.5, test_score=0.5)
+    with (
+        pytest.raises(OSError, match=r"No space left on device: '.*/seed-5.jsonl'"),
+        RunFolder(tmp_path).metrics(5) as append,
+    ):
+        append(row)
+
+
+def test_run_folder_that_cannot_be_begun_is_removed(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupt(*_: Any) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gatsparse.train.run_folder.config_yaml", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(config)
+    assert list(config.run_dir.iterdir()) == []
 
 
 def test_incomplete_file_never_gets_its_name(config: TrainConfig, monkeypatch: pytest.MonkeyPatch):

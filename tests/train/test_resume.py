@@ -188,8 +188,9 @@ def test_run_continues_after_a_kill_at_any_file(
     (reference,) = folders(small)
     owner = os if moment == "fsync" else Path
     original = getattr(owner, moment)
-    # Configuration and environment; for each seed its model, result, summary and synced rows.
-    written = 2 + 2 * (3 + (moment == "fsync"))
+    # Shift of the features, configuration and environment; for each seed its model, result, summary
+    # and synced rows.
+    written = 3 + 2 * (3 + (moment == "fsync"))
     for survived in range(written):
         config = replace(small, run_dir=small.run_dir.with_name(f"{moment}-{survived}"))
         calls = iter(range(written))
@@ -205,7 +206,7 @@ def test_run_continues_after_a_kill_at_any_file(
                 train(config)
         train(config)
         *useless, folder = folders(config)
-        assert len(useless) == (survived < 2)  # killed before both were written
+        assert len(useless) == (survived < 3)  # killed before all three were written
         assert numbers(folder) == numbers(reference)
         assert rows(folder) == rows(reference)
         assert not list(folder.glob(".*.tmp"))

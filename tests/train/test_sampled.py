@@ -6,7 +6,7 @@ from gatsparse.train import OptimConfig, SamplingConfig, TrainConfig, build_opti
 from gatsparse.train.criterion import NodeCriterion
 from gatsparse.train.full_batch import FullBatch
 from gatsparse.train.loading import load_task
-from gatsparse.train.objective import Classification
+from gatsparse.train.objectives.classification import Classification
 from gatsparse.train.sampled import SampledNodes
 from gatsparse.train.task import checked_task
 from tests.train.test_checkpoint import SYNTHETIC

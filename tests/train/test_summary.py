@@ -67,14 +67,41 @@ def test_seeds_have_the_order_of_the_configuration():
 
 
 def test_headline():
-    config = TrainConfig("cora", stopping=["paper", "pyg"], seeds=2)
-    lines = headline(summarize(config, {0: result(0.81), 1: result(0.83)})).splitlines()
+    config = TrainConfig("cora", stopping=["paper", "pyg"], seeds=3)
+    three = {0: result(0.81), 1: result(0.82), 2: result(0.83)}
+    lines = headline(summarize(config, three)).splitlines()
     assert lines[0] == (
-        "cora, gatsparse, paper: test accuracy 82.00 +- 1.41 %, "
-        "95 % interval of the mean 69.29 .. 94.71, range 81.0 .. 83.0"
+        "cora, gatsparse, paper: test accuracy 82.00 +- 1.00 %, "
+        "95 % interval of the mean 79.52 .. 84.48, range 81.0 .. 83.0"
     )
-    assert lines[1].startswith("cora, gatsparse, pyg: test accuracy 41.00 +- 0.71 %")
-    assert lines[2] == "2 seed(s), 6 epochs on average, 5.0 s of training"
-    assert headline(summarize(config, {1: result(0.83)})).splitlines()[0] == (
-        "cora, gatsparse, paper: test accuracy 83.00 %"
+    assert lines[1].startswith("cora, gatsparse, pyg: test accuracy 41.00 +- 0.50 %")
+    assert lines[2] == "3 seed(s), 6 epochs on average, 7.5 s of training"
+
+
+def test_headline_lists_the_scores_of_few_seeds():
+    config = TrainConfig("cora", stopping="paper", seeds=2)
+    two = {0: result(0.81), 1: result(0.83)}
+    start = "cora, gatsparse, paper: test accuracy"
+    assert headline(summarize(config, {1: two[1]})).splitlines()[0] == f"{start} 83.00 %"
+    assert headline(summarize(config, two)).splitlines()[0] == (
+        f"{start} 82.00 %, seeds: 81.0, 83.0 %"
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "scores", "low", "high"),
+    [
+        ({}, [0.9, 0.95, 1.0], 0.95 - 4.3027 * 0.05 / 3**0.5, 1.0),
+        ({}, [0.0, 0.0, 0.2], 0.0, 1 / 15 + 4.3027 / 15),
+        ({"task": "regression", "metric": "r2"}, [-5.0, 0.9, 0.9], -9.53, 1.0),
+        ({"task": "regression", "metric": "mae"}, [1.0, 1.0, 9.0], 0.0, 15.14),
+    ],
+)
+def test_intervals_contain_possible_scores_only(
+    options: Any, scores: list[float], low: float, high: float
+):
+    config = TrainConfig("cora", stopping="paper", seeds=3, **options)
+    figures = summarize(config, {k: result(score) for k, score in enumerate(scores)})
+    paper = figures["rules"]["paper"]
+    found = (paper["test_score_ci95_low"], paper["test_score_ci95_high"])
+    assert found == pytest.approx((low, high), abs=1e-2)

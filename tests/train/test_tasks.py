@@ -27,7 +27,9 @@ from gatsparse.train import (
     task_of_seed,
     train,
 )
-from gatsparse.train.objective import Classification, MultiLabel, Regression
+from gatsparse.train.objectives.classification import Classification
+from gatsparse.train.objectives.multi_label import MultiLabel
+from gatsparse.train.objectives.regression import Regression
 from gatsparse.train.run_folder import RunFolder
 
 TASKS: list[Any] = ["multi_label", "regression"]

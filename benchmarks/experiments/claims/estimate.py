@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 
 from scipy import stats
 
-from gatsparse.train.intervals import student_interval
+from gatsparse.intervals import UNBOUNDED, student_interval
 
 LEVEL = 0.95
 
@@ -45,11 +45,12 @@ class Estimate:
         return f"{self.low:.1f} to {self.high:.1f}"
 
 
-def estimate(values: Sequence[float]) -> Estimate:
+def estimate(values: Sequence[float], bounds: tuple[float, float] = UNBOUNDED) -> Estimate:
     """Returns the mean of independent values.
 
     Args:
         values (list of float): One value per seed.
+        bounds (tuple of float, optional): Smallest and largest possible value.
 
     Raises:
         ValueError: If there are fewer than two values.
@@ -62,4 +63,5 @@ def estimate(values: Sequence[float]) -> Estimate:
     degenerate = math.inf if mean else 0.0  # all values are equal
     statistic = abs(mean) / error if error else degenerate
     p = 2 * float(stats.t.sf(statistic, count - 1))
-    return Estimate(mean, std, *student_interval(mean, error, count - 1, LEVEL), p, count)
+    interval = student_interval(mean, error, count - 1, LEVEL, bounds)
+    return Estimate(mean, std, *interval, p, count)

@@ -11,6 +11,7 @@ from benchmarks.experiments.claims.asymmetry import Asymmetry
 from benchmarks.experiments.claims.estimate import Estimate, estimate
 from benchmarks.experiments.claims.models import ATTENTIVE, MODELS
 from benchmarks.experiments.claims.training import Row, Share, Task
+from benchmarks.samples import PERCENT
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Findings:
 
     def accuracy(self, dataset: str, model: str, noise: int) -> Estimate:
         """Returns the test accuracy in %."""
-        return estimate(self._accuracies(dataset, model, noise))
+        return estimate(self._accuracies(dataset, model, noise), PERCENT)
 
     def loss(self, dataset: str, model: str) -> Estimate:
         """Returns the accuracy lost to the most noise, in points, paired by seed."""

@@ -9,7 +9,7 @@ from benchmarks import samples
 from benchmarks.experiments.paper.protocols import PROTOCOLS, Protocol
 from benchmarks.experiments.paper.published import Published
 from benchmarks.experiments.paper.runs import PaperRuns, Run, find
-from benchmarks.samples import Estimate
+from benchmarks.samples import PERCENT, Estimate
 
 HEADER = (
     "data set",
@@ -82,7 +82,7 @@ def deviation(values: Sequence[float]) -> str:
 def _ours(values: Sequence[float]) -> list[str]:
     if len(values) == 1:
         return ["1", deviation(values), "-"]
-    interval = samples.mean(values)
+    interval = samples.mean(values, PERCENT)
     return [str(len(values)), deviation(values), f"{interval.low:.2f} to {interval.high:.2f}"]
 
 
@@ -95,6 +95,6 @@ def _beside(values: Sequence[float], published: Published | None) -> list[str]:
     apart = samples.difference(values, published.mean, published.std, published.runs)
     return [
         *figure,
-        position(published.mean, samples.mean(values)),
+        position(published.mean, samples.mean(values, PERCENT)),
         f"{apart.value:+.2f} ({apart.low:+.2f} to {apart.high:+.2f})",
     ]

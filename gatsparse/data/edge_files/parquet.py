@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gatsparse.data.edge_files.columns import find_columns, recognize_columns
 from gatsparse.data.edge_files.reader import Block, EdgeListError, shortened
+from gatsparse.data.parquet_columns import ParquetColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
     import numpy as np
 
     from gatsparse.data.edge_files.columns import Columns
-
-_MAGIC = b"PAR1"
-_BUFFER = 2**20  # bytes; without one, pyarrow reads a column of a row group at once
 
 
 class Parquet:
@@ -31,15 +28,8 @@ class Parquet:
 
         self.path = path
         self._block_size = block_size
-        with path.open("rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:  # pyarrow checks only the last bytes
-                raise EdgeListError(
-                    f"{path}: truncated or corrupt Parquet: no {_MAGIC!r} at byte 0"
-                )
-        with self._reading("footer"), self._file() as file:
-            fields = list(file.schema_arrow)
-            self._num_rows = file.metadata.num_rows
-            self._num_groups = file.num_row_groups
+        self._file = ParquetColumns(path, EdgeListError)
+        fields = self._file.fields
         names = [field.name for field in fields]
         integers = [i for i, field in enumerate(fields) if types.is_integer(field.type)]
         if columns is None and len(integers) < 2:
@@ -65,38 +55,15 @@ class Parquet:
 
     def blocks(self) -> Generator[Block]:
         """Yields all edges of the file, in its order."""
-        row = 0
-        with self._file() as file:
-            for group in range(self._num_groups):
-                batches = file.iter_batches(
-                    self._block_size, row_groups=[group], columns=list(self._columns)
-                )
-                while True:
-                    with self._reading(f"row {row} or later, row group {group}"):
-                        batch = next(batches, None)
-                    if batch is None:
-                        break
-                    src, dst = (self._values(batch, name, row) for name in self._columns)
-                    row += batch.num_rows
-                    yield Block((src, dst), row / max(row, self._num_rows))
-        if row != self._num_rows:
-            raise EdgeListError(
-                f"{self.path}: corrupt Parquet, expected {self._num_rows} rows, got {row}"
-            )
+        batches = self._file.batches(self._columns, self._block_size, by_group=True)
+        for row, batch in batches:
+            src, dst = (self._values(batch, name, row) for name in self._columns)
+            read = row + batch.num_rows
+            yield Block((src, dst), read / max(read, self._file.num_rows))
 
     def where(self, edge: int, end: int = 0) -> str:  # noqa: ARG002 - both in one row
         """Row of an edge."""
         return f"row {edge}"
-
-    def _file(self) -> Any:
-        from pyarrow.parquet import ParquetFile
-
-        return ParquetFile(
-            self.path,
-            buffer_size=_BUFFER,
-            pre_buffer=False,
-            page_checksum_verification=True,
-        )
 
     def _values(self, batch: Any, name: str, row: int) -> np.ndarray:
         column = batch.column(name)
@@ -106,13 +73,3 @@ class Parquet:
                 f"{self.path}: row {row}: column {name!r}: expected an integer, got null"
             )
         return column.to_numpy()
-
-    @contextmanager
-    def _reading(self, place: str) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # a damaged file can raise anything
-            raise EdgeListError(
-                f"{self.path}: {place}: truncated or corrupt Parquet "
-                f"({type(error).__name__}: {error})"
-            ) from error

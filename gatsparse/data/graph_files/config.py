@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gatsparse.config_types import require, require_types
+from gatsparse.config_types import ConfigError, require, require_types
 from gatsparse.data.places import expand
 
 #: Columns that have a role unless the configuration says otherwise, the first that exists.
 ID_COLUMNS = ("id", "node_id", "node")
 LABEL_COLUMNS = ("label", "y", "labels", "class", "node_labels")
 GRAPH_COLUMNS = ("graph", "graph_id")
+
+#: Ends of the names of files of features and labels; other names are those of columns.
+FEATURE_SUFFIXES = (".npy", ".npz")
+LABEL_SUFFIX = ".npy"
 
 #: How a split is drawn.
 Draw = Literal["random", "stratified", "time"]
@@ -23,7 +28,12 @@ class GraphFiles:
     """A graph in files: a table of nodes and a table of edges.
 
     Tables are CSV, TSV and other text with a header (.csv, .tsv, .txt; also with .gz, .bz2, .xz or
-    .zst), Parquet, .npy and .npz. Names of files are relative to the folder.
+    .zst), Parquet, .npy and .npz. Names of files are relative to the folder, so that another folder
+    has files of its own: paths out of it are refused. A file elsewhere can be linked into it.
+
+    Categories, means and standard deviations are learned from all nodes or edges of the graph of
+    the training, also from those outside of the training set: its validation and test scores are
+    transductive. Predictions on another graph use what was learned.
 
     Args:
         path: Folder of the files.
@@ -34,17 +44,19 @@ class GraphFiles:
             (default: the column id, node_id or node; else rows are numbered from 0)
         source: Column of the sources of the edges. (default: recognised by its name)
         target: Column of the targets of the edges. (default: recognised by its name)
-        label: Column of the labels (empty cells, and -1 among other numbers, are nodes without a
-            label), or several columns of numbers for tasks multi_label and
-            regression. With task graph_classification, a column of the table of graphs.
-            (default: the column label or y)
-        label_separator: Separator of the labels in a cell, for task multi_label.
+        label: Column of the labels, or several columns of numbers for tasks multi_label and
+            regression. Nodes with an empty cell, or -1 among other numbers that are classes, have
+            no label and are in no split that is drawn. With task graph_classification, a column of
+            the table of graphs. (default: the column label or y)
+        label_separator: Separator of the labels in a cell, for task multi_label. A cell with the
+            separator alone is a node with none of the labels.
         features: Columns of the features, or a file with a row for each node: .npy, or .npz of
             scipy.sparse. (default: all columns without another role)
         ignore: Columns that are not features.
         categorical: Columns of numbers that are categories. Columns of text always are.
-        missing: Missing numbers and unknown categories are errors, or become the mean of the
-            column or 0.
+        missing: Missing numbers and missing or unknown categories are errors; or, with mean and
+            zero, numbers become the mean of the column or 0, and categories become 0 in all
+            features of the column.
         standardize: Subtract the mean of each column of numbers, and divide by its standard
             deviation.
         edge_features: Columns of numbers of the edges, such as a weight.
@@ -105,6 +117,12 @@ class GraphFiles:
         require_types(self, "dataset.")
         require(self.path != "", "dataset.path", "the folder of the files", self.path)
         object.__setattr__(self, "path", expand(self.path))
+        for key, name in self._file_names():
+            if Path(name).anchor or ".." in Path(name).parts:
+                raise ConfigError(
+                    f"dataset.{key}: expected a name relative to dataset.path and without '..', "
+                    f"got {name!r}: move the file into the folder, or link to it there"
+                )
         for key in ("label", "features", "ignore", "categorical", "edge_features"):
             names = getattr(self, key)
             different = not isinstance(names, list) or len(names) == len(set(names))
@@ -146,3 +164,14 @@ class GraphFiles:
         require(
             self.label_separator != "", "dataset.label_separator", "a text", self.label_separator
         )
+
+    def _file_names(self) -> Iterator[tuple[str, str]]:
+        """Yields the keys that name files, and the names."""
+        for key in ("nodes", "edges", "graphs", "train", "val", "test"):
+            names = getattr(self, key)
+            for name in [names] if isinstance(names, str) else names or []:
+                yield key, name
+        for key, suffixes in (("features", FEATURE_SUFFIXES), ("label", LABEL_SUFFIX)):
+            name = getattr(self, key)
+            if isinstance(name, str) and name.endswith(suffixes):
+                yield key, name

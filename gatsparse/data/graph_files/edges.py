@@ -155,33 +155,45 @@ def _open(path: Path, files: GraphFiles) -> _Source:
         key = "source" if files.source is None else "target"
         raise GraphFileError(f"dataset.{key}: expected the name of a column, got null")
     names = list(table.columns)
-    if names[:2] == ["0", "1"]:
-        if len(names) > 2:
-            raise GraphFileError(
-                f"{path}: expected a header with the names of {len(names)} columns: add one, or "
-                "set dataset.source and dataset.target to '0', '1', ..."
-            )
-        return _Source(table, "0", "1")
-    try:
-        first, second = recognize_columns(
-            names, [i for i, name in enumerate(names) if table.columns[name] in ("number", "text")]
+    if names[:2] == ["0", "1"] and len(names) > 2:
+        raise GraphFileError(
+            f"{path}: expected a header with the names of {len(names)} columns: add one, or "
+            "set dataset.source and dataset.target to '0', '1', ..."
         )
-    except ValueError as error:
+    ends = recognized_ends(table)
+    if ends is None:
         raise GraphFileError(
             f"{path}: cannot tell the columns of sources and targets among {listed(names)}: set "
             "dataset.source and dataset.target"
-        ) from error
-    return _Source(table, names[first], names[second])
+        )
+    return _Source(table, *ends)
+
+
+def recognized_ends(table: Table) -> tuple[str, str] | None:
+    """Returns the columns of sources and targets by their names, or None if they do not tell."""
+    names = list(table.columns)
+    if names == ["0", "1"]:  # a text without a header
+        return "0", "1"
+    possible = [i for i, name in enumerate(names) if table.columns[name] in ("number", "text")]
+    try:
+        source, target = recognize_columns(names, possible)
+    except ValueError:
+        return None
+    return names[source], names[target]
+
+
+def is_edge(table: Table, ends: Sequence[str], ids: NodeIds) -> bool:
+    """Returns whether the header of a text is an edge, such as ``n1,n2``."""
+    import pyarrow as pa
+
+    if not (isinstance(table, TextTable) and table.has_header):
+        return False
+    return bool((ids.find(pa.array(list(ends), pa.large_string())) >= 0).all())
 
 
 def _require_header(source: _Source, ids: NodeIds) -> None:
-    """Raises if the header of a text is an edge, such as ``n1,n2``."""
-    import pyarrow as pa
-
-    if not (isinstance(source.table, TextTable) and source.table.has_header):
-        return
     names = [source.source, source.target]
-    if (ids.find(pa.array(names, pa.large_string())) >= 0).all():
+    if is_edge(source.table, names, ids):
         raise GraphFileError(
             f"{source.table.path}: expected a header, got the nodes {listed(names)}: add a header "
             "such as source,target, or set dataset.source and dataset.target"
@@ -253,9 +265,7 @@ def _learn(files: GraphFiles, sources: Sequence[_Source], names: list[str]) -> l
 
     parts = [read_columns(source.table, dict.fromkeys(names, "number")) for source in sources]
     rows = {name: pa.concat_arrays([part[name] for part in parts]) for name in names}
-    return learn_columns(
-        sources[0].table, rows, columns, files.missing, standardize=files.standardize
-    )
+    return learn_columns(sources[0].table, rows, columns, standardize=files.standardize)
 
 
 class _Places:

@@ -59,18 +59,16 @@ def learn_columns(
     table: Table,
     rows: Rows,
     columns: Sequence[Column],
-    missing: Missing,
     *,
     standardize: bool,
     categorical: Collection[str] = (),
 ) -> list[Column]:
-    """Returns the columns with their categories, fill values, means and standard deviations.
+    """Returns the columns with their categories, means and standard deviations.
 
     Args:
         table (Table): The table, for messages.
         rows (dict): Its columns.
         columns (list of Column): Columns of :func:`choose_columns`.
-        missing (str): What becomes of missing numbers.
         standardize (bool): Whether numbers are standardized.
         categorical (list of str, optional): Columns that the user calls categories.
 
@@ -83,7 +81,7 @@ def learn_columns(
         if column.kind == "category"
         else replace(column, size=rows[column.name].shape[1])
         if column.kind == "vector"
-        else _learn_number(rows[column.name], column, missing, standardize=standardize)
+        else _learn_number(rows[column.name], column, standardize=standardize)
         for column in columns
     ]
 
@@ -127,17 +125,16 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _learn_number(numbers: Any, column: Column, missing: Missing, *, standardize: bool) -> Column:
+def _learn_number(numbers: Any, column: Column, *, standardize: bool) -> Column:
     values = numbers.to_numpy(zero_copy_only=False)
     known = values[np.isfinite(values)]
     known = known[np.abs(known) <= _LARGEST]  # larger numbers are errors later
     mean = float(known.mean()) if len(known) > 0 else 0.0
     differ = len(known) > 0 and known.min() < known.max()
     std = float(known.std()) if differ else 1.0
-    fill = {"error": None, "mean": mean, "zero": 0.0}[missing]
     if not standardize:
-        return replace(column, fill=fill)
-    return replace(column, fill=fill, mean=mean, std=std or 1.0)
+        return replace(column, fill=mean)
+    return replace(column, fill=mean, mean=mean, std=std or 1.0)
 
 
 def encode(
@@ -169,25 +166,27 @@ def encode(
         elif column.kind == "vector":
             _encode_vectors(table, rows[column.name], column, part, first_row)
         else:
-            _encode_numbers(table, rows[column.name], column, part[:, 0], first_row)
+            _encode_numbers(table, rows[column.name], column, part[:, 0], missing, first_row)
         start += column.size
     return torch.from_numpy(out)
 
 
 def _encode_numbers(
-    table: Table, numbers: Any, column: Column, out: np.ndarray, first_row: int
+    table: Table, numbers: Any, column: Column, out: np.ndarray, missing: Missing, first_row: int
 ) -> None:
     values = numbers.to_numpy(zero_copy_only=False)
-    missing = np.isnan(values)
-    if column.fill is not None:
-        values = np.where(missing, column.fill, values)
-    elif missing.any():
+    empty = np.isnan(values)
+    fill = {"error": None, "mean": column.fill, "zero": 0.0}[missing]
+    if fill is not None:
+        values = np.where(empty, fill, values)
+    elif empty.any():
+        known = "mean or zero" if column.fill is not None else "zero"
         raise _cell_error(
             table,
             column,
-            first_row + int(missing.argmax()),
+            first_row + int(empty.argmax()),
             "a number, got an empty cell",
-            "fill it, or set dataset.missing to mean or zero",
+            f"fill it, or set dataset.missing to {known}",
         )
     with np.errstate(over="ignore"):
         out[:] = (values - column.mean) / column.std
@@ -226,9 +225,11 @@ def _encode_categories(
     import pyarrow as pa
 
     categories = pa.array(column.categories, pa.large_string())
-    texts = read_texts(table, column.name, texts)
+    texts = read_texts(table, column.name, texts, column.categories)
     codes = index_in(texts, categories)
     unknown = codes < 0
+    if unknown.any():
+        _require_same_booleans(table, texts, column, first_row)
     if missing == "error" and unknown.any():
         row = int(unknown.argmax())
         got = texts[row].as_py()
@@ -241,6 +242,22 @@ def _encode_categories(
         )
     nodes = np.flatnonzero(~unknown)
     out[nodes, codes[nodes]] = 1.0
+
+
+def _require_same_booleans(table: Table, texts: Any, column: Column, first_row: int) -> None:
+    """Raises if booleans are 0 and 1 in one graph, and false and true in the other."""
+    booleans, numbers = {"false", "true"}, {"0", "1"}
+    found, known = set(compute().unique(texts).to_pylist()), set(column.categories)
+    for expected, other in ((booleans, numbers), (numbers, booleans)):
+        if known & expected and found & other and not known & other:
+            value = min(found & other)
+            raise _cell_error(
+                table,
+                column,
+                first_row + int(compute().index(texts, value).as_py()),
+                f"{listed(sorted(known & expected))} as in the training, got {value!r}",
+                "write booleans as in the training",
+            )
 
 
 def _cell_error(table: Table, column: Column, row: int, expected: str, cure: str) -> GraphFileError:

@@ -48,6 +48,11 @@ def open_table(path: Path, *, header: bool | None = None, edges: bool = False) -
     )
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file has the name of a table."""
+    return _suffix(path) in _SUFFIXES
+
+
 def nodes_file(files: GraphFiles) -> Path | None:
     """Returns the table of nodes, or None if the folder has none.
 
@@ -58,20 +63,14 @@ def nodes_file(files: GraphFiles) -> Path | None:
     return files.path / files.nodes if files.nodes is not None else _by_name(files.path, "nodes")
 
 
-def graphs_file(files: GraphFiles) -> Path:
-    """Returns the table of graphs.
+def graphs_file(files: GraphFiles) -> Path | None:
+    """Returns the table of graphs, or None if the folder has none.
 
     Raises:
-        GraphFileError: If the folder has none or several.
+        GraphFileError: If the folder is missing, or has several.
     """
-    path = None if files.graphs is None else files.path / files.graphs
-    path = path or _by_name(files.path, "graphs")
-    if path is None:
-        raise GraphFileError(
-            f"{files.path}: expected a table of graphs such as graphs.csv or graphs.parquet with "
-            "task graph_classification: set dataset.graphs"
-        )
-    return path
+    _require_folder(files.path)
+    return files.path / files.graphs if files.graphs is not None else _by_name(files.path, "graphs")
 
 
 def edge_files(files: GraphFiles) -> list[Path]:

@@ -15,6 +15,7 @@ from gatsparse.data.graph_files.edges import FileEdges, read_edges
 from gatsparse.data.graph_files.files import edge_files
 from gatsparse.data.graph_files.graphs import read_graphs
 from gatsparse.data.graph_files.nodes import Nodes, read_nodes
+from gatsparse.data.graph_files.origin import origin_of
 from gatsparse.data.graph_files.schema import GraphSchema
 from gatsparse.data.graph_files.splits import split_masks
 from gatsparse.data.graph_files.table import GraphFileError, listed
@@ -42,7 +43,8 @@ def load_files(
         masks :obj:`train_mask`, :obj:`val_mask` and :obj:`test_mask` bool ``[N]``;
         :obj:`edge_attr` float32 ``[E, D]`` if there are edge features; :obj:`node_ids`, a
         :class:`NodeIds`; :obj:`schema`; :obj:`dropped`, the numbers of edges that were dropped, by
-        reason; and :obj:`notes`, lines about what was dropped, drawn or not used. With task
+        reason; :obj:`notes`, lines about what was dropped, drawn or not used; and :obj:`origin`,
+        by which a run of :func:`gatsparse.train.train` knows how to read other folders. With task
         graph_classification, labels and masks are those of the graphs ``[G]``, nodes are in the
         order of their graphs, :obj:`batch` int64 ``[N]`` is the graph of each node, and
         :obj:`graph_ids` are the ids of the graphs.
@@ -88,11 +90,11 @@ def load_files(
     if graphs is not None:
         data.batch, data.graph_ids = torch.from_numpy(graphs.of_node), graphs.ids
         if graphs.labels is not None:
-            data.y, classes = graphs.labels
+            data.y, classes = graphs.labels.y, graphs.labels.classes
         if graphs.masks is not None:
             data.train_mask, data.val_mask, data.test_mask = graphs.masks
     elif nodes.labels is not None:
-        data.y, classes = nodes.labels
+        data.y, classes = nodes.labels.y, nodes.labels.classes
         masks, note = split_masks(files, nodes, task, draw=schema is None)
         if masks is not None:
             data.train_mask, data.val_mask, data.test_mask = masks
@@ -103,6 +105,7 @@ def load_files(
             f"in {nodes.name}{_columns(nodes)}: set dataset.label"
         )
     data.node_ids, data.notes, data.dropped = nodes.ids, notes, edges.dropped
+    data.origin = origin_of(files, data)
     data.schema = GraphSchema(nodes.columns, nodes.x.size(1), edges.columns, classes)
     return data
 
@@ -114,7 +117,9 @@ def _columns(nodes: Nodes) -> str:
 
 
 def _notes_of_nodes(nodes: Nodes) -> Iterator[str]:
-    """Yields how many nodes have no category of a column, or one that the model does not know."""
+    """Yields how many nodes have no label, no category of a column, or an unknown category."""
+    if nodes.labels is not None and nodes.labels.note:
+        yield nodes.labels.note
     start = 0
     for column in nodes.columns:
         if column.kind == "category":

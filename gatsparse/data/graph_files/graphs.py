@@ -67,7 +67,13 @@ def read_graphs(
             f"dataset.graph: expected a column of the table of nodes with the graph of each node, "
             f"got none of {', '.join(GRAPH_COLUMNS)} in {nodes.name}: set dataset.graph"
         )
-    table = open_table(graphs_file(files))
+    path = graphs_file(files)
+    if path is None:
+        raise GraphFileError(
+            f"{files.path}: expected a table of graphs such as graphs.csv or graphs.parquet with "
+            "task graph_classification: set dataset.graphs"
+        )
+    table = open_table(path)
     id_name = choose_column(table, None, "graphs", ("id", nodes.graph, *GRAPH_COLUMNS))
     if id_name is None:
         raise GraphFileError(f"{table.path}: expected a column id with the ids of the graphs")
@@ -86,7 +92,7 @@ def read_graphs(
     split = choose_column(table, files.split, "split", ("split",))
     wanted: dict[str, Wanted] = {id_name: "text"}
     if label is not None:
-        wanted |= wanted_labels(table, [label], "classification", None)
+        wanted |= wanted_labels(table, [label], "graph_classification", None)
     if split is not None:
         wanted[split] = "text"
     rows = read_columns(table, wanted)
@@ -95,7 +101,7 @@ def read_graphs(
     labels = None
     if label is not None:
         known = None if schema is None else schema.classes
-        labels = read_labels(table, rows, [label], "classification", None, known)
+        labels = read_labels(table, rows, [label], "graph_classification", None, known)
     masks = None if split is None else _masks(table, rows[split], split, complete=schema is None)
     order = of_node.argsort(kind="stable")
     return _ordered(nodes, order), GraphTable(ids, of_node[order], labels, masks)

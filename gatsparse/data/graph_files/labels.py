@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from gatsparse.data.graph_files.arrow import compute, index_in
+from gatsparse.data.graph_files.label_hints import hint_at_lists, require_classes
 from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
-from gatsparse.data.graph_files.texts import read_texts
+from gatsparse.data.graph_files.texts import read_cells, read_texts, spell
 from gatsparse.data.labels import Task
 
 _MOST_CLASSES = 10_000
+_OF_CLASSES = ("classification", "graph_classification")
 _UNLABELLED = ("-1", "-100")  # numbers that mean so, as in PyG and OGB
 
 
@@ -26,10 +28,12 @@ class Labels(NamedTuple):
             ``[N, K]`` of zeros and ones, and for regression float32 ``[N]`` or ``[N, K]``, NaN if
             unlabelled.
         classes (list of str): Names of the classes, of the labels, or of the targets.
+        note (str, optional): A line about nodes without labels, or labels that look like lists.
     """
 
     y: Tensor
     classes: list[str]
+    note: str = ""
 
 
 def wanted_labels(
@@ -45,7 +49,7 @@ def wanted_labels(
             f"dataset.label: expected one column for task classification, got {list(names)}: "
             "set task: multi_label for several labels of each node"
         )
-    texts = task == "classification" or (task == "multi_label" and separator is not None)
+    texts = task in _OF_CLASSES or (task == "multi_label" and separator is not None)
     if texts and len(names) != 1:
         raise GraphFileError(
             f"dataset.label: expected one column with label_separator, got {list(names)}"
@@ -92,8 +96,8 @@ def read_labels(
         GraphFileError: If a label is not one of :obj:`classes`, not 0 or 1 for multi_label, or not
             finite; or if there are more classes than a model can have.
     """
-    if task == "classification":
-        return _read_classes(table, rows[names[0]], names[0], classes)
+    if task in _OF_CLASSES:
+        return _read_classes(table, rows[names[0]], names[0], task, classes)
     if task == "multi_label" and separator is not None:
         return _read_lists(table, rows[names[0]], names[0], separator, classes)
     columns, found = [], []
@@ -108,17 +112,22 @@ def read_labels(
         found += [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
     y = np.concatenate(columns, axis=1)
     _check_numbers(table, y, found, task)
-    y[np.isnan(y).any(axis=1)] = np.nan
+    unlabelled = np.isnan(y).any(axis=1)
+    partly = int((unlabelled & ~np.isnan(y).all(axis=1)).sum())
+    y[unlabelled] = np.nan
     if classes is not None and len(found) != len(classes):
         raise GraphFileError(
             f"dataset.label: expected {len(classes)} columns, as in the training, got {len(found)}"
         )
     labels = torch.from_numpy(y).float()
     single = task == "regression" and labels.size(1) == 1
-    return Labels(labels.squeeze(1) if single else labels, found)
+    note = f"nodes without labels, of which only some are missing: {partly}" if partly else ""
+    return Labels(labels.squeeze(1) if single else labels, found, note)
 
 
-def _read_classes(table: Table, column: Any, name: str, classes: list[str] | None) -> Labels:
+def _read_classes(
+    table: Table, column: Any, name: str, task: Task, classes: list[str] | None
+) -> Labels:
     import pyarrow as pa
 
     if isinstance(column, np.ndarray) and column.shape[1] > 1:
@@ -126,13 +135,18 @@ def _read_classes(table: Table, column: Any, name: str, classes: list[str] | Non
             f"{table.path}: column {name!r}: expected one class of each node, got vectors of "
             f"{column.shape[1]}: set task to multi_label or regression"
         )
-    texts = read_texts(table, name, column)
+    known = classes or []
+    texts = read_texts(table, name, column, known)
     found = [text for text in compute().unique(texts).to_pylist() if text is not None]
-    numbers = table.columns[name] in ("number", "vector")
-    known = [text for text in found if text not in _UNLABELLED]
-    if numbers and len(known) > 1:  # -1 and 1 are two classes
-        found = known
+    are_numbers = _sort_key(found) is not None
+    labelled = [text for text in found if text not in _UNLABELLED]
+    if are_numbers and (known or len(labelled) > 1):  # -1 and 1 are two classes
+        found = labelled
+    note = ""
     if classes is None:
+        if table.columns[name] in ("number", "vector"):
+            require_classes(table, name, texts, found, task)
+        note = hint_at_lists(found) if task == "classification" else ""
         classes = sorted(found, key=_sort_key(found))
         if len(classes) < 2:
             raise GraphFileError(
@@ -153,7 +167,7 @@ def _read_classes(table: Table, column: Any, name: str, classes: list[str] | Non
             f"{table.path}: {table.place(row)}: column {name!r}: expected one of "
             f"{listed(classes, 5)}, got {value!r}, which the model does not know"
         )
-    return Labels(torch.from_numpy(codes), classes)
+    return Labels(torch.from_numpy(codes), classes, note)
 
 
 def _sort_key(names: list[str]) -> Any:
@@ -168,9 +182,13 @@ def _sort_key(names: list[str]) -> Any:
 def _read_lists(
     table: Table, column: Any, name: str, separator: str, classes: list[str] | None
 ) -> Labels:
-    texts = read_texts(table, name, column).to_pylist()
-    lists = [[part.strip() for part in (text or "").split(separator)] for text in texts]
-    found = {label for labels in lists for label in labels} - {""}
+    import pyarrow as pa
+
+    cells = read_cells(table, name, column, classes or ()).to_pylist()
+    lists = [[part.strip() for part in (cell or "").split(separator)] for cell in cells]
+    parts = pa.array({part for parts in lists for part in parts} - {""}, pa.large_string())
+    spelled = dict(zip(parts.to_pylist(), spell(parts, classes or ()).to_pylist(), strict=True))
+    found = set(spelled.values())
     if classes is None:
         classes = sorted(found, key=_sort_key(list(found)))
         if len(classes) > _MOST_CLASSES:
@@ -184,15 +202,19 @@ def _read_lists(
         for label in labels:
             if label == "":
                 continue
-            if label not in position:
+            if spelled[label] not in position:
                 raise GraphFileError(
                     f"{table.path}: {table.place(row)}: column {name!r}: expected labels such as "
                     f"{listed(classes, 5)}, got {label!r}, which the model does not know"
                 )
-            y[row, position[label]] = 1.0
-    unlabelled = column.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)  # but not ""
-    y[torch.from_numpy(unlabelled)] = float("nan")
-    return Labels(y, classes)
+            y[row, position[spelled[label]]] = 1.0
+    unlabelled = [cell is None for cell in cells]
+    y[torch.tensor(unlabelled)] = float("nan")
+    note = (
+        f"nodes without labels, whose cell is empty ({separator!r} alone is a node with none of "
+        f"them): {sum(unlabelled)}"
+    )
+    return Labels(y, classes, note if any(unlabelled) else "")
 
 
 def _check_numbers(table: Table, y: np.ndarray, names: list[str], task: Task) -> None:

@@ -10,17 +10,16 @@ import torch
 from torch import Tensor
 
 from gatsparse.data.features import open_features
-from gatsparse.data.graph_files.config import GraphFiles
+from gatsparse.data.graph_files.config import FEATURE_SUFFIXES, GraphFiles
 from gatsparse.data.graph_files.table import GraphFileError
 from gatsparse.extras import require_extra
 
-_SUFFIXES = (".npy", ".npz")
 _NAMES = ("x.npy", "features.npy", "x.npz", "features.npz")
 
 
 def feature_file(files: GraphFiles) -> Path | None:
     """Returns the matrix of features: the one that is configured, or a file with a usual name."""
-    if isinstance(files.features, str) and files.features.endswith(_SUFFIXES):
+    if isinstance(files.features, str) and files.features.endswith(FEATURE_SUFFIXES):
         return files.path / files.features
     if files.features is None:
         return next((path for name in _NAMES if (path := files.path / name).exists()), None)

@@ -13,6 +13,7 @@ from gatsparse.data.graph_files.config import (
     GRAPH_COLUMNS,
     ID_COLUMNS,
     LABEL_COLUMNS,
+    LABEL_SUFFIX,
     GraphFiles,
 )
 from gatsparse.data.graph_files.features import (
@@ -73,7 +74,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
         GraphFileError: As in :func:`gatsparse.data.load_files`.
     """
     path = nodes_file(files)
-    matrix = feature_file(files)
+    matrix = _matrix_of_features(files, schema)
     if path is None:
         return _nodes_without_table(files, task, schema, matrix)
     table = open_table(path)
@@ -126,7 +127,6 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
                 table,
                 rows,
                 columns,
-                files.missing,
                 standardize=files.standardize,
                 categorical=files.categorical,
             )
@@ -140,7 +140,7 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
     if label_names:
         known = None if schema is None else schema.classes
         labels = read_labels(table, rows, label_names, task, files.label_separator, known)
-    elif task not in WITHOUT_NODE_LABELS and (file := _label_file(files, schema)) is not None:
+    elif task not in WITHOUT_NODE_LABELS and (file := label_file(files, schema)) is not None:
         labels = _labels_of_file(file, task, count, str(path), schema)
     return Nodes(str(path), ids, x, columns, labels, table, rows, split_name, graph_name)
 
@@ -155,10 +155,22 @@ def _nodes_without_table(
             "matrix of features x.npy: set dataset.nodes or dataset.features"
         )
     x = read_matrix(matrix, None, "")
-    file, labels = _label_file(files, schema), None
+    file, labels = label_file(files, schema), None
     if file is not None and task not in WITHOUT_NODE_LABELS:
         labels = _labels_of_file(file, task, x.size(0), str(matrix), schema)
     return Nodes(str(matrix), NodeIds(num_nodes=x.size(0)), x, [], labels, None, {}, None)
+
+
+def _matrix_of_features(files: GraphFiles, schema: GraphSchema | None) -> Path | None:
+    """The matrix of features, if a training or the model of :obj:`schema` uses one."""
+    if schema is not None and schema.columns:
+        return None
+    path = feature_file(files)
+    if path is None and schema is not None:
+        raise GraphFileError(
+            f"{files.path}: expected a matrix of features such as x.npy, as in the training"
+        )
+    return path
 
 
 def choose_column(table: Table, name: str | None, key: str, usual: Sequence[str]) -> str | None:
@@ -181,7 +193,7 @@ def _label_columns(files: GraphFiles, table: Table, schema: GraphSchema | None) 
         usual = [name for name in LABEL_COLUMNS if name not in features]
         found = choose_column(table, None, "label", usual)
         return [] if found is None else [found]
-    if isinstance(label, str) and label not in table.columns and label.endswith(".npy"):
+    if isinstance(label, str) and label not in table.columns and label.endswith(LABEL_SUFFIX):
         return []
     names = [label] if isinstance(label, str) else label
     if schema is not None and not any(name in table.columns for name in names):
@@ -191,9 +203,9 @@ def _label_columns(files: GraphFiles, table: Table, schema: GraphSchema | None) 
     return names
 
 
-def _label_file(files: GraphFiles, schema: GraphSchema | None) -> Path | None:
-    """The file of labels, which a graph for predictions may lack."""
-    if isinstance(files.label, str) and files.label.endswith(".npy"):
+def label_file(files: GraphFiles, schema: GraphSchema | None = None) -> Path | None:
+    """Returns the file of labels, which a graph for predictions may lack."""
+    if isinstance(files.label, str) and files.label.endswith(LABEL_SUFFIX):
         path = files.path / files.label
         return path if schema is None or path.exists() else None
     if files.label is not None:
@@ -223,7 +235,7 @@ def _feature_columns(
 ) -> list[Column]:
     if matrix is not None:
         free = [name for name in table.columns if name not in taken]
-        if files.features is None and free:
+        if files.features is None and free and schema is None:
             raise GraphFileError(
                 f"dataset.features: expected one source of features, got {matrix} and the columns "
                 f"{listed(free)} of {table.path}: set it to {matrix.name} or to columns"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gatsparse.data.graph_files.table import GraphFileError, Kind, Rows, Wanted, to_numbers
+from gatsparse.data.parquet_columns import ParquetColumns
 
 _ROWS = 2**22  # of a block
 _THREADED = 2**17  # rows from which pyarrow uses threads
@@ -28,34 +28,21 @@ class ParquetTable:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with path.open("rb"), self._reading("footer"), self._file() as file:
-            self._num_rows = file.metadata.num_rows
-            names = file.schema_arrow.names
-            fields = {field.name: field.type for field in file.schema_arrow}
-        if twice := [name for name in fields if names.count(name) > 1]:
+        self._file = ParquetColumns(path, GraphFileError)
+        names = [field.name for field in self._file.fields]
+        if twice := [name for name in names if names.count(name) > 1]:
             raise GraphFileError(
                 f"{path}: expected different names of columns, got {twice[0]!r} twice"
             )
-        self.columns: dict[str, Kind] = {name: _kind(dtype) for name, dtype in fields.items()}
+        self.columns: dict[str, Kind] = {
+            field.name: _kind(field.type) for field in self._file.fields
+        }
 
     def blocks(self, wanted: Mapping[str, Wanted]) -> Iterator[Rows]:
         """Yields the rows of some columns, see :meth:`Table.blocks`."""
-        row = 0
-        with self._file() as file:
-            batches = file.iter_batches(
-                _ROWS, columns=list(wanted), use_threads=self._num_rows > _THREADED
-            )
-            while True:
-                with self._reading(f"row {row} or later"):
-                    batch = next(batches, None)
-                if batch is None:
-                    break
-                yield {name: self._column(batch, name, kind, row) for name, kind in wanted.items()}
-                row += batch.num_rows
-        if row != self._num_rows:
-            raise GraphFileError(
-                f"{self.path}: damaged Parquet, expected {self._num_rows} rows, got {row}"
-            )
+        threads = self._file.num_rows > _THREADED
+        for row, batch in self._file.batches(list(wanted), _ROWS, threads=threads):
+            yield {name: self._column(batch, name, kind, row) for name, kind in wanted.items()}
 
     def place(self, row: int) -> str:
         """Number of a row, from 0."""
@@ -89,21 +76,6 @@ class ParquetTable:
                 f"as in row {row}, got {sizes[differ[0]]}"
             )
         return values.to_numpy(zero_copy_only=False).reshape(len(sizes), -1)
-
-    def _file(self) -> Any:
-        from pyarrow.parquet import ParquetFile
-
-        return ParquetFile(self.path, pre_buffer=False, page_checksum_verification=True)
-
-    @contextmanager
-    def _reading(self, place: str) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # a damaged file can raise anything
-            raise GraphFileError(
-                f"{self.path}: {place}: truncated or damaged Parquet "
-                f"({type(error).__name__}: {error})"
-            ) from error
 
 
 _EXPECTED = {"text": "text or integers", "number": "numbers"}

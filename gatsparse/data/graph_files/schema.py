@@ -15,7 +15,8 @@ class Column:
         kind (str): ``"number"``, ``"category"`` (one feature for each category) or ``"vector"``.
         size (int): Number of features.
         categories (list of str): The categories in the order of their features.
-        fill (float, optional): Value of a missing number. (default: missing numbers are errors)
+        fill (float, optional): Mean of the numbers, which replaces missing ones with
+            ``missing="mean"``. (default: not known)
         mean, std (float): What is subtracted from numbers, and by what they are divided then.
 
     Example:

@@ -93,7 +93,11 @@ def _read_ids(path: Path) -> tuple[Table, Any]:
 
 
 def draw_split(
-    files: GraphFiles, labelled: np.ndarray, classes: np.ndarray | None, times: np.ndarray | None
+    files: GraphFiles,
+    labelled: np.ndarray,
+    classes: np.ndarray | None,
+    times: np.ndarray | None,
+    hint: str = "",
 ) -> Masks:
     """Draws the training, validation and test nodes among the labelled nodes.
 
@@ -102,6 +106,7 @@ def draw_split(
         labelled (numpy.ndarray): bool ``[N]``.
         classes (numpy.ndarray, optional): int64 ``[N]``, whose shares are kept.
         times (numpy.ndarray, optional): ``[N]``; the earliest nodes are training nodes.
+        hint (str, optional): What may be wrong with the labels, for messages.
 
     Raises:
         GraphFileError: If a part of the split would be empty.
@@ -122,9 +127,10 @@ def draw_split(
         codes[group[:first]], codes[group[first:second]], codes[group[second:]] = 0, 1, 2
     masks = _masks(codes)
     if (part := empty_part(masks)) is not None:
+        count = f" in {len(groups)} classes" if classes is not None else ""
         raise GraphFileError(
-            f"dataset.draw: expected {part} nodes, got none of {len(nodes)} labelled nodes: "
-            "change train_share and val_share, or label more nodes"
+            f"dataset.draw: expected {part} nodes, got none of {len(nodes)} labelled nodes{count}: "
+            f"change train_share and val_share, or label more nodes{hint and f' ({hint})'}"
         )
     return masks
 
@@ -201,7 +207,7 @@ def _drawn(files: GraphFiles, nodes: Nodes, task: Task) -> tuple[Masks, str]:
         assert nodes.table is not None
         times = _times(nodes.table, nodes.rows[files.time], files.time)
     classes = y.numpy() if how == "stratified" else None
-    masks = draw_split(files, labelled.numpy(), classes, times)
+    masks = draw_split(files, labelled.numpy(), classes, times, nodes.labels.note)
     sizes = [int(mask.sum()) for mask in masks]
     seed = "" if how == "time" else f" with seed {files.split_seed}"
     return masks, (

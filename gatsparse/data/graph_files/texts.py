@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -9,23 +11,68 @@ import numpy as np
 from gatsparse.data.graph_files.arrow import compute
 from gatsparse.data.graph_files.table import GraphFileError, Table
 
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_VALUE = rf"^\s*(?:{_NUMBER}|(?i:true|false))\s*$"
+_INTEGER = re.compile(r"([+-]?)(0|[1-9][0-9]*)(?:\.0*)?")
+_PADDED = re.compile(r"[+-]?0[0-9]")
 
-def read_texts(table: Table, name: str, column: Any) -> Any:
-    """Returns a column as large strings; missing cells and empty texts are null.
 
-    In columns of numbers, ``NaN`` and ``NA`` are missing, too, and ``1.0`` is ``"1"``: programs
-    write integers so if a cell of their column is missing. Booleans are ``"true"`` and ``"false"``.
+def read_texts(table: Table, name: str, column: Any, known: Collection[str] = ()) -> Any:
+    """Returns a column as large strings; missing cells are null, see :func:`read_cells`.
+
+    Numbers and booleans of a column without other values are :func:`canonical`. Those that are
+    equal to one of the :obj:`known` texts are written like it.
 
     Args:
         table (Table): The table.
         name (str): Name of the column.
         column (pyarrow.Array or numpy.ndarray): Its rows, or some of them.
+        known (list of str, optional): Categories or classes of the training.
 
     Raises:
         GraphFileError: If a row has several values, or a text is not UTF-8.
     """
+    encoded = read_cells(table, name, column, known).dictionary_encode()
+    return spell(encoded.dictionary, known).take(encoded.indices)
+
+
+def spell(texts: Any, known: Collection[str] = ()) -> Any:
+    """Returns the different texts of a column as :func:`read_texts` writes them."""
     import pyarrow as pa
-    from pyarrow.csv import ConvertOptions
+
+    pc = compute()
+    values = pc.match_substring_regex(texts, _VALUE)
+    if not pc.any(values).as_py():
+        return texts
+    only_values = pc.all(values).as_py()
+    names, equal = set(known), {}
+    for name in known:
+        number = canonical(name)
+        equal[number] = number if number in equal else name  # 1.10 and 1.1 are different texts
+
+    def written(text: str) -> str:
+        if text in names:
+            return text
+        number = canonical(text)
+        return equal.get(number, number if only_values else text)
+
+    both = zip(texts.to_pylist(), values.to_pylist(), strict=True)
+    return pa.array([written(text) if is_value else text for text, is_value in both], texts.type)
+
+
+def read_cells(table: Table, name: str, column: Any, known: Collection[str] = ()) -> Any:
+    """Returns a column as large strings as they are written; missing cells are null.
+
+    Empty texts are missing and, if all other cells are numbers or booleans, ``NA``, ``NaN`` and the
+    like.
+
+    Args:
+        table, name, column, known: As in :func:`read_texts`.
+
+    Raises:
+        GraphFileError: As in :func:`read_texts`.
+    """
+    import pyarrow as pa
 
     pc = compute()
     if isinstance(column, np.ndarray):
@@ -38,31 +85,64 @@ def read_texts(table: Table, name: str, column: Any) -> Any:
     if str(column.type) == "extension<arrow.uuid>":
         texts = [None if value is None else str(value) for value in column.to_pylist()]
         return pa.array(texts, pa.large_string())
-    if pa.types.is_floating(column.type):
-        column = _without_fraction(column)
     try:
-        texts = column.cast(pa.large_string())
+        texts = _float_texts(column) if pa.types.is_floating(column.type) else column
+        texts = texts.cast(pa.large_string())
     except pa.ArrowInvalid as error:
         raise GraphFileError(
             f"{table.path}: column {name!r}: expected UTF-8 ({error}): convert or remove the column"
         ) from error
-    missing = pc.equal(texts, "")
-    if table.columns[name] in ("number", "vector"):
-        missing = pc.is_in(texts, value_set=pa.array(ConvertOptions().null_values, texts.type))
-        lower = pc.utf8_lower(texts)
-        is_boolean = pc.is_in(lower, value_set=pa.array(["true", "false"], texts.type))
-        texts = pc.if_else(is_boolean, lower, texts)
-        texts = pc.replace_substring_regex(texts, r"^\s*([+-]?[0-9]+)(?:\.0*)?\s*$", r"\1")
-    return pc.if_else(missing, None, texts)
+    return pc.if_else(_missing(texts, known), None, texts)
 
 
-def _without_fraction(numbers: Any) -> Any:
-    """Numbers as int64 if all are whole, because text of large ones would have an exponent."""
+def canonical(text: str) -> str:
+    """Returns the text that stands for all texts of the same number or boolean.
+
+    Integers that begin with a zero stay as they are, as do all other texts.
+
+    Example:
+        >>> from gatsparse.data.graph_files.texts import canonical
+        >>> [canonical(text) for text in ("1.0", "1e2", ".50", "007", "True", "v 1.0")]
+        ['1', '100', '0.5', '007', 'true', 'v 1.0']
+    """
+    word = text.strip()
+    if word.lower() in ("true", "false"):
+        return word.lower()
+    if (integer := _INTEGER.fullmatch(word)) is not None:  # exact, also above 2**53
+        sign, digits = integer.groups()
+        return f"-{digits}" if sign == "-" and digits != "0" else digits
+    if re.fullmatch(_NUMBER, word) is None:
+        return text
+    number = float(word)
+    if _PADDED.match(word) or not np.isfinite(number):
+        return word
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _float_texts(numbers: Any) -> Any:
+    """Floating-point numbers as the shortest texts; NaN is null, and whole numbers are exact."""
     import pyarrow as pa
 
-    values = numbers.cast(pa.float32()) if pa.types.is_float16(numbers.type) else numbers
-    values = compute().if_else(compute().is_nan(values), None, values)
-    try:
-        return values.cast(pa.int64())
-    except pa.ArrowInvalid:
-        return values
+    pc = compute()
+    if pa.types.is_float16(numbers.type):
+        numbers = numbers.cast(pa.float32())
+    numbers = pc.if_else(pc.is_nan(numbers), None, numbers)
+    wide = numbers.cast(pa.float64())
+    whole = pc.equal(wide, pc.round(wide))
+    return pc.if_else(whole, wide.cast(pa.large_string()), numbers.cast(pa.large_string()))
+
+
+def _missing(texts: Any, known: Collection[str]) -> Any:
+    """Returns which cells are missing."""
+    import pyarrow as pa
+    from pyarrow.csv import ConvertOptions
+
+    pc = compute()
+    empty = pc.equal(texts, "")
+    names = [name for name in ConvertOptions().null_values if name not in known]
+    marked = pc.is_in(texts, value_set=pa.array(names, texts.type))
+    if not pc.any(pc.xor(marked, pc.fill_null(empty, False))).as_py():
+        return empty
+    others = texts.filter(pc.invert(marked)).drop_null()
+    values = pc.match_substring_regex(others, _VALUE)
+    return marked if pc.all(values, min_count=0).as_py() else empty

@@ -178,10 +178,12 @@ def _strength(test: RemovalTest) -> str:
 def _correlation(within: Interval) -> str:
     if within.count == 0:
         return "no rank correlation is defined"
-    return (
-        f"the rank correlation between weight and effect within a node is {decimal(within.mean)} "
-        f"(95 %: {decimal(within.low)} to {decimal(within.high)})"
+    found = (
+        f"the rank correlation between weight and effect within a node is {decimal(within.mean)}"
     )
+    if within.count == 1:
+        return f"{found}, of a single node"
+    return f"{found} (95 %: {decimal(within.low)} to {decimal(within.high)})"
 
 
 def _spread(layer: LayerExplanation) -> str:

@@ -194,17 +194,9 @@ def test_numbers_as_categories(folder):
     assert torch.equal(data.x, torch.eye(4))
 
 
-def test_labels_of_other_tasks(folder):
+def test_targets_of_a_regression(folder):
     data = load_files(GraphFiles(folder, label="age"), "regression")
     assert data.y.tolist() == [1, 2, 3, 4]
-    (folder / "nodes.csv").write_text("id,f,tags,split\na,1,x|y,train\nb,2,,val\nc,3,y,test\n")
-    (folder / "edges.csv").write_text("source,target\na,b\n")
-    data = load_files(GraphFiles(folder, label="tags", label_separator="|"), "multi_label")
-    assert data.y.tolist() == [[1, 1], [0, 0], [0, 1]]
-    (folder / "nodes.csv").write_text("id,f,l1,l2,split\na,1,0,1,train\nb,2,1,,val\nc,3,1,0,test\n")
-    data = load_files(GraphFiles(folder, label=["l1", "l2"]), "multi_label")
-    assert data.y.isnan().all(dim=1).tolist() == [False, True, False]
-    assert data.schema.classes == ["l1", "l2"]
 
 
 def test_links_need_no_labels(folder):

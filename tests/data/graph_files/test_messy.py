@@ -75,7 +75,7 @@ def test_missing_labels_of_a_column_of_numbers(folder, missing):
     [
         (pa.array([1.0, 2.0, 1.0, None]), ["1", "2"], [0, 1, 0, -1]),
         (pa.array([1e17, 2.0, 2.0, np.nan]), ["2", "100000000000000000"], [1, 0, 0, -1]),
-        (pa.array([1.5, 2.0, 1e20, None]), ["1.5", "2", "1e+20"], [0, 1, 2, -1]),
+        (pa.array([3.0, 2.0, 1e20, None]), ["2", "3", f"1{20 * '0'}"], [1, 0, 2, -1]),
         (pa.array([True, False, None, True]), ["false", "true"], [1, 0, -1, 1]),
         (pa.array([[1], [0], [1], [0]]), ["0", "1"], [1, 0, 1, 0]),
         (pa.array([b"u", b"v", b"u", None]), ["u", "v"], [0, 1, 0, -1]),

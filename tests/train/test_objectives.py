@@ -11,13 +11,10 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gatsparse.train import TargetScale, TrainConfig
-from gatsparse.train.objective import (
-    NODE_TASKS,
-    Classification,
-    MultiLabel,
-    Regression,
-    build_objective,
-)
+from gatsparse.train.objectives.build import NODE_TASKS, build_objective
+from gatsparse.train.objectives.classification import Classification
+from gatsparse.train.objectives.multi_label import MultiLabel
+from gatsparse.train.objectives.regression import Regression
 
 NAN, INF = torch.nan, torch.inf
 LABELS = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 0.0]])

@@ -1,0 +1,1 @@
+"""Tasks: the labels, loss, predictions and score of each."""
