@@ -89,11 +89,11 @@ def test_loader_of_a_heterogeneous_graph():
 
 
 def test_unsupported_options_raise():
-    with pytest.raises(ValueError, match="^disjoint: only"):
+    with pytest.raises(ValueError, match=r"^disjoint: only"):
         accelerate_loader(pyg_loader(graph(), [3], disjoint=True))
     weighted = pyg_loader(graph(), [3])
     weighted.node_sampler.edge_weight = torch.ones(200)  # weight_attr, which needs pyg-lib
-    with pytest.raises(ValueError, match="^weight_attr: only"):
+    with pytest.raises(ValueError, match=r"^weight_attr: only"):
         accelerate_loader(weighted)
     with pytest.raises(ValueError, match="expected a sampler of PyG, got a Neighbor"):
         accelerate_loader(pyg_loader(graph(), [3], neighbor_sampler=NeighborSampler(graph(), [3])))
