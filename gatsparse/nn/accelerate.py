@@ -98,6 +98,8 @@ def accelerate(model: Model, backend: Backend = "auto", functions: bool = True) 
         remove_hooks(module)
         if functions and _calls_a_layer(module):
             add_hooks(module)
+        if isinstance(module, AttentionConv):
+            module.finds_sparse_features = functions
     _logger.info("accelerate: exchanged %s", dict(exchanged) or "nothing")
     if left_alone:
         _warn("these layers keep PyG's forward pass: " + "; ".join(left_alone))
@@ -129,6 +131,7 @@ def decelerate(model: Model) -> Model:
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
     for module in model.modules():
         remove_hooks(module)
+        vars(module).pop("finds_sparse_features", None)
         if vars(module).pop("_accelerated", False):
             vars(module).pop("backend", None)
             module.__class__ = _exchanged(type(module), _PYG)
@@ -137,8 +140,9 @@ def decelerate(model: Model) -> Model:
 
 def _calls_a_layer(module: torch.nn.Module) -> bool:
     """Whether the forward pass of a module calls a layer of gatsparse."""
-    layer = isinstance(module, (AttentionConv, torch.jit.ScriptModule, torch.fx.GraphModule))
-    return not layer and any(isinstance(child, AttentionConv) for child in module.modules())
+    if isinstance(module, AttentionConv):
+        return False
+    return any(isinstance(child, AttentionConv) for child in module.modules())
 
 
 def why_left_alone(module: torch.nn.Module) -> str | None:

@@ -37,6 +37,8 @@ class AttentionConv:
     """
 
     backend: Backend = "auto"
+    #: Whether dense features that are mostly zero are multiplied as sparse ones.
+    finds_sparse_features = False
 
     _pyg: Any
     _attention: Any
@@ -88,8 +90,8 @@ class AttentionConv:
         **size: Any,
     ) -> Any:
         """The forward pass. :obj:`size` is a keyword of PyG's GATConv, but not of its GATv2Conv."""
-        with own_functions() as replaced:
-            x = sparse(x) if replaced else x
+        with own_functions():
+            x = sparse(x) if self.finds_sparse_features else x
             return self._attend_once(x, edge_index, edge_attr, return_attention_weights, **size)
 
     def _attend_once(

@@ -129,19 +129,15 @@ def leave(module: torch.nn.Module, _inputs: Any, _output: Any) -> None:
 
 
 @contextmanager
-def own_functions() -> Iterator[bool]:
-    """Leaves the mode for the functions of a layer, which need no replacement.
-
-    Yields:
-        bool: Whether the mode was entered.
-    """
+def own_functions() -> Iterator[None]:
+    """Leaves the mode for the functions of a layer, which need no replacement."""
     mode = _calls.mode
     if torch.compiler.is_compiling() or not _calls.running or _top_mode() is not mode:
-        yield False
+        yield
         return
     mode.__exit__(None, None, None)
     try:
-        yield True
+        yield
     finally:
         mode.__enter__()
 

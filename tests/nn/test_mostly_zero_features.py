@@ -174,12 +174,17 @@ class Net(torch.nn.Module):
         return self.conv2(F.dropout(x, P, training=self.training), edge_index)
 
 
-def test_model_multiplies_features_as_sparse_ones(monkeypatch):
-    products = []
-    multiply = module.sparse_linear_by_row
+@pytest.fixture
+def products(monkeypatch):
+    """The sparse products of a test."""
+    products, multiply = [], module.sparse_linear_by_row
     monkeypatch.setattr(
         module, "sparse_linear_by_row", lambda *args: products.append(1) or multiply(*args)
     )
+    return products
+
+
+def test_model_multiplies_features_as_sparse_ones(products):
     x, edge_index = features(), torch.randint(N, (2, 300))
     model = Net().double()
     expected = model.eval()(x, edge_index)
@@ -193,6 +198,39 @@ def test_model_multiplies_features_as_sparse_ones(monkeypatch):
         model(x, edge_index)
     gatsparse.accelerate(model, functions=False)(x, edge_index)
     assert len(products) == 3
+
+
+def test_layer_called_by_another_method_multiplies_sparse_features(products):
+    model = gatsparse.accelerate(Net().double())
+    x, edge_index = features(), torch.randint(N, (2, 300))
+    for _ in range(3):
+        model.conv1(x, edge_index)
+    assert len(products) == 2
+    assert not vars(gatsparse.decelerate(model.conv1)).get("finds_sparse_features")
+
+
+class OfOneType(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = torch_geometric.nn.GATConv((-1, -1), 4, add_self_loops=False)
+        self.lin = torch_geometric.nn.Linear(-1, 4)
+
+    def forward(self, x, edge_index):
+        return self.conv(x, edge_index) + self.lin(x)
+
+
+def test_heterogeneous_models_multiply_sparse_features(products):
+    metadata = ["a", "b"], [("a", "to", "b"), ("b", "to", "a")]
+    x = {"a": features(0, dtype=torch.float32), "b": features(1, dtype=torch.float32)}
+    edges = {kind: torch.randint(N, (2, 300)) for kind in metadata[1]}
+    model = torch_geometric.nn.to_hetero(OfOneType(), metadata)
+    expected = model(x, edges)
+    gatsparse.accelerate(model)(x, edges)
+    del products[:]
+    found = model(x, edges)
+    assert len(products) == 6, "two projections of each relation, and a linear layer of each type"
+    for kind in x:
+        torch.testing.assert_close(found[kind], expected[kind])
 
 
 def test_inference_tensors():
