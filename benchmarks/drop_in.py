@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import argparse
 import copy
-import dataclasses
-import json
 import logging
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 import torch_geometric.nn
-from rich import box
-from rich.console import Console
 from torch import Tensor
 from torch._dynamo.utils import clear_compilation_metrics, counters, get_compilation_metrics
 from torch._inductor.utils import fresh_cache
@@ -32,9 +27,9 @@ from torch_geometric.datasets import KarateClub
 
 import gatsparse
 from benchmarks import zoo
-from benchmarks.drop_in_rows import TOLERANCE, CompiledRow, Job, LayerRow, ModelRow, Row
-from benchmarks.measure import environment
-from benchmarks.text import machine, markdown_table, print_table
+from benchmarks.drop_in_rows import CompiledRow, LayerRow, ModelRow
+from benchmarks.exact import TOLERANCE, error
+from benchmarks.sections import Job, Section, write
 from benchmarks.turns import alternate
 from gatsparse.nn import PaperGAT
 
@@ -65,15 +60,6 @@ def computed(model: torch.nn.Module, *inputs: Tensor) -> list[Tensor]:
     out.backward(torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out))
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     return [out.detach(), *gradients]
-
-
-def error(found: list[Tensor], expected: list[Tensor]) -> float:
-    """Returns the larger error of output and gradients, each relative to its largest entry."""
-    pairs = zip(found, expected, strict=True)
-    differences = torch.stack([(a - b).abs().max() for a, b in pairs])
-    largest = torch.stack([tensor.abs().max() for tensor in expected])
-    output, gradient = differences[0] / largest[0], differences[1:].max() / largest[1:].max()
-    return output.maximum(gradient).item()
 
 
 def small_graphs(options: argparse.Namespace) -> Iterator[Job]:
@@ -220,15 +206,6 @@ def _reason(failure: Exception) -> str:
     return f"{type(failure).__name__}: {line}"
 
 
-class Section(NamedTuple):
-    """A part of the report."""
-
-    title: str
-    measure: Callable[[argparse.Namespace], Iterator[Job]]
-    header: tuple[str, ...]
-    legend: str
-
-
 SECTIONS = {
     "layers": Section(
         "Small graphs",
@@ -273,29 +250,8 @@ SECTIONS = {
 }
 
 
-def measured(section: Section, options: argparse.Namespace) -> tuple[list[Row], list[str]]:
-    """Returns the rows and the failures of a section; a failure does not stop the others."""
-    rows: list[Row] = []
-    failures: list[str] = []
-    jobs = section.measure(options)
-    while True:
-        name = section.title
-        try:
-            job = next(jobs, None)
-            if job is None:
-                return rows, failures + [row.failure() for row in rows if row.failure()]
-            name = job.name
-            for row in job.rows():
-                rows.append(row)  # noqa: PERF402  rows before an error are kept
-        except Exception as error:  # each one becomes a line of the report
-            traceback.print_exc()
-            failures.append(f"{name}: {type(error).__name__}: {error}".splitlines()[0])
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Measures all sections and returns the exit status, which is 1 if a measurement failed.
-
-    The files are written after each section.
+    """Measures all sections; see :func:`benchmarks.sections.write`.
 
     Args:
         arguments (list, optional): Command-line arguments.
@@ -310,28 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--compiler", default="inductor", help="backend of torch.compile")
     options = parser.parse_args(arguments)
     torch.manual_seed(0)
-    console = Console(width=160)
-    measured_on = environment(None)
-    sizes = {name: value for name, value in vars(options).items() if name != "out"}
-    result: dict[str, object] = {"environment": measured_on, "options": sizes}
-    markdown = ["# Drop-in", "", *machine(measured_on), f"- rounds: {options.rounds}", ""]
-    failed = False
-    for key, section in SECTIONS.items():
-        rows, failures = measured(section, options)
-        failed = failed or bool(failures)
-        lines = [row.cells() for row in rows]
-        notes = [section.legend, *(note for row in rows for note in row.notes())]
-        notes += [f"failed: {failure}" for failure in failures]
-        print_table(console, section.title, section.header, lines, notes, box.MARKDOWN)
-        markdown += [f"## {section.title}", "", *markdown_table(section.header, lines), ""]
-        markdown += [*(f"- {note}" for note in notes), ""]
-        result[key] = [dataclasses.asdict(row) for row in rows]
-        result[f"{key} failures"] = failures
-        if options.out is not None:
-            options.out.mkdir(parents=True, exist_ok=True)
-            (options.out / "report.md").write_text("\n".join(markdown))
-            (options.out / "drop_in.json").write_text(json.dumps(result, indent=2))
-    return int(failed)
+    return write("Drop-in", "drop_in.json", SECTIONS, options)
 
 
 if __name__ == "__main__":

@@ -2,40 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
-TOLERANCE = 1e-10  # largest error in float64
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of a table, and the numbers behind it."""
-
-    def cells(self) -> list[str]:
-        """Cells of the line."""
-        raise NotImplementedError
-
-    def notes(self) -> list[str]:
-        """Notes below the table."""
-        return []
-
-    def failure(self) -> str:
-        """Reason of a failure; empty if the measurement succeeded."""
-        return ""
-
-
-class Job(NamedTuple):
-    """A measurement that yields several rows.
-
-    Args:
-        name (str): Name of the measurement.
-        rows (callable): Returns the rows.
-    """
-
-    name: str
-    rows: Callable[[], Iterable[Row]]
+from benchmarks.exact import TOLERANCE
+from benchmarks.sections import Row, times
 
 
 @dataclass(frozen=True)
@@ -52,7 +22,7 @@ class LayerRow(Row):
     def cells(self) -> list[str]:
         """Cells of the line, with times in microseconds."""
         what = [self.layer, self.graph, self.edge_index, self.work]
-        return [*what, *_times(self.seconds, 1e6), f"{self.error:.0e}"]
+        return [*what, *times(self.seconds, 1e6), f"{self.error:.0e}"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +38,7 @@ class ModelRow(Row):
     def cells(self) -> list[str]:
         """Cells of the line, with times in milliseconds."""
         what = [self.model, self.graph, str(self.layers)]
-        return [*what, *_times(self.seconds, 1e3), f"{self.error:.0e}"]
+        return [*what, *times(self.seconds, 1e3), f"{self.error:.0e}"]
 
 
 @dataclass(frozen=True)
@@ -114,9 +84,3 @@ class CompiledRow(Row):
             return "" if self.fullgraph else self.notes()[0]
         wrong = not self.error <= TOLERANCE
         return f"{self.model}, dynamic={self.dynamic}: error {self.error:.1e}" if wrong else ""
-
-
-def _times(seconds: dict[str, float], scale: float) -> list[str]:
-    """Returns two cells for the times, and one for their ratio."""
-    pyg, ours = (scale * seconds[name] for name in ("PyG", "gatsparse"))
-    return [*(f"{t:,.0f}" if t >= 100 else f"{t:.3g}" for t in (pyg, ours)), f"{pyg / ours:.2f}x"]

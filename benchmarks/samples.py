@@ -8,6 +8,7 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
+import numpy as np
 from scipy import stats
 from scipy.optimize import root_scalar
 
@@ -73,6 +74,22 @@ def difference(sample: Sequence[float], middle: float, deviation: float, count: 
     return _interval(fmean(sample) - middle, error, freedom)
 
 
+def ratio(first: Sequence[float], second: Sequence[float]) -> Estimate:
+    """Returns the ratio of the medians of paired samples, with a bootstrap interval.
+
+    Args:
+        first, second (list of float): Positive values; the pairs are drawn again 2000 times.
+    """
+    pairs = np.array([first, second])
+    count = pairs.shape[1]
+    value = _median_ratio(pairs)
+    if count == 1:
+        return Estimate(float(value), float("-inf"), float("inf"))
+    drawn = np.random.default_rng(0).integers(count, size=(2000, count))
+    low, high = np.quantile(_median_ratio(pairs[:, drawn]), [0.025, 0.975]).tolist()
+    return Estimate(float(value), low, high)
+
+
 def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
     """Compares two independent samples.
 
@@ -93,6 +110,11 @@ def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
         kolmogorov_smirnov=_kolmogorov_smirnov(first, second),
         detectable=error * _detectable(freedom),
     )
+
+
+def _median_ratio(pairs: np.ndarray) -> np.ndarray:
+    first, second = np.median(pairs, axis=-1)
+    return first / second
 
 
 def _p(result: Any) -> float:

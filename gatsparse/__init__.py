@@ -10,6 +10,7 @@ from gatsparse.nn import (
     GATv2Conv,
     accelerate,
     attention_weights,
+    decelerate,
     explain_backend,
 )
 from gatsparse.slow_path import SlowPathWarning
@@ -37,6 +38,7 @@ __all__ = [
     "accelerate",
     "attention_weights",
     "clear_graph_cache",
+    "decelerate",
     "explain_backend",
     "infer",
     "load_model",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from threading import Lock
-from weakref import ReferenceType, ref
 
 import torch
-from torch import Tensor, UntypedStorage
+from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
+from gatsparse.storage_map import StorageMap
 
 #: Limits of the cache: number of storages; number of graphs of views of one storage; and their
 #: total size, relative to the storage or the largest graph. The oldest are dropped first.
@@ -72,27 +72,7 @@ def _elements(graph: CSRGraph) -> int:
     return graph.num_edges + sum(graph.size)
 
 
-# By storage, not by tensor: views are new tensors in each call, and torch.utils.swap_tensors
-# rejects tensors with weak references. The key is the address of a storage, which is unique while
-# the storage is alive.
-_cache: dict[int, tuple[ReferenceType, _Graphs]] = {}
-
-
-def _graphs_of(storage: UntypedStorage) -> _Graphs | None:
-    reference, graphs = _cache.get(storage._cdata, (None, None))
-    return graphs if reference is not None and reference() is storage else None
-
-
-def _new_graphs_of(storage: UntypedStorage) -> _Graphs:
-    address = storage._cdata
-
-    def forget(reference: ReferenceType) -> None:
-        if _cache.get(address, (None, None))[0] is reference:
-            _cache.pop(address, None)
-
-    graphs = _Graphs(storage.nbytes() // 8)
-    _cache[address] = ref(storage, forget), graphs
-    return graphs
+_cache: StorageMap[_Graphs] = StorageMap(MAX_STORAGES)
 
 
 class GraphKey:
@@ -114,16 +94,15 @@ class GraphKey:
 
     def find(self, size: tuple[int, int]) -> CSRGraph | None:
         """Returns the graph of this size that is cached for this content, or None."""
-        graphs = _graphs_of(self._storage)
+        graphs = _cache.get(self._storage)
         return None if graphs is None else graphs.find(self._view, size, self._content)
 
     def keep(self, graph: CSRGraph) -> None:
         """Caches a graph for this content; drops the graphs of an earlier content."""
-        graphs = _graphs_of(self._storage)
+        graphs = _cache.get(self._storage)
         if graphs is None:
-            if len(_cache) >= MAX_STORAGES:
-                _cache.pop(next(iter(_cache)), None)
-            graphs = _new_graphs_of(self._storage)
+            graphs = _Graphs(self._storage.nbytes() // 8)
+            _cache.set(self._storage, graphs)
         graphs.keep(self._view, self._content, graph)
 
 

@@ -13,8 +13,9 @@ from gatsparse import _native
 #: Graphs with more edges than this are worth a warning.
 LARGE_GRAPH = 100_000
 
-#: Called with the backend of a layer, and the reasons why the kernels are not used.
-Observer = Callable[[str, list[str]], None]
+#: Called with the backend of a layer, the reasons why the kernels are not used, and the name of the
+#: function that an accelerated model calls, or None for a layer.
+Observer = Callable[[str, list[str], str | None], None]
 
 _observers: list[Observer] = []
 _warned: set[str] = set()  # reasons
@@ -41,13 +42,24 @@ def report_choice(path: str, reasons: list[str], num_edges: int, *, requested: b
     if (not reasons and not _observers) or torch.compiler.is_compiling():
         return
     for observer in _observers:
-        observer(path, reasons)
+        observer(path, reasons, None)
     if reasons and not requested:
         cure = (
             ". gatsparse.explain_backend(model, x, edge_index) lists the backend of each layer; "
             "an explicit backend='scatter' silences this warning"
         )
         warn_if_slow("a graph of {:,} edges", path, reasons, num_edges, cure)
+
+
+def report_function(name: str, reasons: list[str]) -> None:
+    """Notifies observers of a function of torch that an accelerated model calls.
+
+    Args:
+        name (str): The function.
+        reasons (list of str): Why the kernels do not replace it; empty if they do.
+    """
+    for observer in _observers:
+        observer("torch" if reasons else "fused", reasons, name)
 
 
 def warn_if_slow(what: str, path: str, reasons: list[str], size: int, cure: str = "") -> None:

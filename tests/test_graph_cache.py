@@ -22,7 +22,6 @@ from gatsparse.graph_cache import (
     MAX_STORAGES,
     _cache,
     _fingerprint_in_torch,
-    _graphs_of,
     fingerprint,
 )
 from gatsparse.testing import graph_zoo
@@ -290,7 +289,7 @@ def test_number_of_views_is_bounded(monkeypatch):
     first = as_graph(edges[:, :1], (9, 9))
     for k in range(2, 22):
         last = as_graph(edges[:, :k], (9, 9))
-    assert len(_graphs_of(edges.untyped_storage())) == 20
+    assert len(_cache.get(edges.untyped_storage())) == 20
     assert as_graph(edges[:, :21], (9, 9)) is last
     assert as_graph(edges[:, :1], (9, 9)) is not first
 
@@ -299,7 +298,7 @@ def test_size_of_all_views_is_bounded():
     edges = torch.randint(9, (2, 400))
     for k in range(100):
         last = as_graph(edges[:, k : k + 300], (9, 9))
-    assert len(_graphs_of(edges.untyped_storage())) == MAX_COPIES * 800 // 318
+    assert len(_cache.get(edges.untyped_storage())) == MAX_COPIES * 800 // 318
     assert as_graph(edges[:, 99:399], (9, 9)) is last
 
 
@@ -307,7 +306,7 @@ def test_number_of_sizes_is_bounded():
     edges = torch.randint(9, (2, 40))
     for n in range(900, 950):
         last = as_graph(edges, (n, n))
-    assert len(_graphs_of(edges.untyped_storage())) == MAX_COPIES
+    assert len(_cache.get(edges.untyped_storage())) == MAX_COPIES
     assert as_graph(edges, last.size) is last
 
 

@@ -31,6 +31,7 @@ LAYERS = [
     "files",
     "index_checks",
     "graph",
+    "storage_map",
     "graph_cache",
     "adjacency",
     "testing",

@@ -22,21 +22,6 @@ class States {
 
 }  // namespace
 
-void parallel_each(int64_t n, FunctionRef<void(int64_t)> f) {
-  constexpr int64_t kTurns = 16;
-  const int64_t workers = std::min<int64_t>(n, torch::stable::get_num_threads());
-  if (workers <= 1) {
-    for (int64_t k = 0; k < n; ++k) f(k);
-    return;
-  }
-  const int64_t few = std::max<int64_t>(1, n / (kTurns * workers));
-  std::atomic<int64_t> next{0};
-  torch::stable::parallel_for(0, workers, 1, [&](int64_t, int64_t) {
-    for (int64_t begin; (begin = next.fetch_add(few, std::memory_order_relaxed)) < n;)
-      for (int64_t k = begin; k < std::min(begin + few, n); ++k) f(k);
-  });
-}
-
 template <class A>
 void accumulate_rows(const Rows& rows, const RowKernel<A>& kernel) {
   const int64_t size = kernel.state_size();

@@ -3,30 +3,9 @@
 #pragma once
 
 #include "csr.h"
+#include "parallel.h"
 
 namespace gatsparse {
-
-// A reference to a function object, which must outlive it.
-template <class Signature>
-class FunctionRef;
-template <class Result, class... Arguments>
-class FunctionRef<Result(Arguments...)> {
- public:
-  template <class F>
-  FunctionRef(const F& f)
-      : object_(&f), call_([](const void* object, Arguments... arguments) -> Result {
-          return (*static_cast<const F*>(object))(arguments...);
-        }) {}
-  Result operator()(Arguments... arguments) const { return call_(object_, arguments...); }
-
- private:
-  const void* object_;
-  Result (*call_)(const void*, Arguments...);
-};
-
-// Calls f(k) for k in 0 .. n-1, in parallel; a thread that is done continues with the next few k,
-// which are adjacent in memory.
-void parallel_each(int64_t n, FunctionRef<void(int64_t)> f);
 
 class Rows {
  public:
@@ -67,7 +46,7 @@ class Rows {
 
  private:
   // Entries plus rows of a chunk: enough to pay off the overhead of a thread.
-  static constexpr int64_t kChunk = 2048, kMaxChunks = 4096;
+  static constexpr int64_t kChunk = 1024, kMaxChunks = 4096;
   static constexpr int64_t kHub = 4096, kPiece = 2048;
 
   int64_t first_row(int64_t work) const {

@@ -1,5 +1,6 @@
 """Data sets by name, splits, graphs from files, synthetic graphs, and mini-batches."""
 
+from gatsparse.data.accelerate_loader import accelerate_loader
 from gatsparse.data.datasets import NAMES, find, load
 from gatsparse.data.edge_list import (
     EdgeListError,
@@ -42,6 +43,7 @@ __all__ = [
     "NodeIds",
     "RelabeledEdges",
     "RelabeledGraph",
+    "accelerate_loader",
     "edge_homophily",
     "find",
     "graph_statistics",

@@ -1,6 +1,6 @@
 """Layers and models."""
 
-from gatsparse.nn.accelerate import accelerate
+from gatsparse.nn.accelerate import accelerate, decelerate
 from gatsparse.nn.attention_weights import LayerAttention, attention_weights
 from gatsparse.nn.dense import GraphAttentionLayer, dense_adjacency
 from gatsparse.nn.explain_backend import BackendReport, LayerBackend, explain_backend
@@ -24,6 +24,7 @@ __all__ = [
     "PaperGAT",
     "accelerate",
     "attention_weights",
+    "decelerate",
     "dense_adjacency",
     "dropout",
     "elu_dropout",

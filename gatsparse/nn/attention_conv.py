@@ -16,6 +16,7 @@ from torch_geometric.nn import Linear, MessagePassing
 from gatsparse.adjacency import Adjacency, Size, adjacency
 from gatsparse.graph import CSRGraph
 from gatsparse.nn.edge_features import edge_attr_of, edge_features
+from gatsparse.nn.function_mode import own_functions, sparse
 from gatsparse.nn.layer_checks import check_layer
 from gatsparse.nn.operand_graph import operand_graph
 from gatsparse.nn.overrides import GENERATED, is_changed, overrides, reasons_for_pyg
@@ -36,6 +37,8 @@ class AttentionConv:
     """
 
     backend: Backend = "auto"
+    #: Whether dense features that are mostly zero are multiplied as sparse ones.
+    finds_sparse_features = False
 
     _pyg: Any
     _attention: Any
@@ -87,6 +90,18 @@ class AttentionConv:
         **size: Any,
     ) -> Any:
         """The forward pass. :obj:`size` is a keyword of PyG's GATConv, but not of its GATv2Conv."""
+        with own_functions():
+            x = sparse(x) if self.finds_sparse_features else x
+            return self._attend_once(x, edge_index, edge_attr, return_attention_weights, **size)
+
+    def _attend_once(
+        self: Any,
+        x: Features,
+        edge_index: Any,
+        edge_attr: Tensor | None,
+        return_attention_weights: bool | None,
+        **size: Any,
+    ) -> Any:
         if is_batch(x):
             return self._attend_batch(x, edge_index, edge_attr, return_attention_weights, **size)
         if reasons := self._unmet():

@@ -24,10 +24,11 @@ class LayerBackend(NamedTuple):
     """The backend that computed one layer.
 
     Args:
-        layer (str): Name of the module in the model; empty for the model itself.
-        kind (str): Name of its class.
+        layer (str): Name of the module in the model; empty for the model itself and its functions.
+        kind (str): Name of its class, or ``"dropout"`` for dropout in an accelerated model.
         backend (str): ``"fused"``, ``"scatter"``, ``"dense"``, ``"PyG"``, ``"not called"``, or
-            ``"unknown"`` for a traced, scripted or exported module.
+            ``"unknown"`` for a traced, scripted or exported module; ``"fused"`` or ``"torch"`` for
+            dropout.
         reasons (tuple of str): Reasons why it was not ``"fused"``.
 
     Example:
@@ -115,6 +116,7 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
     }
     chosen: dict[str, tuple[str, list[str]]] = {}
     running: list[str] = []
+    functions: list[LayerBackend] = []
 
     def enter(name: str, layer: torch.nn.Module, _inputs: Any) -> None:
         running.append(name)
@@ -124,8 +126,10 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
     def leave(*_: Any) -> None:
         running.pop()
 
-    def note(path: str, reasons: list[str]) -> None:
-        if running:
+    def note(path: str, reasons: list[str], function: str | None) -> None:
+        if function is not None:
+            functions.append(LayerBackend("", function, path, tuple(reasons)))
+        elif running:
             chosen[running[-1]] = path, reasons
 
     handles: list[RemovableHandle] = []
@@ -154,7 +158,7 @@ def explain_backend(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Backen
     for name, layer in layers.items():
         backend, reasons = chosen.get(name, ("not called", []))
         rows.append(LayerBackend(name, type(layer).__name__, backend, tuple(reasons)))
-    return BackendReport(rows)
+    return BackendReport([*rows, *dict.fromkeys(functions)])
 
 
 def _opaque(model: torch.nn.Module) -> set[str]:

@@ -8,6 +8,8 @@ import torch
 from torch.nn.modules.module import _has_any_global_hook
 from torch_geometric.nn import MessagePassing, SumAggregation
 
+from gatsparse.nn.function_mode import is_own_hook
+
 _HOOKS = (
     "_propagate_forward_pre_hooks",
     "_propagate_forward_hooks",
@@ -68,12 +70,9 @@ def overrides(cls: Any, name: str) -> bool:
 
 
 def _is_hooked(module: torch.nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-    )
+    forward = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
+    backward = module._backward_hooks or module._backward_pre_hooks
+    return bool(backward) or not all(map(is_own_hook, forward))
 
 
 def _is_generated(method: Any) -> bool:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch_geometric.nn import GATConv
 
-from benchmarks import drop_in, zoo
+from benchmarks import drop_in, sections, zoo
 
 TINY = [
     "--rounds=1",
@@ -73,7 +73,7 @@ def test_models_with_graph_breaks_are_compiled_with_them(monkeypatch):
     monkeypatch.setattr(drop_in, "LAYERS", ("GATConv",))
     monkeypatch.setattr(drop_in, "PaperGAT", lambda *_, **__: Breaks())
     options = argparse.Namespace(batches=2, compiler="aot_eager")
-    rows, failures = drop_in.measured(drop_in.SECTIONS["compiled"], options)
+    rows, failures = sections.measured(drop_in.SECTIONS["compiled"], options)
     assert failures == []
     assert [row.fullgraph for row in rows] == [True, False] * 4
     for failed, broken in zip(rows[::2], rows[1::2], strict=True):

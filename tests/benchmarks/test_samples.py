@@ -97,3 +97,15 @@ def test_detectable_difference_is_detected_in_80_percent_of_experiments():
 def test_too_few_values_raise(first, second, message):
     with pytest.raises(ValueError, match=message):
         samples.compare(first, second)
+
+
+def test_ratio_is_that_of_medians_of_pairs():
+    pyg, ours = [2.0, 4.0, 60.0, 6.0, 5.0], [1.0, 2.0, 30.0, 3.0, 2.5]  # always twice as long
+    assert samples.ratio(pyg, ours) == pytest.approx((2.0, 2.0, 2.0))
+    value, low, high = samples.ratio(pyg, ours[::-1])
+    assert value == 2.0
+    assert low < 2 < high
+
+
+def test_ratio_of_one_pair_has_no_interval():
+    assert samples.ratio([3.0], [2.0]) == (1.5, float("-inf"), float("inf"))

@@ -1,4 +1,5 @@
 from tests.mutants import (
+    accelerate,
     explain,
     graph_files,
     graphs,
@@ -17,6 +18,7 @@ AREAS = {
     "graphs": graphs.MUTANTS,
     "ops": ops.MUTANTS,
     "layers": layers.MUTANTS,
+    "accelerate": accelerate.MUTANTS,
     "sampler": sampler.MUTANTS,
     "inference": inference.MUTANTS,
     "explain": explain.MUTANTS,

@@ -135,3 +135,25 @@ def test_backend_is_set_and_checked():
     assert {layer.backend for layer in layers(model)} == {"scatter"}
     with pytest.raises(ValueError, match="backend: expected one of"):
         gatsparse.accelerate(model, backend="cuda")
+
+
+def test_decelerated_model_is_the_original():
+    model = torch_geometric.nn.GAT(6, 8, num_layers=2, heads=2, v2=True).double()
+    torch.nn.utils.parametrize.register_parametrization(model.convs[0], "att", Doubled())
+    own = torch.nn.ModuleList([gatsparse.GATConv(6, 3, backend="fused")])
+    both = torch.nn.ModuleList([model, own])
+    x = torch.randn(NUM_NODES, 6, dtype=torch.float64)
+    keys, expected = set(vars(model.convs[1])), model(x, EDGES)
+    gatsparse.accelerate(both)
+    assert gatsparse.decelerate(both) is both
+    assert torch.equal(model(x, EDGES), expected)
+    assert type(model.convs[1]) is torch_geometric.nn.GATv2Conv
+    assert type(model.convs[0]).__bases__ == (torch_geometric.nn.GATv2Conv,)
+    assert set(vars(model.convs[1])) == keys
+    assert not model._forward_hooks
+    assert not model._forward_pre_hooks
+    assert not model._forward_hooks_always_called
+    assert (type(own[0]), own[0].backend) == (gatsparse.GATConv, "fused")
+    same_function(model, x, EDGES)
+    with pytest.raises(TypeError, match=r"model: expected a torch\.nn\.Module"):
+        gatsparse.decelerate(None)

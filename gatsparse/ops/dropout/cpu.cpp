@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "csr.h"
+#include "parallel.h"
 #include "philox.h"
 
 namespace gatsparse::GATSPARSE_ISA {
@@ -10,7 +11,7 @@ namespace {
 
 constexpr int kVectors = 2, kWide = kLanes<uint64_t>;
 constexpr int64_t kGroup = 64;    // elements of a group: four words of each of its 16 counters
-constexpr int64_t kGrain = 2048;  // groups per piece of work of a thread
+constexpr int64_t kGrain = 128;   // groups per piece of work of a thread
 
 // A vector with one number for each counter of a vector.
 template <class A>
@@ -86,21 +87,21 @@ void each(const Dropout& dropout, const T* a, const T* b, T* out, int64_t n, con
       store(out + at, f(factor, load<A, kWide>(a + at), other));
     });
   };
-  torch::stable::parallel_for(
-      0, (n + kGroup - 1) / kGroup, kGrain, [&](int64_t begin, int64_t end) {
-        for (int64_t group = begin; group < end; ++group) {
-          const int64_t first = group * kGroup, size = std::min(kGroup, n - first);
-          if (size == kGroup) {
-            whole(a + first, b ? b + first : nullptr, out + first, group);
-            continue;
-          }
-          T a_rest[kGroup] = {}, b_rest[kGroup] = {}, out_rest[kGroup];
-          std::copy_n(a + first, size, a_rest);
-          if (b) std::copy_n(b + first, size, b_rest);
-          whole(a_rest, b ? b_rest : nullptr, out_rest, group);
-          std::copy_n(out_rest, size, out + first);
-        }
-      });
+  const int64_t groups = (n + kGroup - 1) / kGroup;
+  parallel_each((groups + kGrain - 1) / kGrain, [&](int64_t chunk) {
+    for (int64_t group = chunk * kGrain; group < std::min((chunk + 1) * kGrain, groups); ++group) {
+      const int64_t first = group * kGroup, size = std::min(kGroup, n - first);
+      if (size == kGroup) {
+        whole(a + first, b ? b + first : nullptr, out + first, group);
+        continue;
+      }
+      T a_rest[kGroup] = {}, b_rest[kGroup] = {}, out_rest[kGroup];
+      std::copy_n(a + first, size, a_rest);
+      if (b) std::copy_n(b + first, size, b_rest);
+      whole(a_rest, b ? b_rest : nullptr, out_rest, group);
+      std::copy_n(out_rest, size, out + first);
+    }
+  });
 }
 
 // The same for tensors: f(A{}, factor, a, b), where A is the type of the numbers.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gatsparse import _native
 from gatsparse.adjacency import as_graph
+from gatsparse.graph import CSRGraph
 from gatsparse.ops.autograd import (
     differentiable,
     past_autograd,
@@ -136,6 +137,20 @@ def sparse_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
         rows = values[:, None] * weight.t()[graph.col.long()]
         out = rows.new_zeros(graph.num_dst, weight.size(0)).index_add(0, graph.csr.row(), rows)
         return out if bias is None else out + bias
+    return sparse_linear_by_row(values, graph, weight, bias)
+
+
+def sparse_linear_by_row(
+    values: Tensor, graph: CSRGraph, weight: Tensor, bias: Tensor | None
+) -> Tensor:
+    """:func:`sparse_linear` of a matrix whose transpose is the adjacency of :obj:`graph`, by the
+    kernels.
+
+    Args:
+        values (Tensor): ``[E]``, the stored values, sorted by row as the edges of :obj:`graph` are.
+        graph (CSRGraph): Its columns are the sources, its rows the destinations.
+        weight, bias (Tensor): As in :func:`sparse_linear`.
+    """
     csr, csr_t = csr_arguments(graph, wants_grad(weight))
     return _sparse_linear(*contiguous(values, weight, bias), csr, csr_t)
 

@@ -12,24 +12,25 @@ namespace {
 // and float64 fit the registers.
 template <class T>
 void transpose(const T* in, int64_t rows, int64_t cols, T* out) {
-  constexpr int64_t kSide = kLanes<acc_t<T>>, kGrain = 1 << 14;
+  constexpr int64_t kSide = kLanes<acc_t<T>>, kGrain = 1 << 12;
+  const int64_t squares = (cols + kSide - 1) / kSide;
   const int64_t grain = std::max<int64_t>(1, kGrain / (kSide * std::max<int64_t>(rows, 1)));
-  torch::stable::parallel_for(
-      0, (cols + kSide - 1) / kSide, grain, [&](int64_t begin, int64_t end) {
-        for (int64_t c0 = begin * kSide; c0 < std::min(end * kSide, cols); c0 += kSide)
-          for (int64_t r0 = 0; r0 < rows; r0 += kSide) {
-            const int64_t width = std::min(kSide, cols - c0), height = std::min(kSide, rows - r0);
-            const T* source = in + r0 * cols + c0;
-            T* target = out + c0 * rows + r0;
-            if constexpr (std::is_same_v<T, acc_t<T>>)
-              if (width == kSide && height == kSide) {
-                transpose_square(source, cols, target, rows);
-                continue;
-              }
-            for (int64_t c = 0; c < width; ++c)
-              for (int64_t r = 0; r < height; ++r) target[c * rows + r] = source[r * cols + c];
+  parallel_each((squares + grain - 1) / grain, [&](int64_t chunk) {
+    const int64_t begin = chunk * grain * kSide;
+    for (int64_t c0 = begin; c0 < std::min(begin + grain * kSide, cols); c0 += kSide)
+      for (int64_t r0 = 0; r0 < rows; r0 += kSide) {
+        const int64_t width = std::min(kSide, cols - c0), height = std::min(kSide, rows - r0);
+        const T* source = in + r0 * cols + c0;
+        T* target = out + c0 * rows + r0;
+        if constexpr (std::is_same_v<T, acc_t<T>>)
+          if (width == kSide && height == kSide) {
+            transpose_square(source, cols, target, rows);
+            continue;
           }
-      });
+        for (int64_t c = 0; c < width; ++c)
+          for (int64_t r = 0; r < height; ++r) target[c * rows + r] = source[r * cols + c];
+      }
+  });
 }
 
 // out[row] = sum over the entries of a row of value * table[index], of `width` numbers each; see
