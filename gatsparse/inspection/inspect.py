@@ -196,8 +196,9 @@ def _suggest(
 
 def _with_recipe(config: TrainConfig, data: Data, reasons: list[str]) -> TrainConfig:
     """Chooses dropout, learning rate and weight decay."""
-    if config.task == "link_prediction":
-        reasons.append("links are trained with lr 0.01, without dropout and weight decay")
+    if config.task in ("link_prediction", "regression"):
+        what = "links" if config.task == "link_prediction" else "real numbers"
+        reasons.append(f"{what} are learned with lr 0.01, without dropout and weight decay")
         optim = OptimConfig(lr=0.01, weight_decay=0.0)
         return replace(config, model=ModelConfig(dropout=0.0), optim=optim)
     num_train = int(data.train_mask.view(len(data.train_mask), -1)[:, 0].sum())
