@@ -169,8 +169,9 @@ class RunFolder:
             )
         except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise DamagedFileError(
-                f"{path}: missing or damaged ({error}): delete {self._result(seed)} to train the "
-                "seed again, or start a new run with --resume false"
+                f"{path}: missing or damaged ({error}): delete {self._result(seed)} and run "
+                f"gatsparse train {self.path / 'config.yaml'} to train the seed again, or start a "
+                "new run with --resume false"
             ) from error
 
     def load_sizes(self, seed: int) -> ModelSizes:
@@ -245,7 +246,8 @@ class RunFolder:
         if _read_json(self.path / "environment.json") != current:
             return False
         summary = _read_json(self.path / "summary.json")
-        if isinstance(summary, dict) and summary.get("seeds") == config.all_seeds:
+        complete = isinstance(summary, dict) and summary.get("seeds") == config.all_seeds
+        if complete and all(map(self.is_finished, config.all_seeds)):
             return False
         try:
             return read_config(self.path / "config.yaml").essence() == config.essence()
@@ -279,7 +281,8 @@ def open_run_folder(config: TrainConfig, data: Data) -> Iterator[RunFolder]:
 
     An unfinished run is resumed if all keys that affect the results, the data, the code, the
     versions and the instruction sets are the same, and no other process is working on it. Other
-    runs are never changed; a folder with damaged files is treated as another run.
+    runs are never changed; a folder with damaged files is treated as another run. A finished run
+    is resumed if the result of a seed was deleted.
 
     Args:
         config (TrainConfig): The configuration.
