@@ -19,7 +19,7 @@ from gatsparse.data.graph_files.texts import is_number, null_texts, read_cells, 
 
 _MOST_CATEGORIES = 1000
 _LARGEST = float(np.finfo(np.float32).max)
-_ALMOST_NUMBER = re.compile(r"[+-]?[0-9]+([., '][0-9]{3})*([.,][0-9]+)? ?%?")  # 1,234 or 0,5 or 5%
+_ALMOST_NUMBER = re.compile(r"[+-]?[0-9]+([., '_][0-9]{3})*([.,][0-9]+)? ?%?")  # 1,234 or 0,5 or 5%
 
 Missing = Literal["error", "mean", "zero"]
 

@@ -13,7 +13,8 @@ from gatsparse.data.graph_files.arrow import compute
 from gatsparse.data.graph_files.table import GraphFileError, Table
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_VALUE = rf"^\s*(?:{_NUMBER}|(?i:true|false))\s*$"
+_SPACES = " \t\n\f\r"  # as in numbers of pyarrow; others, such as no-break spaces, are text
+_VALUE = rf"^[{_SPACES}]*(?:{_NUMBER}|(?i:true|false))[{_SPACES}]*$"
 _INTEGER = re.compile(r"([+-]?)(0|[1-9][0-9]*)(?:\.0*)?")
 _PADDED = re.compile(r"[+-]?0[0-9]")
 
@@ -133,7 +134,7 @@ def null_texts() -> frozenset[str]:
 
 def is_number(text: str) -> bool:
     """Returns whether a text is a decimal number; ``nan``, ``inf`` and ``1_000`` are not."""
-    return re.fullmatch(_NUMBER, text.strip()) is not None
+    return re.fullmatch(_NUMBER, text.strip(_SPACES)) is not None
 
 
 def canonical(text: str) -> str:
@@ -146,7 +147,7 @@ def canonical(text: str) -> str:
         >>> [canonical(text) for text in ("1.0", "1e2", ".50", "007", "True", "v 1.0")]
         ['1', '100', '0.5', '007', 'true', 'v 1.0']
     """
-    word = text.strip()
+    word = text.strip(_SPACES)
     if word.lower() in ("true", "false"):
         return word.lower()
     if (integer := _INTEGER.fullmatch(word)) is not None:  # exact, also above 2**53
