@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gatsparse.data.graph_files.arrow import compute
-from gatsparse.data.graph_files.table import GraphFileError, Table
+from gatsparse.data.graph_files.table import GraphFileError, Table, read_columns
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _SPACES = " \t\n\f\r"  # as in numbers of pyarrow; others, such as no-break spaces, are text
@@ -130,6 +130,26 @@ def null_texts() -> frozenset[str]:
     from pyarrow.csv import ConvertOptions
 
     return frozenset(ConvertOptions().null_values) - {""}
+
+
+def not_a_number(table: Table, name: str, use: str) -> str:
+    """Returns a message about a column that is not of numbers, which names a cell of text.
+
+    Args:
+        table (Table): The table.
+        name (str): Name of the column.
+        use (str): What the numbers are for.
+    """
+    kind = table.columns[name]
+    if kind != "text":
+        return f"{table.path}: column {name!r}: expected numbers {use}, got {kind}"
+    cells = read_cells(table, name, read_columns(table, {name: "text"})[name]).to_pylist()
+    rows = [row for row, cell in enumerate(cells) if cell is not None]
+    row = next((row for row in rows if not is_number(cells[row])), rows[0])
+    return (
+        f"{table.path}: {table.place(row)}: column {name!r}: expected numbers {use}, got the text "
+        f"{cells[row][:40]!r}"
+    )
 
 
 def is_number(text: str) -> bool:

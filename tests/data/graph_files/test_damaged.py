@@ -95,7 +95,7 @@ def test_damage_far_from_the_beginning_is_found(folder):
         (
             EDGES.replace(",2", ",two"),
             {"edge_features": ["weight"]},
-            "edges.csv: column 'weight': expected numbers for an edge feature, got text",
+            "edges.csv: line 3: column 'weight': expected numbers for an edge feature, got .*two",
         ),
         (
             EDGES.replace(",2", ","),
@@ -112,7 +112,11 @@ def test_edges(folder, content, files, message):
 @pytest.mark.parametrize(
     ("task", "files", "message"),
     [
-        ("regression", {}, "column 'label': expected numbers for task regression, got text"),
+        (
+            "regression",
+            {},
+            "line 2: column 'label': expected numbers for task regression.* 'x'",
+        ),
         ("multi_label", {}, "column 'label': expected numbers for task multi_label.*separator"),
         ("multi_label", {"label": "age"}, "line 3: column 'age': expected 0 or 1 .* got 2"),
         ("classification", {"label": ["age", "colour"]}, "dataset.label: expected one column"),
