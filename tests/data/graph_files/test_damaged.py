@@ -87,6 +87,8 @@ def test_damage_far_from_the_beginning_is_found(folder):
         (EDGES + "d,zz,1\n", {}, "line 5: column 'target': 'zz' is not a node of .*unknown_nodes"),
         (EDGES + "d,,1\n", {}, "line 5: column 'target': expected the id of a node, got an empty"),
         ("", {}, "edges.csv: expected a header and rows, got an empty file"),
+        ("source,target\n", {}, "edges.csv: expected at least one edge, got none.*dataset.edges"),
+        ("source,target\na,a\n", {"self_loops": "drop"}, "edges.csv: expected at least one edge"),
         ("foo,bar\na,b\n", {}, "edges.csv: cannot tell the columns of sources.*dataset.source"),
         (EDGES, {"source": "src", "target": "target"}, "dataset.source: .* got 'src'"),
         (EDGES, {"source": "source"}, "dataset.target: expected the name of a column, got null"),
