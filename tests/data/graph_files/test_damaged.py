@@ -41,7 +41,7 @@ def check(folder, message, task="classification", **files):
         ("val", "train", "nodes.csv: expected validation nodes in the split, got none.*draw"),
         ("label", "kind", "dataset.label: expected a column of labels, got none of label"),
         (",y,", ",x,", "column 'label': expected at least two classes, got 'x'"),
-        (",red,x,", ",,x,", "line 2: column 'colour': expected one of 'blue', got 'an empty cell'"),
+        (",red,x,", ",,x,", "line 2: column 'colour': expected one of 'blue', got an empty cell"),
     ],
 )
 def test_cells_of_nodes(folder, old, new, message):

@@ -13,7 +13,9 @@ import pytest
 
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphFileError, GraphFiles, load_files
+from gatsparse.data.graph_files.texts import null_texts
 from tests.data.graph_files.conftest import NODES
+from tests.data.graph_files.test_guide import PAGE
 
 COLUMNS = {
     "id": list("abcd"),
@@ -168,6 +170,23 @@ def test_the_word_among_numbers_is_named(folder):
 def test_text_among_numbers(folder, cell):
     (folder / "nodes.csv").write_text(NODES.replace("c,3", f"c,{cell}"))
     check(folder, "line 4: column 'age': expected a number")
+
+
+def test_the_guide_lists_words_of_missing_cells():
+    text = PAGE.read_text()
+    assert [word for word in null_texts() if f"`{word}`" not in text] == []
+
+
+@pytest.mark.parametrize("cell", ["NA", "-nan", "#N/A"])
+@pytest.mark.parametrize("files", [{}, {"categorical": ["age"], "features": ["age"]}])
+def test_missing_cells_are_shown(folder, cell, files):
+    (folder / "nodes.csv").write_text(NODES.replace("c,3", f"c,{cell}"))
+    check(folder, f"line 4: column 'age': .*, got '{re.escape(cell)}', which counts as", **files)
+
+
+def test_missing_number_of_an_array_is_shown(folder):
+    write_parquet(folder, f=[1.0, np.nan, 2.0, 3.0])
+    check(folder, "row 1: column 'f': expected a number, got 'nan', which counts as missing")
 
 
 def test_lists_in_a_column_of_categories(folder):
