@@ -289,8 +289,8 @@ def open_run_folder(config: TrainConfig, data: Data) -> Iterator[RunFolder]:
         data (torch_geometric.data.Data): Data of the training.
 
     Raises:
-        ConfigError: If :obj:`run_dir` is a file.
-        OSError: If the folder cannot be created.
+        ConfigError: If :obj:`run_dir` is a file, or the folder cannot be created.
+        OSError: If a file in it cannot be written.
     """
     current = environment(config.threads, data)
     folder, lock = (config.resume and _unfinished(config, current)) or _new(config, current, data)
@@ -327,6 +327,8 @@ def _new(config: TrainConfig, current: dict[str, Any], data: Data) -> tuple[RunF
         raise ConfigError(
             f"run_dir: expected a folder, got {config.run_dir}, which is a file or inside one"
         ) from error
+    except OSError as error:
+        raise _not_writable(config.run_dir, error) from error
     stem = f"{config.dataset_name}-{config.model.kind}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in count(1):
         folder = RunFolder(config.run_dir / (stem if number == 1 else f"{stem}-{number}"))
@@ -334,6 +336,8 @@ def _new(config: TrainConfig, current: dict[str, Any], data: Data) -> tuple[RunF
             folder.path.mkdir()
         except FileExistsError:
             continue
+        except OSError as error:
+            raise _not_writable(config.run_dir, error) from error
         lock = _lock(folder.path)
         assert lock is not None  # others lock only folders that have an environment.json
         try:
@@ -344,6 +348,13 @@ def _new(config: TrainConfig, current: dict[str, Any], data: Data) -> tuple[RunF
             raise
         return folder, lock
     raise AssertionError("unreachable: count() does not end")
+
+
+def _not_writable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"run_dir: expected a folder that can be written, got {path} ({error.strerror}): set it to "
+        "another folder"
+    )
 
 
 def _lock(path: Path) -> int | None:

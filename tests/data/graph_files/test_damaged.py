@@ -191,3 +191,10 @@ def test_files_of_a_split(folder, val, message):
     for name, content in {"train": "a\n", "val": val, "test": "d\n"}.items():
         (folder / f"{name}.txt").write_text(content)
     check(folder, message, train="train.txt", val="val.txt", test="test.txt", ignore=["split"])
+
+
+@pytest.mark.parametrize("name", ["nodes.csv", "x.npy"])
+def test_folders_with_names_of_files(folder, name):
+    (folder / "nodes.csv").unlink()
+    (folder / name).mkdir()
+    check(folder, f"{name}: expected a file, got a folder: rename or remove it")
