@@ -33,7 +33,8 @@ def check(folder, message, task="classification", **files):
         ("c,3", ",3", "line 4: column 'id': expected the id of a node, got an empty cell"),
         ("x,test", "x", "line 4: expected 5 columns, got 4"),
         ("x,test", "x,test,9", "line 4: expected 5 columns, got 6.*quote"),
-        ("3,red", '3,"red', "nodes.csv: line 4: expected 5 columns, got 3"),
+        ("3,red", '3,"red', "nodes.csv: line 4: expected 5 columns, got 3.*: close the quote$"),
+        ("3,red", "3,r,ed", "nodes.csv: line 4: expected 5 columns, got 6.*: quote a value that"),
         ("3,red", '3,"r\nd"', "line 4: expected one row per line, got a line break"),
         ("id,age", "id,id", "line 1: expected different names of columns, got 'id' twice"),
         ("id,age", ",age", r"line 1: expected a name for each column.*to_csv\(index=False\)"),
@@ -198,3 +199,15 @@ def test_folders_with_names_of_files(folder, name):
     (folder / "nodes.csv").unlink()
     (folder / name).mkdir()
     check(folder, f"{name}: expected a file, got a folder: rename or remove it")
+
+
+def test_empty_part_of_a_split(folder):
+    for name in ("train", "val", "test"):
+        (folder / f"{name}.txt").write_text("")
+    message = "train.txt: expected one id per line, got an empty file"
+    check(folder, message, train="train.txt", val="val.txt", test="test.txt")
+
+
+def test_all_columns_are_ignored(folder):
+    message = r"got none besides age.*list fewer columns in dataset\.ignore, or set"
+    check(folder, message, ignore=["age", "colour"])
