@@ -18,6 +18,11 @@ def check_suffix(path: Path, suffixes: Sequence[str]) -> None:
         raise ConfigError(f"out: expected a file that ends in {expected}, got {path}")
 
 
+def temporary_of(path: Path) -> Path:
+    """Returns the temporary file of :func:`write_atomically`."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Writes a temporary file and renames it when it is complete and on disk. Whenever the process
     ends, the file is the old one or the new one. The temporary file is ``.<name>.<pid>.tmp``; it is
@@ -30,8 +35,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         OSError: If it cannot be written, such as on a full disk; the message names :obj:`path`.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with named_errors(path):
+    temporary = temporary_of(path)
+    with named_errors(path, temporary):
         try:
             with temporary.open("wb") as file:
                 write(file)
@@ -45,12 +50,14 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 @contextmanager
-def named_errors(path: Path) -> Iterator[None]:
-    """Adds the name of a file to an :class:`OSError` without one, as a full disk raises it."""
+def named_errors(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Adds the name of a file to an :class:`OSError` without one, as a full disk raises it, or with
+    that of its temporary file.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno is None or error.filename is not None:
+        if error.errno is None or error.filename not in (None, str(temporary)):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,14 +19,21 @@ def check_out(out: Path, suffixes: Sequence[str], *, replace: bool = True) -> No
             exists and may not be replaced.
     """
     from gatsparse.config_types import ConfigError
-    from gatsparse.files import check_suffix
+    from gatsparse.files import check_suffix, temporary_of
 
     check_suffix(out, suffixes)
     if out.is_dir():
         raise ConfigError(f"out: expected the name of a file, got the folder {out}")
     if not out.parent.is_dir():
         raise ConfigError(f"out: expected a file in a folder that exists, got {out}: create it")
-    if not os.access(out.parent, os.W_OK):
-        raise ConfigError(f"out: expected a file in a folder to write to, got {out}")
+    probe = temporary_of(out)
+    try:  # also where the permissions allow it, such as in /proc
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"out: expected a file that can be written, got {out} ({error.strerror}): choose "
+            "another folder or name"
+        ) from error
     if not replace and out.exists():
         raise ConfigError(f"out: expected a new file, got {out}, which exists: choose another name")

@@ -139,6 +139,7 @@ def test_file_that_cannot_be_written_is_found_before_any_work(capsys, monkeypatc
     monkeypatch.setattr("gatsparse.train.config_file.read_dataset", None)
     for name, message in {
         "missing/out.yaml": "expected a file in a folder that exists",
+        f"{'x' * 250}.yaml": "expected a file that can be written",
         "shop": "expected a file that ends in .yaml or .yml",
         "old.yaml": "expected a new file, got old.yaml, which exists: choose another name",
     }.items():

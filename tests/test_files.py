@@ -31,3 +31,9 @@ def test_failed_write_keeps_the_old_file(tmp_path):
         write_atomically(path, write)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_errors_do_not_name_the_temporary_file(tmp_path):
+    path = tmp_path / "missing" / "file"
+    with pytest.raises(OSError, match=f"No such file or directory: '{path}'"):
+        write_atomically(path, lambda file: file.write(b""))

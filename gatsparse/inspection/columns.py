@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gatsparse.data.graph_files.table import Kind, Table, Wanted
-from gatsparse.data.graph_files.texts import as_texts
+from gatsparse.data.graph_files.texts import as_texts, is_number
 from gatsparse.inspection.text_counts import TextCounts
 
 _MOST_DISTINCT = 1000  # values that are counted
@@ -53,6 +53,12 @@ class ColumnSummary:
     def many(self) -> bool:
         """Whether there are more distinct values than are counted."""
         return len(self.values) > _MOST_DISTINCT
+
+    @property
+    def mostly_numbers(self) -> bool:
+        """Whether it is text only because of a few cells: most different texts are numbers."""
+        numbers = sum(is_number(value) for value in self.values if isinstance(value, str))
+        return 2 * numbers > len(self.values)
 
     @property
     def mean(self) -> float:

@@ -92,6 +92,14 @@ def suggested_task(labels: FoundLabels, separator: str | None) -> Task:
     content = labels.content
     if sum(label.width for label in content) > 1:
         return "multi_label" if all(label.values <= {0, 1} for label in content) else "regression"
-    numbers = all(label.kind in ("number", "vector") for label in content)
-    real = any(not label.whole or label.num_distinct > _MOST_CLASSES for label in content)
+    numbers = all(label.kind in ("number", "vector") or _has_typos(label) for label in content)
+    real = any(
+        _has_typos(label) or not label.whole or label.num_distinct > _MOST_CLASSES
+        for label in content
+    )
     return "regression" if numbers and real else "classification"
+
+
+def _has_typos(label: ColumnSummary) -> bool:
+    """Whether it is a column of numbers with some cells of text, which is an error later."""
+    return label.kind == "text" and label.mostly_numbers and 2 * label.num_distinct > label.count

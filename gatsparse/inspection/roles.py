@@ -66,7 +66,8 @@ def choose_roles(
     taken |= set(MASKS)
     free = [summary for name, summary in columns.items() if name not in taken]
     if files.features is None:
-        why = {summary.name: _why_no_feature(summary) for summary in free}
+        named = {*files.categorical}
+        why = {s.name: "" if s.name in named else _why_no_feature(s) for s in free}
         ignore = [summary for summary in free if why[summary.name]]
         reasons += [f"column {s.name!r} is ignored: {why[s.name]}" for s in ignore]
         files = replace(files, ignore=[*files.ignore, *(summary.name for summary in ignore)])
@@ -103,14 +104,17 @@ def _names(label: str | list[str] | None) -> list[str]:
 
 
 def _why_no_feature(summary: ColumnSummary) -> str:
-    """Why a column is no feature: its name, times, or texts that are different in most rows."""
+    """Why a column is no feature: its name, times, or texts that are different in most rows.
+
+    A text among numbers is an error, which reading the features reports.
+    """
     if (role := usual_role(summary.name)) is not None:
         return f"it has the usual name of {role}, which are in another column or file"
     if summary.kind == "time":
         return "times"
     distinct = summary.num_distinct
     many = distinct > _MOST_CATEGORIES or (distinct > 2 and 2 * distinct > summary.count)
-    if summary.kind != "text" or not many:
+    if summary.kind != "text" or not many or summary.mostly_numbers:
         return ""
     more = "more than " if summary.many else ""
     return f"{more}{min(distinct, 1000):,} different texts"

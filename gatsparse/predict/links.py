@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from torch import Tensor
 from gatsparse.checks import check_instance
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphFileError, GraphFiles, NodeIds
+from gatsparse.data.graph_files.edges import recognized_ends
+from gatsparse.data.graph_files.files import edge_files, open_table
 from gatsparse.data.places import expand
 from gatsparse.extras import require_extra
 from gatsparse.predict.pairs import read_pairs
@@ -97,10 +100,20 @@ def predict_links(predictions: Predictions, pairs: str | Path) -> LinkPrediction
     if run.config.task != "link_prediction":
         raise ConfigError(f"pairs: expected a run with task link_prediction, got {run.config.task}")
     require_extra("links between pairs", "large", "pyarrow")
-    files, ids = run.config.dataset, predictions.ids
-    trained = (files.source, files.target) if isinstance(files, GraphFiles) else (None, None)
+    ids = predictions.ids
     try:
-        ends = read_pairs(expand(pairs), ids, trained)
+        ends = read_pairs(expand(pairs), ids, _trained_ends(run.config.dataset))
     except GraphFileError as error:
         raise GraphFileError(f"pairs: {error}") from error
     return LinkPredictions(ids, ends, link_scores(predictions.outputs, ends).sigmoid())
+
+
+def _trained_ends(dataset: object) -> tuple[str | None, str | None]:
+    """Columns of sources and targets in the edges of the training; None if they are unknown."""
+    if not isinstance(dataset, GraphFiles):
+        return None, None
+    if dataset.source is None:
+        with suppress(GraphFileError, OSError):  # the files may have been moved since
+            table = open_table(edge_files(dataset)[0], edges=True)
+            return recognized_ends(table) or (None, None)
+    return dataset.source, dataset.target

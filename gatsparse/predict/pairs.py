@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gatsparse.data import GraphFileError, NodeIds
-from gatsparse.data.graph_files.edges import is_edge, recognized_ends
+from gatsparse.data.edge_files.columns import find_pair
+from gatsparse.data.graph_files.edges import is_edge
 from gatsparse.data.graph_files.files import open_table
 from gatsparse.data.graph_files.node_ids import read_ids
 from gatsparse.data.graph_files.table import Table, listed, read_columns
@@ -22,14 +23,18 @@ def read_pairs(path: Path, ids: NodeIds, trained: tuple[str | None, str | None])
         path (Path): The table.
         ids (NodeIds): Ids of the nodes.
         trained (tuple): Names of the columns of sources and targets in the training, if it names
-            them; a table may have these, or others that are recognised, such as source and target.
+            them; a table may have these, or others that identify sources and targets, such as from
+            and to.
 
     Raises:
-        GraphFileError: If the columns are missing, a node is unknown, or the file is damaged.
+        GraphFileError: If the columns or the rows are missing, a node is unknown, or the file is
+            damaged.
     """
     table = open_table(path, edges=True)
     names = _columns(table, ids, trained)
     rows = read_columns(table, dict.fromkeys(names, "text"))
+    if len(rows[names[0]]) == 0:
+        raise GraphFileError(f"{path}: expected at least one pair of nodes, got none: add rows")
     ends = []
     for name in names:
         values = read_ids(table, name, rows[name])
@@ -49,16 +54,29 @@ def _columns(table: Table, ids: NodeIds, trained: tuple[str | None, str | None])
     if source in table.columns and target in table.columns:
         assert source is not None and target is not None  # noqa: PT018
         return source, target
-    ends = recognized_ends(table)
-    if ends is None:
-        others = "" if source is None else f", or {source!r} and {target!r} as in the training"
+    ends = _named_ends(table)
+    if ends is not None:
+        return ends
+    names = list(table.columns)
+    if is_edge(table, names[:2], ids):
         raise GraphFileError(
-            f"{table.path}: expected the columns 'source' and 'target'{others}, got "
-            f"{listed(list(table.columns))}"
-        )
-    if is_edge(table, ends, ids):
-        raise GraphFileError(
-            f"{table.path}: expected a header, got the nodes {listed(list(ends))}: add a header "
+            f"{table.path}: expected a header, got the nodes {listed(names[:2])}: add a header "
             "such as source,target"
         )
-    return ends
+    others = "" if source is None else f", or {source!r} and {target!r} as in the training"
+    raise GraphFileError(
+        f"{table.path}: expected the columns 'source' and 'target'{others}, got {listed(names)}: "
+        "rename them"
+    )
+
+
+def _named_ends(table: Table) -> tuple[str, str] | None:
+    """Columns whose names identify sources and targets, or those of a text without a header."""
+    names = list(table.columns)
+    if names == ["0", "1"]:
+        return "0", "1"
+    try:
+        pair = find_pair(names)
+    except ValueError:  # several
+        return None
+    return None if pair is None else (names[pair[0]], names[pair[1]])

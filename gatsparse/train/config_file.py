@@ -89,7 +89,7 @@ def read_dataset(name: str, overrides: Sequence[str] = ()) -> tuple[TrainConfig,
         is_folder = isinstance(TrainConfig(name).dataset, GraphFiles)
         given = [f"--dataset.path={name}" if is_folder else f"--dataset={name}"]
         config = _parse(given, overrides, "")
-    keys = _parser().parse_args([*given, *overrides], defaults=False)
+    keys = _parser().parse_args(_with_folder([*given, *overrides]), defaults=False)
     return config, set(keys.as_dict()) - {"config"}
 
 
@@ -97,7 +97,7 @@ def _parse(given: Sequence[str], overrides: Sequence[str], source: str) -> Train
     """The configuration of arguments; errors name their source, but not those of overrides."""
     parser = _parser()
     try:
-        values = parser.parse_args([*given, *overrides])
+        values = parser.parse_args(_with_folder([*given, *overrides]))
     except _ERRORS as error:
         with _errors_of(""):  # an error of the overrides does not blame the file
             parser.parse_args(["--dataset=digits", *overrides])
@@ -109,6 +109,27 @@ def _parse(given: Sequence[str], overrides: Sequence[str], source: str) -> Train
         fields = dict(parser.instantiate(values))
         del fields["config"]
         return TrainConfig(**fields)
+
+
+def _with_folder(arguments: Sequence[str]) -> list[str]:
+    """Arguments that set the folder as ``dataset.path`` before other keys of its files, too, if
+    ``dataset`` is the folder.
+    """
+    folder, result = None, []
+    for argument, following in zip(arguments, (*arguments[1:], ""), strict=True):
+        name, equals, value = argument.partition("=")
+        value = value if equals else following
+        if name == "--config":
+            content = yaml.safe_load(expand(value).read_text(encoding="utf-8"))
+            folder = content.get("dataset", folder)
+        elif name == "--dataset":
+            folder = value
+        elif name.startswith("--dataset."):
+            if isinstance(folder, str) and isinstance(TrainConfig(folder).dataset, GraphFiles):
+                result.append(f"--dataset.path={folder}")
+            folder = None
+        result.append(argument)
+    return result
 
 
 def config_yaml(config: TrainConfig) -> str:

@@ -30,7 +30,7 @@ from gatsparse.data.labels import MASKS, WITHOUT_NODE_LABELS
 from gatsparse.data.undirected import undirected
 from gatsparse.train.config import TrainConfig
 from gatsparse.train.memory import check_synthetic
-from gatsparse.train.normalize import feature_shift, normalize
+from gatsparse.train.normalize import feature_shift, normalize, note_on_smaller_features
 
 
 def load_task(config: TrainConfig, data: Data | None = None) -> Data:
@@ -124,6 +124,8 @@ def prepared(data: Data, config: TrainConfig, shift: float | None = None) -> Dat
     data.x = data["x"].to(dtype)
     if config.normalizes_features:
         data.feature_shift = feature_shift(data["x"]) if shift is None else shift
+        if shift is not None and (note := note_on_smaller_features(data["x"], shift)):
+            data.notes = [*(data.get("notes") or ()), note]
         data.x = normalize(data["x"], data.feature_shift)
     else:
         data.feature_shift = None

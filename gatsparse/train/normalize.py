@@ -56,6 +56,25 @@ def normalize(x: Tensor, shift: float) -> Tensor:
     )
 
 
+def note_on_smaller_features(x: Tensor, shift: float) -> str | None:
+    """Returns a note if features are below those of the training, so that sums may be negative.
+
+    Args:
+        x, shift: As in :func:`normalize`.
+    """
+    if x.layout != torch.strided:
+        if shift == 0:  # negative features are an error
+            return None
+        x = x.to_dense()
+    below = int((x < shift).any(dim=-1).sum())
+    if below == 0:
+        return None
+    return (
+        f"normalize_features: {below} nodes have features below {shift:g}, the least of the "
+        "training: where the sum of the differences is below 1, they are not divided"
+    )
+
+
 def _require_positive(stored: Tensor) -> None:
     if stored.numel() > 0 and (least := float(stored.min())) < 0:
         raise ConfigError(

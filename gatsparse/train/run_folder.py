@@ -169,8 +169,9 @@ class RunFolder:
             )
         except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise DamagedFileError(
-                f"{path}: missing or damaged ({error}): delete {self._result(seed)} to train the "
-                "seed again, or start a new run with --resume false"
+                f"{path}: missing or damaged ({error}): delete {self._result(seed)} and run "
+                f"gatsparse train {self.path / 'config.yaml'} to train the seed again, or start a "
+                "new run with --resume false"
             ) from error
 
     def load_sizes(self, seed: int) -> ModelSizes:
@@ -245,7 +246,8 @@ class RunFolder:
         if _read_json(self.path / "environment.json") != current:
             return False
         summary = _read_json(self.path / "summary.json")
-        if isinstance(summary, dict) and summary.get("seeds") == config.all_seeds:
+        complete = isinstance(summary, dict) and summary.get("seeds") == config.all_seeds
+        if complete and all(map(self.is_finished, config.all_seeds)):
             return False
         try:
             return read_config(self.path / "config.yaml").essence() == config.essence()
@@ -279,15 +281,16 @@ def open_run_folder(config: TrainConfig, data: Data) -> Iterator[RunFolder]:
 
     An unfinished run is resumed if all keys that affect the results, the data, the code, the
     versions and the instruction sets are the same, and no other process is working on it. Other
-    runs are never changed; a folder with damaged files is treated as another run.
+    runs are never changed; a folder with damaged files is treated as another run. A finished run
+    is resumed if the result of a seed was deleted.
 
     Args:
         config (TrainConfig): The configuration.
         data (torch_geometric.data.Data): Data of the training.
 
     Raises:
-        ConfigError: If :obj:`run_dir` is a file.
-        OSError: If the folder cannot be created.
+        ConfigError: If :obj:`run_dir` is a file, or the folder cannot be created.
+        OSError: If a file in it cannot be written.
     """
     current = environment(config.threads, data)
     folder, lock = (config.resume and _unfinished(config, current)) or _new(config, current, data)
@@ -324,6 +327,8 @@ def _new(config: TrainConfig, current: dict[str, Any], data: Data) -> tuple[RunF
         raise ConfigError(
             f"run_dir: expected a folder, got {config.run_dir}, which is a file or inside one"
         ) from error
+    except OSError as error:
+        raise _not_writable(config.run_dir, error) from error
     stem = f"{config.dataset_name}-{config.model.kind}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in count(1):
         folder = RunFolder(config.run_dir / (stem if number == 1 else f"{stem}-{number}"))
@@ -331,6 +336,8 @@ def _new(config: TrainConfig, current: dict[str, Any], data: Data) -> tuple[RunF
             folder.path.mkdir()
         except FileExistsError:
             continue
+        except OSError as error:
+            raise _not_writable(config.run_dir, error) from error
         lock = _lock(folder.path)
         assert lock is not None  # others lock only folders that have an environment.json
         try:
@@ -341,6 +348,13 @@ def _new(config: TrainConfig, current: dict[str, Any], data: Data) -> tuple[RunF
             raise
         return folder, lock
     raise AssertionError("unreachable: count() does not end")
+
+
+def _not_writable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"run_dir: expected a folder that can be written, got {path} ({error.strerror}): set it to "
+        "another folder"
+    )
 
 
 def _lock(path: Path) -> int | None:

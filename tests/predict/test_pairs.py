@@ -3,7 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from gatsparse.data import GraphFileError, NodeIds
+from gatsparse.data import GraphFileError, GraphFiles, NodeIds
+from gatsparse.predict.links import _trained_ends
 from gatsparse.predict.pairs import read_pairs
 
 IDS = NodeIds(pa.array(["n1", "n2", "n3"]))
@@ -25,9 +26,19 @@ def test_columns_of_the_training_come_first(tmp_path):
     assert pairs(tmp_path, text.replace("buyer", "b"), trained=(None, None)) == [[0], [0]]
 
 
+def test_columns_that_the_training_recognized(tmp_path):
+    (tmp_path / "edges.csv").write_text("user,item\nn1,n2\n")
+    trained = _trained_ends(GraphFiles(tmp_path))
+    assert pairs(tmp_path, "user,item\nn1,n3\n", trained) == [[0], [2]]
+    (tmp_path / "edges.csv").unlink()
+    assert _trained_ends(GraphFiles(tmp_path)) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("a,b\nn1,n2\n", "columns 'source' and 'target', or 'buyer' and 'item' .*'a', 'b': rename"),
+        ("source,target\n", "pairs.csv: expected at least one pair of nodes, got none"),
         ("foo,bar\nn1,n2\n", "columns 'source' and 'target', or 'buyer' and 'item' as .*'foo'"),
         ("n1,n2\nn2,n3\n", "expected a header, got the nodes 'n1', 'n2'"),
         ("source,target\nn1,n2\nn1,n4\n", "line 3: column 'target': 'n4' is not .*remove the pair"),

@@ -99,6 +99,16 @@ def test_features_of_a_part_of_the_graph_are_normalised_as_in_the_training(tmp_p
     least = data.x.min(dim=1).values
     kept = least > least.median()
     assert torch.equal(load_data(run, data.subgraph(kept)).x, whole.x[kept])
+    assert not whole.get("notes")
+
+
+def test_features_below_those_of_the_training_are_noted(tmp_path):
+    """Their sum may be negative, by which nothing is divided."""
+    data = stochastic_block_model(200, 1000, 4, 8)
+    run = run_of(TrainConfig(normalize_features=True), tmp_path, data)
+    data.x[:3] = data.x.min() - 1
+    (note,) = load_data(run, data).notes
+    assert note.startswith("normalize_features: 3 nodes have features below -")
 
 
 @pytest.mark.parametrize("kind", ["in memory", "by name", "files"])

@@ -32,6 +32,20 @@ def test_defaults_are_the_recipe_of_the_paper(write):
     assert config.normalize_features is None
 
 
+@pytest.mark.parametrize("dataset", ["{folder}", "{{path: {folder}}}"])
+@pytest.mark.parametrize("other", [False, True])
+def test_keys_of_files_are_added_to_a_folder(write, tmp_path, dataset, other):
+    folders = tmp_path / "shop", tmp_path / "other"
+    for folder in folders:
+        folder.mkdir()
+    options = [f"--dataset={folders[1]}"] if other else []
+    config = parse_config(
+        write(f"dataset: {dataset.format(folder=folders[0])}"),
+        [*options, "--dataset.missing", "mean"],
+    )
+    assert config.dataset == GraphFiles(folders[other], missing="mean")
+
+
 @pytest.mark.parametrize("name", ["tolokers", "tolokers-sampled"])
 def test_tolokers_configs_share_model_and_optimizer(name):
     config = parse_config(CONFIGS / f"{name}.yaml")

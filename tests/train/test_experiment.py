@@ -135,6 +135,11 @@ def test_file_in_place_of_the_run_folder_raises(config: TrainConfig):
             train(replace(config, run_dir=run_dir))
 
 
+def test_run_folder_that_cannot_be_created_raises(small_run: TrainConfig):
+    with pytest.raises(ConfigError, match=r"^run_dir: expected a folder that can be written, got "):
+        train(replace(small_run, run_dir=small_run.run_dir / ("x" * 300)))
+
+
 def test_seed_that_diverges_is_named(config: TrainConfig):
     with pytest.raises(TrainingDivergedError, match=r"seed 5, epoch 1: the .* loss is (nan|inf)"):
         train(replace(config, optim=OptimConfig(lr=1e30)))

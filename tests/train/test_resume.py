@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,17 @@ import psutil
 import pytest
 from torch_geometric.data import Data
 
-from gatsparse.train import ModelConfig, ProcessDiedError, TrainConfig, load_task, run_folder, train
+from gatsparse.predict import load_run
+from gatsparse.train import (
+    DamagedFileError,
+    ModelConfig,
+    ProcessDiedError,
+    TrainConfig,
+    load_task,
+    parse_config,
+    run_folder,
+    train,
+)
 from gatsparse.train.side_by_side import _ctrl_c_deferred, side_by_side
 
 SECONDS = 60.0
@@ -231,6 +242,22 @@ def test_finished_run_is_not_continued(interrupted: TrainConfig):
     assert len(folders(interrupted)) == 1
     train(interrupted)
     assert len(folders(interrupted)) == 2
+
+
+def test_damaged_model_is_trained_again(interrupted: TrainConfig):
+    train(interrupted)
+    (folder,) = folders(interrupted)
+    before, model = numbers(folder), folder / "seed-5.pt"
+    model.write_bytes(model.read_bytes()[:100])
+    with pytest.raises(DamagedFileError) as error:
+        load_run(folder)
+    cure = re.search(r"delete (\S+) and run gatsparse train (\S+) ", str(error.value))
+    assert cure is not None
+    Path(cure[1]).unlink()
+    train(parse_config(cure[2]))
+    assert folders(interrupted) == [folder]
+    assert numbers(folder) == before
+    load_run(folder)
 
 
 def test_newest_unfinished_run_is_continued(

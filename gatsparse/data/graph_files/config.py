@@ -135,6 +135,18 @@ class GraphFiles:
             names = getattr(self, key)
             different = not isinstance(names, list) or len(names) == len(set(names))
             require(different, f"dataset.{key}", "different columns", names)
+        for key in ("features", "categorical", "label", "node_id"):
+            if both := sorted({*_listed(getattr(self, key))} & {*self.ignore}):
+                raise ConfigError(
+                    f"dataset.ignore: expected columns that are not in dataset.{key}, got "
+                    f"{', '.join(map(repr, both))} in both: remove it from one of them"
+                )
+        unused = sorted({*self.categorical} - {*_listed(self.features)})
+        if self.features is not None and unused:
+            raise ConfigError(
+                "dataset.categorical: expected columns in dataset.features, got "
+                f"{', '.join(map(repr, unused))}: add it to dataset.features, or remove it"
+            )
         different = self.source is None or self.source != self.target
         require(different, "dataset.target", "another column than dataset.source", self.target)
         ways = [
@@ -183,3 +195,7 @@ class GraphFiles:
             name = getattr(self, key)
             if isinstance(name, str) and name.endswith(suffixes):
                 yield key, name
+
+
+def _listed(names: str | list[str] | None) -> list[str]:
+    return [names] if isinstance(names, str) else names or []

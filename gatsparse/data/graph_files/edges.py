@@ -30,6 +30,7 @@ from gatsparse.data.graph_files.table import (
     require_column,
 )
 from gatsparse.data.graph_files.text_table import TextTable
+from gatsparse.data.graph_files.texts import not_a_number
 from gatsparse.data.statistics import duplicate_edges
 
 
@@ -254,10 +255,8 @@ def _learn(files: GraphFiles, sources: Sequence[_Source], names: list[str]) -> l
     for source in sources:
         for name in names:
             if source.table.columns[name] != "number":
-                raise GraphFileError(
-                    f"{source.table.path}: column {name!r}: expected numbers for an edge feature, "
-                    f"got {source.table.columns[name]}"
-                )
+                what = not_a_number(source.table, name, "for an edge feature")
+                raise GraphFileError(f"{what}: correct it, or leave the column out")
     columns = [Column(name, "number") for name in names]
     if not names or (files.missing == "error" and not files.standardize):
         return columns

@@ -14,12 +14,19 @@ from torch import Tensor
 from gatsparse.data.graph_files.arrow import compute, index_in
 from gatsparse.data.graph_files.name_hints import hints_at_names
 from gatsparse.data.graph_files.schema import Column
-from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
+from gatsparse.data.graph_files.table import (
+    GraphFileError,
+    Rows,
+    Table,
+    Wanted,
+    listed,
+    read_columns,
+)
 from gatsparse.data.graph_files.texts import is_number, null_texts, read_cells, read_texts
 
 _MOST_CATEGORIES = 1000
 _LARGEST = float(np.finfo(np.float32).max)
-_ALMOST_NUMBER = re.compile(r"[+-]?[0-9]+([., '][0-9]{3})*([.,][0-9]+)? ?%?")  # 1,234 or 0,5 or 5%
+_ALMOST_NUMBER = re.compile(r"[+-]?[0-9]+([., '_][0-9]{3})*([.,][0-9]+)? ?%?")  # 1,234 or 0,5 or 5%
 
 Missing = Literal["error", "mean", "zero"]
 
@@ -189,8 +196,8 @@ def _encode_numbers(
         raise _cell_error(
             table,
             column,
-            first_row + int(empty.argmax()),
-            "a number, got an empty cell",
+            (row := first_row + int(empty.argmax())),
+            f"a number, got {_missing_cell(table, column, row)}",
             f"fill it, or set dataset.missing to {known}",
         )
     with np.errstate(over="ignore"):
@@ -237,12 +244,13 @@ def _encode_categories(
         _require_same_booleans(table, texts, column, first_row)
     if missing == "error" and unknown.any():
         row = int(unknown.argmax())
-        got = texts[row].as_py()
+        text = texts[row].as_py()
+        got = repr(text) if text else _missing_cell(table, column, first_row + row)
         raise _cell_error(
             table,
             column,
             first_row + row,
-            f"one of {listed(column.categories, 5)}, got {got or 'an empty cell'!r}",
+            f"one of {listed(column.categories, 5)}, got {got}",
             "set dataset.missing to zero to give it no category",
         )
     nodes = np.flatnonzero(~unknown)
@@ -263,6 +271,12 @@ def _require_same_booleans(table: Table, texts: Any, column: Column, first_row: 
                 f"{listed(sorted(known & expected))} as in the training, got {value!r}",
                 "write booleans as in the training",
             )
+
+
+def _missing_cell(table: Table, column: Column, row: int) -> str:
+    """The content of a cell without a value, for messages."""
+    cell = read_columns(table, {column.name: "text"})[column.name][row].as_py()
+    return "an empty cell" if cell in (None, "") else f"{str(cell)!r}, which counts as missing"
 
 
 def _cell_error(table: Table, column: Column, row: int, expected: str, cure: str) -> GraphFileError:

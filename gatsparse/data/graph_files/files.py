@@ -35,6 +35,8 @@ def open_table(path: Path, *, header: bool | None = None, edges: bool = False) -
     require_extra(f"{path}: reading it", "large", "pyarrow")
     if not path.exists():
         raise GraphFileError(f"{path}: no such file")
+    if path.is_dir():
+        raise GraphFileError(f"{path}: expected a file, got a folder: rename or remove it")
     suffix = _suffix(path)
     if suffix in _PARQUET:
         return ParquetTable(path)

@@ -82,6 +82,11 @@ def load_files(
         nodes, graphs = read_graphs(files, nodes, schema)
     edge_columns = None if schema is None else schema.edge_columns
     edges = read_edges(files, paths, nodes.ids, nodes.name, edge_columns, graphs)
+    if schema is None and edges.edge_index.size(1) == 0:
+        raise GraphFileError(
+            f"{paths[0]}: expected at least one edge, got none: add edges, or set dataset.edges to "
+            "another table"
+        )
     data = Data(x=nodes.x, edge_index=edges.edge_index)
     if edges.edge_attr is not None:
         data.edge_attr = edges.edge_attr

@@ -13,7 +13,13 @@ from gatsparse.data.graph_files.arrow import compute, index_in
 from gatsparse.data.graph_files.label_hints import hint_at_lists, require_classes
 from gatsparse.data.graph_files.name_hints import hints_at_names
 from gatsparse.data.graph_files.table import GraphFileError, Rows, Table, Wanted, listed
-from gatsparse.data.graph_files.texts import is_number, read_cells, read_spelled, spell
+from gatsparse.data.graph_files.texts import (
+    is_number,
+    not_a_number,
+    read_cells,
+    read_spelled,
+    spell,
+)
 from gatsparse.data.labels import Task
 
 _MOST_CLASSES = 10_000
@@ -68,10 +74,7 @@ def wanted_labels(
                 if task == "multi_label"
                 else "set task: classification for classes"
             )
-            raise GraphFileError(
-                f"{table.path}: column {name!r}: expected numbers for task {task}, got {kind}: "
-                f"{hint}"
-            )
+            raise GraphFileError(f"{not_a_number(table, name, f'for task {task}')}: {hint}")
     return dict.fromkeys(names, "text" if texts else "number")
 
 

@@ -30,6 +30,8 @@ def read_matrix(path: Path, count: int | None, of: str) -> Tensor:
     """Features of a matrix in a file, which stays on disk if it is an ``.npy`` file."""
     if not path.exists():
         raise GraphFileError(f"{path}: no such file (dataset.features)")
+    if path.is_dir():
+        raise GraphFileError(f"{path}: expected a file, got a folder: rename or remove it")
     try:
         x = _sparse_matrix(path) if path.suffix == ".npz" else open_features(path)
     except ValueError as error:

@@ -146,9 +146,11 @@ def read_nodes(files: GraphFiles, task: Task, schema: GraphSchema | None) -> Nod
             notes += hints_at_categories(table, rows, columns)
         x = encode(table, rows, columns, files.missing)
     else:
+        fewer = "list fewer columns in dataset.ignore, or " if files.ignore else ""
         raise GraphFileError(
             f"{path}: expected columns of features, got none besides "
-            f"{', '.join(sorted(name for name in taken if name))}: set dataset.features to a file"
+            f"{', '.join(sorted(name for name in taken if name))}: add columns, {fewer}set "
+            "dataset.features to a file such as x.npy"
         )
     labels = None
     if label_names:

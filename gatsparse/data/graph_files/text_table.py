@@ -154,9 +154,10 @@ class TextTable:
         if column is None:
             _, _, what = message.partition(row[0] if row else "CSV parse error: ")
             what = what.replace("Expected", "expected", 1).partition("\n")[0]
-            return GraphFileError(
-                f"{where}: {what}: quote a value that contains {self._head.delimiter!r}"
-            )
+            cure = f"quote a value that contains {self._head.delimiter!r}"
+            if what.count('"') % 2 == 1:
+                cure = "close the quote"
+            return GraphFileError(f"{where}: {what}: {cure}")
         name = self._head.names[int(column[1])]
         value = message.rpartition("invalid value ")[2]
         if "UTF8" in message:
@@ -189,7 +190,8 @@ def _read_head(path: Path, file: Any, header: bool | None) -> _Head:
         line = file.readline(LONGEST_LINE + 1)
         number += 1
         if not line:
-            raise GraphFileError(f"{path}: expected a header and rows, got an empty file")
+            expected = "one id per line" if header is False else "a header and rows"
+            raise GraphFileError(f"{path}: expected {expected}, got an empty file")
         if len(line) > LONGEST_LINE:
             raise GraphFileError(f"{path}: line {number}: longer than {LONGEST_LINE} bytes")
         content = line.removeprefix(_BOM) if number == 1 else line

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from gatsparse.data.graph_files.arrow import compute
-from gatsparse.data.graph_files.table import GraphFileError, Table
+from gatsparse.data.graph_files.table import GraphFileError, Table, read_columns
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_VALUE = rf"^\s*(?:{_NUMBER}|(?i:true|false))\s*$"
+_SPACES = " \t\n\f\r"  # as in numbers of pyarrow; others, such as no-break spaces, are text
+_VALUE = rf"^[{_SPACES}]*(?:{_NUMBER}|(?i:true|false))[{_SPACES}]*$"
 _INTEGER = re.compile(r"([+-]?)(0|[1-9][0-9]*)(?:\.0*)?")
 _PADDED = re.compile(r"[+-]?0[0-9]")
 
@@ -131,9 +132,29 @@ def null_texts() -> frozenset[str]:
     return frozenset(ConvertOptions().null_values) - {""}
 
 
+def not_a_number(table: Table, name: str, use: str) -> str:
+    """Returns a message about a column that is not of numbers, which names a cell of text.
+
+    Args:
+        table (Table): The table.
+        name (str): Name of the column.
+        use (str): What the numbers are for.
+    """
+    kind = table.columns[name]
+    if kind != "text":
+        return f"{table.path}: column {name!r}: expected numbers {use}, got {kind}"
+    cells = read_cells(table, name, read_columns(table, {name: "text"})[name]).to_pylist()
+    rows = [row for row, cell in enumerate(cells) if cell is not None]
+    row = next((row for row in rows if not is_number(cells[row])), rows[0])
+    return (
+        f"{table.path}: {table.place(row)}: column {name!r}: expected numbers {use}, got the text "
+        f"{cells[row][:40]!r}"
+    )
+
+
 def is_number(text: str) -> bool:
     """Returns whether a text is a decimal number; ``nan``, ``inf`` and ``1_000`` are not."""
-    return re.fullmatch(_NUMBER, text.strip()) is not None
+    return re.fullmatch(_NUMBER, text.strip(_SPACES)) is not None
 
 
 def canonical(text: str) -> str:
@@ -146,7 +167,7 @@ def canonical(text: str) -> str:
         >>> [canonical(text) for text in ("1.0", "1e2", ".50", "007", "True", "v 1.0")]
         ['1', '100', '0.5', '007', 'true', 'v 1.0']
     """
-    word = text.strip()
+    word = text.strip(_SPACES)
     if word.lower() in ("true", "false"):
         return word.lower()
     if (integer := _INTEGER.fullmatch(word)) is not None:  # exact, also above 2**53

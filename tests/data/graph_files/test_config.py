@@ -49,3 +49,18 @@ def test_links_to_files_outside_of_the_folder_are_read(folder, tmp_path):
     (elsewhere / "table.csv").write_text(NODES)
     (folder / "linked.csv").symlink_to(elsewhere / "table.csv")
     assert load_files(GraphFiles(folder, nodes="linked.csv")).num_nodes == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("features", ["age", "sex"]), ("categorical", ["sex"]), ("label", "sex"), ("node_id", "sex")],
+)
+def test_ignored_columns_have_no_other_role(key, value):
+    with pytest.raises(ConfigError, match=rf"dataset\.ignore: .* in dataset\.{key}, got 'sex' in"):
+        GraphFiles("shop", ignore=["name", "sex"], **{key: value})
+
+
+@pytest.mark.parametrize("features", [["age"], "x.npy"])
+def test_categorical_columns_are_features(features):
+    with pytest.raises(ConfigError, match=r"dataset\.categorical: .* dataset\.features, got 'sex'"):
+        GraphFiles("shop", features=features, categorical=["sex"])

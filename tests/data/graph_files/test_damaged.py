@@ -33,7 +33,8 @@ def check(folder, message, task="classification", **files):
         ("c,3", ",3", "line 4: column 'id': expected the id of a node, got an empty cell"),
         ("x,test", "x", "line 4: expected 5 columns, got 4"),
         ("x,test", "x,test,9", "line 4: expected 5 columns, got 6.*quote"),
-        ("3,red", '3,"red', "nodes.csv: line 4: expected 5 columns, got 3"),
+        ("3,red", '3,"red', "nodes.csv: line 4: expected 5 columns, got 3.*: close the quote$"),
+        ("3,red", "3,r,ed", "nodes.csv: line 4: expected 5 columns, got 6.*: quote a value that"),
         ("3,red", '3,"r\nd"', "line 4: expected one row per line, got a line break"),
         ("id,age", "id,id", "line 1: expected different names of columns, got 'id' twice"),
         ("id,age", ",age", r"line 1: expected a name for each column.*to_csv\(index=False\)"),
@@ -41,7 +42,7 @@ def check(folder, message, task="classification", **files):
         ("val", "train", "nodes.csv: expected validation nodes in the split, got none.*draw"),
         ("label", "kind", "dataset.label: expected a column of labels, got none of label"),
         (",y,", ",x,", "column 'label': expected at least two classes, got 'x'"),
-        (",red,x,", ",,x,", "line 2: column 'colour': expected one of 'blue', got 'an empty cell'"),
+        (",red,x,", ",,x,", "line 2: column 'colour': expected one of 'blue', got an empty cell"),
     ],
 )
 def test_cells_of_nodes(folder, old, new, message):
@@ -87,6 +88,8 @@ def test_damage_far_from_the_beginning_is_found(folder):
         (EDGES + "d,zz,1\n", {}, "line 5: column 'target': 'zz' is not a node of .*unknown_nodes"),
         (EDGES + "d,,1\n", {}, "line 5: column 'target': expected the id of a node, got an empty"),
         ("", {}, "edges.csv: expected a header and rows, got an empty file"),
+        ("source,target\n", {}, "edges.csv: expected at least one edge, got none.*dataset.edges"),
+        ("source,target\na,a\n", {"self_loops": "drop"}, "edges.csv: expected at least one edge"),
         ("foo,bar\na,b\n", {}, "edges.csv: cannot tell the columns of sources.*dataset.source"),
         (EDGES, {"source": "src", "target": "target"}, "dataset.source: .* got 'src'"),
         (EDGES, {"source": "source"}, "dataset.target: expected the name of a column, got null"),
@@ -95,7 +98,7 @@ def test_damage_far_from_the_beginning_is_found(folder):
         (
             EDGES.replace(",2", ",two"),
             {"edge_features": ["weight"]},
-            "edges.csv: column 'weight': expected numbers for an edge feature, got text",
+            "edges.csv: line 3: column 'weight': expected numbers for an edge feature, got .*two",
         ),
         (
             EDGES.replace(",2", ","),
@@ -112,7 +115,11 @@ def test_edges(folder, content, files, message):
 @pytest.mark.parametrize(
     ("task", "files", "message"),
     [
-        ("regression", {}, "column 'label': expected numbers for task regression, got text"),
+        (
+            "regression",
+            {},
+            "line 2: column 'label': expected numbers for task regression.* 'x'",
+        ),
         ("multi_label", {}, "column 'label': expected numbers for task multi_label.*separator"),
         ("multi_label", {"label": "age"}, "line 3: column 'age': expected 0 or 1 .* got 2"),
         ("classification", {"label": ["age", "colour"]}, "dataset.label: expected one column"),
@@ -185,3 +192,22 @@ def test_files_of_a_split(folder, val, message):
     for name, content in {"train": "a\n", "val": val, "test": "d\n"}.items():
         (folder / f"{name}.txt").write_text(content)
     check(folder, message, train="train.txt", val="val.txt", test="test.txt", ignore=["split"])
+
+
+@pytest.mark.parametrize("name", ["nodes.csv", "x.npy"])
+def test_folders_with_names_of_files(folder, name):
+    (folder / "nodes.csv").unlink()
+    (folder / name).mkdir()
+    check(folder, f"{name}: expected a file, got a folder: rename or remove it")
+
+
+def test_empty_part_of_a_split(folder):
+    for name in ("train", "val", "test"):
+        (folder / f"{name}.txt").write_text("")
+    message = "train.txt: expected one id per line, got an empty file"
+    check(folder, message, train="train.txt", val="val.txt", test="test.txt")
+
+
+def test_all_columns_are_ignored(folder):
+    message = r"got none besides age.*list fewer columns in dataset\.ignore, or set"
+    check(folder, message, ignore=["age", "colour"])

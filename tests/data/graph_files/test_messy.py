@@ -13,7 +13,9 @@ import pytest
 
 from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphFileError, GraphFiles, load_files
+from gatsparse.data.graph_files.texts import null_texts
 from tests.data.graph_files.conftest import NODES
+from tests.data.graph_files.test_guide import PAGE
 
 COLUMNS = {
     "id": list("abcd"),
@@ -50,7 +52,10 @@ def test_line_ends_and_long_cells(folder, old, new, message):
     check(folder, message)
 
 
-@pytest.mark.parametrize("numbers", ["1,234 2,234 3,234 4,234", "0,5 1,5 2,5 3,5", "1% 2% 3% 4%"])
+@pytest.mark.parametrize(
+    "numbers",
+    ["1,234 2,234 3,234 4,234", "0,5 1,5 2,5 3,5", "1% 2% 3% 4%", "1_234 2_234 3_234 4_234"],
+)
 def test_numbers_with_other_signs_are_not_silently_categories(folder, numbers):
     rows = [f'{name},"{number}",{label},{split}' for name, number, label, split in zip(
         COLUMNS["id"], numbers.split(), COLUMNS["label"], COLUMNS["split"], strict=True
@@ -159,6 +164,29 @@ def test_the_word_among_numbers_is_named(folder):
     nodes = NODES.replace("a,1", "a,nan").replace("d,4", "d,four")
     (folder / "nodes.csv").write_text(nodes)
     check(folder, "line 5: column 'age': expected a number as in other cells, got 'four'")
+
+
+@pytest.mark.parametrize("cell", ["1_000", "0x10", "?", '"1,000.5"', "\u00a05", "1e"])
+def test_text_among_numbers(folder, cell):
+    (folder / "nodes.csv").write_text(NODES.replace("c,3", f"c,{cell}"))
+    check(folder, "line 4: column 'age': expected a number")
+
+
+def test_the_guide_lists_words_of_missing_cells():
+    text = PAGE.read_text()
+    assert [word for word in null_texts() if f"`{word}`" not in text] == []
+
+
+@pytest.mark.parametrize("cell", ["NA", "-nan", "#N/A"])
+@pytest.mark.parametrize("files", [{}, {"categorical": ["age"], "features": ["age"]}])
+def test_missing_cells_are_shown(folder, cell, files):
+    (folder / "nodes.csv").write_text(NODES.replace("c,3", f"c,{cell}"))
+    check(folder, f"line 4: column 'age': .*, got '{re.escape(cell)}', which counts as", **files)
+
+
+def test_missing_number_of_an_array_is_shown(folder):
+    write_parquet(folder, f=[1.0, np.nan, 2.0, 3.0])
+    check(folder, "row 1: column 'f': expected a number, got 'nan', which counts as missing")
 
 
 def test_lists_in_a_column_of_categories(folder):

@@ -98,7 +98,7 @@ def test_numbers_are_written_in_one_way():
 
 
 def test_which_texts_are_numbers():
-    texts = ["1", "-.5e3 ", "007", "1_000", "nan", "inf", "0x1", "true", ""]
+    texts = ["1", "-.5e3 ", "007", "1_000", "nan", "inf", "0x1", "true", "", "\u00a05"]
     assert [text for text in texts if is_number(text)] == texts[:3]
 
 
