@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 from torch_geometric.data import Data
+from torch_geometric.loader import DataLoader
 
 from gatsparse import data
 from tests.bad_calls.values import (
@@ -140,6 +141,12 @@ def functions() -> Iterator[Function]:
         lambda: {"data": node_data(), "num_neighbors": [2]},
         {"data": [*NO_DATA, without("edge_index")], **sampling},
         {"data": ("edge_index",)},
+    )
+    yield Function(
+        "accelerate_loader",
+        data.accelerate_loader,
+        lambda: {"loader": data.NeighborLoader(node_data(), [2])},
+        {"loader": [*NO_DATA, DataLoader([node_data()])]},
     )
     yield Function(
         "LinkNeighborLoader",

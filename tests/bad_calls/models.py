@@ -142,6 +142,7 @@ def functions() -> Iterator[Function]:
         lambda: {"model": pyg},
         {"model": MODULES, "backend": CHOICES},
     )
+    yield Function("decelerate", gatsparse.decelerate, lambda: {"model": pyg}, {"model": MODULES})
     yield Function(
         "attention_weights",
         gatsparse.attention_weights,
