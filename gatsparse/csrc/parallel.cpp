@@ -20,9 +20,9 @@ constexpr double kStart = 5e-6;
 // Seconds by which other threads end later than this one: a moving average over the regions that
 // were shared. It is microseconds on an idle machine, and milliseconds where another process takes
 // a core, as a thread that is not running is waited for. Every loop that is not shared lowers it,
-// so that a sharing is tried again after hundreds of loops.
+// so that sharing is tried again after some hundred loops.
 std::atomic<double> expected_delay{0.0};
-constexpr double kLatest = 0.25, kDecay = 0.995;
+constexpr double kLatest = 0.25, kDecay = 0.98;
 
 // Shares first .. n-1 with other threads, and updates the expected delay.
 void share(int64_t first, int64_t n, int64_t threads, FunctionRef<void(int64_t)> f) {
@@ -56,7 +56,7 @@ void parallel_each(int64_t n, FunctionRef<void(int64_t)> f) {
     if (threads <= 1) continue;
     const double rest = seconds(Clock::now() - begin) / static_cast<double>(k * threads) *
                         static_cast<double>((n - k) * (threads - 1));
-    if (rest > 2 * (kStart + delay)) return share(k, n, threads, f);
+    if (rest > kStart + delay) return share(k, n, threads, f);
   }
   expected_delay.store(kDecay * delay, std::memory_order_relaxed);
 }
