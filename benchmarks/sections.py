@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -57,7 +58,10 @@ class Section(NamedTuple):
 
 
 def measured(section: Section, options: argparse.Namespace) -> tuple[list[Row], list[str]]:
-    """Returns the rows and the failures of a section; a failure does not stop the others."""
+    """Returns the rows and the failures of a section; a failure does not stop the others.
+
+    Each row is printed to standard error as soon as it is measured.
+    """
     rows: list[Row] = []
     failures: list[str] = []
     jobs = section.measure(options)
@@ -69,7 +73,8 @@ def measured(section: Section, options: argparse.Namespace) -> tuple[list[Row], 
                 return rows, failures + [row.failure() for row in rows if row.failure()]
             name = job.name
             for row in job.rows():
-                rows.append(row)  # noqa: PERF402  rows before an error are kept
+                rows.append(row)
+                print(" | ".join(row.cells()), file=sys.stderr, flush=True)
         except Exception as error:  # each one becomes a line of the report
             traceback.print_exc()
             failures.append(f"{name}: {type(error).__name__}: {error}".splitlines()[0])
