@@ -14,6 +14,7 @@ from tests.explain.hostile import HOSTILE, Hostile
 from tests.explain.test_report import ROWS
 
 selenium = pytest.importorskip("selenium.webdriver", reason="needs selenium")
+pytest.importorskip("selenium.webdriver.support.wait", reason="needs selenium")
 axe = pytest.importorskip("axe_core_python.selenium", reason="needs axe-core-python")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
@@ -208,8 +209,11 @@ def test_page_without_scripts_shows_everything(browser, page):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         opened(browser, page)
+        # The driver cannot ask a page without scripts whether it is loaded.
+        selenium.support.wait.WebDriverWait(browser, 60).until(
+            lambda browser: len(browser.find_elements("css selector", "article.node")) == 12
+        )
         articles = browser.find_elements("css selector", "article.node")
-        assert len(articles) == 12
         assert all(article.is_displayed() for article in articles)
         assert not browser.find_element("css selector", ".choose").is_displayed()
     finally:
