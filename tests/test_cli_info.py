@@ -99,7 +99,7 @@ def test_requested_backend_is_shown(config: TrainConfig, capsys: pytest.CaptureF
 def test_edge_features(config: TrainConfig, capsys: pytest.CaptureFixture[str]):
     data = load_task(config)
     data.edge_attr = torch.rand(data.num_edges, 3)
-    run_dir = config.run_dir / "edges"
+    run_dir = config.run_dir.with_name("runs-with-edges")
     train(replace(config, run_dir=run_dir, epochs=1, seeds=[5]), data=data, output=Output())
     (folder,) = run_dir.iterdir()
     assert "conv1  GATConv  fused" in info(folder, capsys)
