@@ -85,7 +85,7 @@ def choose_roles(
 
 
 def _missing(columns: list[ColumnSummary], categorical: list[str]) -> str:
-    """What becomes of missing cells."""
+    """Returns how missing cells are handled."""
     names = [summary.name for summary in columns]
     categories = [s.name for s in columns if s.kind == "text" or s.name in categorical]
     cures = []

@@ -47,6 +47,7 @@ def accelerate(model: Model, backend: Backend = "auto", functions: bool = True) 
 
     * dropout (:func:`torch.nn.functional.dropout`, :class:`torch.nn.Dropout`) is that of
       :func:`gatsparse.nn.dropout`: the same distribution, other random numbers;
+    * ELU is computed by the kernels;
     * constant features of which at most a tenth is nonzero, such as bags of words, are multiplied
       as a sparse matrix from their second use on, also after dropout. An infinite weight of a
       feature that is zero is ignored.

@@ -38,7 +38,7 @@ class FunctionMode(TorchFunctionMode):
             return _dropout(*args, **(kwargs or {}))
         if func is F.elu:
             return _elu(*args, **(kwargs or {}))
-        if func is F.linear:
+        if func is F.linear and args:
             args = (sparse(args[0]), *args[1:])
         return func(*args, **(kwargs or {}))
 
@@ -61,7 +61,7 @@ def _elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def _why_torch(x: Tensor, inplace: bool) -> list[str]:
-    """Why torch's dropout must run; empty if it need not."""
+    """Reasons why torch's function must run; empty if it need not."""
     if type(x) is SparseFeatures:
         return []
     reasons = ["inplace=True"] if inplace else []

@@ -137,7 +137,7 @@ def test_edges_of_unknown_nodes(files, trains):
 
 
 def test_edges_of_unknown_nodes_stay_dropped(files):
-    """What is set is kept, also if there are none."""
+    """Keeps options that are set, also if there are none."""
     files = replace(files, unknown_nodes="drop")
     assert inspect_graph(files).config.dataset.unknown_nodes == "drop"
 

@@ -200,6 +200,13 @@ def test_transforms_of_torch_func():
     }
 
 
+def test_linear_takes_keywords():
+    model = gatsparse.accelerate(Net(lambda _, x: F.linear(input=x, weight=torch.eye(CHANNELS))))
+    x = randn(N, CHANNELS)
+    model(x)
+    torch.testing.assert_close(model.seen, x)
+
+
 def test_accelerating_twice_adds_no_hooks():
     model = gatsparse.accelerate(gatsparse.accelerate(Net(dropped)))
     assert len(model._forward_hooks) == len(model._forward_pre_hooks) == 1

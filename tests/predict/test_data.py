@@ -170,7 +170,7 @@ def test_features_are_of_the_same_kind_as_in_the_training(trained, folder, tmp_p
     ],
 )
 def test_other_files_may_be_read_in_another_way(trained, tmp_path, old, new, keys, message):
-    """What a message advises is possible."""
+    """Follows the advice of a message."""
     run = trained()
     other = write_graph(tmp_path / "other", first=1000)
     nodes = (other / "nodes.csv").read_text()
