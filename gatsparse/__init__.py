@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatsparse.graph import CSRGraph
 from gatsparse.graph_cache import clear_graph_cache
+from gatsparse.memory import release_memory
 from gatsparse.nn import (
     GAT,
     GATConv,
@@ -42,6 +43,7 @@ __all__ = [
     "explain_backend",
     "infer",
     "load_model",
+    "release_memory",
 ]
 
 # Attributes whose modules are imported at their first use.

@@ -55,6 +55,11 @@ def fingerprint(address: int, num_bytes: int) -> int:
     return _C.fingerprint(address, num_bytes)
 
 
+def release_memory() -> None:
+    """Returns kept memory to the operating system; requires :func:`available`."""
+    _C.release_memory()
+
+
 @contextmanager
 def use_isa(isa: str) -> Iterator[None]:
     """Runs the kernels built for one instruction set; for tests and benchmarks.

@@ -26,6 +26,7 @@ LAYERS = [
     "checks",
     "config_types",
     "_native",
+    "memory",
     "tracing",
     "slow_path",
     "files",

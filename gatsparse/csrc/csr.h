@@ -1,9 +1,7 @@
-// Shared parts of all kernels: the checked view of a CSR graph, memory for one call, and dispatch
-// over dtypes.
+// Shared parts of all kernels: the checked view of a CSR graph, and dispatch over dtypes.
 #pragma once
 
 #include <torch/csrc/stable/library.h>
-#include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/core/ScalarType.h>
 #include <torch/headeronly/util/BFloat16.h>
@@ -15,41 +13,12 @@
 #include <tuple>
 #include <vector>
 
+#include "memory.h"
+
 namespace gatsparse {
 
-using torch::headeronly::ScalarType;
-using torch::stable::Tensor;
 using torch::stable::detail::StableLibrary;
 using Tensors = std::vector<Tensor>;
-
-// An uninitialised tensor; huge pages are requested for a large one.
-Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype);
-
-// Memory for the time of one call. Large blocks use separate huge pages: memory that the
-// allocator reuses may be on small pages, where each gathered row costs an address translation.
-class Memory {
- public:
-  explicit Memory(size_t bytes);
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-  ~Memory();
-  void* data() const { return data_; }
-
- private:
-  void *memory_, *data_;
-  size_t mapped_ = 0;
-};
-
-// Uninitialised numbers for the time of one call.
-template <class A>
-class Scratch {
- public:
-  explicit Scratch(int64_t size) : memory_(static_cast<size_t>(size) * sizeof(A)) {}
-  A* data() const { return static_cast<A*>(memory_.data()); }
-
- private:
-  Memory memory_;
-};
 
 void check_tensor(const Tensor& tensor, const char* name, ScalarType dtype,
                   const std::vector<int64_t>& sizes);

@@ -2,6 +2,8 @@
 // and duplicate edges.
 #include "rows.h"
 
+#include <torch/csrc/stable/ops.h>
+
 #include <limits>
 #include <utility>
 

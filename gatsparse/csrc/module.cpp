@@ -10,6 +10,7 @@
 
 namespace gatsparse {
 
+void register_memory(StableLibrary& library);
 void register_graph(StableLibrary& library);
 void register_generate(StableLibrary& library);
 void register_sampling(StableLibrary& library);
@@ -79,6 +80,7 @@ void register_kernels(const Isa& isa) {
   kernels.reset();
   kernels = std::make_unique<StableLibrary>(StableLibrary::Kind::IMPL, "gatsparse", "CPU",
                                             __FILE__, __LINE__);
+  register_memory(*kernels);
   register_graph(*kernels);
   register_generate(*kernels);
   register_sampling(*kernels);
@@ -132,12 +134,19 @@ PyObject* fingerprint_of(PyObject*, PyObject* const* arguments, Py_ssize_t count
   return PyLong_FromUnsignedLongLong(hash);
 }
 
+PyObject* release_memory(PyObject*, PyObject*) {
+  release_kept_memory();
+  Py_RETURN_NONE;
+}
+
 PyMethodDef methods[] = {
     {"isas", isas, METH_NOARGS,
      "The instruction sets that are built in and run here, best first."},
     {"use_isa", use_isa, METH_O, "Registers the kernels built for one instruction set."},
     {"fingerprint", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(fingerprint_of)),
      METH_FASTCALL, "The fingerprint of memory: its address and its number of bytes."},
+    {"release_memory", release_memory, METH_NOARGS,
+     "Returns kept memory to the operating system."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef module = {PyModuleDef_HEAD_INIT,

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.nn import Linear
 
+from gatsparse.nn.large_linear import is_large, large_linear
 from gatsparse.nn.overrides import is_changed
 from gatsparse.ops import sparse_linear
 from gatsparse.ops.autograd import wants_grad
@@ -15,6 +16,9 @@ from gatsparse.tracing import is_traced
 
 #: Node features, or features of sources and of destinations.
 Features = Tensor | tuple[Tensor, Tensor | None]
+
+#: Linear layers whose product may be computed otherwise.
+_PLAIN = (Linear, torch.nn.Linear)
 
 #: Layouts of the features that layers take.
 LAYOUTS = (torch.strided, torch.sparse_csr, torch.sparse_csc, torch.sparse_coo)
@@ -47,8 +51,11 @@ def project(lin: torch.nn.Module, x: Tensor) -> Tensor:
     """
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
     if x.layout == torch.strided and not (dtype in _SLOW and x.device.type == "cpu"):
+        large = type(lin) in _PLAIN and is_large(x, lin.weight, lin.bias)
+        if large and not is_changed(lin):
+            return large_linear(x, lin.weight, lin.bias)  # pyright: ignore[reportArgumentType]
         return lin(x)
-    plain = type(lin) in (Linear, torch.nn.Linear) and not is_changed(lin)
+    plain = type(lin) in _PLAIN and not is_changed(lin)
     if not plain or is_traced(x):
         if x.layout == torch.strided:
             return lin(x)
