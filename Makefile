@@ -13,7 +13,7 @@ step = @printf '\n==> %s\n' "$(1)"
 needs = @command -v $(1) > /dev/null $(call fail,$(1),it is missing: apt-get install $(2))
 fail = || { printf '\n*** failed: %s\n    %s\n' "$(1)" "$(2)" >&2; exit 1; }
 
-.PHONY: setup bench test coverage mutants lint docs wheel sanitize check-compilers clean
+.PHONY: setup bench test coverage mutants lint docs wheel sanitize check-compilers check-arm64 clean
 .DELETE_ON_ERROR:
 
 # The two builds share the cores.
@@ -86,12 +86,54 @@ sanitize: $(STAMP)/python
 # Compiles without warnings, for every instruction set of the target. For arm64, torch is not
 # linked and nothing is run.
 CLANGXX = $(notdir $(shell command -v clang++ || echo clang++-14))
+GXX_ARM64 := aarch64-linux-gnu-g++
+for_arm64 = $(call compile,$(GXX_ARM64),g++-aarch64-linux-gnu,-DCMAKE_SYSTEM_NAME=Linux \
+  -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DGATSPARSE_TESTS=ON -DTORCH_CPU_LIBRARY=$(1))
 
 check-compilers: $(STAMP)/torch
 	$(call compile,g++,g++)
 	$(call compile,$(CLANGXX),clang-14)
-	$(call compile,aarch64-linux-gnu-g++,g++-aarch64-linux-gnu,-DCMAKE_SYSTEM_NAME=Linux \
-	  -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DTORCH_CPU_LIBRARY=)
+	$(call for_arm64,)
+
+# Runs the kernels for arm64 in an emulator: the tests of the headers, then TESTS, on a copy of the
+# package. OPTIONS=... are options of pytest; torch.compile would need a compiler for arm64.
+ARM64   := build/arm64
+emulate := QEMU_CPU=neoverse-n1 QEMU_LD_PREFIX=$(abspath $(ARM64)/root) OMP_NUM_THREADS=1 \
+           PYTHONPATH=$(abspath $(ARM64)/site) qemu-aarch64-static
+pip_arm64 := $(PIP) install --quiet --no-compile --target $(ARM64)/site --python-version 3.13 \
+             --only-binary=:all: --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64
+
+check-arm64: TESTS := tests/ops tests/graph
+check-arm64: OPTIONS := -k "not compile and not pytorch_checks"
+check-arm64: $(STAMP)/torch $(ARM64)/root $(ARM64)/site
+	$(call needs,qemu-aarch64-static,qemu-user-static)
+	$(call for_arm64,$(abspath $(ARM64)/site/torch/lib/libtorch_cpu.so))
+	@$(BIN)/cmake --build build/check-$(GXX_ARM64) --target tests_baseline
+	$(call step,tests of the headers on arm64)
+	@$(emulate) build/check-$(GXX_ARM64)/tests_baseline \
+	  $(call fail,tests_baseline,a test printed the reason above)
+	$(call step,tests on arm64)
+	@rm -rf $(ARM64)/package && mkdir $(ARM64)/package
+	@cp -r gatsparse tests pyproject.toml $(ARM64)/package
+	@$(BIN)/cmake --install build/check-$(GXX_ARM64) --prefix $(ARM64)/package
+	@cd $(ARM64)/package && $(emulate) ../root/usr/bin/python3 -m pytest $(TESTS) $(OPTIONS)
+
+$(ARM64)/root:
+	$(call step,Python for arm64)
+	$(call needs,mmdebstrap,mmdebstrap)
+	@mkdir -p $@
+	@mmdebstrap --quiet --variant=extract --architectures=arm64 --skip=output/dev \
+	  --include=base-files,python3,libstdc++6 trixie - | tar -x -C $@ && test -x $@/usr/bin/python3 \
+	  || { rm -rf $@; false; } $(call fail,Python for arm64,mmdebstrap printed the reason above)
+
+# torch 2.10 is the last one whose wheels for arm64 need no CUDA. Without --no-deps, pip would
+# install the CUDA packages of this machine's processor.
+$(ARM64)/site: | $(STAMP)/torch
+	$(call step,torch 2.10.0 for arm64)
+	@rm -rf $@
+	@$(pip_arm64) --no-deps torch==2.10.0 && \
+	  $(pip_arm64) numpy scipy torch-geometric filelock networkx sympy typing-extensions \
+	  hypothesis pytest || { rm -rf $@; false; } $(call fail,torch for arm64,pip printed the reason above)
 
 # Arguments: compiler, Debian package, options of CMake. CMake does not find the headers of Python
 # when it compiles for another processor.
