@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 #include <new>
 #include <stdexcept>
@@ -35,8 +36,8 @@ constexpr std::align_val_t kAlignment{64};
 
 constexpr size_t kHugePage = size_t{2} << 20, kLarge = 2 * kHugePage;
 
-// Blocks that are in use or kept. Together they are never larger than the blocks that were in use
-// at a time, in the latest kWindow to 2 kWindow requests.
+// Blocks that are in use or kept. Together they are at most a quarter larger than the blocks that
+// were in use at a time, in the latest kWindow to 2 kWindow requests.
 class Blocks {
  public:
   // A block of at least this size; null: no memory left.
@@ -44,40 +45,34 @@ class Blocks {
     bytes = whole_pages(bytes);
     const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
     if (!lock) return map(bytes);  // also in a child whose parent was inside while it forked
-    in_use_ += bytes;
-    if (++requests_ % kWindow == 0) {
-      earlier_peak_ = peak_;
-      peak_ = in_use_;
-    }
-    peak_ = std::max(peak_, in_use_);
-    for (auto block = kept_.rbegin(); block != kept_.rend(); ++block) {
-      if (block->bytes != bytes) continue;
-      void* data = block->data;
-      kept_bytes_ -= bytes;
-      kept_.erase(std::next(block).base());
-      return data;
-    }
-    trim(std::max(peak_, earlier_peak_) - in_use_);
-    void* data = map(bytes);
-    if (!data) {
-      trim(0);
-      data = map(bytes);
-    }
-    if (!data) in_use_ -= bytes;
+    void* data = kept_or_new(bytes);
+    if (data) used_[reinterpret_cast<uintptr_t>(data)] = bytes;
+    else in_use_ -= bytes;
     return data;
   }
 
   void release(void* data, size_t bytes) {
     bytes = whole_pages(bytes);
     const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-    if (!lock) return void(munmap(data, bytes));
-    in_use_ -= std::min(in_use_, bytes);
+    if (!lock || used_.erase(reinterpret_cast<uintptr_t>(data)) == 0) {
+      munmap(data, bytes);
+      return;
+    }
+    in_use_ -= bytes;
 #ifdef MADV_FREE
     madvise(data, bytes, MADV_FREE);  // where memory is short, the pages are taken back
 #endif
     kept_.push_back({data, bytes});
     kept_bytes_ += bytes;
-    trim(std::max(peak_, earlier_peak_) - std::min(in_use_, peak_));
+    trim(limit() - in_use_);
+  }
+
+  bool contains(const void* data) {
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (!lock) return false;
+    const auto address = reinterpret_cast<uintptr_t>(data);
+    auto block = used_.upper_bound(address);
+    return block != used_.begin() && address < (--block)->first + block->second;
   }
 
   void release_kept() {
@@ -97,6 +92,11 @@ class Blocks {
     return (bytes + kHugePage - 1) / kHugePage * kHugePage;
   }
 
+  size_t limit() const {
+    const size_t peak = std::max(peak_, earlier_peak_);
+    return peak + peak / 4;
+  }
+
   static void* map(size_t bytes) {
     void* mapped = mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -110,6 +110,27 @@ class Blocks {
     return begin + skipped;
   }
 
+  void* kept_or_new(size_t bytes) {
+    in_use_ += bytes;
+    if (++requests_ % kWindow == 0) {
+      earlier_peak_ = peak_;
+      peak_ = in_use_;
+    }
+    peak_ = std::max(peak_, in_use_);
+    for (auto block = kept_.rbegin(); block != kept_.rend(); ++block) {
+      if (block->bytes != bytes) continue;
+      void* data = block->data;
+      kept_bytes_ -= bytes;
+      kept_.erase(std::next(block).base());
+      return data;
+    }
+    trim(limit() - in_use_);
+    void* data = map(bytes);
+    if (data) return data;
+    trim(0);
+    return map(bytes);
+  }
+
   // Returns the blocks that were released first, until at most `bytes` are kept.
   void trim(size_t bytes) {
     size_t count = 0;
@@ -121,6 +142,7 @@ class Blocks {
   }
 
   std::mutex mutex_;
+  std::map<uintptr_t, size_t> used_;
   std::vector<Block> kept_;  // in the order of their release
   size_t in_use_ = 0, kept_bytes_ = 0, peak_ = 0, earlier_peak_ = 0;
   int64_t requests_ = 0;
@@ -171,6 +193,14 @@ Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
     for (const int64_t size : sizes) shape += (shape.empty() ? "" : ", ") + std::to_string(size);
     throw std::runtime_error("can't allocate memory: a tensor of shape [" + shape + "]");
   }
+}
+
+bool is_kept([[maybe_unused]] const void* data) {
+#ifdef MADV_HUGEPAGE
+  return blocks().contains(data);
+#else
+  return false;
+#endif
 }
 
 void release_kept_memory() {

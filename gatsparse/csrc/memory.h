@@ -18,6 +18,9 @@ using torch::stable::Tensor;
 // An uninitialised tensor. A large one cannot be resized beyond its storage.
 Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype);
 
+// Whether this memory is that of a large tensor of empty(), which is on huge pages.
+bool is_kept(const void* data);
+
 // Returns the kept blocks that are not in use to the operating system.
 void release_kept_memory();
 

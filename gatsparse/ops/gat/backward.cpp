@@ -1,6 +1,7 @@
 // The backward pass of GAT on CPU.
 #include "attention_backward.h"
 #include "gat.h"
+#include "gathered.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
@@ -268,7 +269,8 @@ Results backward(const Gat<T>& g, const Csr& csr_t, ScalarType dtype, const Tens
   const Scratch<A> dst_factors(whole ? g.num_dst * 2 * g.Hp : 0);
   ChunkSums<A> att_src_sums(rows_t.num_chunks(), HC);
   ChunkSums<A> att_dst_sums(known ? rows_t.num_chunks() : rows.num_chunks(), HC);
-  const Gradients<T> grads{grad_out.const_data_ptr<T>(),
+  const Gathered<T> grad_rows(grad_out.const_data_ptr<T>(), g.num_dst, HC, num_edges);
+  const Gradients<T> grads{grad_rows,
                            alpha_src.const_data_ptr<A>(),
                            src_factors.data(),
                            dst_terms.data(),

@@ -1,6 +1,7 @@
 // The forward pass of GAT on CPU.
 #include "attention_forward.h"
 #include "gat.h"
+#include "gathered.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
@@ -59,6 +60,7 @@ Results forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
     node_factors(g.Hp, src_terms, g.num_src, src_factors.data(), OfSrc<A>{g.slope});
     node_factors(g.Hp, dst_terms, g.num_dst, dst_factors.data(), OfDst<A>{g.slope});
   }
+  const Gathered<T> x(g.x, g.num_src, g.H * g.C, g.csr.num_entries);
   for_each_group<A>(g, whole, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
     using Tiles = std::decay_t<decltype(tiles)>;
     const auto accumulate = [&](const auto& score) {
@@ -73,7 +75,7 @@ Results forward(const Gat<T>& g, const std::optional<Tensor>& alpha_dst_,
           save ? weight_sum.mutable_data_ptr<A>() : nullptr,
           positive ? positive_out.mutable_data_ptr<A>() : nullptr,
           positive ? positive_weight.mutable_data_ptr<A>() : nullptr};
-      const Kernel kernel(g, edges, g.x, h0, heads, tiles, score, outputs);
+      const Kernel kernel(g, edges, x, h0, heads, tiles, score, outputs);
       accumulate_rows<A>(rows, kernel);
     };
     if constexpr (Tiles::whole) {

@@ -1,5 +1,6 @@
 // The backward pass of GATv2 on CPU.
 #include "attention_backward.h"
+#include "gathered.h"
 #include "gatv2.h"
 
 namespace gatsparse::GATSPARSE_ISA {
@@ -181,11 +182,15 @@ class ScoreBackward final : public RowKernel<acc_t<T>> {
 using Results = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
 
 template <class T>
-Results backward(const Gatv2<T>& g, const Csr& csr_t, ScalarType dtype, const Tensor& grad_out,
+Results backward(Gatv2<T>& g, const Csr& csr_t, ScalarType dtype, const Tensor& grad_out,
                  const Tensor& heads_out, const Tensor& shift, const Tensor& weight_sum) {
   using A = acc_t<T>;
-  const int64_t num_edges = g.csr.num_entries;
+  const int64_t HC = g.H * g.C, num_edges = g.csr.num_entries;
   const ScalarType acc = acc_dtype<T>();
+  const Gathered<T> x_src(g.x_src, g.num_src, HC, num_edges);
+  const Gathered<T> x_dst(g.x_dst, g.num_dst, HC, num_edges);
+  g.x_src = x_src;
+  g.x_dst = x_dst;
   STD_TORCH_CHECK(csr_t.num_rows == g.num_src && csr_t.num_entries == num_edges,
                   "csr_t: not the transpose of csr");
   Tensor grad_x_src = empty({g.num_src, g.H, g.C}, dtype);
@@ -201,12 +206,12 @@ Results backward(const Gatv2<T>& g, const Csr& csr_t, ScalarType dtype, const Te
 
   const Rows rows(g.num_dst, g.csr.ptr), rows_t(g.num_src, csr_t.ptr);
   ChunkSums<A> att_sums(rows.num_chunks(), g.H * g.C);
-  const Gradients<T> grads{grad_out.const_data_ptr<T>(),     dst_terms.data(),
+  const Gathered<T> grad_rows(grad_out.const_data_ptr<T>(), g.num_dst, HC, num_edges);
+  const Gradients<T> grads{grad_rows,                        dst_terms.data(),
                            grad_x_src.mutable_data_ptr<T>(), grad_x_dst.mutable_data_ptr<T>(),
                            grad_edge.mutable_data_ptr<T>(),  grad_loop.mutable_data_ptr<T>(),
                            &att_sums};
   BoundsFlag flag;
-  const int64_t HC = g.H * g.C;
   const Edges in_edges{g.csr, nullptr, g.number(), g.num_src, num_edges, g.num_loops,
                        edges_ahead<T>(HC), &flag};
   const Index* slot = g.number() || g.dropout.active() ? &csr_t.perm : nullptr;
@@ -231,8 +236,7 @@ Results gatv2_backward(const Tensor& grad_out, const Tensor& x_src, const Tensor
                        double dropout, std::optional<Tensor> seed) {
   return dispatch_storage(x_src, [&](auto storage) {
     using T = typename decltype(storage)::type;
-    const Gatv2<T> g(x_src, x_dst, att, edge, loop, csr, add_self_loops, negative_slope, dropout,
-                     seed);
+    Gatv2<T> g(x_src, x_dst, att, edge, loop, csr, add_self_loops, negative_slope, dropout, seed);
     return backward(g, Csr(csr_t), x_src.scalar_type(), grad_out, heads_out, shift, weight_sum);
   });
 }

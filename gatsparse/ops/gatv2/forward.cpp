@@ -1,4 +1,5 @@
 // The forward pass of GATv2 on CPU.
+#include "gathered.h"
 #include "gatv2.h"
 
 namespace gatsparse::GATSPARSE_ISA {
@@ -23,6 +24,7 @@ Results forward(const Gatv2<T>& g, const std::optional<Tensor>& bias, bool conca
   const Rows rows(g.num_dst, g.csr.ptr);
   const Edges edges{g.csr,       nullptr, g.number(), g.num_src, g.csr.num_entries,
                     g.num_loops, edges_ahead<T>(g.H * g.C), &flag};
+  const Gathered<T> x_src(g.x_src, g.num_src, g.H * g.C, g.csr.num_entries);
   for_each_group<A>(g, !g.edge, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
     using Kernel = Forward<T, P, Score<T, P>, std::decay_t<decltype(tiles)>>;
     const Score<T, P> score{g, h0, heads};
@@ -36,7 +38,7 @@ Results forward(const Gatv2<T>& g, const std::optional<Tensor>& bias, bool conca
         save ? weight_sum.mutable_data_ptr<A>() : nullptr,
         nullptr,
         nullptr};
-    const Kernel kernel(g, edges, g.x_src, h0, heads, tiles, score, outputs);
+    const Kernel kernel(g, edges, x_src, h0, heads, tiles, score, outputs);
     accumulate_rows<A>(rows, kernel);
   });
   flag.check("col: index out of range");
