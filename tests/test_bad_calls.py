@@ -52,6 +52,7 @@ _NOT_CALLED = {
     "RunStart",
     "TargetScale",
     "clear_graph_cache",
+    "release_memory",
     "link_scores",
 }
 

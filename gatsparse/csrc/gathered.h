@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstring>
-#include <optional>
-#include <stdexcept>
 
 #include "memory.h"
 #include "parallel.h"
@@ -21,11 +19,7 @@ class Gathered {
     constexpr int64_t kTimes = 4, kBytes = 16 << 20, kChunk = 1 << 18;
     const int64_t size = num_rows * length, bytes = size * static_cast<int64_t>(sizeof(T));
     if (bytes < kBytes || num_gathered < kTimes * num_rows || is_kept(table)) return;
-    try {
-      copy_.emplace(size);
-    } catch (const std::runtime_error&) {
-      return;  // not enough memory for a copy
-    }
+    if (!allocate(copy_, size)) return;
     T* target = copy_->data();
     parallel_each((size + kChunk - 1) / kChunk, [&](int64_t chunk) {
       const int64_t first = chunk * kChunk, count = std::min(kChunk, size - first);

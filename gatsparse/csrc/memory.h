@@ -8,6 +8,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <stdexcept>
 #include <vector>
 
 namespace gatsparse {
@@ -48,5 +50,16 @@ class Scratch {
  private:
   Memory memory_;
 };
+
+// Sets `scratch`, and returns whether there is enough memory for it.
+template <class A>
+bool allocate(std::optional<Scratch<A>>& scratch, int64_t size) {
+  try {
+    scratch.emplace(size);
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
 
 }  // namespace gatsparse

@@ -260,6 +260,32 @@ GATSPARSE_INLINE Vec<A> sum_groups(const Vec<A>* v) {
 template <class V, class A>
 GATSPARSE_INLINE V leaky_relu(const V& z, A slope) { return z > A(0) ? z : slope * z; }
 
+// A bit for every lane that is greater than 0.
+GATSPARSE_INLINE uint16_t positive_lanes(const Vec<float>& value) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(value, _mm512_setzero_ps(), _CMP_GT_OQ);
+#elif defined(__AVX2__)
+  return static_cast<uint16_t>(
+      _mm256_movemask_ps(_mm256_cmp_ps(value, _mm256_setzero_ps(), _CMP_GT_OQ)));
+#else
+  uint16_t bits = 0;
+  for (int l = 0; l < kLanes<float>; ++l)
+    bits = static_cast<uint16_t>(bits | (value[l] > 0.0f) << l);
+  return bits;
+#endif
+}
+
+// The lanes whose bit is set, and zeros.
+GATSPARSE_INLINE Vec<float> only_lanes(uint16_t bits, const Vec<float>& value) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_mov_ps(bits, value);
+#else
+  Vec<int32_t> of_lane;
+  for (int l = 0; l < kLanes<float>; ++l) of_lane[l] = 1 << l;
+  return (of_lane & bits) != 0 ? value : Vec<float>{};
+#endif
+}
+
 // Whether a is greater than b in any lane.
 template <class A, int N>
 GATSPARSE_INLINE bool any_greater(const Vec<A, N>& a, const Vec<A, N>& b) {

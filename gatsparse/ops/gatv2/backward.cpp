@@ -17,7 +17,20 @@ struct Gradients {
   T* grad_edge;
   T* grad_loop;
   ChunkSums<A>* grad_att;
+  void* records;  // Record of every slot, then of every loop; null: computed twice
 };
+
+// What the pass over the in-edges computes of an edge and the pass over the out-edges needs, for
+// rows that are one tile.
+template <class A, int P, int vectors>
+struct Record {
+  A weight[P];                 // weight of grad_out in the gradient of x_src
+  A score[P];                  // gradient of the score
+  uint16_t positive[vectors];  // a bit for every z > 0
+};
+
+// Records are kept if they are at most as large as six tables of x, or small.
+constexpr int64_t kSmallRecords = int64_t{64} << 20, kTables = 6;
 
 // The rows of one direction, in-edges of destinations or out-edges of sources: x is the row at
 // this end, whose gradient is
@@ -39,7 +52,9 @@ class ScoreBackward final : public RowKernel<acc_t<T>> {
   int64_t state_size() const override { return kTotal + 2 * size_; }
   void sum(int64_t row, int64_t begin, int64_t end, A* state) const override {
     if constexpr (Tiles::whole) {
-      sum_whole(tiles_.tile, row, begin, end, state);
+      if (!grads_.records) sum_whole<false>(tiles_.tile, row, begin, end, state);
+      else if constexpr (by_destination) sum_whole<true>(tiles_.tile, row, begin, end, state);
+      else sum_recorded(tiles_.tile, row, begin, end, state);
     } else {
       std::fill_n(state, state_size(), A(0));
       edges_.visit_blocks(
@@ -68,7 +83,7 @@ class ScoreBackward final : public RowKernel<acc_t<T>> {
 
  private:
   // Gathered rows are read once.
-  template <class Tile>
+  template <bool record, class Tile>
   GATSPARSE_INLINE void sum_whole(const Tile& tile, int64_t row, int64_t begin, int64_t end,
                                   A* state) const {
     using Heads = Vec<A, P>;
@@ -102,11 +117,49 @@ class ScoreBackward final : public RowKernel<acc_t<T>> {
           g_, at, 0, softmax<A, P>(score, terms, P),
           tile_products<P, Tile, A>(by_destination ? y : x, g), load<A, P>(terms + kD * P));
       sum += gradient.score;
+      if constexpr (record) {
+        auto& recorded = static_cast<Record<A, P, vectors>*>(grads_.records)[at];
+        store(recorded.weight, gradient.weight);
+        store(recorded.score, gradient.score);
+        unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
+          recorded.positive[v] = positive_lanes(x[v] + y[v]);
+        });
+      }
       unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
         const Vec<A> grad_v = tile.template spread<v, P>(gradient.score);
         positive[v] += x[v] + y[v] > A(0) ? grad_v : Vec<A>{};
         if constexpr (by_destination) other[v] += grad_v * leaky[v];
         else other[v] += tile.template spread<v, P>(gradient.weight) * g[v];
+      });
+    };
+    edges_.visit_each(row, begin, end, visit);
+    store(state, sum);
+    unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
+      tile.write_whole(state + kTotal, v, positive[v]);
+      tile.write_whole(state + kTotal + size_, v, other[v]);
+    });
+  }
+
+  // The same for sources, from the records of the pass over the in-edges.
+  template <class Tile>
+  GATSPARSE_INLINE void sum_recorded(const Tile& tile, int64_t row, int64_t begin, int64_t end,
+                                     A* state) const {
+    constexpr int vectors = Tile::vectors;
+    using Edge = Record<A, P, vectors>;
+    const int64_t stride = tile.length();
+    const auto* records = static_cast<const Edge*>(grads_.records);
+    Vec<A, P> sum{};
+    Vec<A> positive[vectors] = {}, other[vectors] = {};
+    const auto visit = [&](int64_t id, int64_t at, int64_t next, int64_t next_at) GATSPARSE_LAMBDA {
+      tile.prefetch(grads_.grad_out, stride, next);
+      prefetch<sizeof(Edge)>(reinterpret_cast<const char*>(records), sizeof(Edge), next_at);
+      const Edge& edge = records[at];
+      const auto weight = load<A, P>(edge.weight), score = load<A, P>(edge.score);
+      sum += score;
+      unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
+        positive[v] += only_lanes(edge.positive[v], tile.template spread<v, P>(score));
+        other[v] += tile.template spread<v, P>(weight) *
+                    tile.read(grads_.grad_out + id * stride, v);
       });
     };
     edges_.visit_each(row, begin, end, visit);
@@ -207,18 +260,29 @@ Results backward(Gatv2<T>& g, const Csr& csr_t, ScalarType dtype, const Tensor& 
   const Rows rows(g.num_dst, g.csr.ptr), rows_t(g.num_src, csr_t.ptr);
   ChunkSums<A> att_sums(rows.num_chunks(), g.H * g.C);
   const Gathered<T> grad_rows(grad_out.const_data_ptr<T>(), g.num_dst, HC, num_edges);
-  const Gradients<T> grads{grad_rows,                        dst_terms.data(),
+  Gradients<T> grads{grad_rows,                        dst_terms.data(),
                            grad_x_src.mutable_data_ptr<T>(), grad_x_dst.mutable_data_ptr<T>(),
                            grad_edge.mutable_data_ptr<T>(),  grad_loop.mutable_data_ptr<T>(),
-                           &att_sums};
+                           &att_sums,                        nullptr};
   BoundsFlag flag;
   const Edges in_edges{g.csr, nullptr, g.number(), g.num_src, num_edges, g.num_loops,
                        edges_ahead<T>(HC), &flag};
   const Index* slot = g.number() || g.dropout.active() ? &csr_t.perm : nullptr;
-  const Edges out_edges{csr_t,     slot, g.number(), g.num_dst,
+  Edges out_edges{csr_t,     slot, g.number(), g.num_dst,
                         num_edges, g.num_loops, edges_ahead<T>(2 * HC), &flag};
   for_each_group<A>(g, !g.edge, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
     using Tiles = std::decay_t<decltype(tiles)>;
+    std::optional<Scratch<char>> records;
+    if constexpr (Tiles::whole) {
+      constexpr int64_t size = sizeof(Record<A, P, decltype(tiles.tile)::vectors>);
+      const int64_t bytes = (num_edges + g.num_loops) * size;
+      const int64_t table = g.num_src * HC * static_cast<int64_t>(sizeof(T));
+      if (bytes <= std::max(kSmallRecords, kTables * table) && allocate(records, bytes)) {
+        grads.records = records->data();
+        out_edges.slot = &csr_t.perm;
+        out_edges.ahead = edges_ahead<T>(HC);
+      }
+    }
     const ScoreBackward<T, P, Tiles, true> by_destination(g, in_edges, grads, h0, heads, tiles);
     accumulate_rows<A>(rows, by_destination);
     const ScoreBackward<T, P, Tiles, false> by_source(g, out_edges, grads, h0, heads, tiles);
