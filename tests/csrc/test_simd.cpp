@@ -276,3 +276,17 @@ TEST(exp_is_within_its_error) {
   CHECK(exp_of(-kInf) == 0.0f);
   CHECK(std::isnan(exp_of(kNan)));
 }
+
+TEST(positive_lanes_are_marked_and_kept) {
+  constexpr int W = kLanes<float>;
+  for (int marked = -1; marked < W; ++marked) {
+    Vec<float> value{};
+    value[0] = kNan;
+    value[W - 1] = -1.0f;
+    if (marked >= 0) value[marked] = 0.5f;
+    const uint16_t bits = positive_lanes(value);
+    CHECK(bits == (marked < 0 ? 0 : 1 << marked));
+    const Vec<float> kept = only_lanes(bits, 3.0f - Vec<float>{});
+    for (int l = 0; l < W; ++l) CHECK(kept[l] == (l == marked ? 3.0f : 0.0f));
+  }
+}

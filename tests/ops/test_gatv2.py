@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gatsparse.ops import gatv2_attention
-from gatsparse.testing import gatv2_inputs, graph_zoo
+from gatsparse.testing import Graph, gatv2_inputs, graph_zoo, relative_error
 from tests.ops.variants import assert_close, run
 
 ZOO = graph_zoo()
@@ -30,3 +30,21 @@ def test_features_of_another_dtype_raise(name):
     inputs[name] = inputs[name].float()
     with pytest.raises(ValueError, match=f"{name}: expected torch.float64 to match x_src, got"):
         gatv2_attention(**inputs, graph=ZOO["random"].csr(), add_self_loops=True)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_gradients_where_records_of_the_edges_would_be_too_large(dropout):
+    """72 bytes for each of 950,000 edges are more than 64 MB and six times the features."""
+    num_nodes, num_edges = 1000, 950_000
+    torch.manual_seed(0)
+    graph = Graph(torch.randint(num_nodes, (2, num_edges)), (num_nodes, num_nodes))
+    options = {"add_self_loops": True, "dropout": dropout, "seed": torch.tensor(3)}
+    single, double = (
+        run(
+            "gatv2", gatv2_inputs(graph, 8, 8, dtype=dtype), graph.csr(), backend="fused", **options
+        )
+        for dtype in (torch.float32, torch.float64)  # float64 does not fit the registers
+    )
+    for name, value in double.items():
+        terms = num_edges if name in ("att", "bias") else num_edges / num_nodes
+        assert relative_error(single[name], value) <= torch.finfo(torch.float32).eps * terms, name

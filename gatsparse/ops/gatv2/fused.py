@@ -19,8 +19,12 @@ with the dropout scale :math:`d_{ij}`. Backward, with the gradient :math:`g` of 
     \mathrm{grad\_x^{src}}_j = \sum_i \mathrm{grad\_z}_{ij} + d_{ij} p_{ij} g_i, \quad
     \mathrm{grad\_a} = \sum_{ij} \mathrm{grad\_score}_{ij} \, \mathrm{LeakyReLU}(z_{ij})
 
-``heads_out`` is saved in the dtype of the sums, as in :mod:`gatsparse.ops.gat.fused`. One pass
-over the in-edges and one over the out-edges recompute the scores, so no number per edge is saved.
+``heads_out`` is saved in the dtype of the sums, as in :mod:`gatsparse.ops.gat.fused`. No number per
+edge is saved for the backward pass: a pass over the in-edges recomputes the scores. The pass over
+the out-edges recomputes them, too, unless the first one keeps for every edge :math:`d_{ij} p_{ij}`,
+:math:`\mathrm{grad\_score}_{ij}` and the signs of :math:`z_{ij}`, which are 72 bytes at 8 heads of
+8 channels. It does for shapes that fit the registers, if that is at most six times the memory of
+:math:`x^{src}`.
 Each softmax saves a shift, which is the score of one edge, at most 4 below the largest, and the
 sum of :math:`\exp(s_{ij} - \mathrm{shift}_i)`.
 
