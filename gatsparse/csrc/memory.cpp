@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <new>
@@ -43,8 +44,8 @@ class Blocks {
   // A block of at least this size; null: no memory left.
   void* acquire(size_t bytes) {
     bytes = whole_pages(bytes);
-    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-    if (!lock) return map(bytes);  // also in a child whose parent was inside while it forked
+    const Lock lock(mutex_, kPatience);
+    if (!lock) return map(bytes);
     void* data = kept_or_new(bytes);
     if (data) used_[reinterpret_cast<uintptr_t>(data)] = bytes;
     else in_use_ -= bytes;
@@ -53,7 +54,7 @@ class Blocks {
 
   void release(void* data, size_t bytes) {
     bytes = whole_pages(bytes);
-    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    const Lock lock(mutex_, kPatience);
     if (!lock || used_.erase(reinterpret_cast<uintptr_t>(data)) == 0) {
       munmap(data, bytes);
       return;
@@ -68,7 +69,7 @@ class Blocks {
   }
 
   bool contains(const void* data) {
-    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    const Lock lock(mutex_, kPatience);
     if (!lock) return false;
     const auto address = reinterpret_cast<uintptr_t>(data);
     auto block = used_.upper_bound(address);
@@ -76,7 +77,7 @@ class Blocks {
   }
 
   void release_kept() {
-    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    const Lock lock(mutex_, kPatience);
     if (lock) trim(0);
   }
 
@@ -87,6 +88,10 @@ class Blocks {
   };
 
   static constexpr int64_t kWindow = 256;
+
+  // In a child whose parent was inside while it forked, nobody leaves: blocks are then not kept.
+  using Lock = std::unique_lock<std::timed_mutex>;
+  static constexpr std::chrono::milliseconds kPatience{100};
 
   static size_t whole_pages(size_t bytes) {
     return (bytes + kHugePage - 1) / kHugePage * kHugePage;
@@ -141,7 +146,7 @@ class Blocks {
     kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(count));
   }
 
-  std::mutex mutex_;
+  std::timed_mutex mutex_;
   std::map<uintptr_t, size_t> used_;
   std::vector<Block> kept_;  // in the order of their release
   size_t in_use_ = 0, kept_bytes_ = 0, peak_ = 0, earlier_peak_ = 0;

@@ -179,14 +179,14 @@ class BySource final : public RowKernel<acc_t<T>> {
 
 // Sums of the gradients of the scores over the in-edges of every destination: the gradient of
 // alpha_dst and, if x also holds the destinations, the gradients of att_dst and x that follow.
-template <class T, int P>
+template <class T, int P, class Tiles>
 class ByDestination final : public RowKernel<acc_t<T>> {
   using A = acc_t<T>;
   using Heads = Vec<A, P>;
 
  public:
   ByDestination(const Gat<T>& g, const Gradients<T>& grads, BoundsFlag& flag, int64_t h0,
-                int64_t heads, const Cut<A>& tiles)
+                int64_t heads, const Tiles& tiles)
       : g_(g), grads_(grads), flag_(flag), h0_(h0), heads_(heads), stride_(g.H * g.C),
         offset_(h0 * g.C), tiles_(tiles) {}
 
@@ -225,7 +225,7 @@ class ByDestination final : public RowKernel<acc_t<T>> {
   const Gradients<T>& grads_;
   BoundsFlag& flag_;
   int64_t h0_, heads_, stride_, offset_;
-  Cut<A> tiles_;
+  Tiles tiles_;
 };
 
 // The gradients: see fused.py.
@@ -324,8 +324,9 @@ Results backward(const Gat<T>& g, const Csr& csr_t, ScalarType dtype, const Tens
   });
   flag.check("csr_t: index out of range");
   if (!known)
-    for_each_group<A>(g, [&](auto P, int64_t h0, int64_t heads, const Cut<A>& tiles) {
-      const ByDestination<T, P> by_destination(g, grads, flag, h0, heads, tiles);
+    for_each_group<A>(g, !g.edge, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
+      using Tiles = std::decay_t<decltype(tiles)>;
+      const ByDestination<T, P, Tiles> by_destination(g, grads, flag, h0, heads, tiles);
       accumulate_rows<A>(rows, by_destination);
     });
   flag.check("csr: perm out of range");
