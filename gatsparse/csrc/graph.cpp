@@ -143,8 +143,8 @@ void counting_sort(int64_t num_items, int64_t num_keys, const Sorted<index_t>& o
 }
 
 Tensors allocate_csr(int64_t num_rows, int64_t num_edges, ScalarType dtype) {
-  return {empty({num_rows + 1}, ScalarType::Long), empty({num_edges}, dtype),
-          empty({num_edges}, dtype)};
+  return {empty_once({num_rows + 1}, ScalarType::Long), empty_once({num_edges}, dtype),
+          empty_once({num_edges}, dtype)};
 }
 
 template <class index_t>
@@ -245,8 +245,8 @@ Tensor find_duplicate(Tensors csr, int64_t num_cols) {
     }
   });
   flag.check("col: index out of range");
-  if (earliest == kNone) return empty({0}, ScalarType::Long);
-  Tensor pair = empty({2}, ScalarType::Long);
+  if (earliest == kNone) return empty_once({0}, ScalarType::Long);
+  Tensor pair = empty_once({2}, ScalarType::Long);
   int64_t* position = pair.mutable_data_ptr<int64_t>();
   position[1] = earliest;
   for_each_run([&](int64_t first, int64_t second) {

@@ -33,6 +33,12 @@ constexpr std::align_val_t kAlignment{64};
   throw std::runtime_error("can't allocate memory: " + std::to_string(bytes) + " bytes");
 }
 
+[[noreturn]] void fail(const std::vector<int64_t>& sizes) {
+  std::string shape;
+  for (const int64_t size : sizes) shape += (shape.empty() ? "" : ", ") + std::to_string(size);
+  throw std::runtime_error("can't allocate memory: a tensor of shape [" + shape + "]");
+}
+
 #ifdef MADV_HUGEPAGE
 
 constexpr size_t kHugePage = size_t{2} << 20, kLarge = 2 * kHugePage;
@@ -166,7 +172,7 @@ void release(void* data, void* bytes) {
 // A tensor whose memory goes back to the blocks.
 Tensor large_empty(const std::vector<int64_t>& sizes, ScalarType dtype, size_t bytes) {
   void* data = blocks().acquire(bytes);
-  if (!data) fail(bytes);
+  if (!data) fail(sizes);
   std::vector<int64_t> strides(sizes.size(), 1);
   for (size_t d = sizes.size(); d-- > 1;) strides[d - 1] = strides[d] * sizes[d];
   using torch::stable::detail::from;
@@ -183,21 +189,23 @@ Tensor large_empty(const std::vector<int64_t>& sizes, ScalarType dtype, size_t b
 
 }  // namespace
 
-Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
+Tensor empty_once(const std::vector<int64_t>& sizes, ScalarType dtype) {
   try {
-#ifdef MADV_HUGEPAGE
-    using torch::stable::detail::from;
-    using torch::stable::detail::to;
-    size_t bytes = aoti_torch_dtype_element_size(to<int32_t>(from(dtype)));
-    for (const int64_t size : sizes) bytes *= static_cast<size_t>(size);
-    if (bytes >= kLarge && torch_from_blob) return large_empty(sizes, dtype, bytes);
-#endif
     return torch::stable::empty(sizes, dtype);
   } catch (const std::exception&) {  // across the stable ABI the reason is lost
-    std::string shape;
-    for (const int64_t size : sizes) shape += (shape.empty() ? "" : ", ") + std::to_string(size);
-    throw std::runtime_error("can't allocate memory: a tensor of shape [" + shape + "]");
+    fail(sizes);
   }
+}
+
+Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
+#ifdef MADV_HUGEPAGE
+  using torch::stable::detail::from;
+  using torch::stable::detail::to;
+  size_t bytes = aoti_torch_dtype_element_size(to<int32_t>(from(dtype)));
+  for (const int64_t size : sizes) bytes *= static_cast<size_t>(size);
+  if (bytes >= kLarge && torch_from_blob) return large_empty(sizes, dtype, bytes);
+#endif
+  return empty_once(sizes, dtype);
 }
 
 bool is_kept([[maybe_unused]] const void* data) {

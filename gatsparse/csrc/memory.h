@@ -20,6 +20,9 @@ using torch::stable::Tensor;
 // An uninitialised tensor. A large one cannot be resized beyond its storage.
 Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype);
 
+// The same, but its memory is not kept: for graphs, which are built once.
+Tensor empty_once(const std::vector<int64_t>& sizes, ScalarType dtype);
+
 // Whether this memory is that of a large tensor of empty(), which is on huge pages.
 bool is_kept(const void* data);
 
