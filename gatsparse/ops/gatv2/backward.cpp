@@ -260,16 +260,20 @@ Results backward(Gatv2<T>& g, const Csr& csr_t, ScalarType dtype, const Tensor& 
   const Rows rows(g.num_dst, g.csr.ptr), rows_t(g.num_src, csr_t.ptr);
   ChunkSums<A> att_sums(rows.num_chunks(), g.H * g.C);
   const Gathered<T> grad_rows(grad_out.const_data_ptr<T>(), g.num_dst, HC, num_edges);
-  Gradients<T> grads{grad_rows,                        dst_terms.data(),
-                           grad_x_src.mutable_data_ptr<T>(), grad_x_dst.mutable_data_ptr<T>(),
-                           grad_edge.mutable_data_ptr<T>(),  grad_loop.mutable_data_ptr<T>(),
-                           &att_sums,                        nullptr};
+  Gradients<T> grads{grad_rows,
+                     dst_terms.data(),
+                     grad_x_src.mutable_data_ptr<T>(),
+                     grad_x_dst.mutable_data_ptr<T>(),
+                     grad_edge.mutable_data_ptr<T>(),
+                     grad_loop.mutable_data_ptr<T>(),
+                     &att_sums,
+                     nullptr};
   BoundsFlag flag;
   const Edges in_edges{g.csr, nullptr, g.number(), g.num_src, num_edges, g.num_loops,
                        edges_ahead<T>(HC), &flag};
   const Index* slot = g.number() || g.dropout.active() ? &csr_t.perm : nullptr;
-  Edges out_edges{csr_t,     slot, g.number(), g.num_dst,
-                        num_edges, g.num_loops, edges_ahead<T>(2 * HC), &flag};
+  Edges out_edges{csr_t,     slot,        g.number(),             g.num_dst,
+                  num_edges, g.num_loops, edges_ahead<T>(2 * HC), &flag};
   for_each_group<A>(g, !g.edge, [&](auto P, int64_t h0, int64_t heads, const auto& tiles) {
     using Tiles = std::decay_t<decltype(tiles)>;
     std::optional<Scratch<char>> records;
