@@ -3,6 +3,7 @@
 #pragma once
 
 #include "attention.h"
+#include "exp.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 

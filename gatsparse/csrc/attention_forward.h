@@ -2,6 +2,7 @@
 #pragma once
 
 #include "attention.h"
+#include "exp.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 
@@ -140,10 +141,11 @@ class Forward final : public RowKernel<acc_t<T>> {
   }
 
   template <bool positive, class Tile>
-  GATSPARSE_INLINE void sum_whole(const Tile& tile, int64_t i, int64_t begin, int64_t end,
+  GATSPARSE_INLINE void sum_whole(const Tile tile, int64_t i, int64_t begin, int64_t end,
                                   A* state) const {
     constexpr int vectors = Tile::vectors;
     const int64_t stride = tile.length();
+    const T* x = x_;
     auto row_score = score_.of_row(tile, i);
     Heads sum{}, positive_sum{};
     Vec<A> total[vectors] = {}, positive_total[vectors] = {};
@@ -159,20 +161,20 @@ class Forward final : public RowKernel<acc_t<T>> {
     bool visited = false;
     const bool drops = a_.dropout.active();
     const auto visit = [&](int64_t j, int64_t at, int64_t next, int64_t) GATSPARSE_LAMBDA {
-      tile.prefetch(x_, stride, next);
+      tile.prefetch(x, stride, next);
       row_score.template prefetch<positive>(next);
-      const T* row = x_ + j * stride;
+      const T* row = x + j * stride;
       const auto edge = row_score(j, row, shrink);
       visited = true;
       Heads w = edge.weight;
       sum += w;
-      if constexpr (positive) positive_sum += edge.positive ? w : Heads{};
+      if constexpr (positive) positive_sum += choose(edge.positive, w, Heads{});
       if (drops) w *= a_.dropout.template scale<A, P>(at, 0);
       unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
         total[v] += tile.template spread<v, P>(w) * tile.read(row, v);
       });
       if constexpr (positive) {
-        const Heads positive_w = edge.positive ? w : Heads{};
+        const Heads positive_w = choose(edge.positive, w, Heads{});
         unroll<vectors>([&](auto v) GATSPARSE_LAMBDA {
           positive_total[v] += tile.template spread<v, P>(positive_w) * tile.read(row, v);
         });

@@ -25,7 +25,8 @@ class EdgeDropout {
     using Int = std::conditional_t<sizeof(A) == 4, int32_t, int64_t>;
     const Vec<Int, P> bit = Int(1) << lanes<Int>(std::make_integer_sequence<int, P>{});
     const Vec<Int, P> kept = Int(kept_->data()[at * groups_ + h0 / kGroup] >> h0 % kGroup) & bit;
-    return kept != 0 ? static_cast<A>(scale_) - Vec<A, P>{} : Vec<A, P>{};
+    const Vec<A, P> scale = static_cast<A>(scale_) - Vec<A, P>{};
+    return choose(kept != 0, scale, Vec<A, P>{});
   }
 
  private:

@@ -24,8 +24,8 @@ class FunctionRef<Result(Arguments...)> {
 };
 
 // Calls f(k) for k in 0 .. n-1. The first calls are made by this thread; the rest is shared with
-// other threads if that is expected to save time. A thread that is done continues with the next
-// few k, which are adjacent in memory.
+// other threads if that is expected to save time. Loops with the same number of iterations give
+// adjacent iterations to the same thread, as far as their work is even.
 void parallel_each(int64_t n, FunctionRef<void(int64_t)> f);
 
 }  // namespace gatsparse

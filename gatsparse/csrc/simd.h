@@ -257,8 +257,23 @@ GATSPARSE_INLINE Vec<A> sum_groups(const Vec<A>* v) {
   }
 }
 
+// The lanes of a where a condition holds, else those of b. Single numbers are chosen without a
+// branch, because the processor cannot predict random signs.
+template <class Condition, class V>
+GATSPARSE_INLINE V choose(const Condition& condition, const V& a, const V& b) {
+  if constexpr (std::is_arithmetic_v<V>) {
+    using Bits = std::conditional_t<sizeof(V) == 4, uint32_t, uint64_t>;
+    const Bits mask = Bits(0) - static_cast<Bits>(condition);
+    return bits_as<V>(static_cast<Bits>((bits_as<Bits>(a) & mask) | (bits_as<Bits>(b) & ~mask)));
+  } else {
+    return condition ? a : b;
+  }
+}
+
 template <class V, class A>
-GATSPARSE_INLINE V leaky_relu(const V& z, A slope) { return z > A(0) ? z : slope * z; }
+GATSPARSE_INLINE V leaky_relu(const V& z, A slope) {
+  return choose(z > A(0), z, V(slope * z));
+}
 
 // A bit for every lane that is greater than 0.
 GATSPARSE_INLINE uint16_t positive_lanes(const Vec<float>& value) {
@@ -370,36 +385,6 @@ GATSPARSE_INLINE Vec<uint64_t> product_of_low_halves(const Vec<uint64_t>& a, uin
 #else
   return (a & 0xFFFFFFFFu) * factor;
 #endif
-}
-
-// exp(x) for x <= 80. Measured within 1.3 ulp; 0 below -87.3, where float32 becomes
-// subnormal; NaN stays NaN.
-template <int N>
-GATSPARSE_INLINE Vec<float, N> exp_lanes(const Vec<float, N>& x) {
-  using F = Vec<float, N>;
-  using I = Vec<uint32_t, N>;
-  constexpr float kShift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
-  const F shifted = x * 1.44269504f + kShift;
-  const F k = shifted - kShift;
-  const F r = (x - k * kLn2High) - k * kLn2Low;
-  F p = r * (1.0f / 5040) + 1.0f / 720;  // Taylor's series: |r| <= ln(2) / 2
-  p = p * r + 1.0f / 120;
-  p = p * r + 1.0f / 24;
-  p = p * r + 1.0f / 6;
-  p = p * r + 0.5f;
-  p = p * r + 1.0f;
-  p = p * r + 1.0f;
-  const I bits = (bits_as<I>(shifted) - 0x4B400000u + 127u) << 23;  // k, as an exponent
-  const F value = p * bits_as<F>(bits);
-  return x < -87.3f ? F{} : value;
-}
-
-template <int N>
-GATSPARSE_INLINE Vec<double, N> exp_lanes(const Vec<double, N>& x) {
-  Vec<double, N> value = x;
-  for (int l = 0; l < N; ++l) set_lane(value, l, __builtin_exp(lane(x, l)));
-  return value;
 }
 
 }  // namespace gatsparse::GATSPARSE_ISA

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "check.h"
+#include "exp.h"
 #include "simd.h"
 
 using namespace gatsparse::GATSPARSE_ISA;

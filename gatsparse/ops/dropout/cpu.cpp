@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "csr.h"
+#include "exp.h"
 #include "parallel.h"
 #include "philox.h"
 

@@ -99,11 +99,12 @@ class BySource final : public RowKernel<acc_t<T>> {
 
   // Gathered rows are read once.
   template <bool known, class Tile>
-  GATSPARSE_INLINE void sum_whole(const Tile& tile, int64_t j, int64_t begin, int64_t end,
+  GATSPARSE_INLINE void sum_whole(const Tile tile, int64_t j, int64_t begin, int64_t end,
                                   A* state) const {
     using Heads = Vec<A, P>;
     const T* grad_out = grads_.grad_out;
     const A* dst_terms = grads_.dst_terms;
+    const A slope = g_.slope;
     const int64_t stride = tile.length();
     const Heads alpha_j = load<A, P>(grads_.alpha_src + j * P);
     const auto of_j = Factors<A, P>::read(grads_.src_factors + j * 2 * P);
@@ -123,7 +124,7 @@ class BySource final : public RowKernel<acc_t<T>> {
           g_, at, 0, of_j.weight(Factors<A, P>::read(terms)),
           tile_products<P, Tile, A>(x_j, g), load<A, P>(terms + kD * P));
       const Heads raw = alpha_j + load<A, P>(terms + kAlphaDst * P);
-      const Heads grad = raw > A(0) ? gradient.score : g_.slope * gradient.score;
+      const Heads grad = choose(raw > A(0), gradient.score, Heads(slope * gradient.score));
       sum += grad;
       if constexpr (!known) store(grads_.score_row(at, g_.csr.num_entries), grad);
       unroll<Tile::vectors>([&](auto v) GATSPARSE_LAMBDA {
@@ -150,7 +151,8 @@ class BySource final : public RowKernel<acc_t<T>> {
       const auto gradient = edge_gradient<A, P>(
           g_, block.slot[b], h0_, softmax<A, P>(leaky_relu(raw, slope), terms, g_.Hp),
           load<A, P>(grad + b * P), load<A, P>(terms + kD * g_.Hp));
-      const Vec<A, P> grad_b = raw > A(0) ? gradient.score : slope * gradient.score;
+      const Vec<A, P> grad_b =
+          choose(raw > A(0), gradient.score, Vec<A, P>(slope * gradient.score));
       store(weight + b * P, gradient.weight);
       store(grad + b * P, grad_b);
       sum += grad_b;

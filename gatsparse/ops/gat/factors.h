@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "attention.h"
+#include "exp.h"
 
 namespace gatsparse::GATSPARSE_ISA {
 namespace {

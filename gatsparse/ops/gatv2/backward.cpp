@@ -84,7 +84,7 @@ class ScoreBackward final : public RowKernel<acc_t<T>> {
  private:
   // Gathered rows are read once.
   template <bool record, class Tile>
-  GATSPARSE_INLINE void sum_whole(const Tile& tile, int64_t row, int64_t begin, int64_t end,
+  GATSPARSE_INLINE void sum_whole(const Tile tile, int64_t row, int64_t begin, int64_t end,
                                   A* state) const {
     using Heads = Vec<A, P>;
     constexpr int vectors = Tile::vectors, num_terms = kNumTerms * P;
@@ -142,7 +142,7 @@ class ScoreBackward final : public RowKernel<acc_t<T>> {
 
   // The same for sources, from the records of the pass over the in-edges.
   template <class Tile>
-  GATSPARSE_INLINE void sum_recorded(const Tile& tile, int64_t row, int64_t begin, int64_t end,
+  GATSPARSE_INLINE void sum_recorded(const Tile tile, int64_t row, int64_t begin, int64_t end,
                                      A* state) const {
     constexpr int vectors = Tile::vectors;
     using Edge = Record<A, P, vectors>;
