@@ -6,7 +6,7 @@
 namespace gatsparse::GATSPARSE_ISA {
 namespace {
 
-constexpr int64_t kGrain = 4096;
+constexpr int64_t kGrain = 1024;  // edges per piece of work of a thread
 constexpr int kVectors = 2, kAtOnce = kVectors * kLanes<uint64_t>;
 
 }  // namespace

@@ -14,9 +14,9 @@ constexpr int kVectors = 2, kWide = kLanes<uint64_t>;
 constexpr int64_t kGroup = 64;    // elements of a group: four words of each of its 16 counters
 constexpr int64_t kGrain = 128;   // groups per piece of work of a thread
 
-// A vector with one number for each counter of a vector.
+// A vector of numbers.
 template <class A>
-using Numbers = Vec<A, kWide>;
+using Numbers = Vec<A>;
 
 template <int N>
 GATSPARSE_INLINE Vec<float, N> expm1_lanes(const Vec<float, N>& x) {
@@ -30,6 +30,20 @@ GATSPARSE_INLINE Vec<double, N> expm1_lanes(const Vec<double, N>& x) {
   Vec<double, N> value = x;
   for (int l = 0; l < N; ++l) value[l] = std::expm1(x[l]);
   return value;
+}
+
+// The low parts of the words of one or two vectors, side by side.
+template <class Word>
+GATSPARSE_INLINE Vec<Word> narrowed(const Vec<uint64_t>* words) {
+  if constexpr (sizeof(Word) == 8) {
+    return words[0];
+  } else {
+    constexpr int half = kLanes<Word> / 2;
+    const auto part = [&](int k) GATSPARSE_LAMBDA {
+      return resize<Word, 2 * half, half>(__builtin_convertvector(words[k], Vec<Word, half>));
+    };
+    return shuffle<Word>(part(0), part(1), [](int l) { return l < half ? l : l + half; });
+  }
 }
 
 struct Dropout {
@@ -51,10 +65,12 @@ struct Dropout {
   // by `factor`. Element k of a group is dropped by word k / 16 of counter k % 16.
   template <class A, class F>
   GATSPARSE_INLINE void factors(int64_t group, const F& f) const {
-    using Words = Vec<std::conditional_t<sizeof(A) == 4, uint32_t, uint64_t>, kWide>;
+    using Word = std::conditional_t<sizeof(A) == 4, uint32_t, uint64_t>;
+    constexpr int together = kLanes<A> / kWide;  // vectors of words for a vector of numbers
+    static_assert(kVectors % together == 0);
     const Numbers<A> kept = static_cast<A>(scale) - Numbers<A>{};
     if (threshold == 0) {
-      for (int at = 0; at < kGroup; at += kWide) f(at, kept);
+      for (int at = 0; at < kGroup; at += kLanes<A>) f(at, kept);
       return;
     }
     for (int first = 0; first < 16; first += kVectors * kWide) {
@@ -69,10 +85,10 @@ struct Dropout {
         word[3][v] = 1 - Vec<uint64_t>{};  // keeps these numbers apart from those of edges
       });
       philox<kVectors>(key, word);
-      unroll<4 * kVectors>([&](auto k) GATSPARSE_LAMBDA {
-        const auto words = __builtin_convertvector(word[k / kVectors][k % kVectors], Words);
-        f(k / kVectors * 16 + first + k % kVectors * kWide,
-          words >= threshold ? kept : Numbers<A>{});
+      unroll<4 * kVectors / together>([&](auto k) GATSPARSE_LAMBDA {
+        constexpr int at = k * together, w = at / kVectors, v = at % kVectors;
+        const auto words = narrowed<Word>(&word[w][v]);
+        f(w * 16 + first + v * kWide, words >= threshold ? kept : Numbers<A>{});
       });
     }
   }
@@ -84,8 +100,8 @@ void each(const Dropout& dropout, const T* a, const T* b, T* out, int64_t n, con
   using A = acc_t<T>;
   const auto whole = [&](const T* a, const T* b, T* out, int64_t group) {
     dropout.factors<A>(group, [&](int at, const Numbers<A>& factor) GATSPARSE_LAMBDA {
-      const Numbers<A> other = b ? load<A, kWide>(b + at) : Numbers<A>{};
-      store(out + at, f(factor, load<A, kWide>(a + at), other));
+      const Numbers<A> other = b ? load<A>(b + at) : Numbers<A>{};
+      store(out + at, f(factor, load<A>(a + at), other));
     });
   };
   const int64_t groups = (n + kGroup - 1) / kGroup;
@@ -133,7 +149,7 @@ Tensor dropout(const Tensor& x, double p, const Tensor& seed) {
 Tensor elu_dropout(const Tensor& x, double p, std::optional<Tensor> seed) {
   return each(p, seed, "x", x, nullptr,
               [](auto zero, const auto& factor, const auto& x, const auto&) GATSPARSE_LAMBDA {
-                return factor * (x > zero ? x : expm1_lanes<kWide>(x));
+                return factor * (x > zero ? x : expm1_lanes<kLanes<decltype(zero)>>(x));
               });
 }
 
