@@ -51,6 +51,11 @@ def report_choice(path: str, reasons: list[str], num_edges: int, *, requested: b
         warn_if_slow("a graph of {:,} edges", path, reasons, num_edges, cure)
 
 
+def is_observed() -> bool:
+    """Whether observers are notified of every choice."""
+    return bool(_observers)
+
+
 def report_function(name: str, reasons: list[str]) -> None:
     """Notifies observers of a function of torch that an accelerated model calls.
 

@@ -17,14 +17,16 @@ from gatsparse.adjacency import Adjacency, Size, adjacency
 from gatsparse.graph import CSRGraph
 from gatsparse.nn.edge_features import edge_attr_of, edge_features
 from gatsparse.nn.function_mode import own_functions, sparse
-from gatsparse.nn.layer_checks import check_layer
+from gatsparse.nn.known_call import call_signature, needs_only_kernels
+from gatsparse.nn.layer_checks import check_features, check_layer
 from gatsparse.nn.operand_graph import operand_graph
 from gatsparse.nn.overrides import GENERATED, is_changed, overrides, reasons_for_pyg
-from gatsparse.nn.projection import LAYOUTS, Features, for_pyg, project
+from gatsparse.nn.projection import Features, for_pyg, project
 from gatsparse.nn.static_graphs import batch_shape, is_batch, repeat_edge_attr, split_attention
 from gatsparse.ops import backend as backends
 from gatsparse.ops.backend import Backend
 from gatsparse.ops.edge_list import EdgeList
+from gatsparse.ops.options import Options
 from gatsparse.ops.philox import draw_seed
 from gatsparse.slow_path import report_choice
 
@@ -102,6 +104,10 @@ class AttentionConv:
         return_attention_weights: bool | None,
         **size: Any,
     ) -> Any:
+        plain = edge_attr is None and not return_attention_weights and not any(size.values())
+        call = call_signature(self, x, edge_index) if plain else None
+        if call is not None and call == vars(self).get("_known_call"):
+            return self._attend_known(x, edge_index)
         if is_batch(x):
             return self._attend_batch(x, edge_index, edge_attr, return_attention_weights, **size)
         if reasons := self._unmet():
@@ -109,7 +115,7 @@ class AttentionConv:
             report_choice("PyG", reasons, form.num_edges, requested=self.backend != "auto")
             return self._attend_by_pyg(x, form, edge_attr, return_attention_weights, **size)
 
-        _check_x(x, self._lins())
+        check_features(x, self._lins())
         form = adjacency(edge_index)
         x_src, x_dst = self._project(x)
         num_dst = None if x_dst is None else x_dst.size(0)
@@ -133,6 +139,8 @@ class AttentionConv:
         later = residual or self._bias_is_wider(x_src.dtype)
         bias = None if later else self.bias
         out = self._attention(**operands, bias=bias, concat=self.concat, backend=self.backend)
+        if call is not None and needs_only_kernels(self, x_src, graph):
+            self._known_call = call
         out = self._promoted(out)
         if residual:
             out = out + project(self.res, x_res)  # pyright: ignore[reportArgumentType]
@@ -143,6 +151,17 @@ class AttentionConv:
             pairs = pairs.flip(0) if backwards else pairs
             return out, form.attention(pairs, alpha, self.add_self_loops)
         return out
+
+    def _attend_known(self: Any, x: Tensor, edge_index: Tensor) -> Tensor:
+        """The forward pass of a call whose :func:`call_signature` is that of an earlier one, which
+        was computed by the kernels.
+        """
+        x_src, x_dst = self._project(x)
+        graph = Adjacency(edge_index).graph((x.size(0), x.size(0)))
+        dropout = self.dropout if self.training else 0.0
+        seed = draw_seed() if dropout > 0.0 else None
+        options = Options(self.add_self_loops, self.negative_slope, dropout, seed)
+        return self._attend_fused(x_src, x_dst, graph, options)
 
     def _attend_by_pyg(
         self: Any,
@@ -261,7 +280,7 @@ class AttentionConv:
         **size: Any,
     ) -> Any:
         """The forward pass of a batch of node features on one graph."""
-        _check_x(x, self._lins())
+        check_features(x, self._lins())
         pair = (x, None) if isinstance(x, Tensor) else x
         batch = batch_shape(pair)
         num_src, num_dst = pair[0].size(-2), None if pair[1] is None else pair[1].size(-2)
@@ -354,30 +373,3 @@ def _for_autograd(edges: Tensor) -> Tensor:
     if torch.compiler.is_compiling() or torch.is_inference_mode_enabled():
         return edges
     return edges.clone() if edges.is_inference() else edges
-
-
-def _check_x(x: Features, lins: tuple[Linear, Linear]) -> None:
-    """Raises TypeError or ValueError if the projections cannot take :obj:`x`."""
-    tensors = (x, None) if isinstance(x, Tensor) else x
-    if not isinstance(tensors, (tuple, list)) or len(tensors) != 2:
-        raise TypeError(f"x: expected a tensor or a pair of them, got {type(x).__name__}")
-    for k, (tensor, lin) in enumerate(zip(tensors, lins, strict=True)):
-        if tensor is None and k == 1:
-            continue
-        name = "x" if isinstance(x, Tensor) else f"x[{k}]"
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
-        if not tensor.is_floating_point():
-            raise TypeError(f"{name}: expected a floating point tensor, got {tensor.dtype}")
-        weight = getattr(lin, "weight", None)
-        if isinstance(weight, Tensor) and weight.device != tensor.device:
-            raise ValueError(f"{name}: expected a tensor on {weight.device}, got {tensor.device}")
-        if tensor.layout not in LAYOUTS or (tensor.is_sparse and tensor.dense_dim() > 0):
-            raise TypeError(
-                f"{name}: expected a dense, sparse_csr, sparse_csc or sparse_coo matrix, "
-                f"got {tensor.layout}"
-            )
-        width = getattr(lin, "in_channels", -1)  # missing in a user's replacement of it
-        if tensor.dim() < 2 or (width != -1 and width != tensor.size(-1)):
-            expected = "F" if width == -1 else width
-            raise ValueError(f"{name}: expected shape [N, {expected}], got {list(tensor.shape)}")

@@ -9,8 +9,12 @@ import torch_geometric.nn
 from torch import Tensor
 from torch_geometric.nn import Linear
 
+from gatsparse.graph import CSRGraph
 from gatsparse.nn.attention_conv import AttentionConv, Features, is_changed, project
 from gatsparse.ops import gat_attention, gat_attention_weights
+from gatsparse.ops.gat import fused
+from gatsparse.ops.gat.inputs import Inputs
+from gatsparse.ops.options import Options
 
 
 class GATConv(AttentionConv, torch_geometric.nn.GATConv):
@@ -119,6 +123,13 @@ class GATConv(AttentionConv, torch_geometric.nn.GATConv):
             "att_dst": None if x_dst is None else self.att_dst,
             "x_dst": None if x_dst is x_src else x_dst,
         }
+
+    def _attend_fused(
+        self, x_src: Tensor, x_dst: Tensor, graph: CSRGraph, options: Options
+    ) -> Tensor:
+        other = None if x_dst is x_src else x_dst
+        inputs = Inputs(x_src, self.att_src, self.att_dst, other, None, None)
+        return fused.gat_attention(inputs, self.bias, self.concat, graph, options)
 
     def _project(self, x: Features) -> tuple[Tensor, Tensor | None]:
         """``x_src [N_src, H, C]`` and ``x_dst [N_dst, H, C]``; one tensor if they are the same."""

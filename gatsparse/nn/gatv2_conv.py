@@ -9,8 +9,12 @@ import torch_geometric.nn
 from torch import Tensor
 from torch_geometric.nn import Linear
 
+from gatsparse.graph import CSRGraph
 from gatsparse.nn.attention_conv import AttentionConv, Features, project
 from gatsparse.ops import gatv2_attention, gatv2_attention_weights
+from gatsparse.ops.gatv2 import fused
+from gatsparse.ops.gatv2.inputs import Inputs
+from gatsparse.ops.options import Options
 
 
 class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
@@ -103,6 +107,12 @@ class GATv2Conv(AttentionConv, torch_geometric.nn.GATv2Conv):
 
     def _operands(self, x_src: Tensor, x_dst: Tensor) -> dict[str, Any]:
         return {"x_src": x_src, "x_dst": x_dst, "att": self.att}
+
+    def _attend_fused(
+        self, x_src: Tensor, x_dst: Tensor, graph: CSRGraph, options: Options
+    ) -> Tensor:
+        inputs = Inputs(x_src, x_dst, self.att, None, None)
+        return fused.gatv2_attention(inputs, self.bias, self.concat, graph, options)
 
     def _project(self, x: Features) -> tuple[Tensor, Tensor]:
         """``x_src [N_src, H, C]`` and ``x_dst [N_dst, H, C]``; one tensor if they are the same."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
+from torch_geometric.nn import Linear
 
 from gatsparse.checks import check_choice, check_integer, check_number, check_share
 from gatsparse.nn.edge_features import REDUCTIONS
+from gatsparse.nn.projection import LAYOUTS, Features
 
 
 def check_layer(
@@ -83,3 +85,30 @@ def check_model(
         check_integer(name, size)
     check_share("dropout", dropout)
     check_number("negative_slope", negative_slope)
+
+
+def check_features(x: Features, lins: tuple[Linear, Linear]) -> None:
+    """Raises TypeError or ValueError if the projections cannot take :obj:`x`."""
+    tensors = (x, None) if isinstance(x, Tensor) else x
+    if not isinstance(tensors, (tuple, list)) or len(tensors) != 2:
+        raise TypeError(f"x: expected a tensor or a pair of them, got {type(x).__name__}")
+    for k, (tensor, lin) in enumerate(zip(tensors, lins, strict=True)):
+        if tensor is None and k == 1:
+            continue
+        name = "x" if isinstance(x, Tensor) else f"x[{k}]"
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
+        if not tensor.is_floating_point():
+            raise TypeError(f"{name}: expected a floating point tensor, got {tensor.dtype}")
+        weight = getattr(lin, "weight", None)
+        if isinstance(weight, Tensor) and weight.device != tensor.device:
+            raise ValueError(f"{name}: expected a tensor on {weight.device}, got {tensor.device}")
+        if tensor.layout not in LAYOUTS or (tensor.is_sparse and tensor.dense_dim() > 0):
+            raise TypeError(
+                f"{name}: expected a dense, sparse_csr, sparse_csc or sparse_coo matrix, "
+                f"got {tensor.layout}"
+            )
+        width = getattr(lin, "in_channels", -1)  # missing in a user's replacement of it
+        if tensor.dim() < 2 or (width != -1 and width != tensor.size(-1)):
+            expected = "F" if width == -1 else width
+            raise ValueError(f"{name}: expected shape [N, {expected}], got {list(tensor.shape)}")

@@ -15,12 +15,17 @@ Backend = Literal["auto", "fused", "scatter", "dense"]
 _BACKENDS = get_args(Backend)
 
 
+def has_level() -> bool:
+    """Whether forward-mode differentiation is active, for any tensors."""
+    return forward_ad._current_level >= 0
+
+
 def has_tangent(*tensors: Tensor | None) -> bool:
     """Whether forward-mode differentiation follows one of the tensors.
 
     The kernels would lose the tangent without an error.
     """
-    return forward_ad._current_level >= 0 and any(
+    return has_level() and any(
         tensor is not None and forward_ad.unpack_dual(tensor).tangent is not None
         for tensor in tensors
     )
