@@ -123,7 +123,7 @@ class AttentionConv:
         graph = self._graph(form, num_nodes, x_src, x_dst, edge_attr)
         edge, loop = self._edge_operands(form, graph, edge_attr)
         backwards = self.flow == "target_to_source"
-        dropout = self.dropout if self.training else 0.0
+        dropout, seed = self._dropout_and_seed()
         operands = {
             **self._operands(x_src, x_dst),
             "graph": graph.reverse() if backwards else graph,
@@ -132,7 +132,7 @@ class AttentionConv:
             "add_self_loops": self.add_self_loops,
             "negative_slope": self.negative_slope,
             "dropout": dropout,
-            "seed": draw_seed() if dropout > 0.0 else None,
+            "seed": seed,
         }
         x_res = x if isinstance(x, Tensor) else x[1]
         residual = self.res is not None and x_res is not None
@@ -158,10 +158,13 @@ class AttentionConv:
         """
         x_src, x_dst = self._project(x)
         graph = Adjacency(edge_index).graph((x.size(0), x.size(0)))
-        dropout = self.dropout if self.training else 0.0
-        seed = draw_seed() if dropout > 0.0 else None
-        options = Options(self.add_self_loops, self.negative_slope, dropout, seed)
+        options = Options(self.add_self_loops, self.negative_slope, *self._dropout_and_seed())
         return self._attend_fused(x_src, x_dst, graph, options)
+
+    def _dropout_and_seed(self: Any) -> tuple[float, Tensor | None]:
+        """The dropout probability of a call, and the seed that determines what it drops."""
+        dropout = self.dropout if self.training else 0.0
+        return dropout, draw_seed() if dropout > 0.0 else None
 
     def _attend_by_pyg(
         self: Any,

@@ -19,8 +19,8 @@ from gatsparse.tracing import is_traced
 
 #: Attributes of a layer on which its checks or the choice of the backend depend.
 _ATTRIBUTES = (
-    *("add_self_loops", "backend", "concat", "dropout", "flow", "heads", "negative_slope"),
-    *("in_channels", "out_channels", "training"),
+    *("add_self_loops", "backend", "concat", "dropout", "flow"),
+    *("heads", "in_channels", "negative_slope", "out_channels"),
 )
 
 

@@ -255,6 +255,25 @@ TEST(products_are_of_low_halves) {
   for (int l = 0; l < kLanes<uint64_t>; ++l) CHECK(product[l] == 0xFFFFFFFE00000001u);
 }
 
+template <class A>
+void check_choices() {
+  for (const A value : {A(0), A(-1), A(kInf), std::numeric_limits<A>::denorm_min()}) {
+    CHECK(choose(true, value, A(kNan)) == value);
+    CHECK(choose(false, A(kNan), value) == value);
+  }
+  CHECK(std::signbit(choose(true, A(-0.0), A(0))));
+  CHECK(std::isnan(choose(A(1) > A(kNan), A(1), A(kNan))));
+  Vec<A> a{}, b = A(2) - Vec<A>{};
+  a[0] = A(3);
+  const Vec<A> larger = choose(a > b, a, b);
+  for (int l = 0; l < kLanes<A>; ++l) CHECK(larger[l] == (l == 0 ? A(3) : A(2)));
+}
+
+TEST(numbers_and_lanes_are_chosen) {
+  check_choices<float>();
+  check_choices<double>();
+}
+
 TEST(leaky_relu_of_both_signs) {
   CHECK(leaky_relu(2.0f, 0.5f) == 2.0f);
   CHECK(leaky_relu(-2.0f, 0.5f) == -1.0f);

@@ -176,6 +176,27 @@ def test_autocast_and_observers_and_transforms_take_the_checked_way(conv: type) 
     torch.testing.assert_close(batched[0], layer(x[0], edge_index))
 
 
+#: Layers and arguments that need conversions in every call.
+CONVERTED: dict[str, Callable[[Any], tuple[Tensor, Tensor]]] = {
+    "int8": lambda _: (features(), edges().to(torch.int8)),
+    "uint8": lambda _: (features(), edges().to(torch.uint8)),
+    "bfloat16": lambda layer: (layer.bfloat16() and features().bfloat16(), edges()),
+    "float16": lambda layer: (layer.half() and features().half(), edges()),
+    "wide bias": lambda layer: (CHANGES["wide bias"](layer) or features(), edges()),
+}
+
+
+@pytest.mark.parametrize("conv", [gatsparse.GATConv, gatsparse.GATv2Conv])
+@pytest.mark.parametrize("converted", CONVERTED)
+def test_equal_calls_with_conversions_are_equal(conv: type, converted: str) -> None:
+    torch.manual_seed(0)
+    layer = conv(CHANNELS, 4, heads=3)
+    arguments = CONVERTED[converted](layer)
+    first = result(layer, arguments, {})
+    assert isinstance(first, Tensor)
+    assert_same(result(layer, arguments, {}), first)
+
+
 @pytest.mark.parametrize(
     "options",
     [
