@@ -104,7 +104,8 @@ class AttentionConv:
         return_attention_weights: bool | None,
         **size: Any,
     ) -> Any:
-        plain = edge_attr is None and not return_attention_weights and not any(size.values())
+        plain = edge_attr is None and not return_attention_weights
+        plain = plain and all(given is None for given in size.values())
         call = call_signature(self, x, edge_index) if plain else None
         if call is not None and call == vars(self).get("_known_call"):
             return self._attend_known(x, edge_index)

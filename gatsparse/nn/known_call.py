@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric.nn import Linear
 
 from gatsparse.graph import CSRGraph
-from gatsparse.nn.overrides import reasons_for_pyg
+from gatsparse.nn.overrides import is_changed, reasons_for_pyg
 from gatsparse.nn.sparse_features import SparseFeatures
 from gatsparse.ops.backend import has_level
 from gatsparse.ops.edge_list import EdgeList
@@ -42,18 +43,21 @@ def call_signature(layer: Any, x: Any, edge_index: Any) -> Hashable | None:
     traced = is_traced(edge_index) if type(x) is SparseFeatures else is_traced(x, edge_index)
     if traced or has_level() or is_observed() or torch.is_autocast_enabled("cpu"):
         return None
-    attributes = vars(layer)
-    if layer.res is not None or reasons_for_pyg(layer):
+    attributes, lins = vars(layer), layer._lins()
+    shipped = "_pyg" in vars(type(layer)) and not attributes["_buffers"]
+    if not shipped or layer.res is not None or reasons_for_pyg(layer):
+        return None
+    if any(type(lin) is not Linear or is_changed(lin) for lin in lins):
+        return None
+    parameters = [*attributes["_parameters"].values(), *[lin.weight for lin in lins]]
+    if any(p is not None and type(p) is not torch.nn.Parameter for p in parameters):
         return None
     return (
-        *(type(x), x.dtype, x.layout, x.shape[1:], x.is_cpu),
+        *(type(x) is Tensor, x.dtype, x.layout, x.shape[1:], x.is_cpu),
         *(edge_index.dtype, edge_index.shape[:-1], edge_index.is_cpu),
-        *[attributes[name] for name in _ATTRIBUTES],
-        *[
-            None if p is None else (type(p), p.dtype, p.shape, p.is_cpu)
-            for p in attributes["_parameters"].values()
-        ],
-        *attributes["_modules"].values(),
+        *[getattr(layer, name) for name in _ATTRIBUTES],
+        *[lin.in_channels for lin in lins],
+        *[None if p is None else (p.dtype, p.shape, p.is_cpu) for p in parameters],
     )
 
 

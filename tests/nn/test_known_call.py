@@ -96,6 +96,10 @@ CHANGES = {
     "hook of the projection": hook_projection,
     "other projection": replace_projection,
     "attention of another shape": replace_attention,
+    "meta projection": lambda layer: layer._lins()[0].to("meta"),
+    "narrow projection": lambda layer: layer._lins()[0].register_forward_hook(
+        lambda _lin, _inputs, out: out.bfloat16()
+    ),
     "float64": lambda layer: layer.double(),
     "no bias": attribute("bias", None),
     "wide bias": attribute("bias", torch.nn.Parameter(torch.ones(12, dtype=torch.float64))),
