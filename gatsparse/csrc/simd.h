@@ -262,6 +262,7 @@ GATSPARSE_INLINE Vec<A> sum_groups(const Vec<A>* v) {
 template <class Condition, class V>
 GATSPARSE_INLINE V choose(const Condition& condition, const V& a, const V& b) {
   if constexpr (std::is_arithmetic_v<V>) {
+    static_assert(std::is_same_v<Condition, bool>);
     using Bits = std::conditional_t<sizeof(V) == 4, uint32_t, uint64_t>;
     const Bits mask = Bits(0) - static_cast<Bits>(condition);
     return bits_as<V>(static_cast<Bits>((bits_as<Bits>(a) & mask) | (bits_as<Bits>(b) & ~mask)));

@@ -158,7 +158,7 @@ class AttentionConv:
         was computed by the kernels.
         """
         x_src, x_dst = self._project(x)
-        graph = Adjacency(edge_index).graph((x.size(0), x.size(0)))
+        graph = Adjacency(edge_index).graph((x_src.size(0), x_dst.size(0)))
         options = Options(self.add_self_loops, self.negative_slope, *self._dropout_and_seed())
         return self._attend_fused(x_src, x_dst, graph, options)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch_geometric.nn
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
@@ -180,12 +181,20 @@ def test_autocast_and_observers_and_transforms_take_the_checked_way(conv: type) 
     torch.testing.assert_close(batched[0], layer(x[0], edge_index))
 
 
+def widen_projections(layer: Any) -> None:
+    """Makes two rows of heads of each node."""
+    for name in ("lin", "lin_l", "lin_r"):
+        if hasattr(layer, name):
+            setattr(layer, name, torch_geometric.nn.Linear(CHANNELS, 24))
+
+
 #: Layers and arguments that need conversions in every call.
 CONVERTED: dict[str, Callable[[Any], tuple[Tensor, Tensor]]] = {
     "int8": lambda _: (features(), edges().to(torch.int8)),
     "uint8": lambda _: (features(), edges().to(torch.uint8)),
     "bfloat16": lambda layer: (layer.bfloat16() and features().bfloat16(), edges()),
     "float16": lambda layer: (layer.half() and features().half(), edges()),
+    "rows": lambda layer: (widen_projections(layer) or features(), edges()),
     "wide bias": lambda layer: (CHANGES["wide bias"](layer) or features(), edges()),
 }
 

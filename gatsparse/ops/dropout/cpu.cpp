@@ -14,10 +14,6 @@ constexpr int kVectors = 2, kWide = kLanes<uint64_t>;
 constexpr int64_t kGroup = 64;    // elements of a group: four words of each of its 16 counters
 constexpr int64_t kGrain = 128;   // groups per piece of work of a thread
 
-// A vector of numbers.
-template <class A>
-using Numbers = Vec<A>;
-
 template <int N>
 GATSPARSE_INLINE Vec<float, N> expm1_lanes(const Vec<float, N>& x) {
   // Taylor's series near 0, where exp(x) - 1 would lose precision.
@@ -68,7 +64,7 @@ struct Dropout {
     using Word = std::conditional_t<sizeof(A) == 4, uint32_t, uint64_t>;
     constexpr int together = kLanes<A> / kWide;  // vectors of words for a vector of numbers
     static_assert(kVectors % together == 0);
-    const Numbers<A> kept = static_cast<A>(scale) - Numbers<A>{};
+    const Vec<A> kept = static_cast<A>(scale) - Vec<A>{};
     if (threshold == 0) {
       for (int at = 0; at < kGroup; at += kLanes<A>) f(at, kept);
       return;
@@ -88,7 +84,7 @@ struct Dropout {
       unroll<4 * kVectors / together>([&](auto k) GATSPARSE_LAMBDA {
         constexpr int at = k * together, w = at / kVectors, v = at % kVectors;
         const auto words = narrowed<Word>(&word[w][v]);
-        f(w * 16 + first + v * kWide, words >= threshold ? kept : Numbers<A>{});
+        f(w * 16 + first + v * kWide, words >= threshold ? kept : Vec<A>{});
       });
     }
   }
@@ -99,8 +95,8 @@ template <class T, class F>
 void each(const Dropout& dropout, const T* a, const T* b, T* out, int64_t n, const F& f) {
   using A = acc_t<T>;
   const auto whole = [&](const T* a, const T* b, T* out, int64_t group) {
-    dropout.factors<A>(group, [&](int at, const Numbers<A>& factor) GATSPARSE_LAMBDA {
-      const Numbers<A> other = b ? load<A>(b + at) : Numbers<A>{};
+    dropout.factors<A>(group, [&](int at, const Vec<A>& factor) GATSPARSE_LAMBDA {
+      const Vec<A> other = b ? load<A>(b + at) : Vec<A>{};
       store(out + at, f(factor, load<A>(a + at), other));
     });
   };
