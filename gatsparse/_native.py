@@ -40,6 +40,21 @@ def fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return register
 
 
+def on_gpu(module: str, *names: str) -> None:
+    """Registers operators on GPUs: functions of a module, which is imported at the first call.
+
+    Args:
+        module (str): Name of the module; it may import Triton.
+        names (str): Names of the operators and of the functions, which take their arguments.
+    """
+    for name in names:
+
+        def run(*args: Any, name: str = name) -> Any:
+            return getattr(importlib.import_module(module), name)(*args)
+
+        LIBRARY.impl(name, run, "CUDA")
+
+
 def available() -> bool:
     """Whether the CPU kernels are installed."""
     return MISSING is None

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from gatsparse import _native
+from gatsparse.gpu.content import ContentOnGPU
+from gatsparse.gpu.support import triton_missing
 from gatsparse.graph import CSRGraph
 from gatsparse.storage_map import StorageMap
 
@@ -41,13 +43,20 @@ class _Graphs:
 
     def find(self, view: Hashable, size: tuple[int, int], content: Hashable) -> CSRGraph | None:
         known, graphs = self._views.get(view, (None, {}))
-        return graphs.get(size) if known == content else None
+        if known != content:
+            return None
+        graph = graphs.get(size)
+        if graph is not None and isinstance(known, ContentOnGPU):
+            known.compare(content)
+        return graph
 
     def keep(self, view: Hashable, content: Hashable, graph: CSRGraph) -> None:
         with _lock:
             known, graphs = self._views.get(view, (content, {}))
             for size in list(graphs) if known != content else [graph.size]:
                 self._drop(view, size)
+            if isinstance(content, ContentOnGPU) and view not in self._views:
+                content.keep()
             _, graphs = self._views.setdefault(view, (content, {}))
             graphs[graph.size] = graph
             self._count += 1
@@ -80,7 +89,7 @@ class GraphKey:
 
     Memory can change without a new version of the tensor: through NumPy or DLPack, by another
     process or by a collective. Therefore the key includes a fingerprint of the indices, for which
-    each of them is read once.
+    each of them is read once. On a GPU the host does not wait for it: see :class:`ContentOnGPU`.
 
     Args:
         form (Hashable): Other properties that determine the graph, such as the class of its format.
@@ -90,7 +99,8 @@ class GraphKey:
     def __init__(self, form: Hashable, *indices: Tensor) -> None:
         self._storage = indices[0].untyped_storage()
         self._view = (form, *map(_view, indices))
-        self._content = tuple(map(fingerprint, indices))
+        on_gpu = indices[0].is_cuda and triton_missing() is None
+        self._content = ContentOnGPU(indices) if on_gpu else tuple(map(fingerprint, indices))
 
     def find(self, size: tuple[int, int]) -> CSRGraph | None:
         """Returns the graph of this size that is cached for this content, or None."""

@@ -32,6 +32,7 @@ LAYERS = [
     "files",
     "index_checks",
     "graph",
+    "gpu",
     "storage_map",
     "graph_cache",
     "adjacency",

@@ -11,6 +11,7 @@ from gatsparse.checks import check_choice, check_instance
 from gatsparse.graph.csr import CSR, copied, find_duplicate, sort_edges
 from gatsparse.graph.csr import checked_csr as _checked_csr
 from gatsparse.graph.csr import transpose as _transpose
+from gatsparse.graph.late_check import LateCheck, confine
 from gatsparse.graph.reorder import ORDERS, Order, Reordered
 from gatsparse.index_checks import check_edge_index, check_permutation, check_size, fitting_dtype
 from gatsparse.tracing import is_cacheable, is_traced, recordable
@@ -46,6 +47,7 @@ class CSRGraph:
     # Without a __dict__: thousands of small graphs may be cached.
     __slots__ = (
         "__weakref__",
+        "_check",
         "_csr",
         "_csr_t",
         "_reordered",
@@ -58,6 +60,7 @@ class CSRGraph:
 
     def __init__(self, csr: CSR, num_src: int) -> None:
         self._csr = csr
+        self._check: LateCheck | None = None
         self._csr_t: CSR | None = None
         self._reversed: CSRGraph | None = None
         self._repeated: tuple[int, CSRGraph] | None = None
@@ -92,7 +95,8 @@ class CSRGraph:
             ValueError: If its shape is not ``[2, E]``, a size is negative, both
                 :obj:`num_nodes` and :obj:`size` are given, or the graph does not fit
                 :obj:`index_dtype`.
-            IndexError: If an index is negative or not below its number of nodes.
+            IndexError: If an index is negative or not below its number of nodes; on a GPU at a later
+                use of the graph, see :meth:`check_indices`.
         """
         check_edge_index(edge_index)
         if num_nodes is not None and size is not None:
@@ -114,10 +118,15 @@ class CSRGraph:
                 "index_dtype: expected torch.int64, as the graph is too large, got torch.int32"
             )
         dtype = torch.int32 if fits and index_dtype != torch.int64 else torch.int64
+        check = None
         with recordable():
+            if edge_index.is_cuda and not is_traced(edge_index):
+                edge_index, check = confine(edge_index, (num_src, num_dst))
             src, dst = edge_index.unbind(0)
-            csr = sort_edges(src, dst, num_src, num_dst, dtype)
-        return cls(csr, num_src)
+            confined = check is not None
+            graph = cls(sort_edges(src, dst, num_src, num_dst, dtype, confined), num_src)
+        graph._check = check
+        return graph
 
     @classmethod
     def from_csr(
@@ -170,6 +179,8 @@ class CSRGraph:
     @property
     def csr(self) -> CSR:
         """In-edges of every destination."""
+        if self._check is not None:
+            self.check_indices(wait=False)
         return self._csr
 
     @property
@@ -222,6 +233,21 @@ class CSRGraph:
     def device(self) -> torch.device:
         """Device of the index tensors."""
         return self.rowptr.device
+
+    def check_indices(self, wait: bool = True) -> None:
+        """Raises if the graph was built on a GPU from an index that is out of range.
+
+        On a CPU :meth:`from_edge_index` raises. On a GPU it does not wait for the result: the
+        attention operators raise as soon as it has arrived, and this method waits for it.
+
+        Args:
+            wait (bool, optional): Otherwise does nothing if the result has not arrived.
+
+        Raises:
+            IndexError: If an index is negative or not below its number of nodes.
+        """
+        if self._check is not None and self._check.passed(wait=wait):
+            self._check = None
 
     def edge_index(self) -> Tensor:
         """Returns the edges in their input order, int64 ``[2, E]``."""

@@ -69,13 +69,21 @@ class CSR(NamedTuple):
 torch.serialization.add_safe_globals([CSR, (CSR, "gatsparse.graph.CSR")])
 
 
-def sort_edges(src: Tensor, dst: Tensor, num_src: int, num_dst: int, dtype: torch.dtype) -> CSR:
+def sort_edges(
+    src: Tensor,
+    dst: Tensor,
+    num_src: int,
+    num_dst: int,
+    dtype: torch.dtype,
+    confined: bool = False,
+) -> CSR:
     """Groups edges by destination, in their given order.
 
     Args:
         src, dst (Tensor): int64 or int32 ``[E]``; the indices are checked.
         num_src, num_dst (int): Numbers of nodes.
         dtype (torch.dtype): Dtype of :attr:`CSR.other` and :attr:`CSR.perm`; it must fit them.
+        confined (bool, optional): The indices are known to be in range.
 
     Raises:
         IndexError: If an index is negative or not below its number of nodes.
@@ -88,7 +96,7 @@ def sort_edges(src: Tensor, dst: Tensor, num_src: int, num_dst: int, dtype: torc
         except RuntimeError:  # an index out of range: the checks name its position
             _check_ends(src, dst, num_src, num_dst)
             raise
-    if not torch.compiler.is_compiling():
+    if not torch.compiler.is_compiling() and not confined:
         _check_ends(src, dst, num_src, num_dst)
     return sort_by_row(row.long(), col.long(), num_dst, dtype)
 
@@ -133,11 +141,12 @@ def transpose(csr: CSR, num_cols: int) -> CSR:
 
 
 def sort_by_row(row: Tensor, col: Tensor, num_rows: int, dtype: torch.dtype) -> CSR:
-    """Groups entries by row in torch operations, for devices without a native operator."""
-    perm = torch.sort(row, stable=True).indices
-    ptr = row.new_zeros(num_rows + 1)
-    ptr[1:] = torch.bincount(row, minlength=num_rows).cumsum(0)
-    return CSR(ptr, col[perm].to(dtype), perm.to(dtype))
+    """Groups entries by row in torch operations, for devices without a native operator; nothing
+    waits for the device.
+    """
+    by_row = torch.sort(row, stable=True)
+    ptr = torch.searchsorted(by_row.values, torch.arange(num_rows + 1, device=row.device))
+    return CSR(ptr, col[by_row.indices].to(dtype), by_row.indices.to(dtype))
 
 
 def copied(csr: CSR, count: int, num_cols: int) -> CSR:

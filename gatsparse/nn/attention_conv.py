@@ -124,7 +124,7 @@ class AttentionConv:
         graph = self._graph(form, num_nodes, x_src, x_dst, edge_attr)
         edge, loop = self._edge_operands(form, graph, edge_attr)
         backwards = self.flow == "target_to_source"
-        dropout, seed = self._dropout_and_seed()
+        dropout, seed = self._dropout_and_seed(x_src.device)
         operands = {
             **self._operands(x_src, x_dst),
             "graph": graph.reverse() if backwards else graph,
@@ -159,13 +159,14 @@ class AttentionConv:
         """
         x_src, x_dst = self._project(x)
         graph = Adjacency(edge_index).graph((x_src.size(0), x_dst.size(0)))
-        options = Options(self.add_self_loops, self.negative_slope, *self._dropout_and_seed())
+        dropout, seed = self._dropout_and_seed(x_src.device)
+        options = Options(self.add_self_loops, self.negative_slope, dropout, seed)
         return self._attend_fused(x_src, x_dst, graph, options)
 
-    def _dropout_and_seed(self: Any) -> tuple[float, Tensor | None]:
+    def _dropout_and_seed(self: Any, device: torch.device) -> tuple[float, Tensor | None]:
         """The dropout probability of a call, and the seed that determines what it drops."""
         dropout = self.dropout if self.training else 0.0
-        return dropout, draw_seed() if dropout > 0.0 else None
+        return dropout, draw_seed(device) if dropout > 0.0 else None
 
     def _attend_by_pyg(
         self: Any,

@@ -11,6 +11,7 @@ from torch_geometric.nn import Linear
 
 from gatsparse.graph import CSRGraph
 from gatsparse.nn.overrides import is_changed, reasons_for_pyg
+from gatsparse.nn.projection import is_autocast
 from gatsparse.nn.sparse_features import SparseFeatures
 from gatsparse.ops.backend import has_level
 from gatsparse.ops.edge_list import EdgeList
@@ -41,7 +42,7 @@ def call_signature(layer: Any, x: Any, edge_index: Any) -> Hashable | None:
     if x.layout not in (torch.strided, torch.sparse_csr):
         return None
     traced = is_traced(edge_index) if type(x) is SparseFeatures else is_traced(x, edge_index)
-    if traced or has_level() or is_observed() or torch.is_autocast_enabled("cpu"):
+    if traced or has_level() or is_observed() or is_autocast(x):
         return None
     attributes, lins = vars(layer), layer._lins()
     shipped = "_pyg" in vars(type(layer)) and not attributes["_buffers"]
@@ -53,11 +54,11 @@ def call_signature(layer: Any, x: Any, edge_index: Any) -> Hashable | None:
     if any(p is not None and type(p) is not torch.nn.Parameter for p in parameters):
         return None
     return (
-        *(type(x) is Tensor, x.dtype, x.layout, x.shape[1:], x.is_cpu),
-        *(edge_index.dtype, edge_index.shape[:-1], edge_index.is_cpu),
+        *(type(x) is Tensor, x.dtype, x.layout, x.shape[1:], x.device),
+        *(edge_index.dtype, edge_index.shape[:-1], edge_index.device),
         *[getattr(layer, name) for name in _ATTRIBUTES],
         *[lin.in_channels for lin in lins],
-        *[None if p is None else (p.dtype, p.shape, p.is_cpu) for p in parameters],
+        *[None if p is None else (p.dtype, p.shape, p.device) for p in parameters],
     )
 
 

@@ -16,12 +16,13 @@ _is_batch: Any = torch._C._functorch.is_legacy_batchedtensor  # pyright: ignore
 
 def is_large(x: Tensor, weight: Any, bias: Any) -> bool:
     """Whether :func:`large_linear` computes ``F.linear(x, weight, bias)``, and gains."""
-    if torch.compiler.is_compiling() or type(weight) is not torch.nn.Parameter or x.dim() != 2:
+    if torch.compiler.is_compiling() or not x.is_cpu or x.dim() != 2:
         return False
     if x.size(0) * weight.size(0) * x.dtype.itemsize < LARGE or torch.is_autocast_enabled("cpu"):
         return False
     others = (weight,) if bias is None else (weight, bias)
-    same = type(x) in (Tensor, torch.nn.Parameter) and all(t.dtype == x.dtype for t in others)
+    same = type(x) in (Tensor, torch.nn.Parameter) and type(weight) is torch.nn.Parameter
+    same = same and all(t.dtype == x.dtype for t in others)
     return same and not unmet(x, *others)
 
 

@@ -40,6 +40,12 @@ def _without_products() -> set[torch.dtype]:
 _SLOW = _without_products()
 
 
+def is_autocast(x: Tensor) -> bool:
+    """Whether autocast is enabled for the device of a tensor, a CPU or a GPU."""
+    device = x.device.type
+    return device in ("cpu", "cuda") and torch.is_autocast_enabled(device)
+
+
 def project(lin: torch.nn.Module, x: Tensor) -> Tensor:
     """``lin(x)`` of dense or sparse features.
 
@@ -49,8 +55,8 @@ def project(lin: torch.nn.Module, x: Tensor) -> Tensor:
     On processors without 16-bit matrix products, a plain linear layer in bfloat16 or float16
     computes in float32 and rounds the result, which is several times as fast.
     """
-    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
-    if x.layout == torch.strided and not (dtype in _SLOW and x.device.type == "cpu"):
+    dtype = torch.get_autocast_dtype(x.device.type) if is_autocast(x) else x.dtype
+    if x.layout == torch.strided and not (dtype in _SLOW and x.is_cpu):
         large = type(lin) in _PLAIN and is_large(x, lin.weight, lin.bias)
         if large and not is_changed(lin):
             return large_linear(x, lin.weight, lin.bias)  # pyright: ignore[reportArgumentType]

@@ -80,7 +80,7 @@ class SparseFeatures(Tensor):
 
     def _is_multiplied_by(self, weight: Any, bias: Any = None) -> bool:
         """Whether the sparse product equals ``F.linear`` of the dense matrix."""
-        if self._dense is not None or torch.is_autocast_enabled("cpu"):
+        if self._dense is not None or is_autocast(self):
             return False
         given = (weight,) if bias is None else (weight, bias)
         if not all(type(t) in (Tensor, torch.nn.Parameter) for t in given):

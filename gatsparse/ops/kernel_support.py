@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gatsparse import _native
+from gatsparse.gpu.support import triton_missing
 from gatsparse.graph import CSRGraph
 from gatsparse.ops.backend import Backend, has_tangent
 from gatsparse.ops.edge_list import EdgeList
@@ -59,11 +60,14 @@ def unmet(
         reasons.append(_TRACED)
     elif has_tangent(x, *others):
         reasons.append("forward-mode differentiation is supported by backend='scatter'")
-    if not x.is_cpu:
-        reasons.append(f"x is on {x.device.type!r}; the kernels support only 'cpu'")
+    if x.is_cuda:
+        if (missing := triton_missing()) is not None:
+            reasons.append(missing)
+    elif not x.is_cpu:
+        reasons.append(f"x is on {x.device.type!r}; the kernels support 'cpu' and 'cuda'")
     elif not _native.available():
         reasons.append(f"{_native.MISSING}; `gatsparse info` shows how to install it")
-    if not (x.dtype in _STORED or (float16 and x.dtype == torch.float16)):
+    if not (x.dtype in _STORED or ((float16 or x.is_cuda) and x.dtype == torch.float16)):
         reasons.append(f"x is {x.dtype}; expected float32, float64 or bfloat16")
     if isinstance(graph, EdgeList) and not reasons:
         reasons.append(_TRACED)

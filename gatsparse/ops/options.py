@@ -32,9 +32,14 @@ class Options(NamedTuple):
 
     @classmethod
     def checked(
-        cls, add_self_loops: bool, negative_slope: float, dropout: float, seed: Tensor | None
+        cls,
+        add_self_loops: bool,
+        negative_slope: float,
+        dropout: float,
+        seed: Tensor | None,
+        device: torch.device,
     ) -> Options:
-        """Returns the options of a call, with a seed drawn from torch's generator if needed.
+        """Returns the options of a call on a device, with a seed drawn there if needed.
 
         Raises:
             TypeError: If a number is of another type, or :obj:`seed` is not an int64 tensor.
@@ -46,7 +51,7 @@ class Options(NamedTuple):
         if dropout == 0.0:
             seed = None
         elif seed is None:
-            seed = draw_seed()
+            seed = draw_seed(device)
         elif not isinstance(seed, Tensor) or seed.dtype != torch.int64:
             got = seed.dtype if isinstance(seed, Tensor) else type(seed).__name__
             raise TypeError(f"seed: expected an int64 tensor, got {got}")

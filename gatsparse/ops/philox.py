@@ -13,9 +13,20 @@ _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
-def draw_seed() -> Tensor:
-    """A seed from torch's default generator, int64 ``[]`` on the CPU."""
-    return torch.randint(torch.iinfo(torch.int64).max, (), dtype=torch.int64, device="cpu")
+def draw_seed(device: torch.device | None = None) -> Tensor:
+    """Draws a seed from torch's default generator of a device.
+
+    On a GPU the seed stays there: nothing waits for it, and a captured CUDA graph draws a new one
+    in every replay.
+
+    Args:
+        device (torch.device, optional): Device of the seed. (default: the CPU)
+
+    Returns:
+        Tensor: int64 ``[]``.
+    """
+    largest = torch.iinfo(torch.int64).max
+    return torch.randint(largest, (), dtype=torch.int64, device=device or "cpu")
 
 
 def philox(seed: Tensor, counter: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

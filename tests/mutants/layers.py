@@ -29,7 +29,7 @@ MUTANTS = [
     Mutant(
         "returned attention has a mask of its own",
         "nn/attention_conv.py",
-        "return dropout, draw_seed() if dropout > 0.0 else None",
+        "return dropout, draw_seed(device) if dropout > 0.0 else None",
         "return dropout, None",
         "nn/test_returned_attention.py",
     ),

@@ -139,7 +139,7 @@ MUTANTS = [
     Mutant(
         "dropout does not draw its seed",
         "ops/dropout/__init__.py",
-        "_dropout(x.contiguous(), p, draw_seed())",
+        "_dropout(x.contiguous(), p, draw_seed(x.device))",
         "_dropout(x.contiguous(), p, torch.tensor(0))",
         "ops/test_dropout.py",
     ),

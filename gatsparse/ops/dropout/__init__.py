@@ -31,6 +31,7 @@ _native.LIBRARY.define("elu_dropout(Tensor x, float p, Tensor? seed) -> Tensor")
 _native.LIBRARY.define(
     "elu_dropout_backward(Tensor grad_out, Tensor out, float p, Tensor? seed) -> Tensor"
 )
+_native.on_gpu("gatsparse.ops.dropout.cuda", "dropout", "elu_dropout", "elu_dropout_backward")
 
 
 @_native.fake("dropout")
@@ -124,7 +125,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         return _sparse_dropout(x, p)
     if p == 1.0 or unmet(x):
         return F.dropout(x, p)
-    return _dropout(x.contiguous(), p, draw_seed())
+    return _dropout(x.contiguous(), p, draw_seed(x.device))
 
 
 def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
@@ -158,7 +159,7 @@ def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     p = p if training else 0.0
     if p == 1.0 or unmet(x):
         return F.dropout(F.elu(x), p)
-    return _elu_dropout(x.contiguous(), p, None if p == 0.0 else draw_seed())
+    return _elu_dropout(x.contiguous(), p, None if p == 0.0 else draw_seed(x.device))
 
 
 # torch.compile cannot trace sparse tensors, nor their values.

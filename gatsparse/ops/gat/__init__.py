@@ -95,7 +95,7 @@ def gat_attention(
     inputs = Inputs(x, att_src, att_dst, x_dst, edge, loop)
     _check(inputs, graph, add_self_loops)
     check_bias(bias, graph, x.size(1), x.size(2), concat)
-    options = Options.checked(add_self_loops, negative_slope, dropout, seed)
+    options = Options.checked(add_self_loops, negative_slope, dropout, seed, graph.device)
     dense_unmet = [] if edge is None else ["edge: duplicate edges have separate terms"]
     unmet_by = {
         "fused": unmet(*inputs, bias, graph=graph, backend=backend, float16=True),
@@ -153,7 +153,7 @@ def gat_attention_weights(
     """
     inputs = Inputs(x, att_src, att_dst, x_dst, edge, loop)
     _check(inputs, graph, add_self_loops)
-    options = Options.checked(add_self_loops, negative_slope, dropout, seed)
+    options = Options.checked(add_self_loops, negative_slope, dropout, seed, graph.device)
     return scatter.gat_attention_weights(inputs.widened(), graph, options)
 
 

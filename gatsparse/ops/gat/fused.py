@@ -77,6 +77,7 @@ _native.LIBRARY.define(
     "-> (Tensor grad_x, Tensor grad_att_src, Tensor grad_att_dst, Tensor grad_alpha_dst, "
     "Tensor grad_bias, Tensor grad_edge, Tensor grad_loop)"
 )
+_native.on_gpu("gatsparse.ops.gat.cuda", "gat", "gat_backward")
 
 
 def positive_pays(graph: CSRGraph, channels: int) -> bool:
@@ -162,7 +163,7 @@ def gat_attention(
 ) -> Tensor:
     """See :func:`gatsparse.ops.gat_attention`."""
     x, att_src, att_dst, x_dst, edge, loop = inputs
-    if x.dtype == torch.float16:  # the kernels do not read or write it
+    if x.dtype == torch.float16 and x.is_cpu:  # its kernels do not read or write it
         widened = inputs._replace(x=x.float(), x_dst=None if x_dst is None else x_dst.float())
         return gat_attention(widened, bias, concat, graph, options).to(x.dtype)
     alpha_dst = None

@@ -81,7 +81,7 @@ def gatv2_attention(
     inputs = Inputs(x_src, x_dst, att, edge, loop)
     _check(inputs, graph, add_self_loops)
     check_bias(bias, graph, x_src.size(1), x_src.size(2), concat)
-    options = Options.checked(add_self_loops, negative_slope, dropout, seed)
+    options = Options.checked(add_self_loops, negative_slope, dropout, seed, graph.device)
     dense_unmet = [] if edge is None else ["edge: duplicate edges have separate features"]
     unmet_by = {
         "fused": unmet(*inputs, bias, graph=graph, backend=backend, float16=True),
@@ -134,7 +134,7 @@ def gatv2_attention_weights(
     """
     inputs = Inputs(x_src, x_dst, att, edge, loop)
     _check(inputs, graph, add_self_loops)
-    options = Options.checked(add_self_loops, negative_slope, dropout, seed)
+    options = Options.checked(add_self_loops, negative_slope, dropout, seed, graph.device)
     inputs = inputs._replace(att=att.to(inputs.score_dtype))
     return scatter.gatv2_attention_weights(inputs, graph, options)
 

@@ -65,6 +65,7 @@ _native.LIBRARY.define(
     "-> (Tensor grad_x_src, Tensor grad_x_dst, Tensor grad_att, Tensor grad_bias, "
     "Tensor grad_edge, Tensor grad_loop)"
 )
+_native.on_gpu("gatsparse.ops.gatv2.cuda", "gatv2", "gatv2_backward")
 
 
 @_native.fake("gatv2")
@@ -135,7 +136,8 @@ def gatv2_attention(
     inputs: Inputs, bias: Tensor | None, concat: bool, graph: CSRGraph, options: Options
 ) -> Tensor:
     """See :func:`gatsparse.ops.gatv2_attention`."""
-    if inputs.x_src.dtype == torch.float16:  # the kernels do not read or write it
+    x = inputs.x_src
+    if x.dtype == torch.float16 and x.is_cpu:  # its kernels do not read or write it
         widened = Inputs(*[None if t is None else t.float() for t in inputs])  # pyright: ignore
         return gatv2_attention(widened, bias, concat, graph, options).to(torch.float16)
     save = wants_grad(*inputs)

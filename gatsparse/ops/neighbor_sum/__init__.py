@@ -15,6 +15,7 @@ from gatsparse.ops.options import check_graph, check_tensor
 from gatsparse.slow_path import warn_if_slow
 
 _native.LIBRARY.define("neighbor_sum(Tensor x, Tensor[] csr, Tensor[] csr_t) -> Tensor")
+_native.on_gpu("gatsparse.ops.neighbor_sum.cuda", "neighbor_sum")
 
 
 @_native.fake("neighbor_sum")

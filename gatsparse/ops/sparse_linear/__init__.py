@@ -29,6 +29,7 @@ _native.LIBRARY.define(
     "sparse_linear_backward(Tensor grad_out, Tensor values, Tensor weight, bool of_values, "
     "bool of_weight, Tensor[] csr, Tensor[] csr_t) -> (Tensor grad_values, Tensor grad_weight)"
 )
+_native.on_gpu("gatsparse.ops.sparse_linear.cuda", "sparse_linear", "sparse_linear_backward")
 
 
 @_native.fake("sparse_linear")
