@@ -16,6 +16,9 @@ Config = TypeVar("Config")
 #: Layers that can be measured alone; the name of the class adds ``Conv``.
 Layer = Literal["GAT", "GATv2"]
 
+#: Device of single layers.
+Device = Literal["cpu", "cuda"]
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -147,6 +150,7 @@ class BenchConfig:
         graphs: Synthetic graphs by name.
         in_channels: Number of input features of single layers.
         layers: Single layers to measure.
+        device: Device of single layers; models are measured on the CPU.
     """
 
     out: str
@@ -166,6 +170,7 @@ class BenchConfig:
     graphs: dict[str, PowerLaw] = field(default_factory=dict)
     in_channels: int = 128
     layers: tuple[Sweep, ...] = ()
+    device: Device = "cpu"
 
     def __post_init__(self) -> None:
         _check(self, rounds=0, memory_limit=0, time_limit=0, in_channels=1)
@@ -173,6 +178,8 @@ class BenchConfig:
             _check(self, threads=1)
         if not self.datasets and not self.layers:
             raise ValueError("datasets: expected at least one, or layers, got neither")
+        if self.datasets and self.device != "cpu":
+            raise ValueError(f"datasets: expected none with device: {self.device}")
         for name in self.graphs:
             if " " in name:
                 raise ValueError(f"graphs: expected names without spaces, got {name!r}")

@@ -12,8 +12,9 @@ from torch import Tensor
 from benchmarks import gate, operator, plan
 from benchmarks.config import BenchConfig, Layer
 from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.device import Machine
 from benchmarks.isolate import UnavailableError
-from benchmarks.measure import alternate, peak, resident
+from benchmarks.measure import alternate
 from benchmarks.operator import Floor
 from benchmarks.plan import Case, Task
 from benchmarks.rows import Values
@@ -41,7 +42,8 @@ def measure(task: Task, contender: Contender, config: BenchConfig, source: Path)
             return _keep_graph(task.dataset, config, source)
         case "layer gate":
             name: Layer = "GATv2" if task.dataset == "GATv2" else "GAT"
-            return check(contender, name, plan.shapes(config, name), config.seed)
+            with Machine(config.device).creation:
+                return check(contender, name, plan.shapes(config, name), config.seed)
         case _:
             return _timed(task, contender, config, source)
 
@@ -72,7 +74,7 @@ def check(contender: Contender, name: Layer, shapes: list[str], seed: int) -> Va
 def _check(contender: Contender, name: Layer, size: tuple[int, int], seed: int) -> Values:
     torch.manual_seed(seed)
     pyg = CONTENDERS["pyg"]
-    edge_index = rmat(_GATE_NODES, _GATE_EDGES, seed)
+    edge_index = rmat(_GATE_NODES, _GATE_EDGES, seed).to(torch.get_default_device())
     x = torch.randn(_GATE_NODES, _GATE_CHANNELS)
     state = pyg.layer(name, _GATE_CHANNELS, *size).state_dict()
     for key in state:
@@ -127,28 +129,35 @@ def _keep_graph(name: str, config: BenchConfig, path: Path) -> Values:
 
 
 def _timed(task: Task, contender: Contender, config: BenchConfig, source: Path) -> Values:
+    machine = Machine(config.device)
     torch.manual_seed(config.seed)
     case = Case.of(task)
     heads, channels = case.size
-    edge_index, num_nodes = torch.load(source, weights_only=True)
-    x = torch.randn(num_nodes, config.in_channels)
-    baseline = resident()
-    match task.measurement:
-        case "operator":
-            function = operator.forward(case.layer, case.size, edge_index, num_nodes)
-        case "operator backward":
-            function = operator.backward(case.layer, case.size, edge_index, num_nodes)
-        case _:
-            layer = contender.layer(case.layer, config.in_channels, heads, channels)
-            function = _pass(task, layer, x, edge_index, torch.randn(num_nodes, heads * channels))
+    edge_index, num_nodes = torch.load(source, map_location=machine.device, weights_only=True)
+    with machine.creation:
+        x = torch.randn(num_nodes, config.in_channels)
+    baseline = machine.held()
+    with machine.creation:
+        match task.measurement:
+            case "operator":
+                function = operator.forward(case.layer, case.size, edge_index, num_nodes)
+            case "operator backward":
+                function = operator.backward(case.layer, case.size, edge_index, num_nodes)
+            case _:
+                layer = contender.layer(case.layer, config.in_channels, heads, channels)
+                grad = torch.randn(num_nodes, heads * channels)
+                function = _pass(task, layer, x, edge_index, grad)
     with torch.set_grad_enabled(task.measurement == "forward+backward"):
+        function = machine.finished(function)
         function()  # before the floor is built, so that the peak is that of the contender
-        highest = peak()
-        floor = Floor(edge_index, num_nodes, heads * channels)
+        highest = machine.peak()
+        with machine.creation:
+            floor = Floor(edge_index, num_nodes, heads * channels)
         floors = {"forward+backward": floor.both, "operator backward": floor.backward}
         timing = plan.timing(task, config)
         assert timing is not None
-        values = alternate(function, floors.get(task.measurement, floor.forward), timing)
+        least = machine.finished(floors.get(task.measurement, floor.forward))
+        values = alternate(function, least, timing)
     return replace(values, baseline=baseline, peak=highest)
 
 

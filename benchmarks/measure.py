@@ -25,6 +25,7 @@ _PACKAGES = ("torch", "torch-geometric", "torch-scatter", "gatsparse")
 _OWN_CODE = (
     "contenders.py",
     "datasets.py",
+    "device.py",
     "gate.py",
     "layers.py",
     "measure.py",
@@ -89,6 +90,7 @@ def environment(threads: int | None) -> dict[str, str | int]:
         "processors": psutil.cpu_count() or 0,
         "threads": threads or torch.get_num_threads(),
         "memory": psutil.virtual_memory().total,
+        **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
         "os": platform.platform(),
         "python": platform.python_version(),
         **{package: _version(package) for package in _PACKAGES},

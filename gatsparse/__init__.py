@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from gatsparse.gpu.compile_step import compile_step
 from gatsparse.graph import CSRGraph
 from gatsparse.graph_cache import clear_graph_cache
 from gatsparse.memory import release_memory
@@ -39,6 +40,7 @@ __all__ = [
     "accelerate",
     "attention_weights",
     "clear_graph_cache",
+    "compile_step",
     "decelerate",
     "explain_backend",
     "infer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch_geometric.data import Data
 
 import gatsparse
@@ -36,6 +37,12 @@ from tests.bad_calls.values import (
 
 def functions() -> Iterator[Function]:
     errors = (train.ConfigError,)
+    yield Function(
+        "compile_step",
+        gatsparse.compile_step,
+        lambda: {"step": lambda: torch.zeros(()), "warmup": 3},
+        {"step": [None, 3, "step", torch.zeros(())], "warmup": SIZES},
+    )
     yield Function(
         "ModelConfig",
         train.ModelConfig,
