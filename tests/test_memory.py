@@ -64,6 +64,20 @@ def test_memory_of_an_earlier_time_is_returned():
     assert kept - resident() >= 50 * LARGE
 
 
+def test_a_failed_request_does_not_raise_the_limit():
+    def different_sizes():
+        for k in range(40):
+            new_empty(torch.empty(0), (2 * NUMBERS + k * NUMBERS // 8,)).fill_(1)
+
+    different_sizes()
+    before = resident()
+    for sizes in ([1 << 43], [-1, -(1 << 24)]):
+        with pytest.raises(RuntimeError, match="can't allocate memory: a tensor of shape"):
+            new_empty(torch.empty(0), sizes)
+    different_sizes()
+    assert resident() - before <= 11 * LARGE
+
+
 def test_release_memory_returns_it():
     tensor = large(50)
     held = resident()

@@ -52,9 +52,14 @@ class Blocks {
     bytes = whole_pages(bytes);
     const Lock lock(mutex_, kPatience);
     if (!lock) return map(bytes);
+    const size_t peak = peak_;
     void* data = kept_or_new(bytes);
-    if (data) used_[reinterpret_cast<uintptr_t>(data)] = bytes;
-    else in_use_ -= bytes;
+    if (data) {
+      used_[reinterpret_cast<uintptr_t>(data)] = bytes;
+    } else {
+      in_use_ -= bytes;
+      peak_ = std::max(in_use_, std::min(peak, peak_));
+    }
     return data;
   }
 
@@ -178,10 +183,14 @@ Tensor large_empty(const std::vector<int64_t>& sizes, ScalarType dtype, size_t b
   using torch::stable::detail::from;
   using torch::stable::detail::to;
   AtenTensorHandle handle;
-  STABLE_TORCH_ERROR_CODE_CHECK(torch_from_blob(
+  const AOTITorchError error = torch_from_blob(
       data, static_cast<int64_t>(sizes.size()), sizes.data(), strides.data(), 0,
       to<int32_t>(from(dtype)), aoti_torch_device_type_cpu(), -1, &handle,
-      aoti_torch_layout_strided(), nullptr, 0, &release, reinterpret_cast<void*>(bytes)));
+      aoti_torch_layout_strided(), nullptr, 0, &release, reinterpret_cast<void*>(bytes));
+  if (error != AOTI_TORCH_SUCCESS) {
+    blocks().release(data, bytes);
+    fail(sizes);
+  }
   return Tensor(handle);
 }
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 import torch_geometric.nn
 from torch.nn.utils.parametrize import is_parametrized
+from torch_geometric.nn import MessagePassing
 from torch_geometric.utils._trim_to_layer import TrimToLayer as PyGTrimToLayer
 
 from gatsparse.checks import check_instance
@@ -17,12 +18,19 @@ from gatsparse.nn.attention_conv import AttentionConv
 from gatsparse.nn.function_mode import add_hooks, remove_hooks
 from gatsparse.nn.gat_conv import GATConv
 from gatsparse.nn.gatv2_conv import GATv2Conv
+from gatsparse.nn.overrides import GENERATED
 from gatsparse.nn.sampled_block import TrimToLayer
 from gatsparse.ops import backend as backends
 from gatsparse.ops.backend import Backend
 from gatsparse.slow_path import SlowPathWarning
 
 Model = TypeVar("Model", bound=torch.nn.Module)
+
+#: Attributes of a class that belong to its base: Python's, and what PyG generates and we cache.
+_OF_ITS_BASE = {
+    *("__dict__", "__weakref__", "_known_steps", "collect", "edge_collect"),
+    *(f"{kind}{name}" for kind in ("", "_orig_", "_jinja_") for name in GENERATED),
+}
 
 _logger = logging.getLogger("gatsparse")
 
@@ -91,6 +99,8 @@ def accelerate(model: Model, backend: Backend = "auto", functions: bool = True) 
             exchanged[type(module).__name__] += 1
             module.__class__ = ours
             vars(module)["_accelerated"] = True
+            if isinstance(module, MessagePassing):
+                module._set_jittable_templates()  # as its constructor would
         if isinstance(module, AttentionConv):
             found = True
             if ours is not None or backend != "auto":
@@ -132,7 +142,8 @@ def decelerate(model: Model) -> Model:
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
     for module in model.modules():
         remove_hooks(module)
-        vars(module).pop("finds_sparse_features", None)
+        for name in ("finds_sparse_features", "_known_call"):
+            vars(module).pop(name, None)
         if vars(module).pop("_accelerated", False):
             vars(module).pop("backend", None)
             module.__class__ = _exchanged(type(module), _PYG)
@@ -178,7 +189,7 @@ def _exchanged(kind: type[Any], classes: dict[type[Any], type[Any]]) -> type[Any
     if kind in classes:
         return classes[kind]
     # register_parametrization creates a subclass with properties for each module.
-    members = {k: v for k, v in vars(kind).items() if k not in ("__dict__", "__weakref__")}
+    members = {k: v for k, v in vars(kind).items() if k not in _OF_ITS_BASE}
     return type(kind.__name__, (classes[kind.__bases__[0]],), members)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, promote_types
 from torch_geometric.nn import Linear, MessagePassing
 
 from gatsparse.adjacency import Adjacency, Size, adjacency
+from gatsparse.checks import check_share
 from gatsparse.graph import CSRGraph
 from gatsparse.nn.edge_features import edge_attr_of, edge_features
 from gatsparse.nn.function_mode import own_functions, sparse
@@ -93,7 +94,8 @@ class AttentionConv:
     ) -> Any:
         """The forward pass. :obj:`size` is a keyword of PyG's GATConv, but not of its GATv2Conv."""
         with own_functions():
-            x = sparse(x) if self.finds_sparse_features else x
+            if self.finds_sparse_features and self.backend in ("auto", "fused"):
+                x = sparse(x)
             return self._attend_once(x, edge_index, edge_attr, return_attention_weights, **size)
 
     def _attend_once(
@@ -166,6 +168,8 @@ class AttentionConv:
     def _dropout_and_seed(self: Any, device: torch.device) -> tuple[float, Tensor | None]:
         """The dropout probability of a call, and the seed that determines what it drops."""
         dropout = self.dropout if self.training else 0.0
+        if dropout != 0.0:
+            check_share("dropout", dropout)
         return dropout, draw_seed(device) if dropout > 0.0 else None
 
     def _attend_by_pyg(

@@ -17,12 +17,15 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gatsparse.nn.sparse_features import SparseFeatures, sparse_features
-from gatsparse.ops import dropout, elu_dropout
+from gatsparse.ops import dropout
+from gatsparse.ops.dropout import changeable_elu
 from gatsparse.ops.kernel_support import unmet
 from gatsparse.slow_path import report_function
 from gatsparse.tracing import is_traced
 
 _C: Any = torch._C
+
+_REPLACED = (F.dropout, F.elu, F.linear)
 
 #: Number of elements below which calls take longer than torch's ELU.
 _SMALL = 2**14
@@ -34,13 +37,16 @@ class FunctionMode(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
+        kwargs = kwargs or {}
+        if func not in _REPLACED or torch.compiler.is_compiling() or _is_interrupted():
+            return func(*args, **kwargs)
         if func is F.dropout:
-            return _dropout(*args, **(kwargs or {}))
+            return _dropout(*args, **kwargs)
         if func is F.elu:
-            return _elu(*args, **(kwargs or {}))
-        if func is F.linear and args:
+            return _elu(*args, **kwargs)
+        if args:
             args = (sparse(args[0]), *args[1:])
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)
 
 
 def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -57,7 +63,7 @@ def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool
 def _elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     if alpha != 1.0 or input.numel() < _SMALL or _why_torch(input, inplace):
         return F.elu(input, alpha, inplace)
-    return elu_dropout(input, training=False)
+    return changeable_elu(input)
 
 
 def _why_torch(x: Tensor, inplace: bool) -> list[str]:
@@ -69,6 +75,8 @@ def _why_torch(x: Tensor, inplace: bool) -> list[str]:
         reasons.append(f"its input is a {type(x).__name__}")
     elif x.layout != torch.strided:
         reasons.append(f"its input is {x.layout}")
+    elif not x.is_contiguous():
+        reasons.append("its input is not contiguous")
     else:
         reasons += unmet(x)
     if _is_checkpointed():
@@ -109,10 +117,18 @@ def enter(module: torch.nn.Module, _inputs: Any) -> None:
     running = _calls.running
     if running and not _is_running(running[-1][1]):  # Ctrl-C skips the forward hooks
         running.clear()
-        _remove(_calls.mode)
     if not running:
+        _remove(_calls.mode)
         _calls.mode.__enter__()
     running.append((module, sys._getframe(1)))
+
+
+def _is_interrupted() -> bool:
+    """Whether Ctrl-C has ended the forward passes, which skips the hooks that leave the mode."""
+    running = _calls.running
+    if running and not _is_running(running[-1][1]):
+        running.clear()  # it holds the frames, and they the model
+    return not running
 
 
 def leave(module: torch.nn.Module, _inputs: Any, _output: Any) -> None:
@@ -149,6 +165,8 @@ def _top_mode() -> Any:
 
 def _remove(mode: FunctionMode) -> None:
     """Leaves a mode below others, if it is entered."""
+    if _top_mode() is None:
+        return
     above = []
     while (top := _top_mode()) is not None and top is not mode:
         above.append(top)

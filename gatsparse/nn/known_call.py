@@ -11,11 +11,10 @@ from torch_geometric.nn import Linear
 
 from gatsparse.graph import CSRGraph
 from gatsparse.nn.overrides import is_changed, reasons_for_pyg
-from gatsparse.nn.projection import is_autocast
 from gatsparse.nn.sparse_features import SparseFeatures
 from gatsparse.ops.backend import has_level
 from gatsparse.ops.edge_list import EdgeList
-from gatsparse.ops.kernel_support import unmet
+from gatsparse.ops.kernel_support import is_autocast, unmet
 from gatsparse.slow_path import is_observed
 from gatsparse.tracing import is_traced
 
@@ -24,6 +23,10 @@ _ATTRIBUTES = (
     *("add_self_loops", "backend", "concat", "dropout", "flow"),
     *("heads", "in_channels", "negative_slope", "out_channels"),
 )
+
+
+#: Names of a layer's parameters.
+_PARAMETERS = ("att", "att_dst", "att_src", "bias")
 
 
 def call_signature(layer: Any, x: Any, edge_index: Any) -> Hashable | None:
@@ -46,6 +49,8 @@ def call_signature(layer: Any, x: Any, edge_index: Any) -> Hashable | None:
         return None
     attributes, lins = vars(layer), layer._lins()
     shipped = "_pyg" in vars(type(layer)) and not attributes["_buffers"]
+    if any(name in attributes for name in _PARAMETERS):  # plain tensors, which may change
+        return None
     if not shipped or layer.res is not None or reasons_for_pyg(layer):
         return None
     if any(type(lin) is not Linear or is_changed(lin) for lin in lins):

@@ -11,6 +11,7 @@ from gatsparse.nn.large_linear import is_large, large_linear
 from gatsparse.nn.overrides import is_changed
 from gatsparse.ops import sparse_linear
 from gatsparse.ops.autograd import wants_grad
+from gatsparse.ops.kernel_support import is_autocast
 from gatsparse.slow_path import warn_if_slow
 from gatsparse.tracing import is_traced
 
@@ -38,12 +39,6 @@ def _without_products() -> set[torch.dtype]:
 
 
 _SLOW = _without_products()
-
-
-def is_autocast(x: Tensor) -> bool:
-    """Whether autocast is enabled for the device of a tensor, a CPU or a GPU."""
-    device = x.device.type
-    return device in ("cpu", "cuda") and torch.is_autocast_enabled(device)
 
 
 def project(lin: torch.nn.Module, x: Tensor) -> Tensor:

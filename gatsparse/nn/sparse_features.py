@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_map
 from gatsparse.graph import CSRGraph
 from gatsparse.graph_cache import fingerprint
 from gatsparse.ops import dropout
-from gatsparse.ops.kernel_support import unmet
+from gatsparse.ops.kernel_support import is_autocast, unmet
 from gatsparse.ops.sparse_linear import sparse_linear_by_row
 from gatsparse.storage_map import StorageMap
 from gatsparse.tracing import recordable
@@ -85,8 +85,12 @@ class SparseFeatures(Tensor):
         given = (weight,) if bias is None else (weight, bias)
         if not all(type(t) in (Tensor, torch.nn.Parameter) for t in given):
             return False
+        if weight.dim() != 2 or weight.size(1) != self.size(1):
+            return False  # torch raises
+        if bias is not None and bias.shape != weight.shape[:1]:
+            return False  # torch broadcasts it
         same = all(t.dtype == self._stored.dtype and t.device == self._stored.device for t in given)
-        return same and weight.dim() == 2 and not unmet(weight, bias)
+        return same and not unmet(weight, bias)
 
     @classmethod
     def __torch_function__(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -179,7 +183,7 @@ def sparse_features(x: Any) -> Any:
     """
     if type(x) is not Tensor or x.requires_grad or x.layout != torch.strided or x.dim() != 2:
         return x
-    if x.numel() < _SMALL or not x.is_contiguous() or unmet(x):
+    if x.numel() < _SMALL or not x.is_contiguous() or not x.is_cpu or unmet(x):
         return x
     storage, view = x.untyped_storage(), (x.storage_offset(), x.shape, x.dtype)
     views = _known.get(storage)

@@ -33,6 +33,12 @@ def kernel_itemsize(dtype: torch.dtype) -> int:
     return dtype.itemsize + (4 if dtype == torch.float16 else 0)
 
 
+def is_autocast(x: Tensor) -> bool:
+    """Whether autocast is enabled for the device of a tensor, a CPU or a GPU."""
+    device = x.device.type
+    return device in ("cpu", "cuda") and torch.is_autocast_enabled(device)
+
+
 def unmet(
     x: Tensor,
     *others: Tensor | None,

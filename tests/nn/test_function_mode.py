@@ -241,4 +241,77 @@ def test_elu_has_the_results_and_gradients_of_torch(alpha, inplace):
         (grad,) = torch.autograd.grad(net.seen.square().sum(), x)
         results += [net.seen, grad, type(net.seen.grad_fn).__name__]
     torch.testing.assert_close(results[3:5], results[:2], rtol=1e-13, atol=1e-15)
-    assert ("gatsparse" in results[5]) == (alpha == 1.0 and not inplace)
+    assert ("ChangeableELU" in results[5]) == (alpha == 1.0 and not inplace)
+
+
+LARGE_ELU = (128, 128)
+
+
+class Function(torch.nn.Module):
+    """A function beside a layer, which makes the model an accelerated one."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.conv = torch_geometric.nn.GATConv(4, 4)
+
+    def forward(self, x):
+        return self.function(x)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda h: h.add_(1),
+        lambda h: h.mul_(2),
+        torch.relu_,
+        lambda h: F.dropout(h, 1.0, inplace=True),
+        lambda h: h,
+    ],
+)
+def test_elu_may_be_changed_in_place(change):
+    x = randn(*LARGE_ELU, dtype=torch.float64).requires_grad_()
+    model = gatsparse.accelerate(Function(lambda x: change(F.elu(x))))
+    (expected,) = torch.autograd.grad(change(F.elu(x)).square().sum(), x)
+    (found,) = torch.autograd.grad(model(x).square().sum(), x)
+    assert torch.allclose(found, expected, rtol=1e-13, atol=0)
+
+
+def test_second_derivatives_of_elu():
+    x = randn(*LARGE_ELU, dtype=torch.float64).requires_grad_()
+    model = gatsparse.accelerate(Function(F.elu))
+    second = []
+    for function in (F.elu, model):
+        (grad,) = torch.autograd.grad(function(x).square().sum(), x, create_graph=True)
+        second.append(torch.autograd.grad(grad.square().sum(), x)[0])
+    assert torch.allclose(*second, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("function", [F.elu, lambda x: F.dropout(x, P)])
+def test_functions_keep_the_strides_of_their_input(function):
+    x = randn(*LARGE_ELU).t()
+    assert gatsparse.accelerate(Function(function))(x).stride() == function(x).stride()
+
+
+def test_a_compiled_submodule_is_not_replaced():
+    class Inner(torch.nn.Module):
+        def forward(self, x):
+            return F.dropout(F.elu(x), P, self.training)
+
+    inner = torch.compile(Inner(), backend="eager", fullgraph=True)
+    model = gatsparse.accelerate(Function(inner))
+    assert model(randn(*LARGE_ELU)).shape == LARGE_ELU
+
+
+def test_an_interrupted_forward_pass_replaces_nothing_later():
+    def interrupt(_x):
+        raise KeyboardInterrupt
+
+    x = randn(*LARGE_ELU)
+    with pytest.raises(KeyboardInterrupt):
+        gatsparse.accelerate(Function(interrupt))(x)
+    assert not is_ours(lambda x: F.dropout(x, P), x)
+    model = gatsparse.accelerate(Function(lambda x: F.dropout(x, P)))
+    assert is_ours(model, x)
+    assert not is_ours(lambda x: F.dropout(x, P), x)
+    assert torch._C._len_torch_function_stack() == 0

@@ -249,3 +249,32 @@ def test_gradients_of_a_known_call_are_those_of_a_new_layer(conv: type) -> None:
         grads.append([x.grad, *[p.grad for p in layer.parameters()]])
     for actual, expected in zip(*grads, strict=True):
         assert torch.equal(actual, expected)
+
+
+@pytest.mark.parametrize("dropout", [2.0, -0.5, float("nan")])
+def test_dropout_is_checked_when_training_begins(dropout: float) -> None:
+    layer = known_layer(gatsparse.GATConv).eval()
+    layer.dropout = dropout
+    for _ in range(2):
+        layer(features(), edges())
+    layer.train()
+    with pytest.raises(ValueError, match="dropout: expected 0 <= dropout <= 1"):
+        layer(features(), edges())
+
+
+@pytest.mark.parametrize("name", ["att_src", "att_dst", "bias"])
+def test_a_parameter_that_became_a_plain_tensor_may_have_another_dtype(name: str) -> None:
+    layer = gatsparse.GATConv(CHANNELS, 4)
+    value = getattr(layer, name).detach().double()
+    delattr(layer, name)
+    setattr(layer, name, value)
+    outs = [layer(features(), edges()) for _ in range(3)]
+    assert outs[0].dtype == outs[2].dtype
+    assert torch.equal(outs[0], outs[2])
+
+
+def test_decelerated_layers_keep_nothing_of_known_calls() -> None:
+    layer = gatsparse.accelerate(torch_geometric.nn.GATConv(CHANNELS, 4))
+    layer(features(), edges())
+    assert "_known_call" in vars(layer)
+    assert "_known_call" not in vars(gatsparse.decelerate(layer))

@@ -1,5 +1,7 @@
 """Hooks, replaced methods and replaced submodules of a layer take effect."""
 
+import subprocess
+import sys
 from types import MethodType
 
 import pytest
@@ -136,3 +138,33 @@ def test_override_of_message_and_aggregate_is_reported(layer):
     assert overrides.reasons_for_pyg(OURS[layer](6, 5)) == []
     (reason,) = overrides.reasons_for_pyg(Overridden(6, 5))
     assert reason == "Overridden overrides message_and_aggregate"
+
+
+class Identity(torch.nn.Module):
+    def forward(self, weight):
+        return weight
+
+
+# PyG generates methods when a layer is constructed, which must not matter: a new process.
+_HOOKED = """
+import torch, torch_geometric.nn, gatsparse
+from tests.nn.test_modified_layers import Identity
+from torch.nn.utils import parametrize
+x, edges = torch.randn(30, 6, dtype=torch.float64), torch.randint(30, (2, 99))
+for name in ("GATConv", "GATv2Conv"):
+    for parametrized in (False, True):
+        conv = getattr(torch_geometric.nn, name)(6, 5, flow="target_to_source").double()
+        if parametrized:
+            parametrize.register_parametrization(conv, "bias", Identity())
+        expected = conv(x, edges)
+        gatsparse.accelerate(conv)
+        handle = conv.register_message_forward_hook(lambda *_: None)
+        assert torch.allclose(conv(x, edges), expected, rtol=1e-12), (name, parametrized)
+        handle.remove()
+        gatsparse.decelerate(conv)
+        assert torch.allclose(conv(x, edges), expected, rtol=1e-12), (name, parametrized)
+"""
+
+
+def test_hooked_layers_that_were_accelerated_send_messages_in_their_direction():
+    subprocess.run([sys.executable, "-c", _HOOKED], check=True)

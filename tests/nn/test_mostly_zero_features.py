@@ -240,3 +240,28 @@ def test_inference_tensors():
         for _ in range(2):
             model.eval()(x, edge_index)
     model.train()(x, edge_index).sum().backward()
+
+
+@pytest.mark.parametrize("columns", [FEATURES - 3, FEATURES + 7])
+def test_a_weight_of_another_width_raises_as_in_torch(columns):
+    x = converted(features())
+    assert isinstance(x, SparseFeatures)
+    with pytest.raises(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied"):
+        F.linear(x, torch.ones(4, columns, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 4), (N, 4)])
+def test_a_bias_is_broadcast_as_in_torch(shape):
+    x, bias = features(), torch.randn(shape, dtype=torch.float64)
+    weight = torch.randn(4, FEATURES, dtype=torch.float64)
+    assert torch.allclose(F.linear(converted(x), weight, bias), F.linear(x, weight, bias))
+
+
+@pytest.mark.parametrize("backend", ["scatter", "dense"])
+def test_layers_of_other_backends_stay_twice_differentiable(backend):
+    conv = gatsparse.accelerate(torch_geometric.nn.GATConv(FEATURES, 4).double(), backend=backend)
+    x, edges = features(), torch.randint(N, (2, 200))
+    for _ in range(3):
+        loss = conv(x, edges).square().sum()
+        (grad,) = torch.autograd.grad(loss, conv.lin.weight, create_graph=True)
+        grad.square().sum().backward()

@@ -162,6 +162,29 @@ def elu_dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     return _elu_dropout(x.contiguous(), p, None if p == 0.0 else draw_seed(x.device))
 
 
+def changeable_elu(x: Tensor) -> Tensor:
+    """ELU of a contiguous tensor by the kernels. As with torch's function, and other than that of
+    :func:`elu_dropout`, its result may be changed in place.
+    """
+    return _ChangeableELU.apply(x) if wants_grad(x) else _elu_dropout(x, 0.0, None)  # pyright: ignore
+
+
+class _ChangeableELU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        out = _elu_dropout(x, 0.0, None)
+        ctx.save_for_backward(x)
+        ctx.out, ctx.version = out.detach(), out._version
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (x,) = ctx.saved_tensors
+        if torch.is_grad_enabled() or ctx.out._version != ctx.version:
+            return torch.ops.aten.elu_backward(grad, 1.0, 1.0, 1.0, False, x)
+        return _elu_dropout_backward(grad.contiguous(), ctx.out, 0.0, None)
+
+
 # torch.compile cannot trace sparse tensors, nor their values.
 @torch.compiler.disable()
 def _sparse_dropout(x: Tensor, p: float) -> Tensor:

@@ -83,7 +83,9 @@ def _backward(ctx: Any, grad_out: Tensor) -> tuple:
     )
 
 
-_DENSE = "torch.nn.functional.linear with x.to_dense()"
+_DENSE = (
+    "torch.nn.functional.linear with x.to_dense(), or gatsparse.accelerate with functions=False"
+)
 _sparse_linear = differentiable("sparse_linear", _setup_context, _backward, _DENSE)
 refuse_second_derivatives("sparse_linear", _DENSE)
 
