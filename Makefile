@@ -13,7 +13,7 @@ step = @printf '\n==> %s\n' "$(1)"
 needs = @command -v $(1) > /dev/null $(call fail,$(1),it is missing: apt-get install $(2))
 fail = || { printf '\n*** failed: %s\n    %s\n' "$(1)" "$(2)" >&2; exit 1; }
 
-.PHONY: setup bench test coverage mutants lint docs wheel sanitize check-compilers check-arm64 clean
+.PHONY: setup bench bench-gpu test test-gpu coverage mutants lint docs wheel sanitize check-compilers check-arm64 clean
 .DELETE_ON_ERROR:
 
 # The two builds share the cores.
@@ -26,6 +26,14 @@ bench: setup
 test: setup
 	@$(MAKE) --no-print-directory wheel
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# On a machine with a GPU and a PyTorch with CUDA in PYTHON's environment: `make test-gpu
+# PYTHON=python3` uses that environment, and needs no kernels for the CPU.
+test-gpu:
+	$(PYTHON) -m pytest -m gpu tests/gpu
+
+bench-gpu:
+	$(PYTHON) -m benchmarks run configs/gpu.yaml --out benchmarks/results/gpu
 
 # Lists the lines and branches of gatsparse/ that no test runs, and writes pages into build/coverage.
 coverage: setup

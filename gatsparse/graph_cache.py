@@ -46,7 +46,7 @@ class _Graphs:
         if known != content:
             return None
         graph = graphs.get(size)
-        if graph is not None and isinstance(known, ContentOnGPU):
+        if isinstance(known, ContentOnGPU) and isinstance(content, ContentOnGPU) and graph:
             known.compare(content)
         return graph
 

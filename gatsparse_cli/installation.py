@@ -67,6 +67,7 @@ def _rows() -> Iterator[Row]:
     yield _threads()
     yield _scatter()
     yield _kernels()
+    yield _gpu_kernels()
     yield _training()
     yield from _data_sets()
 
@@ -116,6 +117,19 @@ def _kernels() -> Row:
         "pip install --no-build-isolation --no-deps --force-reinstall .",
         fatal=True,
     )
+
+
+def _gpu_kernels() -> Row:
+    import torch
+
+    if not torch.cuda.is_available():
+        return Row("GPU kernels", "not used: torch finds no GPU")
+    try:
+        import triton  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        state = f"missing ({error}); the scatter backend is used, which is slower"
+        return Row("GPU kernels", state, "pip install triton")
+    return Row("GPU kernels", f"Triton {triton.__version__} on {torch.cuda.get_device_name()}")
 
 
 def _training() -> Row:

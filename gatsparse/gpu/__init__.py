@@ -1,5 +1,3 @@
-"""Shared parts of the Triton operators.
-
-:mod:`~gatsparse.gpu.launch` and :mod:`~gatsparse.gpu.device_functions` import Triton, the others
-only where they start a kernel; nothing here is imported by ``import gatsparse``.
+"""Shared parts of the operators on GPUs. The modules that define or launch kernels import Triton;
+``import gatsparse`` imports none of them.
 """

@@ -43,7 +43,8 @@ class ContentOnGPU:
         Raises:
             RuntimeError: If an earlier comparison has found a difference.
         """
-        assert self._expected is not None and self._changed is not None
+        assert self._expected is not None
+        assert self._changed is not None
         if self._check is not None:
             self._check.passed()
         if self._expected.is_cuda and torch.cuda.is_current_stream_capturing():

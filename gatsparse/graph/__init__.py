@@ -95,8 +95,8 @@ class CSRGraph:
             ValueError: If its shape is not ``[2, E]``, a size is negative, both
                 :obj:`num_nodes` and :obj:`size` are given, or the graph does not fit
                 :obj:`index_dtype`.
-            IndexError: If an index is negative or not below its number of nodes; on a GPU at a later
-                use of the graph, see :meth:`check_indices`.
+            IndexError: If an index is negative or not below its number of nodes; on a GPU at a
+                later use of the graph, see :meth:`check_indices`.
         """
         check_edge_index(edge_index)
         if num_nodes is not None and size is not None:

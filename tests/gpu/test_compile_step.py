@@ -112,9 +112,7 @@ def test_a_step_that_cannot_be_recorded_names_the_reasons(cuda):
 
     train = gatsparse.compile_step(step, warmup=1)
     train()
-    with pytest.raises(
-        RuntimeError, match="cannot be recorded.*capturable=True.*not per"
-    ):
+    with pytest.raises(RuntimeError, match=r"cannot be recorded.*capturable=True.*not per"):
         train()
 
 

@@ -1,6 +1,7 @@
 from tests.mutants import (
     accelerate,
     explain,
+    gpu,
     graph_files,
     graphs,
     inference,
@@ -27,4 +28,5 @@ AREAS = {
     "graph_files": graph_files.MUTANTS,
     "predict": predict.MUTANTS,
     "kernels": kernels.MUTANTS,
+    "gpu": gpu.MUTANTS,
 }

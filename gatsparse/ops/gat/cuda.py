@@ -1,0 +1,366 @@
+"""The fused backend of GAT on GPUs: allocates the results and launches the Triton kernels.
+
+The arguments and results are those of :mod:`gatsparse.ops.gat.fused`. Exponentials are powers of
+two: ``weight_sum`` is relative to the rounded product of ``shift`` and log2(e), and so are the
+weights that the backward pass computes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import triton.language as tl
+from torch import Tensor
+
+from gatsparse.gpu import edge_dropout, launch
+from gatsparse.gpu.arguments import check_csr, check_tensor
+from gatsparse.gpu.lanes import Lanes, Sizes, lanes, sizes
+from gatsparse.gpu.pieces import pieces
+from gatsparse.ops.fused import padded_heads
+from gatsparse.ops.gat import triton_backward, triton_forward
+
+_SUM_PROGRAMS = 2048  # programs of sums over all nodes, at most
+_COMBINE_LANES = 256  # lanes that combine the pieces of a row
+_SCORE_ROWS = 16  # gradients of scores that a program adds at a time
+
+
+class _Shape(NamedTuple):
+    """Sizes of a call, and the constants of its kernels."""
+
+    num_src: int
+    num_dst: int
+    num_edges: int
+    num_loops: int
+    acc: torch.dtype
+    layout: Lanes
+    sizes: Sizes
+    constants: dict
+
+    @classmethod
+    def of(cls, x: Tensor, csr: list[Tensor], add_self_loops: bool) -> _Shape:
+        num_src, H, C = x.shape
+        num_dst = csr[0].numel() - 1
+        acc = torch.promote_types(x.dtype, torch.float32)
+        layout = lanes(H, C, padded_heads(H), x.dtype)
+        constants = layout._asdict() | {"ACC": tl.float64 if acc == torch.float64 else tl.float32}
+        num_loops = min(num_src, num_dst) if add_self_loops else 0
+        return cls(
+            num_src, num_dst, csr[1].numel(), num_loops, acc, layout, sizes(layout), constants
+        )
+
+    def terms(self, like: Tensor, *size: int) -> Tensor:
+        """Numbers per head ``[*size, HS]``; zero for heads that only pad a row."""
+        new = like.new_zeros if self.layout.H != self.layout.HS else like.new_empty
+        return new(*size, self.layout.HS, dtype=self.acc)
+
+    def channels(self, like: Tensor, *size: int) -> Tensor:
+        """Numbers per channel ``[*size, H, C]`` in the dtype of the sums."""
+        return like.new_empty(*size, self.layout.H, self.layout.C, dtype=self.acc)
+
+    def combining(self) -> dict:
+        """Constants and warps of the kernels that combine pieces."""
+        groups = max(1, _COMBINE_LANES // self.layout.lanes)
+        return self.constants | {"G": groups, "num_warps": 4}
+
+    def check_inputs(
+        self,
+        x: Tensor,
+        att_src: Tensor,
+        att_dst: Tensor | None,
+        edge: Tensor | None,
+        loop: Tensor | None,
+        csr: list[Tensor],
+    ) -> None:
+        """Raises RuntimeError if a tensor does not fit the others."""
+        H, C = self.layout.H, self.layout.C
+        check_tensor("x", x, x, x.dtype, (self.num_src, H, C))
+        check_tensor("att_src", att_src, x, self.acc, (1, H, C))
+        if att_dst is not None:
+            if self.num_src != self.num_dst:
+                raise RuntimeError("att_dst: x has no row for every destination")
+            check_tensor("att_dst", att_dst, x, self.acc, (1, H, C))
+        if edge is not None:
+            check_tensor("edge", edge, x, self.acc, (self.num_edges, H))
+            if loop is None and self.num_loops > 0:
+                raise RuntimeError("loop: expected for edge, got none")
+        if loop is not None:
+            check_tensor("loop", loop, x, self.acc, (self.num_loops, H))
+        check_csr("csr", csr, x, self.num_dst, self.num_edges)
+
+
+def _bits(
+    shape: _Shape,
+    csr: list[Tensor],
+    csr_t: list[Tensor] | None,
+    dropout: float,
+    seed: Tensor | None,
+) -> Tensor | None:
+    """Bits of dropout in the order of one of the graphs, None without dropout."""
+    if not 0.0 <= dropout <= 1.0:
+        raise RuntimeError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
+    if not edge_dropout.drops(dropout):
+        return None
+    if seed is None:
+        raise RuntimeError("seed: needed when dropout > 0")
+    return edge_dropout.draw(csr, csr_t, shape.num_loops, shape.layout.H, dropout, seed)
+
+
+def gat(
+    x: Tensor,
+    att_src: Tensor,
+    att_dst: Tensor | None,
+    alpha_dst: Tensor | None,
+    edge: Tensor | None,
+    loop: Tensor | None,
+    bias: Tensor | None,
+    concat: bool,
+    save: bool,
+    positive: bool,
+    csr: list[Tensor],
+    _csr_t: list[Tensor],
+    add_self_loops: bool,
+    negative_slope: float,
+    dropout: float,
+    seed: Tensor | None,
+) -> tuple[Tensor, ...]:
+    """Forward pass: ``out`` and the tensors that the backward pass needs."""
+    shape = _Shape.of(x, csr, add_self_loops)
+    shape.check_inputs(x, att_src, att_dst, edge, loop, csr)
+    H, C = shape.layout.H, shape.layout.C
+    num_src, num_dst = shape.num_src, shape.num_dst
+    if bias is not None:
+        check_tensor("bias", bias, x, shape.acc, (H * C if concat else C,))
+    saved_rows, positive_rows = num_dst if save else 0, num_dst if positive else 0
+    out = x.new_empty(num_dst if concat else 0, H * C)
+    # The mean over the heads is taken from heads_out.
+    heads_out = shape.channels(x, num_dst if save or not concat else 0)
+    shift, weight_sum = shape.terms(x, saved_rows), shape.terms(x, saved_rows)
+    positive_out = shape.channels(x, positive_rows)
+    positive_weight = shape.terms(x, positive_rows)
+    results = (
+        out if concat else None,
+        heads_out if save or not concat else None,
+        *((shift, weight_sum) if save else (None, None)),
+        *((positive_out, positive_weight) if positive else (None, None)),
+    )
+    alpha_src, all_alpha_dst = shape.terms(x, num_src), shape.terms(x, num_dst)
+
+    groups, in_flight, num_warps = shape.sizes
+    launch.launch(
+        triton_forward.node_terms,
+        launch.programs(num_src, groups),
+        *(x, att_src, att_dst, alpha_src, all_alpha_dst, num_src),
+        **shape.constants,
+        G=groups,
+        num_warps=num_warps,
+    )
+    if att_dst is None:
+        if alpha_dst is None:
+            all_alpha_dst.zero_()
+        else:
+            check_tensor("alpha_dst", alpha_dst, x, shape.acc, (num_dst, H))
+            all_alpha_dst[:, :H] = alpha_dst
+
+    rows = pieces(csr, num_src)
+    cut, width = rows.num_partial > 0, 2 if positive else 1
+    part = shape.channels(x, rows.num_partial, width) if cut else None
+    part_terms = shape.terms(x, rows.num_partial, width + 2) if cut else None
+    scale = edge_dropout.dropout_scale(dropout)
+    launch.launch(
+        triton_forward.gat_forward,
+        launch.programs(rows.table.size(0), groups),
+        *(x, alpha_src, all_alpha_dst, edge, loop, bias if concat else None, csr[1]),
+        None if edge is None else csr[2],
+        _bits(shape, csr, None, dropout, seed),
+        rows.table,
+        *(*results, part, part_terms, rows.table.size(0), shape.num_edges, shape.num_loops),
+        **shape.constants,
+        G=groups,
+        B=in_flight,
+        LOOPS=shape.num_loops > 0,
+        SLOPE=negative_slope,
+        SCALE=scale,
+        num_warps=num_warps,
+    )
+    if part is not None:
+        launch.launch(
+            triton_forward.gat_combine,
+            rows.hubs.size(0),
+            *(part, part_terms, rows.hubs, bias if concat else None, *results),
+            **shape.combining(),
+            SCALE=scale,
+        )
+    if not concat:
+        mean = heads_out.mean(1)
+        out = (mean if bias is None else mean + bias).to(x.dtype)
+    if not save:
+        heads_out = shape.channels(x, 0)
+    return (
+        *(out, heads_out, alpha_src, all_alpha_dst),
+        *(shift, weight_sum, positive_out, positive_weight),
+    )
+
+
+def gat_backward(
+    grad_out: Tensor,
+    x: Tensor,
+    att_src: Tensor,
+    att_dst: Tensor | None,
+    edge: Tensor | None,
+    loop: Tensor | None,
+    heads_out: Tensor,
+    alpha_src: Tensor,
+    alpha_dst: Tensor,
+    shift: Tensor,
+    weight_sum: Tensor,
+    positive_out: Tensor,
+    positive_weight: Tensor,
+    csr: list[Tensor],
+    csr_t: list[Tensor],
+    add_self_loops: bool,
+    negative_slope: float,
+    dropout: float,
+    seed: Tensor | None,
+) -> tuple[Tensor, ...]:
+    """Backward pass: the gradients of x, att_src, att_dst, alpha_dst, bias, edge and loop."""
+    shape = _Shape.of(x, csr, add_self_loops)
+    shape.check_inputs(x, att_src, att_dst, edge, loop, csr)
+    check_csr("csr_t", csr_t, x, shape.num_src, shape.num_edges)
+    H, C, HS = shape.layout[:3]
+    num_src, num_dst = shape.num_src, shape.num_dst
+    known = positive_out.numel() > 0
+    check_tensor("grad_out", grad_out, x, x.dtype, (num_dst, H, C))
+    by_channel, by_head = {"heads_out": heads_out}, {"shift": shift, "weight_sum": weight_sum}
+    if known:
+        if att_dst is None or edge is not None or negative_slope < 0:
+            raise RuntimeError("positive_out: of no use with these inputs")
+        by_channel["positive_out"], by_head["positive_weight"] = positive_out, positive_weight
+    for name, tensor in by_channel.items():
+        check_tensor(name, tensor, x, shape.acc, (num_dst, H, C))
+    for name, tensor in (by_head | {"alpha_dst": alpha_dst}).items():
+        check_tensor(name, tensor, x, shape.acc, (num_dst, HS))
+    check_tensor("alpha_src", alpha_src, x, shape.acc, (num_src, HS))
+
+    grad_x = torch.empty_like(x)
+    grad_alpha_src, grad_alpha_dst = shape.terms(x, num_src), shape.terms(x, num_dst)
+    scale = edge_dropout.dropout_scale(dropout)
+    groups, in_flight, num_warps = shape.sizes
+    terms = x.new_empty(num_dst, HS, 4, dtype=shape.acc)
+    programs, steps = _blocks(num_dst, groups)
+    bias_sums = shape.channels(x, programs * groups)
+    launch.launch(
+        triton_backward.dst_terms,
+        programs,
+        *(grad_out, heads_out, alpha_dst, shift, weight_sum),
+        *((positive_out, positive_weight) if known else (None, None)),
+        *(terms, grad_alpha_dst, bias_sums, num_dst, steps),
+        **shape.constants,
+        G=groups,
+        SLOPE=negative_slope,
+        SCALE=scale,
+        num_warps=num_warps,
+    )
+
+    rows = pieces(csr_t, num_dst)
+    # Of the gradients of the scores: with edge features in the caller's order, else as in csr.
+    length = HS if edge is None else H
+    grad_score = x.new_empty(0 if known else shape.num_edges, length, dtype=shape.acc)
+    grad_loop = x.new_empty(0 if known else shape.num_loops, length, dtype=shape.acc)
+    place = None
+    if not known:
+        place = csr_t[2] if edge is None else csr[2][csr_t[2]]
+    cut = rows.num_partial > 0
+    part = shape.channels(x, rows.num_partial) if cut else None
+    part_sums = shape.terms(x, rows.num_partial) if cut else None
+    att = (att_src, att_dst if known else None)
+    launch.launch(
+        triton_backward.gat_backward,
+        launch.programs(rows.table.size(0), groups),
+        *(x, alpha_src, *att, grad_out, terms, grad_alpha_dst if known else None, edge, loop),
+        *(csr_t[1], place, _bits(shape, csr, csr_t, dropout, seed), rows.table),
+        *(grad_x, grad_alpha_src, None if known else grad_score),
+        None if known or shape.num_loops == 0 else grad_loop,
+        *(part, part_sums, rows.table.size(0), shape.num_edges, shape.num_loops),
+        **shape.constants,
+        G=groups,
+        B=in_flight,
+        LENGTH=length,
+        LOOPS=shape.num_loops > 0,
+        SLOPE=negative_slope,
+        num_warps=num_warps,
+    )
+    if part is not None:
+        launch.launch(
+            triton_backward.backward_combine,
+            rows.hubs.size(0),
+            *(part, part_sums, rows.hubs, *att, grad_alpha_dst if known else None),
+            *(grad_x, grad_alpha_src),
+            **shape.combining(),
+        )
+    if not known:
+        _sum_scores(shape, csr, edge is not None, grad_score, grad_loop, grad_alpha_dst)
+        if att_dst is not None:
+            grad_x.addcmul_(grad_alpha_dst[:, :H, None], att_dst)
+    grad_att = _att_sums(shape, x, grad_alpha_src, None if att_dst is None else grad_alpha_dst)
+    if edge is None:  # they were only temporary
+        grad_score = grad_loop = x.new_empty(0, H, dtype=shape.acc)
+    elif loop is None:
+        grad_loop = x.new_empty(0, H, dtype=shape.acc)
+    return grad_x, *grad_att, grad_alpha_dst, bias_sums.sum(0), grad_score, grad_loop
+
+
+def _blocks(num_nodes: int, groups: int) -> tuple[int, int]:
+    """Programs of a sum over all nodes, and how often each group of a program visits a node."""
+    per_step = launch.programs(num_nodes, groups)
+    steps = max(1, launch.programs(per_step, _SUM_PROGRAMS))
+    return launch.programs(per_step, steps), steps
+
+
+def _sum_scores(
+    shape: _Shape,
+    csr: list[Tensor],
+    by_caller: bool,
+    grad_score: Tensor,
+    grad_loop: Tensor,
+    grad_alpha_dst: Tensor,
+) -> None:
+    """Computes ``grad_alpha_dst`` from the gradients of the scores."""
+    rows = pieces(csr, shape.num_src)
+    part = None if rows.num_partial == 0 else shape.terms(grad_score, rows.num_partial)
+    layout = shape.layout
+    constants = {"H": layout.H, "HS": layout.HS, "HP": layout.HP, "ROWS": _SCORE_ROWS}
+    constants["ACC"] = shape.constants["ACC"]
+    launch.launch(
+        triton_backward.score_sums,
+        rows.table.size(0),
+        *(grad_score, grad_loop if shape.num_loops > 0 else None),
+        *(csr[2] if by_caller else None, rows.table, grad_alpha_dst, part, shape.num_loops),
+        **constants,
+        LENGTH=grad_score.size(1),
+    )
+    if part is not None:
+        launch.launch(
+            triton_backward.combine_score_sums,
+            rows.hubs.size(0),
+            *(part, rows.hubs, grad_alpha_dst),
+            **constants,
+        )
+
+
+def _att_sums(
+    shape: _Shape, x: Tensor, grad_alpha_src: Tensor, grad_alpha_dst: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Gradients of att_src and att_dst, ``[1, H, C]`` each."""
+    groups, _, num_warps = shape.sizes
+    programs, steps = _blocks(shape.num_src, groups)
+    sums = shape.channels(x, programs * groups, 2)
+    launch.launch(
+        triton_backward.att_sums,
+        programs,
+        *(x, grad_alpha_src, grad_alpha_dst, sums, shape.num_src, steps),
+        **shape.constants,
+        G=groups,
+        num_warps=num_warps,
+    )
+    return sums[:, 0].sum(0, keepdim=True), sums[:, 1].sum(0, keepdim=True)
