@@ -24,7 +24,8 @@ def launch(kernel: Any, grid: int, *args: Any, num_warps: int = 1, **constants: 
     if grid == 0:
         return
     with _on_device_of(args):
-        kernel[(grid,)](*args, num_warps=num_warps, **constants)
+        # Triton 3.9 warns unless it is told, and 3.10 changes the default.
+        kernel[(grid,)](*args, num_warps=num_warps, enable_fp_fusion=True, **constants)
 
 
 def programs(count: int, per_program: int) -> int:

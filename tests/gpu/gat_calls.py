@@ -100,8 +100,10 @@ class Call(NamedTuple):
         return self._replace(inputs=inputs, grad_out=self.grad_out[..., order])
 
 
-def call(graph: Graph, case: Case, **values: Any) -> Call:
-    """A call with normal float64 tensors; ``values`` replace some by ``(index, value)`` of x."""
+def call(graph: Graph, case: Case, **values: list[tuple[Any, float]]) -> Call:
+    """A call with normal float64 tensors, of which pairs ``(index, value)`` replace numbers of
+    ``x`` and ``grad_out``.
+    """
     tensors = gat_inputs(
         *(graph, case.H, case.C),
         x_dst=case.x_dst,
@@ -111,14 +113,15 @@ def call(graph: Graph, case: Case, **values: Any) -> Call:
         scale=case.scale,
     )
     tensors = {n: t.detach() for n, t in cast(tensors, torch.float64).items()}
-    for place, value in values.get("x", ()):
-        tensors["x"][place] = value
     att_dst, alpha_dst = tensors["att_dst"], None
     if "x_dst" in tensors:
         alpha_dst, att_dst = (tensors["x_dst"] * att_dst).sum(-1), None
     generator = torch.Generator().manual_seed(7)
     shape = (graph.size[1], case.H, case.C)
     grad_out = torch.randn(shape, dtype=torch.float64, generator=generator)
+    for name, tensor in (("x", tensors["x"]), ("grad_out", grad_out)):
+        for place, value in values.get(name, ()):
+            tensor[place] = value
     csr, csr_t = csr_arguments(graph.csr(), True)
     if case.wide:
         csr, csr_t = ([side[0], side[1].long(), side[2].long()] for side in (csr, csr_t))

@@ -122,14 +122,15 @@ def test_gradients_of_equal_neighbours_vanish(dtype):
 @pytest.mark.parametrize(
     "values",
     [
-        [(3, float("nan"))],
-        [(3, float("inf")), ((5, 0), float("-inf"))],
-        [(slice(0, 12), float("-inf"))],
+        {"x": [(3, float("nan"))]},
+        {"x": [(3, float("inf")), ((5, 0), float("-inf"))]},
+        {"x": [(slice(0, 12), float("-inf"))]},
+        {"grad_out": [((3, 1, 0), float("nan"))]},
     ],
-    ids=["NaN", "inf", "minus inf"],
+    ids=["NaN", "inf", "minus inf", "NaN in grad_out"],
 )
 def test_nan_and_inf_reach_the_same_results_as_on_the_cpu(case, values):
-    tensors = call(ZOO["complete"], case, x=values).to(torch.float32)
+    tensors = call(ZOO["complete"], case, **values).to(torch.float32)
     found = errors(on_gpu(tensors), on_cpu(tensors))
     assert max(found.values()) < 1e-4, found
 

@@ -38,12 +38,14 @@ def zoo_cases() -> dict[str, tuple[str, Case]]:
     return cases
 
 
-#: Values of x at some nodes of a graph; the attention of the others must not change.
+NAN, INF = float("nan"), float("inf")
+#: Numbers of some nodes of a chain; the results of the others must not change.
 SPECIAL = {
-    "NaN": [(3, float("nan"))],
-    "inf": [(3, float("inf")), ((5, 0), float("-inf"))],
-    "minus inf": [(slice(0, 12), float("-inf"))],
-    "huge": [(3, 1e30), (4, -1e30)],
+    "NaN": {"x": [(3, NAN)]},
+    "inf": {"x": [(3, INF), ((5, 0), -INF)]},
+    "minus inf": {"x": [(slice(0, 12), -INF)]},
+    "huge": {"x": [(3, 1e30), (4, -1e30)]},
+    "NaN in one channel of grad_out": {"grad_out": [((3, 1, 0), NAN)]},
 }
 SPECIAL_CASES = [Case(2, 3, length=4), Case(2, 4, loops=True, positive=True, length=4)]
 
@@ -60,7 +62,7 @@ def interpreted() -> Iterator[tuple[str, dict[str, float]]]:
         yield name, errors(actual, tensors.run(operators.gat, operators.gat_backward))
     for name, values in SPECIAL.items():
         for case in SPECIAL_CASES:
-            tensors = call(ZOO["chain"], case, x=values)
+            tensors = call(ZOO["chain"], case, **values)
             with PiecesOf(case.length):
                 actual = tensors.run(cuda.gat, cuda.gat_backward)
             yield (

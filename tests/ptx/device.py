@@ -13,8 +13,8 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 from triton.runtime.jit import JITFunction
 
 from tests.ptx.allocations import Allocations, storage_bytes
@@ -90,7 +90,7 @@ class Device:
         grid = (grid,) if isinstance(grid, int) else grid
         if 0 in grid:
             return
-        with torch.utils._python_dispatch._disable_current_modes():
+        with _disable_current_modes():
             wanted = specialize(kernel, args, {"num_warps": num_warps, **constants}, self.arch)
             compiled = compile_specialized(kernel, wanted, self.arch)
             self.compiled.append(compiled)
@@ -159,7 +159,7 @@ class Device:
 def _add(memory: GlobalMemory, buffer: Buffer, tensor: Tensor, name: str) -> int:
     """Makes the bytes of a tensor accessible; returns their address."""
     size = tensor.element_size()
-    start = tensor.storage_offset() * size
+    start = int(tensor.storage_offset()) * size
     last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
     bytes_ = (last + 1) * size if tensor.numel() else 0
     return memory.add(buffer, start, bytes_, tensor.data_ptr(), name)

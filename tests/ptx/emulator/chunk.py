@@ -33,8 +33,11 @@ class Counts(NamedTuple):
         return cls(Counter(), Counter(), Counter(), Counter())
 
     def add(self, other: "Counts") -> None:
-        for mine, more in zip(self, other, strict=True):
-            mine.update(more)
+        """Adds the counts of another launch."""
+        self.instructions.update(other.instructions)
+        self.requests.update(other.requests)
+        self.sectors.update(other.sectors)
+        self.bytes.update(other.bytes)
 
 
 class Chunk:

@@ -64,14 +64,12 @@ def _sum(words: Words, sign: int) -> Operation:
             lambda a, b: formats.to_float32(formats.sum_to_odd(a, sign * _double(b)), mode),
         )
     if kind == "f32":
-        if mode == "rn":
-            function = np.add if sign > 0 else np.subtract
-        else:
 
-            def function(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-                exact = formats.sum_to_odd(_double(a), sign * _double(b))
-                return formats.to_float32(exact, mode)
+        def directed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            return formats.to_float32(formats.sum_to_odd(_double(a), sign * _double(b)), mode)
 
+        nearest = np.add if sign > 0 else np.subtract
+        function = nearest if mode == "rn" else directed
         return arithmetic(kind, function, sources=2, ftz=ftz, sat=sat)
     if mode != "rn" or ftz or (sat and kind not in SATURATING):
         raise PtxError(f"unsupported {words.opcode}")

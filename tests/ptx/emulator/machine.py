@@ -122,7 +122,7 @@ class _Run:
         shape = (self.chunk.programs, self.chunk.threads)
         waiting = self.waiting.reshape(shape)
         live = (self.block < self.end).reshape(shape) | waiting
-        ready = (waiting | ~live).all(1) & waiting.any(1)
+        ready = np.asarray((waiting | ~live).all(1) & waiting.any(1))
         if not ready.any():
             return
         if not live[ready].all():

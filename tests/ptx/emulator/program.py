@@ -83,7 +83,8 @@ def _is_memory(instruction: Instruction) -> bool:
 def _warp_barrier(instruction: Instruction, operands: Operands) -> Step:
     """``bar.warp.sync`` orders the threads of a warp, which run in step."""
     words = Words(instruction.opcode)
-    words.one("warp"), words.one("sync")
+    words.one("warp")
+    words.one("sync")
     words.end()
     mask_of = operands.read(instruction.operands[0], "b32")
 

@@ -132,7 +132,7 @@ def _vote(words: Words) -> WarpOperation:
         if name == "ballot":
             return members(a & active)
         result = {"all": every, "any": some, "uni": every | ~some}[name]
-        return np.repeat(result[:, None], 32, 1)
+        return np.repeat(np.expand_dims(result, 1), 32, 1)
 
     return WarpOperation("b32" if name == "ballot" else "pred", ("pred", "b32"), vote)
 
