@@ -38,7 +38,7 @@ class FunctionMode(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func not in _REPLACED or torch.compiler.is_compiling() or _is_interrupted():
+        if func not in _REPLACED or torch.compiler.is_compiling() or _none_runs():
             return func(*args, **kwargs)
         if func is F.dropout:
             return _dropout(*args, **kwargs)
@@ -115,16 +115,16 @@ def enter(module: torch.nn.Module, _inputs: Any) -> None:
     if torch.compiler.is_compiling() or is_traced():
         return
     running = _calls.running
-    if running and not _is_running(running[-1][1]):  # Ctrl-C skips the forward hooks
-        running.clear()
-    if not running:
+    if _none_runs():
         _remove(_calls.mode)
         _calls.mode.__enter__()
     running.append((module, sys._getframe(1)))
 
 
-def _is_interrupted() -> bool:
-    """Whether Ctrl-C has ended the forward passes, which skips the hooks that leave the mode."""
+def _none_runs() -> bool:
+    """Whether no forward pass runs. Ctrl-C may have ended them, which skips the hooks that leave
+    the mode.
+    """
     running = _calls.running
     if running and not _is_running(running[-1][1]):
         running.clear()  # it holds the frames, and they the model

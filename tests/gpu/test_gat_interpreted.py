@@ -7,7 +7,6 @@ import torch
 
 from gatsparse.testing import graph_zoo
 from tests.gpu.gat_calls import Case, PiecesOf, call, errors
-from tests.gpu.interpreted import errors_of
 
 pytest.importorskip("triton")
 
@@ -78,11 +77,6 @@ def interpreted() -> Iterator[tuple[str, dict[str, float]]]:
             tensors.run(operators.gat, operators.gat_backward),
         ),
     )
-
-
-@pytest.fixture(scope="module")
-def found():
-    return errors_of(__name__)
 
 
 @pytest.mark.parametrize("name", zoo_cases())

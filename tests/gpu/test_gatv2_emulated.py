@@ -17,7 +17,7 @@ from tests.ptx.device import emulated
 
 ZOO = graph_zoo()
 CASES = [
-    ("dense with duplicates", Case(8, 8, loops=True)),
+    ("dense with duplicates", Case(8, 8, loops=True, length=2)),
     ("duplicate loops", Case(4, 8, loops=True, p=0.5, edge=True, concat=False, length=2)),
     ("bipartite, more sources", Case(3, 12, p=0.3, loops=True, wide=True, records=False)),
     ("complete", Case(1, 7, edge=True, programs=2)),

@@ -28,7 +28,11 @@ LARGE = ("hub", "random", "complete", "dense with duplicates", "chain", "reverse
 SHAPES = [(1, 7), (4, 8), (3, 5), (8, 8), (1, 1), (2, 64), (12, 4)]
 #: 6 nodes, each with edges from the next three, and a loop.
 SMALL = Graph(torch.tensor([[(i + k) % 6, i] for i in range(6) for k in range(4)]).T, (6, 6))
-LONG_ROWS = [("duplicate edges", Case(1, 520)), ("duplicate edges", Case(2, 97, records=False))]
+LONG_ROWS = [
+    ("duplicate edges", Case(1, 520)),
+    ("duplicate edges", Case(2, 97, records=False)),
+    ("duplicate edges", Case(8, 64, length=1)),  # more pieces than groups that combine them
+]
 
 
 def zoo_cases() -> dict[str, tuple[str, Case]]:
@@ -78,7 +82,7 @@ def interpreted() -> Iterator[tuple[str, dict[str, float]]]:
     for name, (values, case) in special_cases().items():
         tensors = call(SMALL, case, **SPECIAL[values])
         yield name, errors(tensors.on_gpu(), tensors.on_cpu())
-    tensors = call(ZOO["isolated nodes"], Case(2, 3), x_dst=[(8, float("nan"))])
+    tensors = call(ZOO["isolated nodes"], Case(2, 3), x_dst=[(0, float("nan"))])
     yield "NaN without edges", errors(tensors.on_gpu(), tensors.on_cpu())
     for concat in (True, False):
         case = Case(3, 5, loops=True, concat=concat)

@@ -11,7 +11,6 @@ from torch import Tensor
 import gatsparse
 from gatsparse import _native
 from gatsparse.testing import graph_zoo, relative_error
-from tests.gpu.interpreted import errors_of
 
 pytest.importorskip("triton")
 
@@ -81,11 +80,6 @@ def interpreted() -> Iterator[tuple[str, dict[str, float]]]:
         errors = {name: relative_error(found[name], wanted[name]) for name in wanted}
         yield build.__name__, errors
     yield "calls", {name: float(calls.count(name)) for name in sorted(set(calls))}
-
-
-@pytest.fixture(scope="module")
-def found():
-    return errors_of(__name__)
 
 
 @pytest.mark.parametrize("model", [build.__name__ for build in MODELS])

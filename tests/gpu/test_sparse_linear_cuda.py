@@ -16,11 +16,12 @@ pytest.importorskip("triton")
 
 ZOO = graph_zoo()
 WIDTHS = (8, 3, 40, 1)
+LARGE = ("hub", "random", "complete", "dense with duplicates", "chain", "reversed chain")
 CASES = {
     f"{name}: {width}": (name, width)
     for k, name in enumerate(ZOO)
-    for width in (WIDTHS[k % 4 if name not in ("hub", "random", "complete") else 3],)
-} | {"chain: 70": ("chain", 70)}
+    for width in (1 if name in LARGE else WIDTHS[k % 4],)
+} | {"duplicate edges: 70": ("duplicate edges", 70)}
 NAMES = ("out", "grad_values", "grad_weight")
 
 

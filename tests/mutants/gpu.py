@@ -31,8 +31,8 @@ MUTANTS = [
     Mutant(
         "pieces are combined without their maxima",
         "ops/gat/triton_forward.py",
-        "factor_k = tl.exp2(top_k * LOG2_E - origin)",
-        "factor_k = tl.exp2(top_k * 0.0)",
+        "factor_k = tl.exp2(top2_k - origin)",
+        "factor_k = tl.exp2(top2_k * 0.0)",
         _GAT,
     ),
     Mutant(

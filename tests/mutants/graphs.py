@@ -6,8 +6,8 @@ MUTANTS = [
     Mutant(
         "the cache recognises graphs without their content",
         "graph_cache.py",
-        "return graphs.get(size) if known == content else None",
-        "return graphs.get(size)",
+        "if known != content:\n            return None",
+        "if False:\n            return None",
         _CACHE,
         "changes",
     ),
@@ -21,8 +21,8 @@ MUTANTS = [
     Mutant(
         "the cache does not distinguish sizes",
         "graph_cache.py",
-        "return graphs.get(size) if known",
-        "return next(iter(graphs.values()), None) if known",
+        "graph = graphs.get(size)\n",
+        "graph = next(iter(graphs.values()), None)\n",
         f"{_CACHE} nn/test_format_cache.py",
     ),
     Mutant(
