@@ -31,8 +31,8 @@ def release_memory() -> None:
 
     On Linux, results of the kernels of at least 4 MB are in huge pages, which are kept when a
     tensor is freed: new pages would have to be filled with zeros in every training step. The kept
-    memory and that in use are together at most a quarter more than what was in use at a time
-    recently, and the operating system takes kept memory back where it is short.
+    memory and that in use are together at most a quarter, and at most 512 MB, more than what was
+    in use at a time recently, and the operating system takes kept memory back where it is short.
 
     Example:
         >>> import gatsparse

@@ -43,8 +43,8 @@ constexpr std::align_val_t kAlignment{64};
 
 constexpr size_t kHugePage = size_t{2} << 20, kLarge = 2 * kHugePage;
 
-// Blocks that are in use or kept. Together they are at most a quarter larger than the blocks that
-// were in use at a time, in the latest kWindow to 2 kWindow requests.
+// Blocks that are in use or kept. Together they are at most a quarter, and at most kMostSpare,
+// larger than the blocks that were in use at a time, in the latest kWindow to 2 kWindow requests.
 class Blocks {
  public:
   // A block of at least this size; null: no memory left.
@@ -99,6 +99,7 @@ class Blocks {
   };
 
   static constexpr int64_t kWindow = 256;
+  static constexpr size_t kMostSpare = size_t{512} << 20;
 
   // In a child whose parent was inside while it forked, nobody leaves: blocks are then not kept.
   using Lock = std::unique_lock<std::timed_mutex>;
@@ -110,7 +111,7 @@ class Blocks {
 
   size_t limit() const {
     const size_t peak = std::max(peak_, earlier_peak_);
-    return peak + peak / 4;
+    return peak + std::min(peak / 4, kMostSpare);
   }
 
   static void* map(size_t bytes) {

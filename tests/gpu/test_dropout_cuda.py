@@ -5,8 +5,6 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tests.gpu.interpreted import errors_of
-
 pytest.importorskip("triton")
 
 SEED = torch.tensor(2**62 + 12345)
@@ -67,11 +65,6 @@ def interpreted() -> Iterator[tuple[str, dict[str, float]]]:
     for size, p, dtype in [*cases, *((2100, 0.3, dtype) for dtype in HALVES)]:
         actual = results(cuda, size, p, dtype)
         yield f"{size} {p} {dtype}", errors(actual, results(OPERATORS, size, p, dtype))
-
-
-@pytest.fixture(scope="module")
-def found():
-    return errors_of(__name__)
 
 
 @pytest.mark.parametrize("p", [0.0, 0.3, 0.999])

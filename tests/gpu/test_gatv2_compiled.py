@@ -57,7 +57,6 @@ def test_instructions_per_edge(kernel, case, instructions, registers, monkeypatc
         assert not {"LDS", "STS", "BAR", "LDL", "STL"} & {k for k, n in count.items() if n}
 
 
-@pytest.mark.parametrize("arch", ["sm_80", "sm_90", "sm_100"])
 @pytest.mark.parametrize(
     ("case", "dtype"),
     [
@@ -68,8 +67,8 @@ def test_instructions_per_edge(kernel, case, instructions, registers, monkeypatc
     ],
     ids=str,
 )
-def test_no_registers_are_spilled(case, dtype, arch, monkeypatch):
-    for name, (code, _) in compiled(case, dtype, arch, monkeypatch).items():
+def test_no_registers_are_spilled(case, dtype, monkeypatch):
+    for name, (code, _) in compiled(case, dtype, monkeypatch).items():
         assert code.spills == 0, name
         assert code.stack == 0, name
 

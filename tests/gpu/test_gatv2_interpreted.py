@@ -8,7 +8,6 @@ import torch
 from gatsparse.testing import Graph, graph_zoo, relative_error
 from tests.gpu.gat_calls import errors
 from tests.gpu.gatv2_calls import Call, Case, call
-from tests.gpu.interpreted import errors_of
 
 pytest.importorskip("triton")
 
@@ -103,11 +102,6 @@ def without_saving(tensors: Call) -> dict[str, float]:
     expected = torch.ops.gatsparse.gatv2(*arguments, 0.0, None)
     same = [t.shape == e.shape for t, e in zip((out, *saved), expected, strict=True)]
     return {"out": relative_error(out, expected[0]) if all(same) else float("inf")}
-
-
-@pytest.fixture(scope="module")
-def found():
-    return errors_of(__name__)
 
 
 @pytest.mark.parametrize("name", zoo_cases())

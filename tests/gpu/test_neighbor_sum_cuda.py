@@ -8,7 +8,6 @@ import torch
 from gatsparse.ops.fused import csr_arguments
 from gatsparse.testing import error_budget, graph_zoo, relative_error
 from tests.gpu.gat_calls import PiecesOf
-from tests.gpu.interpreted import errors_of
 
 pytest.importorskip("triton")
 
@@ -39,11 +38,6 @@ def interpreted() -> Iterator[tuple[str, dict[str, float]]]:
         expected = torch.ops.gatsparse.neighbor_sum(x, csr, csr_t)
         same = out.shape == expected.shape
         yield case, {"out": relative_error(out, expected) if same else float("inf")}
-
-
-@pytest.fixture(scope="module")
-def found():
-    return errors_of(__name__)
 
 
 @pytest.mark.parametrize("case", CASES)

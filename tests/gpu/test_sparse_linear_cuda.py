@@ -10,7 +10,6 @@ from torch import Tensor
 from gatsparse.ops.fused import csr_arguments
 from gatsparse.testing import error_budget, graph_zoo
 from tests.gpu.gat_calls import PiecesOf, errors
-from tests.gpu.interpreted import errors_of
 
 pytest.importorskip("triton")
 
@@ -84,11 +83,6 @@ def errors_without_softmax(actual: dict, expected: dict) -> dict[str, float]:
     none = {"shift": torch.zeros(0), "weight_sum": torch.zeros(0)}
     found = errors(actual | none, expected | none)
     return {name: found[name] for name in NAMES}
-
-
-@pytest.fixture(scope="module")
-def found():
-    return errors_of(__name__)
 
 
 @pytest.mark.parametrize(

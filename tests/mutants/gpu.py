@@ -38,8 +38,8 @@ MUTANTS = [
     Mutant(
         "the last pieces of a row are lost",
         "ops/gat/triton_forward.py",
-        "for first in range(begin, end, G):",
-        "for first in range(begin, end - 1, G):",
+        "inside = k < end",
+        "inside = k < end - 1",
         _GAT,
     ),
     Mutant(
