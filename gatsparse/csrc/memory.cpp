@@ -212,7 +212,10 @@ Tensor empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
   using torch::stable::detail::from;
   using torch::stable::detail::to;
   size_t bytes = aoti_torch_dtype_element_size(to<int32_t>(from(dtype)));
-  for (const int64_t size : sizes) bytes *= static_cast<size_t>(size);
+  for (const int64_t size : sizes) {
+    if (size < 0) fail(sizes);
+    bytes *= static_cast<size_t>(size);
+  }
   if (bytes >= kLarge && torch_from_blob) return large_empty(sizes, dtype, bytes);
 #endif
   return empty_once(sizes, dtype);

@@ -18,7 +18,7 @@ from gatsparse.nn.attention_conv import AttentionConv
 from gatsparse.nn.function_mode import add_hooks, remove_hooks
 from gatsparse.nn.gat_conv import GATConv
 from gatsparse.nn.gatv2_conv import GATv2Conv
-from gatsparse.nn.overrides import GENERATED
+from gatsparse.nn.overrides import GENERATED, is_generated
 from gatsparse.nn.sampled_block import TrimToLayer
 from gatsparse.ops import backend as backends
 from gatsparse.ops.backend import Backend
@@ -99,7 +99,7 @@ def accelerate(model: Model, backend: Backend = "auto", functions: bool = True) 
             exchanged[type(module).__name__] += 1
             module.__class__ = ours
             vars(module)["_accelerated"] = True
-            if isinstance(module, MessagePassing):
+            if isinstance(module, MessagePassing) and not is_generated(ours.propagate):
                 module._set_jittable_templates()  # as its constructor would
         if isinstance(module, AttentionConv):
             found = True

@@ -66,7 +66,7 @@ def overrides(cls: Any, name: str) -> bool:
     """Whether a user's subclass of a gatsparse layer overrides a step of message passing."""
     method = getattr(cls, name)
     inherited = getattr(cls._pyg, name), getattr(MessagePassing, name)
-    return method not in inherited and not (name in GENERATED and _is_generated(method))
+    return method not in inherited and not (name in GENERATED and is_generated(method))
 
 
 def _is_hooked(module: torch.nn.Module) -> bool:
@@ -75,7 +75,7 @@ def _is_hooked(module: torch.nn.Module) -> bool:
     return bool(backward) or not all(map(is_own_hook, forward))
 
 
-def _is_generated(method: Any) -> bool:
+def is_generated(method: Any) -> bool:
     """Whether PyG generated a method, in a separate module that defines ``CollectArgs``."""
     return "CollectArgs" in getattr(method, "__globals__", {})
 

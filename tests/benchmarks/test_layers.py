@@ -149,7 +149,7 @@ def test_floor_is_built_after_the_peak_and_interleaved(
         return 2**50
 
     monkeypatch.setattr(layers, "Floor", Floor)
-    monkeypatch.setattr(layers, "peak", peak)
+    monkeypatch.setattr("benchmarks.device.peak", peak)
     task = Task("tiny GAT 2x3", "gatsparse", measurement)
     values = layers.measure(task, CONTENDERS["gatsparse"], config, graph)
     assert values.peak == 2**50

@@ -35,14 +35,12 @@ LONG_ROWS = [
 
 
 def zoo_cases() -> dict[str, tuple[str, Case]]:
-    """Every graph with one or two sets of options, all sets and shapes in turn, by name."""
+    """Every graph with a set of options, all sets and shapes in turn, by name."""
     cases = {f"{graph}: {case}": (graph, case) for graph, case in LONG_ROWS}
-    for k, graph in enumerate(ZOO):
-        for n in range(1 if graph in LARGE else 2):
-            at = 2 * k + n
-            H, C = (2, 4) if graph in LARGE else SHAPES[(at + at // 9) % len(SHAPES)]
-            case = Case(H, C, **OPTIONS[at % len(OPTIONS)])
-            cases[f"{graph}: {case}"] = graph, case
+    for at, graph in enumerate(ZOO):
+        H, C = (2, 4) if graph in LARGE else SHAPES[(at + at // 9) % len(SHAPES)]
+        case = Case(H, C, **OPTIONS[at % len(OPTIONS)])
+        cases[f"{graph}: {case}"] = graph, case
     return cases
 
 
