@@ -12,7 +12,7 @@ from gatsparse.ops.gat import cuda
 from tests.gpu.gat_calls import PiecesOf
 from tests.ptx.device import emulated
 
-NODES, MEAN_DEGREE = 512, 13.5
+NODES, MEAN_DEGREE = 256, 13.5
 
 
 def power_law(generator: torch.Generator) -> CSRGraph:

@@ -60,9 +60,7 @@ def test_instructions_per_edge(kernel, case, instructions, registers, monkeypatc
 @pytest.mark.parametrize(
     ("case", "dtype"),
     [
-        (Case(8, 8, loops=True, p=0.5), torch.float32),
         (Case(4, 64, edge=True), torch.bfloat16),
-        (Case(1, 7, records=False), torch.float32),
         (Case(1, 1024), torch.float32),
     ],
     ids=str,

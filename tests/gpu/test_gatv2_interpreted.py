@@ -12,6 +12,7 @@ from tests.gpu.gatv2_calls import Call, Case, call
 pytest.importorskip("triton")
 
 ZOO = graph_zoo()
+ZOO.pop("random")  # is large, and like others; the emulator runs it
 OPTIONS = [
     {"records": False},
     {"loops": True},
@@ -23,7 +24,7 @@ OPTIONS = [
     {"slope": 0.0, "p": 0.3, "programs": 2},
     {"slope": 1.5, "loops": True, "concat": False, "records": False},
 ]
-LARGE = ("hub", "random", "complete", "dense with duplicates", "chain", "reversed chain")
+LARGE = ("hub", "complete", "dense with duplicates", "chain", "reversed chain")
 SHAPES = [(1, 7), (4, 8), (3, 5), (8, 8), (1, 1), (2, 64), (12, 4)]
 #: 6 nodes, each with edges from the next three, and a loop.
 SMALL = Graph(torch.tensor([[(i + k) % 6, i] for i in range(6) for k in range(4)]).T, (6, 6))
