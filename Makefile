@@ -27,8 +27,8 @@ test: setup
 	@$(MAKE) --no-print-directory wheel
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-# On a machine with a GPU and a PyTorch with CUDA in PYTHON's environment: `make test-gpu
-# PYTHON=python3` uses that environment, and needs no kernels for the CPU.
+# On a machine with a GPU, in an environment with gatsparse, its extra `dev` and a PyTorch with CUDA:
+# `make test-gpu PYTHON=python3`.
 test-gpu:
 	$(PYTHON) -m pytest -m gpu tests/gpu
 
