@@ -294,6 +294,7 @@ x = torch.randn(20_000, 32)
 for v2 in (False, True):
     model = gatsparse.GAT(32, 32, 2, 8, heads=2, edge_dim=64, v2=v2).eval()
     gatsparse.infer(model, x[:10], rmat(10, 20), torch.randn(20, 64))
+    gatsparse.release_memory()  # or the second model reuses that of the first one
     open("/proc/self/clear_refs", "w").write("5")
     before = status("VmRSS")
     gatsparse.infer(model, x, graph, {str(tmp_path / "e.npy")!r}, max_memory="70MB")
