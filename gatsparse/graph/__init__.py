@@ -123,8 +123,8 @@ class CSRGraph:
             if edge_index.is_cuda and not is_traced(edge_index):
                 edge_index, check = confine(edge_index, (num_src, num_dst))
             src, dst = edge_index.unbind(0)
-            confined = check is not None
-            graph = cls(sort_edges(src, dst, num_src, num_dst, dtype, confined), num_src)
+            csr = sort_edges(src, dst, num_src, num_dst, dtype, confined=check is not None)
+        graph = cls(csr, num_src)
         graph._check = check
         return graph
 
@@ -267,6 +267,7 @@ class CSRGraph:
 
     def reverse(self) -> CSRGraph:
         """Returns the graph with every edge reversed, in the same order; built at the first use."""
+        self.check_indices(wait=False)
         if self._reversed is not None:
             return self._reversed
         edge_index, dtype = self.edge_index().flip(0), self.col.dtype
@@ -336,6 +337,7 @@ class CSRGraph:
         check_choice("method", method, ORDERS)
         if self.num_src != self.num_dst:
             raise ValueError(f"graph: expected one node set to reorder, got size {self.size}")
+        self.check_indices(wait=False)
         if self._reordered is None:
             self._reordered = {}
         if method in self._reordered:
@@ -370,6 +372,7 @@ class CSRGraph:
             ) from error
         if device == self.device:
             return self
+        self.check_indices()
         moved = CSRGraph(CSR(*(t.to(device) for t in self._csr)), self.num_src)
         if self._csr_t is not None:
             moved._csr_t = CSR(*(t.to(device) for t in self._csr_t))
@@ -377,6 +380,7 @@ class CSRGraph:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles the in-edges only; ``torch.load`` needs no unsafe globals."""
+        self.check_indices()
         return CSRGraph, (self._csr, self.num_src)
 
     def __repr__(self) -> str:

@@ -1,5 +1,7 @@
 """Checks whose results arrive later: ranges of indices, and content without a new version."""
 
+import pickle
+
 import pytest
 import torch
 
@@ -157,3 +159,22 @@ def test_kept_content_does_not_keep_the_tensors():
     content = ContentOnGPU((index,))
     content.keep()
     assert content._indices == ()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda graph: graph.reverse(),
+        lambda graph: graph.reorder(),
+        lambda graph: graph.to("meta"),
+        pickle.dumps,
+    ],
+    ids=["reverse", "reorder", "to", "pickle"],
+)
+def test_graphs_made_of_a_wrong_one_raise(use):
+    confined, check = confine(torch.tensor([[0, 9], [1, 0]]), (2, 2))
+    graph = CSRGraph.from_edge_index(confined, num_nodes=2)
+    graph.reverse(), graph.reorder()  # are cached
+    graph._check = check
+    with pytest.raises(IndexError, match="got 9 at position 1"):
+        use(graph)
