@@ -63,6 +63,33 @@ def _as_int32(word: int) -> int:
     return word - 2**32 if word >= 2**31 else word
 
 
+def draw_if(
+    csr: list[Tensor],
+    csr_t: list[Tensor] | None,
+    num_loops: int,
+    H: int,
+    p: float,
+    seed: Tensor | None,
+) -> Tensor | None:
+    """Returns the bits of :func:`draw`, or None if no weight is dropped.
+
+    Args:
+        csr, csr_t, num_loops, H: As in :func:`draw`.
+        p (float): Probability that a weight is dropped.
+        seed (Tensor, optional): int64 ``[]`` on any device.
+
+    Raises:
+        RuntimeError: If :obj:`p` is not in 0 .. 1, or the seed is missing.
+    """
+    if not 0.0 <= p <= 1.0:
+        raise RuntimeError(f"dropout: expected 0 <= dropout <= 1, got {p}")
+    if not drops(p):
+        return None
+    if seed is None:
+        raise RuntimeError("seed: needed when dropout > 0")
+    return draw(csr, csr_t, num_loops, H, p, seed)
+
+
 def draw(
     csr: list[Tensor], csr_t: list[Tensor] | None, num_loops: int, H: int, p: float, seed: Tensor
 ) -> Tensor:

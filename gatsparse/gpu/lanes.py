@@ -87,7 +87,7 @@ def lanes(H: int, C: int, HS: int, dtype: torch.dtype) -> Lanes:
 
 
 def sizes(layout: Lanes) -> Sizes:
-    """Sizes of a launch: one warp, or up to four for groups of more lanes than a warp has."""
+    """Sizes of a launch: one warp, or up to 16 for groups of more lanes than a warp has."""
     groups = max(1, _WARP // layout.lanes)
     warps = min(_MOST_WARPS, max(1, layout.lanes // _WARP))
     return Sizes(groups, max(1, min(4, _IN_FLIGHT // (layout.R * layout.V))), warps)

@@ -23,6 +23,13 @@ GRADS = (
 PADDED = ("alpha_src", "alpha_dst", "shift", "weight_sum", "positive_weight", "grad_alpha_dst")
 
 
+def name_of(case: Any) -> str:
+    """Heads, channels and the options of a case that differ from the defaults."""
+    default = case._field_defaults
+    options = {n: v for n, v in case._asdict().items() if n in default and v != default[n]}
+    return " ".join([f"{case.H}x{case.C}", *(f"{n}={v}" for n, v in options.items())])
+
+
 class Case(NamedTuple):
     """Arguments of a call.
 
@@ -54,9 +61,7 @@ class Case(NamedTuple):
     scale: float = 1.0
 
     def __str__(self) -> str:
-        default = self._field_defaults
-        options = {n: v for n, v in self._asdict().items() if n in default and v != default[n]}
-        return " ".join([f"{self.H}x{self.C}", *(f"{n}={v}" for n, v in options.items())])
+        return name_of(self)
 
 
 class Call(NamedTuple):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gatsparse.ops.fused import csr_arguments
 from gatsparse.testing import Graph, gatv2_inputs
-from tests.gpu.gat_calls import SEED
+from tests.gpu.gat_calls import SEED, name_of
 
 SAVED = ("heads_out", "shift", "weight_sum")
 GRADS = ("grad_x_src", "grad_x_dst", "grad_att", "grad_bias", "grad_edge", "grad_loop")
@@ -49,9 +49,7 @@ class Case(NamedTuple):
     scale: float = 1.0
 
     def __str__(self) -> str:
-        default = self._field_defaults
-        options = {n: v for n, v in self._asdict().items() if n in default and v != default[n]}
-        return " ".join([f"{self.H}x{self.C}", *(f"{n}={v}" for n, v in options.items())])
+        return name_of(self)
 
 
 class Call(NamedTuple):

@@ -37,7 +37,7 @@ def target_of(arch: str) -> GPUTarget:
 
 
 class Specialization(NamedTuple):
-    """What a kernel is compiled for.
+    """Types, constants and options for which a kernel is compiled.
 
     Args:
         signature (dict): Type of each parameter: ``*fp32``, ``i32``, ``constexpr``, ...
@@ -139,7 +139,7 @@ class Compiled:
 
 
 class Resources(NamedTuple):
-    """What one thread of a kernel needs.
+    """Registers and memory that one thread of a kernel needs.
 
     Args:
         registers (int): Number of 32-bit registers; of vector registers on AMD.

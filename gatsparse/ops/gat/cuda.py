@@ -89,23 +89,6 @@ class _Shape(NamedTuple):
         check_csr("csr", csr, x, self.num_dst, self.num_edges)
 
 
-def _bits(
-    shape: _Shape,
-    csr: list[Tensor],
-    csr_t: list[Tensor] | None,
-    dropout: float,
-    seed: Tensor | None,
-) -> Tensor | None:
-    """Bits of dropout in the order of one of the graphs, None without dropout."""
-    if not 0.0 <= dropout <= 1.0:
-        raise RuntimeError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
-    if not edge_dropout.drops(dropout):
-        return None
-    if seed is None:
-        raise RuntimeError("seed: needed when dropout > 0")
-    return edge_dropout.draw(csr, csr_t, shape.num_loops, shape.layout.H, dropout, seed)
-
-
 def gat(
     x: Tensor,
     att_src: Tensor,
@@ -172,7 +155,7 @@ def gat(
         launch.programs(rows.table.size(0), groups),
         *(x, alpha_src, all_alpha_dst, edge, loop, bias if concat else None, csr[1]),
         None if edge is None else csr[2],
-        _bits(shape, csr, None, dropout, seed),
+        edge_dropout.draw_if(csr, None, shape.num_loops, H, dropout, seed),
         rows.table,
         *(*results, part, part_terms, rows.table.size(0), shape.num_edges, shape.num_loops),
         **shape.constants,
@@ -278,7 +261,9 @@ def gat_backward(
         triton_backward.gat_backward,
         launch.programs(rows.table.size(0), groups),
         *(x, alpha_src, *att, grad_out, terms, grad_alpha_dst if known else None, edge, loop),
-        *(csr_t[1], place, _bits(shape, csr, csr_t, dropout, seed), rows.table),
+        *(csr_t[1], place),
+        edge_dropout.draw_if(csr, csr_t, shape.num_loops, H, dropout, seed),
+        rows.table,
         *(grad_x, grad_alpha_src, None if known else grad_score),
         None if known or shape.num_loops == 0 else grad_loop,
         *(part, part_sums, rows.table.size(0), shape.num_edges, shape.num_loops),

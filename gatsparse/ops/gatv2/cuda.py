@@ -83,16 +83,6 @@ class _Shape(NamedTuple):
         """Numbers per channel ``[*size, H, C]`` in the dtype of the sums."""
         return like.new_empty(*size, self.H, self.C, dtype=self.acc)
 
-    def bits(self, csr: list[Tensor], dropout: float, seed: Tensor | None) -> Tensor | None:
-        """Bits of dropout in the order of the graph, None without dropout."""
-        if not 0.0 <= dropout <= 1.0:
-            raise RuntimeError(f"dropout: expected 0 <= dropout <= 1, got {dropout}")
-        if not edge_dropout.drops(dropout):
-            return None
-        if seed is None:
-            raise RuntimeError("seed: needed when dropout > 0")
-        return edge_dropout.draw(csr, None, self.num_loops, self.H, dropout, seed)
-
 
 class _Launch(NamedTuple):
     """Sizes of a launch, and the constants of kernels that visit edges or combine pieces."""
@@ -150,7 +140,7 @@ def gatv2(
     part = shape.channels(x_src, rows.num_partial) if cut else None
     part_terms = shape.terms(x_src, 2 * rows.num_partial) if cut else None
     size = _Launch.of(shape, lanes(H, C, shape.HS, x_src.dtype), negative_slope)
-    bits = shape.bits(csr, dropout, seed)
+    bits = edge_dropout.draw_if(csr, None, shape.num_loops, H, dropout, seed)
     scale = 1.0 if bits is None else edge_dropout.dropout_scale(dropout)
     launch.launch(
         gatv2_forward,
@@ -222,7 +212,7 @@ def gatv2_backward(
     )
     layout = _backward_layout(lanes(H, C, shape.HS, x_src.dtype))
     size = _Launch.of(shape, layout, negative_slope)
-    bits = shape.bits(csr, dropout, seed)
+    bits = edge_dropout.draw_if(csr, None, shape.num_loops, H, dropout, seed)
     scalars = (negative_slope, 1.0 if bits is None else edge_dropout.dropout_scale(dropout))
 
     record, signs = _records(shape, layout, x_src, always=edge is not None)

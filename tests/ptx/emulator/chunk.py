@@ -14,7 +14,7 @@ UNDEFINED = {raw: ~raw(0) for raw in RAW.values()} | {np.bool_: np.bool_(True)}
 
 
 class Counts(NamedTuple):
-    """What a launch executed.
+    """Instructions and memory accesses of a launch.
 
     Args:
         instructions (Counter): Warp-wide instructions by opcode.

@@ -16,7 +16,7 @@ LANE = np.arange(32, dtype=np.int64)[None, :]
 
 
 class Fault(Exception):  # noqa: N818 - a name of hardware
-    """What a GPU would do wrong, or must not be asked to do."""
+    """Error of a kernel that a GPU would not report, or that would end it."""
 
 
 class WarpOperation:
