@@ -118,9 +118,10 @@ def load_vectors_where(base, offset, masks, live, R: tl.constexpr, ACC: tl.const
 
 @triton.jit
 def store_vectors(base, offset, value, masks, live, R: tl.constexpr):
-    """Writes R tiles where ``masks`` and ``live [L]`` are true."""
+    """Writes R tiles where ``masks`` and ``live [L]`` are true; ``offset`` may be one number."""
+    offset = tl.broadcast_to(offset, live.shape)[:, None]
     for r in tl.static_range(R):
-        tl.store(base[r] + offset[:, None], value[r], mask=masks[r] & live[:, None])
+        tl.store(base[r] + offset, value[r], mask=masks[r] & live[:, None])
 
 
 @triton.jit
