@@ -15,7 +15,8 @@ from torch.utils.weak import WeakIdKeyDictionary, WeakTensorKeyDictionary
 
 _WINDOW = 256
 _LEAST_LENGTH = 64
-_MOST_PIECES = 32768  # of hubs; partial sums of twice as many are allocated at most
+_MOST_PIECES = 32768  # of hubs; partial sums of about twice as many are allocated at most
+_TOGETHER = 256  # pieces that a program combines, at most
 
 
 class Pieces(NamedTuple):
@@ -26,13 +27,19 @@ class Pieces(NamedTuple):
             among the edges, its row and its slot. ``P = N + E // L``; unused entries have row -1.
             The slot of a whole row is -2. A piece of a longer row has slot ``2 * k`` if it is the
             first one, else ``2 * k + 1``, with the index ``k`` of its partial sums.
-        hubs (Tensor): ``[min(N, E // L), 4]``: row, first ``k`` and the end of its range of ``k``,
-            for rows of more than L edges; unused entries have row -1. The last column is 0.
+        chunks (Tensor): ``[.., 4]``: rows of more than 256 pieces are combined in two steps, and
+            the first one adds each 256 of them. An entry is the index ``k`` of its result, and
+            the begin and end of the range of ``k`` that it adds; unused entries have the index -1.
+            The last column is 0. There are no entries if no row can have so many pieces.
+        hubs (Tensor): ``[min(N, E // L), 4]``: row, and begin and end of the range of ``k`` whose
+            sum it is, for rows of more than L edges; unused entries have row -1. The last column
+            is 0.
         num_partial (int): Bound of the indices ``k``.
         length (int): L.
     """
 
     table: Tensor
+    chunks: Tensor
     hubs: Tensor
     num_partial: int
     length: int
@@ -107,32 +114,58 @@ def cut(ptr: Tensor, num_edges: int, length: int, dtype: torch.dtype) -> Pieces:
         dtype (torch.dtype): int32 or int64, of the results.
     """
     num_rows, more = ptr.numel() - 1, num_edges // length
+    num_chunks = 3 * more // _TOGETHER if more >= _TOGETHER else 0
     if num_rows == 0:
         empty = ptr.new_empty(0, 4, dtype=dtype)
-        return Pieces(empty, empty, 0, length)
+        return Pieces(empty, empty, empty, 0, length)
     count = ((ptr.diff() + length - 1) // length).clamp(min=1)
     is_hub = count > 1
     partial_end = torch.where(is_hub, count, 0).cumsum(0)
     partial = partial_end - count  # of hubs: their first index of partial sums
 
-    piece = torch.arange(num_rows + more, device=ptr.device)
-    end = count.cumsum(0)
-    row = torch.searchsorted(end, piece, right=True)
-    used = row < num_rows
-    row = row.clamp(max=num_rows - 1)
-    nth = piece - end[row] + count[row]
+    row, nth, used = _spread(count, num_rows + more)
     begin = ptr[row] + nth * length
     stop = torch.minimum(begin + length, ptr[row + 1])
     slot = torch.where(is_hub[row], 2 * (partial[row] + nth) + (nth > 0), -2)
-    columns = zip((begin, stop, row, slot), (0, 0, -1, -2), strict=True)
-    table = torch.stack([torch.where(used, column, unused) for column, unused in columns], 1)
+    table = _table((begin, stop, row, slot), used, (0, 0, -1, -2), dtype)
 
     size = table[:, 1] - table[:, 0]
-    order = torch.sort(piece // _WINDOW * (length + 1) + length - size, stable=True).indices
+    window = torch.arange(len(table), device=ptr.device) // _WINDOW
+    order = torch.sort(window * (length + 1) + length - size, stable=True).indices
+
+    in_chunks = torch.where(count > _TOGETHER, (count + _TOGETHER - 1) // _TOGETHER, 0)
+    chunk_end = 2 * more + in_chunks.cumsum(0)
+    row, nth, used = _spread(in_chunks, num_chunks)
+    begin = partial[row] + nth * _TOGETHER
+    stop = torch.minimum(begin + _TOGETHER, partial_end[row])
+    index = chunk_end[row] - in_chunks[row] + nth
+    chunks = _table((index, begin, stop, nth * 0), used, (-1, 0, 0, 0), dtype)
 
     hub = torch.sort(is_hub, descending=True, stable=True).indices[:more]
-    used = is_hub[hub]
-    columns = zip((hub, partial[hub], partial_end[hub]), (-1, 0, 0), strict=True)
-    columns = [torch.where(used, column, unused) for column, unused in columns]
-    hubs = torch.stack([*columns, torch.zeros_like(hub)], 1)
-    return Pieces(table[order].to(dtype), hubs.to(dtype), 2 * more, length)
+    begin = torch.where(in_chunks > 0, chunk_end - in_chunks, partial)[hub]
+    stop = torch.where(in_chunks > 0, chunk_end, partial_end)[hub]
+    hubs = _table((hub, begin, stop, hub * 0), is_hub[hub], (-1, 0, 0, 0), dtype)
+    return Pieces(table[order], chunks, hubs, 2 * more + num_chunks, length)
+
+
+def _spread(count: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Numbers the things of all rows, of which row ``i`` has ``count[i]``.
+
+    Returns:
+        tuple: For each of ``size`` things: its row, its number within the row, and whether it
+        exists. The row of one that does not exist is the last one.
+    """
+    end = count.cumsum(0)
+    thing = torch.arange(size, device=count.device)
+    row = torch.searchsorted(end, thing, right=True)
+    used = row < count.numel()
+    row = row.clamp(max=count.numel() - 1)
+    return row, thing - end[row] + count[row], used
+
+
+def _table(
+    columns: tuple[Tensor, ...], used: Tensor, unused: tuple[int, ...], dtype: torch.dtype
+) -> Tensor:
+    """The columns of a table, with other values where an entry is not used."""
+    pairs = zip(columns, unused, strict=True)
+    return torch.stack([torch.where(used, column, other) for column, other in pairs], 1).to(dtype)

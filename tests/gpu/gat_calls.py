@@ -1,7 +1,9 @@
 """Calls of GAT's operators, forward and backward, for the CPU's kernels and the GPU's alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -161,14 +163,13 @@ def _with_logsumexp(results: dict[str, Tensor]) -> dict[str, Tensor]:
     return others | {"logsumexp": results["shift"] + results["weight_sum"].log()}
 
 
-class PiecesOf:
-    """Context in which rows are cut into pieces of a given length."""
-
-    def __init__(self, length: int):
-        self.length = length
-
-    def __enter__(self) -> None:
-        self.before, pieces.piece_length = pieces.piece_length, lambda _: self.length
-
-    def __exit__(self, *_: Any) -> None:
-        pieces.piece_length = self.before
+@contextmanager
+def pieces_of(length: int) -> Iterator[None]:
+    """Context in which rows are cut into pieces of a given length, and a program combines at most
+    four of them.
+    """
+    with (
+        mock.patch.object(pieces, "piece_length", return_value=length),
+        mock.patch.object(pieces, "_TOGETHER", 4),
+    ):
+        yield

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gatsparse.ops.fused import csr_arguments
 from gatsparse.testing import Graph, gatv2_inputs
-from tests.gpu.gat_calls import SEED, name_of
+from tests.gpu.gat_calls import SEED, name_of, pieces_of
 
 SAVED = ("heads_out", "shift", "weight_sum")
 GRADS = ("grad_x_src", "grad_x_dst", "grad_att", "grad_bias", "grad_edge", "grad_loop")
@@ -124,11 +124,9 @@ def call(graph: Graph, case: Case, **values: list[tuple]) -> Call:
 @contextmanager
 def limits(case: Case) -> Iterator[None]:
     """Context with the length of pieces, the most programs and the choice of records of a case."""
-    from gatsparse.gpu import pieces
     from gatsparse.ops.gatv2 import cuda
 
     values = {
-        (pieces, "piece_length"): lambda _: case.length,
         (cuda, "_MOST_PROGRAMS"): case.programs,
         (cuda, "_SMALL_RECORDS"): 1 << 40 if case.records else 0,
         (cuda, "_TABLES"): 0,
@@ -137,7 +135,8 @@ def limits(case: Case) -> Iterator[None]:
     for (module, name), value in values.items():
         setattr(module, name, value)
     try:
-        yield
+        with pieces_of(case.length):
+            yield
     finally:
         for (module, name), value in before.items():
             setattr(module, name, value)

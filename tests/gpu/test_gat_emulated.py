@@ -9,7 +9,7 @@ import torch
 
 from gatsparse.ops.philox import edge_dropout
 from gatsparse.testing import error_budget, graph_zoo
-from tests.gpu.gat_calls import GRADS, SAVED, SEED, Call, Case, PiecesOf, call, errors
+from tests.gpu.gat_calls import GRADS, SAVED, SEED, Call, Case, call, errors, pieces_of
 
 pytest.importorskip("triton")
 
@@ -41,7 +41,7 @@ def on_cpu(tensors: Call) -> dict[str, torch.Tensor]:
 
 
 def on_gpu(tensors: Call, **schedule) -> dict[str, torch.Tensor]:
-    with emulated(**schedule), PiecesOf(tensors.case.length):
+    with emulated(**schedule), pieces_of(tensors.case.length):
         return tensors.run(cuda.gat, cuda.gat_backward)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gatsparse.testing import graph_zoo
-from tests.gpu.gat_calls import Case, PiecesOf, call, errors
+from tests.gpu.gat_calls import Case, call, errors, pieces_of
 
 pytest.importorskip("triton")
 
@@ -55,13 +55,13 @@ def interpreted() -> Iterator[tuple[str, dict[str, float]]]:
     operators = torch.ops.gatsparse
     for name, (graph, case) in zoo_cases().items():
         tensors = call(ZOO[graph], case)
-        with PiecesOf(case.length):
+        with pieces_of(case.length):
             actual = tensors.run(cuda.gat, cuda.gat_backward)
         yield name, errors(actual, tensors.run(operators.gat, operators.gat_backward))
     for name, values in SPECIAL.items():
         for case in SPECIAL_CASES:
             tensors = call(ZOO["chain"], case, **values)
-            with PiecesOf(case.length):
+            with pieces_of(case.length):
                 actual = tensors.run(cuda.gat, cuda.gat_backward)
             yield (
                 f"{name}: {case}",

@@ -9,7 +9,7 @@ from gatsparse.ops.fused import csr_arguments
 pytest.importorskip("triton")
 
 from gatsparse.ops.gat import cuda
-from tests.gpu.gat_calls import PiecesOf
+from tests.gpu.gat_calls import pieces_of
 from tests.ptx.device import emulated
 
 NODES, MEAN_DEGREE = 256, 13.5
@@ -36,7 +36,7 @@ def test_sectors_read_next_to_the_rows_alone(H, C, forward, backward):
     x, grad_out = (torch.randn(NODES, H, C, generator=generator) for _ in range(2))
     att = torch.randn(1, H, C, generator=generator) * C**-0.5
     options = (csr, csr_t, False, 0.2, 0.0, None)
-    with emulated(races=False, initialised=False) as device, PiecesOf(128):
+    with emulated(races=False, initialised=False) as device, pieces_of(128):
         _, *saved = cuda.gat(x, att, att, None, None, None, None, True, True, True, *options)
         cuda.gat_backward(grad_out, x, att, att, None, None, *saved, *options)
     floor = graph.num_edges * (H * C * 4 + 4) / 32

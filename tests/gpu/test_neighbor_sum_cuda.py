@@ -7,7 +7,7 @@ import torch
 
 from gatsparse.ops.fused import csr_arguments
 from gatsparse.testing import error_budget, graph_zoo, relative_error
-from tests.gpu.gat_calls import PiecesOf
+from tests.gpu.gat_calls import pieces_of
 
 pytest.importorskip("triton")
 
@@ -33,7 +33,7 @@ def interpreted() -> Iterator[tuple[str, dict[str, float]]]:
 
     for case, (name, width) in CASES.items():
         x, csr, csr_t = arguments(name, width)
-        with PiecesOf(1 if width == 300 else 16):  # 1: more pieces than groups that add them
+        with pieces_of(1 if width == 300 else 16):  # 1: more pieces than groups that add them
             out = cuda.neighbor_sum(x, csr, csr_t)
         expected = torch.ops.gatsparse.neighbor_sum(x, csr, csr_t)
         same = out.shape == expected.shape
@@ -53,7 +53,7 @@ def test_other_dtypes_are_within_their_error_budgets(name, width, dtype):
 
     x, csr, csr_t = arguments(name, width)
     x = x.to(dtype)
-    with emulated(), PiecesOf(16):
+    with emulated(), pieces_of(16):
         out = cuda.neighbor_sum(x, csr, csr_t)
     exact = torch.ops.gatsparse.neighbor_sum(x.double(), csr, csr_t)
     wide = torch.promote_types(dtype, torch.float32)

@@ -1,5 +1,8 @@
 """Pieces of rows: they cover the edges once and in order, without waiting for a device."""
 
+from itertools import pairwise
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 from gatsparse.gpu.pieces import cut, piece_length, pieces
 from gatsparse.testing import graph_zoo
 
+CHUNK = 3
 DEGREES = st.lists(st.sampled_from([0, 1, 2, 3, 5, 8, 9, 40, 200]), max_size=40)
 
 
@@ -15,6 +19,20 @@ def pointers(degrees):
     return torch.tensor([0, *degrees], dtype=torch.int64).cumsum(0)
 
 
+def added(first, end, chunks):
+    """Returns the range of pieces that is added; removes the chunks that it consists of."""
+    if first not in chunks:
+        return first, end
+    ranges = [chunks.pop(k) for k in range(first, end)]
+    for (_, stop), (begin, _) in pairwise(ranges):
+        assert stop == begin
+    assert all(stop - begin == CHUNK for begin, stop in ranges[:-1])
+    assert 0 < ranges[-1][1] - ranges[-1][0] <= CHUNK
+    assert ranges[-1][1] - ranges[0][0] > CHUNK
+    return ranges[0][0], ranges[-1][1]
+
+
+@mock.patch("gatsparse.gpu.pieces._TOGETHER", CHUNK)
 @given(DEGREES, st.sampled_from([1, 4, 8, 64]), st.sampled_from([torch.int32, torch.int64]))
 @settings(deadline=None, max_examples=100)
 def test_pieces_cover_every_row_once(degrees, length, dtype):
@@ -29,6 +47,7 @@ def test_pieces_cover_every_row_once(degrees, length, dtype):
         assert 0 <= end - begin <= length
         of_row[row].append((begin, end, slot))
     hubs = {row: (first, end) for row, first, end, _ in found.hubs.tolist() if row >= 0}
+    chunks = {k: (first, end) for k, first, end, _ in found.chunks.tolist() if k >= 0}
     used = []
     for row, parts in of_row.items():
         parts.sort()
@@ -40,11 +59,12 @@ def test_pieces_cover_every_row_once(degrees, length, dtype):
             assert slots == [-2]
             assert row not in hubs
         else:
-            first, end = hubs.pop(row)
+            first, end = added(*hubs.pop(row), chunks)
             assert [slot // 2 for slot in slots] == list(range(first, end))
             assert [slot % 2 for slot in slots] == [0] + [1] * (len(parts) - 1)
             used += range(first, end)
     assert not hubs
+    assert not chunks
     assert sorted(used) == list(range(len(used)))
     assert len(used) <= found.num_partial
 
@@ -70,7 +90,21 @@ def test_shapes_need_no_device():
 
 @pytest.mark.parametrize("num_edges", [0, 1, 10**6, 2**21, 10**8, 2**33])
 def test_partial_sums_are_bounded(num_edges):
-    assert num_edges // piece_length(num_edges) <= 32768
+    length = piece_length(num_edges)
+    assert num_edges // length <= 32768
+    ptr = torch.empty(101, dtype=torch.int64, device="meta")
+    found = cut(ptr, num_edges, length, torch.int64)
+    assert found.num_partial <= 66000
+    assert len(found.chunks) <= 384
+
+
+@pytest.mark.parametrize("degree", [256 * 64, 256 * 64 + 1, 10**6])
+def test_a_program_combines_at_most_256_pieces(degree):
+    found = cut(pointers([3, degree, 5]), degree + 8, 64, torch.int32)
+    tables = torch.cat([found.hubs, found.chunks])
+    tables = tables[tables[:, 0] >= 0]
+    assert (tables[:, 2] - tables[:, 1]).max() <= 256
+    assert (len(tables) > 1) == (degree > 256 * 64)
 
 
 def csr():

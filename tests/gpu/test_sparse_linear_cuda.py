@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gatsparse.ops.fused import csr_arguments
 from gatsparse.testing import error_budget, graph_zoo
-from tests.gpu.gat_calls import PiecesOf, errors
+from tests.gpu.gat_calls import errors, pieces_of
 
 pytest.importorskip("triton")
 
@@ -39,7 +39,7 @@ class Call(NamedTuple):
 
     def run(self, operators: Any, of_values: bool = True, of_weight: bool = True) -> dict:
         values, weight, bias, grad_out, csr, csr_t = self
-        with PiecesOf(16):
+        with pieces_of(16):
             out = operators.sparse_linear(values, weight, bias, csr, csr_t)
             grads = operators.sparse_linear_backward(
                 grad_out, values, weight, of_values, of_weight, csr, csr_t

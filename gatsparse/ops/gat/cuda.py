@@ -166,14 +166,13 @@ def gat(
         SCALE=scale,
         num_warps=num_warps,
     )
-    if part is not None:
-        launch.launch(
-            triton_forward.gat_combine,
-            rows.hubs.size(0),
-            *(part, part_terms, rows.hubs, bias if concat else None, *results),
-            **shape.combining(),
-            SCALE=scale,
-        )
+    launch.combine(
+        triton_forward.gat_combine,
+        rows,
+        *(part, part_terms, bias if concat else None, *results),
+        **shape.combining(),
+        SCALE=scale,
+    )
     if not concat:
         mean = heads_out.mean(1)
         out = (mean if bias is None else mean + bias).to(x.dtype)
@@ -275,14 +274,12 @@ def gat_backward(
         SLOPE=negative_slope,
         num_warps=num_warps,
     )
-    if part is not None:
-        launch.launch(
-            triton_backward.backward_combine,
-            rows.hubs.size(0),
-            *(part, part_sums, rows.hubs, *att, grad_alpha_dst if known else None),
-            *(grad_x, grad_alpha_src),
-            **shape.combining(),
-        )
+    launch.combine(
+        triton_backward.backward_combine,
+        rows,
+        *(part, part_sums, *att, grad_alpha_dst if known else None, grad_x, grad_alpha_src),
+        **shape.combining(),
+    )
     if not known:
         _sum_scores(shape, csr, edge is not None, grad_score, grad_loop, grad_alpha_dst)
         if att_dst is not None:
@@ -324,13 +321,7 @@ def _sum_scores(
         **constants,
         LENGTH=grad_score.size(1),
     )
-    if part is not None:
-        launch.launch(
-            triton_backward.combine_score_sums,
-            rows.hubs.size(0),
-            *(part, rows.hubs, grad_alpha_dst),
-            **constants,
-        )
+    launch.combine(triton_backward.combine_score_sums, rows, *(part, grad_alpha_dst), **constants)
 
 
 def _att_sums(

@@ -260,11 +260,14 @@ def _write_rows(
 
 @triton.jit
 def backward_combine(
-    part, part_sums, hubs, att_src, att_dst, grad_alpha_dst, grad_x, grad_alpha_src,
+    hubs, part, part_sums, att_src, att_dst, grad_alpha_dst, grad_x, grad_alpha_src,
     H: tl.constexpr, C: tl.constexpr, HS: tl.constexpr, V: tl.constexpr, K: tl.constexpr,
-    HP: tl.constexpr, R: tl.constexpr, G: tl.constexpr, ACC: tl.constexpr,
+    HP: tl.constexpr, R: tl.constexpr, G: tl.constexpr, FINAL: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of a row of several pieces: G groups add every G-th one, then their sums."""
+    """Gradients of a row of several pieces: G groups add every G-th one, then their sums.
+
+    Unless ``FINAL``, entries of ``hubs`` are chunks, whose sums are partial sums again.
+    """
     L: tl.constexpr = G * HP * K
     HC: tl.constexpr = H * C
     hub = hubs + tl.program_id(0).to(tl.int64) * 4
@@ -284,10 +287,15 @@ def backward_combine(
             score_sum += tl.load(part_sums + k * HS + head, mask=inside, other=0.0)
             total_k = load_vectors_where(part_at, k * HC, masks, inside, R, ACC)
             total = plus_scaled(total, one, total_k, R)
-        _write_rows(
-            group_sums(total, G, R), group_sum(score_sum, G), att_src, att_dst, grad_alpha_dst,
-            grad_x, grad_alpha_src, j, group == 0, writes, head, offsets, masks, HC, HS, R, ACC,
-        )  # fmt: skip
+        total, score_sum = group_sums(total, G, R), group_sum(score_sum, G)
+        if FINAL:
+            _write_rows(
+                total, score_sum, att_src, att_dst, grad_alpha_dst, grad_x, grad_alpha_src, j,
+                group == 0, writes, head, offsets, masks, HC, HS, R, ACC,
+            )  # fmt: skip
+        else:
+            store_vectors(part_at, j * HC, total, masks, group == 0, R)
+            tl.store(part_sums + j * HS + head, score_sum, mask=(group == 0) & writes)
 
 
 @triton.jit(do_not_specialize=["num_loops"])
@@ -326,10 +334,11 @@ def score_sums(
 
 @triton.jit
 def combine_score_sums(
-    part, hubs, grad_alpha_dst,
-    H: tl.constexpr, HS: tl.constexpr, HP: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr,
+    hubs, part, grad_alpha_dst,
+    H: tl.constexpr, HS: tl.constexpr, HP: tl.constexpr, ROWS: tl.constexpr, FINAL: tl.constexpr,
+    ACC: tl.constexpr,
 ):  # fmt: skip
-    """``grad_alpha_dst`` of a row of several pieces."""
+    """``grad_alpha_dst`` of a row of several pieces; partial sums of a chunk unless ``FINAL``."""
     hub = hubs + tl.program_id(0).to(tl.int64) * 4
     i = tl.load(hub).to(tl.int64)
     if i >= 0:
@@ -340,7 +349,8 @@ def combine_score_sums(
             k = (first + entry).to(tl.int64)
             at = (k * HS)[:, None] + h[None, :]
             total += tl.load(part + at, mask=(k < end)[:, None] & (h < H)[None, :], other=0.0)
-        tl.store(grad_alpha_dst + i * HS + h, tl.sum(total, 0), mask=h < H)
+        out = grad_alpha_dst if FINAL else part
+        tl.store(out + i * HS + h, tl.sum(total, 0), mask=h < H)
 
 
 @triton.jit(do_not_specialize=["num_nodes", "steps"])

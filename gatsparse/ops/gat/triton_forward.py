@@ -201,26 +201,37 @@ def gat_forward(
     top, top2, total_weight, positive_sum, total, positive_total = state
 
     if part is not None:
-        WIDTH: tl.constexpr = 2 * HC if POSITIVE else HC
-        TERMS: tl.constexpr = 4 * HS if POSITIVE else 3 * HS
         partial = given & (slot >= 0)
         given = given & (slot < 0)
         k = tl.where(partial, slot // 2, 0).to(tl.int64)
-        store_vectors(pointers(part, offsets, R), k * WIDTH, total, masks, partial, R)
-        terms = part_terms + k * TERMS + head
-        tl.store(terms, top, mask=partial & writes)
-        tl.store(terms + HS, top2, mask=partial & writes)
-        tl.store(terms + 2 * HS, total_weight, mask=partial & writes)
-        if POSITIVE:
-            store_vectors(
-                pointers(part + HC, offsets, R), k * WIDTH, positive_total, masks, partial, R
-            )
-            tl.store(terms + 3 * HS, positive_sum, mask=partial & writes)
+        _write_part(
+            total, positive_total, top, top2, total_weight, positive_sum, part, part_terms, k,
+            partial, writes, head, offsets, masks, HC, HS, R, POSITIVE,
+        )  # fmt: skip
     _write_rows(
         total, positive_total, top, total_weight, positive_sum, isolated, bias, out, heads_out,
         shift, weight_sum, positive_out, positive_weight, i64, given, writes, head, offsets, masks,
         HC, HS, R, SCALE, ACC,
     )  # fmt: skip
+
+
+@triton.jit
+def _write_part(
+    total, positive_total, top, top2, weight_sum, positive_sum, part, part_terms, k, given, writes,
+    head, offsets, masks, HC: tl.constexpr, HS: tl.constexpr, R: tl.constexpr,
+    POSITIVE: tl.constexpr,
+):  # fmt: skip
+    """Writes sums as the partial sums ``k``, for :func:`gat_combine`."""
+    WIDTH: tl.constexpr = 2 * HC if POSITIVE else HC
+    TERMS: tl.constexpr = 4 * HS if POSITIVE else 3 * HS
+    store_vectors(pointers(part, offsets, R), k * WIDTH, total, masks, given, R)
+    terms = part_terms + k * TERMS + head
+    tl.store(terms, top, mask=given & writes)
+    tl.store(terms + HS, top2, mask=given & writes)
+    tl.store(terms + 2 * HS, weight_sum, mask=given & writes)
+    if POSITIVE:
+        store_vectors(pointers(part + HC, offsets, R), k * WIDTH, positive_total, masks, given, R)
+        tl.store(terms + 3 * HS, positive_sum, mask=given & writes)
 
 
 @triton.jit
@@ -255,12 +266,16 @@ def _write_rows(
 
 @triton.jit
 def gat_combine(
-    part, part_terms, hubs, bias,
+    hubs, part, part_terms, bias,
     out, heads_out, shift, weight_sum, positive_out, positive_weight,
     H: tl.constexpr, C: tl.constexpr, HS: tl.constexpr, V: tl.constexpr, K: tl.constexpr,
-    HP: tl.constexpr, R: tl.constexpr, G: tl.constexpr, SCALE: tl.constexpr, ACC: tl.constexpr,
+    HP: tl.constexpr, R: tl.constexpr, G: tl.constexpr, FINAL: tl.constexpr, SCALE: tl.constexpr,
+    ACC: tl.constexpr,
 ):  # fmt: skip
-    """Results of a row of several pieces: G groups add every G-th one, then their sums."""
+    """Results of a row of several pieces: G groups add every G-th one, then their sums.
+
+    Unless ``FINAL``, entries of ``hubs`` are chunks, whose sums are partial sums again.
+    """
     L: tl.constexpr = G * HP * K
     HC: tl.constexpr = H * C
     POSITIVE: tl.constexpr = positive_out is not None
@@ -311,8 +326,14 @@ def gat_combine(
         if POSITIVE:
             positive_sum = group_sum(positive_sum * factor, G)
             positive_total = group_sums(scaled(positive_total, factor, R), G, R)
-        _write_rows(
-            total, positive_total, top, weight_sum_i, positive_sum, group < 0, bias, out, heads_out,
-            shift, weight_sum, positive_out, positive_weight, i, group == 0, writes, head, offsets,
-            masks, HC, HS, R, SCALE, ACC,
-        )  # fmt: skip
+        if FINAL:
+            _write_rows(
+                total, positive_total, top, weight_sum_i, positive_sum, group < 0, bias, out,
+                heads_out, shift, weight_sum, positive_out, positive_weight, i, group == 0, writes,
+                head, offsets, masks, HC, HS, R, SCALE, ACC,
+            )  # fmt: skip
+        else:
+            _write_part(
+                total, positive_total, top, most, weight_sum_i, positive_sum, part, part_terms, i,
+                group == 0, writes, head, offsets, masks, HC, HS, R, POSITIVE,
+            )  # fmt: skip

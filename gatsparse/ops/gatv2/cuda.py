@@ -152,13 +152,7 @@ def gatv2(
         **size.options,
         **size.constants,
     )
-    if part is not None:
-        launch.launch(
-            gatv2_combine,
-            rows.hubs.size(0),
-            *(part, part_terms, rows.hubs, *results, scale),
-            **size.combining(),
-        )
+    launch.combine(gatv2_combine, rows, *(part, part_terms, *results, scale), **size.combining())
     if heads_out is not None and not concat:
         mean = heads_out.mean(1)
         out = (mean if bias is None else mean + bias).to(x_src.dtype)
@@ -235,14 +229,8 @@ def gatv2_backward(
         **size.options,
         **size.constants,
     )
-    if part is not None:
-        launch.launch(
-            combine_gradients,
-            rows.hubs.size(0),
-            *(part, rows.hubs, att, grad_x_dst),
-            OTHER=False,
-            **size.combining("HS"),
-        )
+    combining = size.combining("HS")
+    launch.combine(combine_gradients, rows, part, att, grad_x_dst, OTHER=False, **combining)
 
     rows = pieces(csr_t, num_dst)
     part = shape.channels(x_src, rows.num_partial, 2) if rows.num_partial > 0 else None
@@ -256,14 +244,7 @@ def gatv2_backward(
         **size.options,
         **size.constants,
     )
-    if part is not None:
-        launch.launch(
-            combine_gradients,
-            rows.hubs.size(0),
-            *(part, rows.hubs, att, grad_x_src),
-            OTHER=True,
-            **size.combining("HS"),
-        )
+    launch.combine(combine_gradients, rows, part, att, grad_x_src, OTHER=True, **combining)
     grad_att, grad_bias = att_sums.sum(0, keepdim=True), grad_out.sum(0, dtype=shape.acc)
     return grad_x_src, grad_x_dst, grad_att, grad_bias, grad_edge, grad_loop
 

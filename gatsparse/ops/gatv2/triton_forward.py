@@ -162,14 +162,26 @@ def gatv2_forward(
         partial = given & (slot >= 0)
         given = given & (slot < 0)
         k = tl.where(partial, slot // 2, 0).to(tl.int64)
-        store_vectors(pointers(part, offsets, R), k * HC, total, masks, partial, R)
-        terms = part_terms + k * (2 * HS) + head
-        tl.store(terms, top, mask=partial & writes)
-        tl.store(terms + HS, total_weight, mask=partial & writes)
+        _write_part(
+            total, top, total_weight, part, part_terms, k, partial, writes, head, offsets, masks,
+            HC, HS, R,
+        )  # fmt: skip
     _write_rows(
         total, top, total_weight, isolated, scale, bias, out, heads_out, shift, weight_sum, i64,
         given, writes, head, offsets, masks, HC, HS, R, ACC,
     )  # fmt: skip
+
+
+@triton.jit
+def _write_part(
+    total, top, weight_sum, part, part_terms, k, given, writes, head, offsets, masks,
+    HC: tl.constexpr, HS: tl.constexpr, R: tl.constexpr,
+):  # fmt: skip
+    """Writes sums as the partial sums ``k``, for :func:`gatv2_combine`."""
+    store_vectors(pointers(part, offsets, R), k * HC, total, masks, given, R)
+    terms = part_terms + k * (2 * HS) + head
+    tl.store(terms, top, mask=given & writes)
+    tl.store(terms + HS, weight_sum, mask=given & writes)
 
 
 @triton.jit
@@ -198,11 +210,14 @@ def _write_rows(
 
 @triton.jit
 def gatv2_combine(
-    part, part_terms, hubs, bias, out, heads_out, shift, weight_sum, scale: tl.float64,
+    hubs, part, part_terms, bias, out, heads_out, shift, weight_sum, scale: tl.float64,
     H: tl.constexpr, C: tl.constexpr, HS: tl.constexpr, V: tl.constexpr, K: tl.constexpr,
-    HP: tl.constexpr, R: tl.constexpr, G: tl.constexpr, ACC: tl.constexpr,
+    HP: tl.constexpr, R: tl.constexpr, G: tl.constexpr, FINAL: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
-    """Writes the results of a hub: G groups add every G-th piece, then their sums."""
+    """Writes the results of a hub: G groups add every G-th piece, then their sums.
+
+    Unless ``FINAL``, entries of ``hubs`` are chunks, whose sums are partial sums again.
+    """
     L: tl.constexpr = G * HP * K
     HC: tl.constexpr = H * C
     scale = tl.full([], scale, ACC)
@@ -234,7 +249,13 @@ def gatv2_combine(
         factor = tl.exp2(top - tl.where(most == MINUS_INF, 0.0, most))
         total_weight = group_sum(total_weight * factor, G)
         total = group_sums(scaled(total, factor, R), G, R)
-        _write_rows(
-            total, most, total_weight, group < 0, scale, bias, out, heads_out, shift, weight_sum,
-            i, group == 0, writes, head, offsets, masks, HC, HS, R, ACC,
-        )  # fmt: skip
+        if FINAL:
+            _write_rows(
+                total, most, total_weight, group < 0, scale, bias, out, heads_out, shift,
+                weight_sum, i, group == 0, writes, head, offsets, masks, HC, HS, R, ACC,
+            )  # fmt: skip
+        else:
+            _write_part(
+                total, most, total_weight, part, part_terms, i, group == 0, writes, head, offsets,
+                masks, HC, HS, R,
+            )  # fmt: skip

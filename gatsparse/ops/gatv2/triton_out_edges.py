@@ -175,11 +175,14 @@ def out_edges(
 
 @triton.jit
 def combine_gradients(
-    part, hubs, att, grad_x,
+    hubs, part, att, grad_x,
     H: tl.constexpr, C: tl.constexpr, V: tl.constexpr, K: tl.constexpr, HP: tl.constexpr,
-    R: tl.constexpr, G: tl.constexpr, OTHER: tl.constexpr, ACC: tl.constexpr,
+    R: tl.constexpr, G: tl.constexpr, OTHER: tl.constexpr, FINAL: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
-    """Writes the gradient of a hub: G groups add every G-th piece, then their sums."""
+    """Writes the gradient of a hub: G groups add every G-th piece, then their sums.
+
+    Unless ``FINAL``, entries of ``hubs`` are chunks, whose sums are partial sums again.
+    """
     L: tl.constexpr = G * HP * K
     HC: tl.constexpr = H * C
     WIDTH: tl.constexpr = 2 * HC if OTHER else HC
@@ -200,7 +203,12 @@ def combine_gradients(
         total = group_sums(total, G, R)
         if OTHER:
             other = group_sums(other, G, R)
-        att2 = scaled_att(att, offsets, masks, group - group, R, ACC)
-        grad_at = pointers(grad_x, offsets, R)
-        row_at = (row * HC + group * 0).to(tl.int64)
-        write_gradients(grad_at, row_at, total, other, att2, masks, group == 0, R, OTHER)
+        if FINAL:
+            att2 = scaled_att(att, offsets, masks, group - group, R, ACC)
+            grad_at = pointers(grad_x, offsets, R)
+            row_at = (row * HC + group * 0).to(tl.int64)
+            write_gradients(grad_at, row_at, total, other, att2, masks, group == 0, R, OTHER)
+        else:
+            store_vectors(part_at, row * WIDTH, total, masks, group == 0, R)
+            if OTHER:
+                store_vectors(part_at, row * WIDTH + HC, other, masks, group == 0, R)

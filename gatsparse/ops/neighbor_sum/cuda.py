@@ -84,10 +84,11 @@ def row_sums(
         B=max(1, _IN_FLIGHT // layout["R"]),
         **constants,
     )
-    launch.launch(
+    launch.combine(
         combine_kernel,
-        cut.hubs.size(0) * blocks,
-        *(partial, bias, out, cut.hubs, cut.hubs.size(0)),
+        cut,
+        *(partial, bias, out),
+        per_hub=blocks,
         num_warps=_COMBINE_LANES // _MOST_LANES,
         **constants | {"G": _COMBINE_LANES // layout["T"]},
     )
@@ -197,14 +198,18 @@ def row_sums_kernel(
     write(partial, None, slot // 2, total, channel, mask, is_part, F, R)
 
 
-@triton.jit(do_not_specialize=["num_hubs"])
+@triton.jit
 def combine_kernel(
-    partial, bias, out, hubs, num_hubs,
+    hubs, partial, bias, out,
     F: tl.constexpr, T: tl.constexpr, R: tl.constexpr, V: tl.constexpr, G: tl.constexpr,
-    ACC: tl.constexpr,
+    FINAL: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
-    """Sums of a block of channels of a hub: G groups add every G-th piece, then their sums."""
-    block, hub = tl.program_id(0) // num_hubs, tl.program_id(0) % num_hubs
+    """Sums of a block of channels of a hub: G groups add every G-th piece, then their sums.
+
+    Unless ``FINAL``, entries of ``hubs`` are chunks, whose sums are partial sums again.
+    """
+    BLOCKS: tl.constexpr = (F + T * R * V - 1) // (T * R * V)
+    hub, block = tl.program_id(0) // BLOCKS, tl.program_id(0) % BLOCKS
     row = tl.load(hubs + hub.to(tl.int64) * 4)
     if row >= 0:
         begin = tl.load(hubs + hub.to(tl.int64) * 4 + 1)
@@ -222,4 +227,7 @@ def combine_kernel(
                 sums = sums + (total[r] + part,)
             total = sums
         total = group_sums(total, G, R)
-        write(out, bias, row + group * 0, total, channel, mask, group == 0, F, R)
+        if FINAL:
+            write(out, bias, row + group * 0, total, channel, mask, group == 0, F, R)
+        else:
+            write(partial, None, row + group * 0, total, channel, mask, group == 0, F, R)
