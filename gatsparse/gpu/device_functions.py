@@ -108,10 +108,15 @@ def load_vectors(base, offset, R: tl.constexpr, ACC: tl.constexpr):
 
 @triton.jit
 def load_vectors_where(base, offset, masks, live, R: tl.constexpr, ACC: tl.constexpr):
-    """The same, zeros where ``masks`` or ``live [L]`` is false; nothing is read there."""
+    """The same, zeros where ``masks`` or ``live [L]`` is false; nothing is read there.
+
+    If ``live`` is None, it is true.
+    """
     out = ()
     for r in tl.static_range(R):
-        mask = masks[r] & live[:, None]
+        mask = masks[r]
+        if live is not None:
+            mask = mask & live[:, None]
         out = out + (tl.load(base[r] + offset[:, None], mask=mask, other=0.0).to(ACC),)
     return out
 

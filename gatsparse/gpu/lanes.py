@@ -77,17 +77,38 @@ def lanes(H: int, C: int, HS: int, dtype: torch.dtype) -> Lanes:
     V = _VECTOR_BYTES // dtype.itemsize
     while C % V:
         V //= 2
-    HP, count = power_of_two(H), C // V
+    count = C // V
     most = min(_MOST_VECTORS, _MOST_CHANNELS // V)
     sector = min(power_of_two(count), max(1, _SECTOR_BYTES // (V * dtype.itemsize)))
     K = max(sector, power_of_two(-(-count // most)))
     while K > _WARP and -(-count // (K // 2)) <= _LONG * most:
         K //= 2
-    return Lanes(H, C, HS, V, K, HP, -(-count // K))
+    return vectors(H, C, HS, V, K)
+
+
+def vectors(H: int, C: int, HS: int, V: int, K: int) -> Lanes:
+    """The layout with vectors of V channels and K lanes of a head."""
+    return Lanes(H, C, HS, V, K, power_of_two(H), -(-C // (V * K)))
+
+
+def narrow(layout: Lanes) -> Lanes:
+    """Layout with fewer vectors of a lane and more lanes of a head, for kernels that hold several
+    rows in registers: at most 8 channels of a lane, or 16 where a head needs a warp.
+    """
+    H, C, HS, V, K = layout[:5]
+    while layout.R > 1 and (8 if K < _WARP else 16) < layout.R * V:
+        K *= 2
+        layout = vectors(H, C, HS, V, K)
+    return layout
 
 
 def sizes(layout: Lanes) -> Sizes:
     """Sizes of a launch: one warp, or up to 16 for groups of more lanes than a warp has."""
-    groups = max(1, _WARP // layout.lanes)
     warps = min(_MOST_WARPS, max(1, layout.lanes // _WARP))
-    return Sizes(groups, max(1, min(4, _IN_FLIGHT // (layout.R * layout.V))), warps)
+    in_flight = max(1, min(4, _IN_FLIGHT // (layout.R * layout.V)))
+    return Sizes(groups(layout, warps), in_flight, warps)
+
+
+def groups(layout: Lanes, num_warps: int) -> int:
+    """Groups of a program that has a lane per thread, at least one."""
+    return max(1, _WARP * num_warps // layout.lanes)

@@ -7,6 +7,8 @@ import torch
 
 pytest.importorskip("triton")
 
+from gatsparse.gpu.launch_table import rule
+from gatsparse.ops.cuda import Shape
 from gatsparse.ops.gatv2 import cuda
 from gatsparse.testing import graph_zoo
 from tests.gpu.gatv2_calls import Case, call
@@ -76,7 +78,7 @@ def test_no_registers_are_spilled(case, dtype, monkeypatch):
     [(8, 8, torch.float32), (4, 64, torch.bfloat16), (1, 4096, torch.float32), (3, 97, torch.half)],
 )
 def test_signs_of_a_lane_fit_sixteen_bits(H, C, dtype):
-    layout = cuda._backward_layout(cuda.lanes(H, C, H, dtype))
+    layout, _ = rule("gatv2_backward", H, C, H, dtype)
     assert layout.R * layout.V <= 16
     assert layout.K * layout.R * layout.V >= C
 
@@ -86,11 +88,12 @@ def test_records_take_at_most_six_tables(H, C, num_edges):
     num_nodes = 4_000_000
     x_src = torch.empty(num_nodes, H, C, device="meta")
     for factor in (1, 100):
-        shape = cuda._Shape(num_nodes, num_nodes, factor * num_edges, 0, H, C, H, torch.float32)
-        layout = cuda._backward_layout(cuda.lanes(H, C, H, torch.float32))
-        record, signs = cuda._records(shape, layout, x_src, always=False)
+        sizes = (num_nodes + 1, factor * num_edges, factor * num_edges)
+        csr = [torch.empty(size, device="meta") for size in sizes]
+        shape = Shape.of("gatv2_backward", x_src, csr, False)
+        record, signs = cuda._records(shape, x_src, always=False)
         assert (record is None) == (factor == 100)
         if record is not None:
             assert record.nbytes + signs.nbytes <= 6 * x_src.nbytes
             assert record.nbytes + signs.nbytes < num_edges * H * C * 4 / 2
-        assert cuda._records(shape, layout, x_src, always=True)[0] is not None
+        assert cuda._records(shape, x_src, always=True)[0] is not None

@@ -7,86 +7,43 @@ weights that the backward pass computes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
-import triton.language as tl
 from torch import Tensor
 
 from gatsparse.gpu import edge_dropout, launch
 from gatsparse.gpu.arguments import check_csr, check_tensor
-from gatsparse.gpu.lanes import Lanes, Sizes, lanes, sizes
 from gatsparse.gpu.pieces import pieces
-from gatsparse.ops.fused import padded_heads
+from gatsparse.ops.cuda import Shape
 from gatsparse.ops.gat import triton_backward, triton_forward
 
 _SUM_PROGRAMS = 2048  # programs of sums over all nodes, at most
-_COMBINE_LANES = 256  # lanes that combine the pieces of a row
 _SCORE_ROWS = 16  # gradients of scores that a program adds at a time
 
 
-class _Shape(NamedTuple):
-    """Sizes of a call, and the constants of its kernels."""
-
-    num_src: int
-    num_dst: int
-    num_edges: int
-    num_loops: int
-    acc: torch.dtype
-    layout: Lanes
-    sizes: Sizes
-    constants: dict
-
-    @classmethod
-    def of(cls, x: Tensor, csr: list[Tensor], add_self_loops: bool) -> _Shape:
-        num_src, H, C = x.shape
-        num_dst = csr[0].numel() - 1
-        acc = torch.promote_types(x.dtype, torch.float32)
-        layout = lanes(H, C, padded_heads(H), x.dtype)
-        constants = layout._asdict() | {"ACC": tl.float64 if acc == torch.float64 else tl.float32}
-        num_loops = min(num_src, num_dst) if add_self_loops else 0
-        return cls(
-            num_src, num_dst, csr[1].numel(), num_loops, acc, layout, sizes(layout), constants
-        )
-
-    def terms(self, like: Tensor, *size: int) -> Tensor:
-        """Numbers per head ``[*size, HS]``; zero for heads that only pad a row."""
-        new = like.new_zeros if self.layout.H != self.layout.HS else like.new_empty
-        return new(*size, self.layout.HS, dtype=self.acc)
-
-    def channels(self, like: Tensor, *size: int) -> Tensor:
-        """Numbers per channel ``[*size, H, C]`` in the dtype of the sums."""
-        return like.new_empty(*size, self.layout.H, self.layout.C, dtype=self.acc)
-
-    def combining(self) -> dict:
-        """Constants and warps of the kernels that combine pieces."""
-        groups = max(1, _COMBINE_LANES // self.layout.lanes)
-        return self.constants | {"G": groups, "num_warps": 4}
-
-    def check_inputs(
-        self,
-        x: Tensor,
-        att_src: Tensor,
-        att_dst: Tensor | None,
-        edge: Tensor | None,
-        loop: Tensor | None,
-        csr: list[Tensor],
-    ) -> None:
-        """Raises RuntimeError if a tensor does not fit the others."""
-        H, C = self.layout.H, self.layout.C
-        check_tensor("x", x, x, x.dtype, (self.num_src, H, C))
-        check_tensor("att_src", att_src, x, self.acc, (1, H, C))
-        if att_dst is not None:
-            if self.num_src != self.num_dst:
-                raise RuntimeError("att_dst: x has no row for every destination")
-            check_tensor("att_dst", att_dst, x, self.acc, (1, H, C))
-        if edge is not None:
-            check_tensor("edge", edge, x, self.acc, (self.num_edges, H))
-            if loop is None and self.num_loops > 0:
-                raise RuntimeError("loop: expected for edge, got none")
-        if loop is not None:
-            check_tensor("loop", loop, x, self.acc, (self.num_loops, H))
-        check_csr("csr", csr, x, self.num_dst, self.num_edges)
+def _check_inputs(
+    shape: Shape,
+    x: Tensor,
+    att_src: Tensor,
+    att_dst: Tensor | None,
+    edge: Tensor | None,
+    loop: Tensor | None,
+    csr: list[Tensor],
+) -> None:
+    """Raises RuntimeError if a tensor does not fit the others."""
+    H, C = shape.layout[:2]
+    check_tensor("x", x, x, x.dtype, (shape.num_src, H, C))
+    check_tensor("att_src", att_src, x, shape.acc, (1, H, C))
+    if att_dst is not None:
+        if shape.num_src != shape.num_dst:
+            raise RuntimeError("att_dst: x has no row for every destination")
+        check_tensor("att_dst", att_dst, x, shape.acc, (1, H, C))
+    if edge is not None:
+        check_tensor("edge", edge, x, shape.acc, (shape.num_edges, H))
+        if loop is None and shape.num_loops > 0:
+            raise RuntimeError("loop: expected for edge, got none")
+    if loop is not None:
+        check_tensor("loop", loop, x, shape.acc, (shape.num_loops, H))
+    check_csr("csr", csr, x, shape.num_dst, shape.num_edges)
 
 
 def gat(
@@ -108,9 +65,9 @@ def gat(
     seed: Tensor | None,
 ) -> tuple[Tensor, ...]:
     """Forward pass: ``out`` and the tensors that the backward pass needs."""
-    shape = _Shape.of(x, csr, add_self_loops)
-    shape.check_inputs(x, att_src, att_dst, edge, loop, csr)
-    H, C = shape.layout.H, shape.layout.C
+    shape = Shape.of("gat", x, csr, add_self_loops)
+    _check_inputs(shape, x, att_src, att_dst, edge, loop, csr)
+    H, C = shape.layout[:2]
     num_src, num_dst = shape.num_src, shape.num_dst
     if bias is not None:
         check_tensor("bias", bias, x, shape.acc, (H * C if concat else C,))
@@ -129,14 +86,12 @@ def gat(
     )
     alpha_src, all_alpha_dst = shape.terms(x, num_src), shape.terms(x, num_dst)
 
-    groups, in_flight, num_warps = shape.sizes
+    groups = shape.sizes.G
     launch.launch(
         triton_forward.node_terms,
         launch.programs(num_src, groups),
         *(x, att_src, att_dst, alpha_src, all_alpha_dst, num_src),
-        **shape.constants,
-        G=groups,
-        num_warps=num_warps,
+        **shape.constants(),
     )
     if att_dst is None:
         if alpha_dst is None:
@@ -158,13 +113,11 @@ def gat(
         edge_dropout.draw_if(csr, None, shape.num_loops, H, dropout, seed),
         rows.table,
         *(*results, part, part_terms, rows.table.size(0), shape.num_edges, shape.num_loops),
-        **shape.constants,
-        G=groups,
-        B=in_flight,
+        **shape.constants(),
+        B=shape.sizes.B,
         LOOPS=shape.num_loops > 0,
         SLOPE=negative_slope,
         SCALE=scale,
-        num_warps=num_warps,
     )
     launch.combine(
         triton_forward.gat_combine,
@@ -206,8 +159,8 @@ def gat_backward(
     seed: Tensor | None,
 ) -> tuple[Tensor, ...]:
     """Backward pass: the gradients of x, att_src, att_dst, alpha_dst, bias, edge and loop."""
-    shape = _Shape.of(x, csr, add_self_loops)
-    shape.check_inputs(x, att_src, att_dst, edge, loop, csr)
+    shape = Shape.of("gat_backward", x, csr, add_self_loops)
+    _check_inputs(shape, x, att_src, att_dst, edge, loop, csr)
     check_csr("csr_t", csr_t, x, shape.num_src, shape.num_edges)
     H, C, HS = shape.layout[:3]
     num_src, num_dst = shape.num_src, shape.num_dst
@@ -227,7 +180,7 @@ def gat_backward(
     grad_x = torch.empty_like(x)
     grad_alpha_src, grad_alpha_dst = shape.terms(x, num_src), shape.terms(x, num_dst)
     scale = edge_dropout.dropout_scale(dropout)
-    groups, in_flight, num_warps = shape.sizes
+    groups = shape.sizes.G
     terms = x.new_empty(num_dst, HS, 4, dtype=shape.acc)
     programs, steps = _blocks(num_dst, groups)
     bias_sums = shape.channels(x, programs * groups)
@@ -237,11 +190,9 @@ def gat_backward(
         *(grad_out, heads_out, alpha_dst, shift, weight_sum),
         *((positive_out, positive_weight) if known else (None, None)),
         *(terms, grad_alpha_dst, bias_sums, num_dst, steps),
-        **shape.constants,
-        G=groups,
+        **shape.constants(),
         SLOPE=negative_slope,
         SCALE=scale,
-        num_warps=num_warps,
     )
 
     rows = pieces(csr_t, num_dst)
@@ -266,13 +217,11 @@ def gat_backward(
         *(grad_x, grad_alpha_src, None if known else grad_score),
         None if known or shape.num_loops == 0 else grad_loop,
         *(part, part_sums, rows.table.size(0), shape.num_edges, shape.num_loops),
-        **shape.constants,
-        G=groups,
-        B=in_flight,
+        **shape.constants(),
+        B=shape.sizes.B,
         LENGTH=length,
         LOOPS=shape.num_loops > 0,
         SLOPE=negative_slope,
-        num_warps=num_warps,
     )
     launch.combine(
         triton_backward.backward_combine,
@@ -300,7 +249,7 @@ def _blocks(num_nodes: int, groups: int) -> tuple[int, int]:
 
 
 def _sum_scores(
-    shape: _Shape,
+    shape: Shape,
     csr: list[Tensor],
     by_caller: bool,
     grad_score: Tensor,
@@ -312,7 +261,7 @@ def _sum_scores(
     part = None if rows.num_partial == 0 else shape.terms(grad_score, rows.num_partial)
     layout = shape.layout
     constants = {"H": layout.H, "HS": layout.HS, "HP": layout.HP, "ROWS": _SCORE_ROWS}
-    constants["ACC"] = shape.constants["ACC"]
+    constants["ACC"] = shape.constants()["ACC"]
     launch.launch(
         triton_backward.score_sums,
         rows.table.size(0),
@@ -325,18 +274,16 @@ def _sum_scores(
 
 
 def _att_sums(
-    shape: _Shape, x: Tensor, grad_alpha_src: Tensor, grad_alpha_dst: Tensor | None
+    shape: Shape, x: Tensor, grad_alpha_src: Tensor, grad_alpha_dst: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Gradients of att_src and att_dst, ``[1, H, C]`` each."""
-    groups, _, num_warps = shape.sizes
+    groups = shape.sizes.G
     programs, steps = _blocks(shape.num_src, groups)
     sums = shape.channels(x, programs * groups, 2)
     launch.launch(
         triton_backward.att_sums,
         programs,
         *(x, grad_alpha_src, grad_alpha_dst, sums, shape.num_src, steps),
-        **shape.constants,
-        G=groups,
-        num_warps=num_warps,
+        **shape.constants(),
     )
     return sums[:, 0].sum(0, keepdim=True), sums[:, 1].sum(0, keepdim=True)

@@ -6,17 +6,15 @@ is multiplied by log2(e): only the backward pass of this file reads it.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import triton.language as tl
 from torch import Tensor
 
 from gatsparse.gpu import edge_dropout, launch
 from gatsparse.gpu.arguments import check_csr, check_tensor
-from gatsparse.gpu.lanes import Lanes, lanes, sizes
 from gatsparse.gpu.pieces import pieces
-from gatsparse.ops.fused import padded_heads
+from gatsparse.ops.cuda import Shape
 from gatsparse.ops.gatv2.triton_forward import gatv2_combine, gatv2_forward
 from gatsparse.ops.gatv2.triton_in_edges import in_edges
 from gatsparse.ops.gatv2.triton_out_edges import combine_gradients, out_edges
@@ -28,83 +26,34 @@ _SMALL_RECORDS, _TABLES = 64 << 20, 6
 #: att.
 _MOST_PROGRAMS = 1 << 15
 
-_WARP = 32
-_COMBINE_LANES = 256  # lanes that combine the pieces of a row
+
+def _check_inputs(
+    shape: Shape,
+    x_src: Tensor,
+    x_dst: Tensor,
+    att: Tensor,
+    edge: Tensor | None,
+    loop: Tensor | None,
+    csr: list[Tensor],
+) -> None:
+    """Raises RuntimeError if a tensor does not fit the others."""
+    row = shape.layout[:2]
+    check_tensor("x_src", x_src, x_src, x_src.dtype, (shape.num_src, *row))
+    check_tensor("x_dst", x_dst, x_src, x_src.dtype, (shape.num_dst, *row))
+    check_tensor("att", att, x_src, shape.acc, (1, *row))
+    if edge is not None:
+        check_tensor("edge", edge, x_src, x_src.dtype, (shape.num_edges, *row))
+        if loop is None and shape.num_loops > 0:
+            raise RuntimeError("loop: expected for edge, got none")
+    if loop is not None:
+        check_tensor("loop", loop, x_src, x_src.dtype, (shape.num_loops, *row))
+    check_csr("csr", csr, x_src, shape.num_dst, shape.num_edges)
 
 
-class _Shape(NamedTuple):
-    """Sizes of a call."""
-
-    num_src: int
-    num_dst: int
-    num_edges: int
-    num_loops: int
-    H: int
-    C: int
-    HS: int
-    acc: torch.dtype
-
-    @classmethod
-    def of(cls, x_src: Tensor, csr: list[Tensor], add_self_loops: bool) -> _Shape:
-        num_src, H, C = x_src.shape
-        num_dst, num_edges = csr[0].numel() - 1, csr[1].numel()
-        num_loops = min(num_src, num_dst) if add_self_loops else 0
-        acc = torch.promote_types(x_src.dtype, torch.float32)
-        return cls(num_src, num_dst, num_edges, num_loops, H, C, padded_heads(H), acc)
-
-    def check_inputs(
-        self,
-        x_src: Tensor,
-        x_dst: Tensor,
-        att: Tensor,
-        edge: Tensor | None,
-        loop: Tensor | None,
-        csr: list[Tensor],
-    ) -> None:
-        """Raises RuntimeError if a tensor does not fit the others."""
-        row = (self.H, self.C)
-        check_tensor("x_src", x_src, x_src, x_src.dtype, (self.num_src, *row))
-        check_tensor("x_dst", x_dst, x_src, x_src.dtype, (self.num_dst, *row))
-        check_tensor("att", att, x_src, self.acc, (1, *row))
-        if edge is not None:
-            check_tensor("edge", edge, x_src, x_src.dtype, (self.num_edges, *row))
-            if loop is None and self.num_loops > 0:
-                raise RuntimeError("loop: expected for edge, got none")
-        if loop is not None:
-            check_tensor("loop", loop, x_src, x_src.dtype, (self.num_loops, *row))
-        check_csr("csr", csr, x_src, self.num_dst, self.num_edges)
-
-    def terms(self, like: Tensor, rows: int) -> Tensor:
-        """Numbers per head ``[rows, HS]``; zero for heads that only pad a row."""
-        new = like.new_zeros if self.H != self.HS else like.new_empty
-        return new(rows, self.HS, dtype=self.acc)
-
-    def channels(self, like: Tensor, *size: int) -> Tensor:
-        """Numbers per channel ``[*size, H, C]`` in the dtype of the sums."""
-        return like.new_empty(*size, self.H, self.C, dtype=self.acc)
-
-
-class _Launch(NamedTuple):
-    """Sizes of a launch, and the constants of kernels that visit edges or combine pieces."""
-
-    G: int
-    B: int
-    constants: dict[str, Any]
-    options: dict[str, Any]
-
-    @classmethod
-    def of(cls, shape: _Shape, layout: Lanes, negative_slope: float) -> _Launch:
-        G, B, num_warps = sizes(layout)
-        acc = tl.float64 if shape.acc == torch.float64 else tl.float32
-        constants = layout._asdict() | {"G": G, "ACC": acc, "num_warps": num_warps}
-        options = {"LOOPS": shape.num_loops > 0, "MONOTONE": 0 < negative_slope <= 1}
-        return cls(G, B, constants, options)
-
-    def combining(self, *unused: str) -> dict[str, Any]:
-        """Constants and warps of the kernels that combine pieces, without some."""
-        T = self.constants["HP"] * self.constants["K"]
-        constants = self.constants | {"G": max(1, _COMBINE_LANES // T), "num_warps": 4}
-        return {name: value for name, value in constants.items() if name not in unused}
+def _visiting(shape: Shape, negative_slope: float) -> dict[str, Any]:
+    """Constants and warps of the kernels that visit edges, except B."""
+    options = {"LOOPS": shape.num_loops > 0, "MONOTONE": 0 < negative_slope <= 1}
+    return shape.constants() | options
 
 
 def gatv2(
@@ -124,9 +73,10 @@ def gatv2(
     seed: Tensor | None,
 ) -> tuple[Tensor, ...]:
     """Forward pass: ``out`` and the tensors that the backward pass needs."""
-    shape = _Shape.of(x_src, csr, add_self_loops)
-    shape.check_inputs(x_src, x_dst, att, edge, loop, csr)
-    H, C, num_dst = shape.H, shape.C, shape.num_dst
+    shape = Shape.of("gatv2", x_src, csr, add_self_loops)
+    _check_inputs(shape, x_src, x_dst, att, edge, loop, csr)
+    H, C = shape.layout[:2]
+    num_dst, (G, B, _) = shape.num_dst, shape.sizes
     if bias is not None:
         check_tensor("bias", bias, x_src, shape.acc, (H * C if concat else C,))
     out = x_src.new_empty(num_dst, H * C) if concat else None
@@ -139,20 +89,18 @@ def gatv2(
     cut = rows.num_partial > 0
     part = shape.channels(x_src, rows.num_partial) if cut else None
     part_terms = shape.terms(x_src, 2 * rows.num_partial) if cut else None
-    size = _Launch.of(shape, lanes(H, C, shape.HS, x_src.dtype), negative_slope)
     bits = edge_dropout.draw_if(csr, None, shape.num_loops, H, dropout, seed)
     scale = 1.0 if bits is None else edge_dropout.dropout_scale(dropout)
     launch.launch(
         gatv2_forward,
-        launch.programs(rows.table.size(0), size.G),
+        launch.programs(rows.table.size(0), G),
         *(x_src, x_dst, att, edge, loop, csr[1], csr[2], bits, rows.table, *results),
         *(part, part_terms, rows.table.size(0), shape.num_edges, shape.num_loops),
         *(negative_slope, scale),
-        B=size.B if edge is None else max(1, size.B // 2),
-        **size.options,
-        **size.constants,
+        B=B if edge is None else max(1, B // 2),
+        **_visiting(shape, negative_slope),
     )
-    launch.combine(gatv2_combine, rows, *(part, part_terms, *results, scale), **size.combining())
+    launch.combine(gatv2_combine, rows, *(part, part_terms, *results, scale), **shape.combining())
     if heads_out is not None and not concat:
         mean = heads_out.mean(1)
         out = (mean if bias is None else mean + bias).to(x_src.dtype)
@@ -161,16 +109,6 @@ def gatv2(
         *(shape.terms(x_src, 0) if term is None else term for term in (shift, weight_sum)),
     )
     return out, *saved  # pyright: ignore
-
-
-def _backward_layout(layout: Lanes) -> Lanes:
-    """Layout with fewer vectors of a lane and more lanes of a head, because the backward pass holds
-    five rows in registers. Signs of the channels of a lane fit 16 bits.
-    """
-    while layout.R > 1 and (8 if layout.K < _WARP else 16) < layout.R * layout.V:
-        K = 2 * layout.K
-        layout = layout._replace(K=K, R=launch.programs(layout.C // layout.V, K))
-    return layout
 
 
 def gatv2_backward(
@@ -191,31 +129,31 @@ def gatv2_backward(
     seed: Tensor | None,
 ) -> tuple[Tensor, ...]:
     """Backward pass: the gradients of x_src, x_dst, att, bias, edge and loop."""
-    shape = _Shape.of(x_src, csr, add_self_loops)
-    shape.check_inputs(x_src, x_dst, att, edge, loop, csr)
-    H, C, num_dst, num_edges = shape.H, shape.C, shape.num_dst, shape.num_edges
+    shape = Shape.of("gatv2_backward", x_src, csr, add_self_loops)
+    _check_inputs(shape, x_src, x_dst, att, edge, loop, csr)
+    H, C, HS = shape.layout[:3]
+    num_dst, num_edges, (G, B, _) = shape.num_dst, shape.num_edges, shape.sizes
     check_csr("csr_t", csr_t, x_src, shape.num_src, num_edges)
     check_tensor("grad_out", grad_out, x_src, x_src.dtype, (num_dst, H, C))
     check_tensor("heads_out", heads_out, x_src, shape.acc, (num_dst, H, C))
     for name, tensor in (("shift", shift), ("weight_sum", weight_sum)):
-        check_tensor(name, tensor, x_src, shape.acc, (num_dst, shape.HS))
+        check_tensor(name, tensor, x_src, shape.acc, (num_dst, HS))
     grad_x_src, grad_x_dst = torch.empty_like(x_src), torch.empty_like(x_dst)
     grad_edge, grad_loop = (
         x_src.new_empty(0, H, C) if table is None else torch.empty_like(table)
         for table in (edge, loop)
     )
-    layout = _backward_layout(lanes(H, C, shape.HS, x_src.dtype))
-    size = _Launch.of(shape, layout, negative_slope)
+    visiting = _visiting(shape, negative_slope)
     bits = edge_dropout.draw_if(csr, None, shape.num_loops, H, dropout, seed)
     scalars = (negative_slope, 1.0 if bits is None else edge_dropout.dropout_scale(dropout))
 
-    record, signs = _records(shape, layout, x_src, always=edge is not None)
+    record, signs = _records(shape, x_src, always=edge is not None)
     dst_terms = None
     if record is None:
-        dst_terms = x_src.new_empty(num_dst, shape.HS, 4, dtype=shape.acc)
+        dst_terms = x_src.new_empty(num_dst, HS, 4, dtype=shape.acc)
     rows = pieces(csr, shape.num_src)
     part = shape.channels(x_src, rows.num_partial) if rows.num_partial > 0 else None
-    per_round = launch.programs(rows.table.size(0), size.G)
+    per_round = launch.programs(rows.table.size(0), G)
     rounds = max(1, launch.programs(per_round, _MOST_PROGRAMS))
     programs = launch.programs(per_round, rounds)
     att_sums = shape.channels(x_src, programs)
@@ -225,40 +163,37 @@ def gatv2_backward(
         *(x_src, x_dst, att, edge, loop, grad_out, heads_out, shift, weight_sum, csr[1], csr[2]),
         *(bits, rows.table, grad_x_dst, grad_edge, grad_loop, att_sums, dst_terms, record, signs),
         *(part, rows.table.size(0), num_edges, shape.num_loops, programs, rounds, *scalars),
-        B=min(2, size.B) if edge is None else 1,
-        **size.options,
-        **size.constants,
+        B=min(2, B) if edge is None else 1,
+        **visiting,
     )
-    combining = size.combining("HS")
+    combining = shape.combining()
+    del combining["HS"]
     launch.combine(combine_gradients, rows, part, att, grad_x_dst, OTHER=False, **combining)
 
     rows = pieces(csr_t, num_dst)
     part = shape.channels(x_src, rows.num_partial, 2) if rows.num_partial > 0 else None
     launch.launch(
         out_edges,
-        launch.programs(rows.table.size(0), size.G),
+        launch.programs(rows.table.size(0), G),
         *(x_src, x_dst, att, grad_out, dst_terms, csr_t[1], csr_t[2]),
         *(bits if record is None else None, record, signs, rows.table, grad_x_src, part),
         *(rows.table.size(0), num_edges, shape.num_loops, *scalars),
-        B=size.B,
-        **size.options,
-        **size.constants,
+        B=B,
+        **visiting,
     )
     launch.combine(combine_gradients, rows, part, att, grad_x_src, OTHER=True, **combining)
     grad_att, grad_bias = att_sums.sum(0, keepdim=True), grad_out.sum(0, dtype=shape.acc)
     return grad_x_src, grad_x_dst, grad_att, grad_bias, grad_edge, grad_loop
 
 
-def _records(
-    shape: _Shape, layout: Lanes, x_src: Tensor, always: bool
-) -> tuple[Tensor | None, Tensor | None]:
+def _records(shape: Shape, x_src: Tensor, always: bool) -> tuple[Tensor | None, Tensor | None]:
     """Records of the edges and the loops: numbers ``[.., H, 2]`` and signs ``[.., T]``; None if
     they would take too much memory.
     """
-    count = shape.num_edges + shape.num_loops
+    layout, count = shape.layout, shape.num_edges + shape.num_loops
     dtype = torch.uint8 if layout.R * layout.V <= 8 else torch.int16
-    num_bytes = count * (2 * shape.H * shape.acc.itemsize + layout.lanes * dtype.itemsize)
+    num_bytes = count * (2 * layout.H * shape.acc.itemsize + layout.lanes * dtype.itemsize)
     if not always and num_bytes > max(_SMALL_RECORDS, _TABLES * x_src.nbytes):
         return None, None
-    record = x_src.new_empty(count, shape.H, 2, dtype=shape.acc)
+    record = x_src.new_empty(count, layout.H, 2, dtype=shape.acc)
     return record, x_src.new_empty(count, layout.lanes, dtype=dtype)

@@ -15,7 +15,13 @@ head, and the signs of :math:`z_{ij}`, a bit per channel.
 import triton
 import triton.language as tl
 
-from gatsparse.gpu.device_functions import LOG2_E, head_sum, load_vectors_where, pointers
+from gatsparse.gpu.device_functions import (
+    LOG2_E,
+    head_sum,
+    load_vectors,
+    load_vectors_where,
+    pointers,
+)
 
 LN_2 = tl.constexpr(0.6931471805599453)
 
@@ -28,16 +34,12 @@ def load_rows(
     """R tiles ``[L, V]`` of the rows at ``offset [L]``; zeros in padding and, if ``MASKED``,
     where ``live [L]`` is false.
     """
-    out = ()
-    for r in tl.static_range(R):
-        if MASKED:
-            mask = masks[r] & live[:, None]
-            tile = tl.load(base[r] + offset[:, None], mask=mask, other=0.0)
-        elif PADDED:
-            tile = tl.load(base[r] + offset[:, None], mask=masks[r], other=0.0)
-        else:
-            tile = tl.load(base[r] + offset[:, None])
-        out = out + (tile.to(ACC),)
+    if MASKED:
+        out = load_vectors_where(base, offset, masks, live, R, ACC)
+    elif PADDED:
+        out = load_vectors_where(base, offset, masks, None, R, ACC)
+    else:
+        out = load_vectors(base, offset, R, ACC)
     return out
 
 
@@ -53,7 +55,7 @@ def plus(total, value, R: tl.constexpr):
 @triton.jit
 def scaled_att(att, offsets, masks, nowhere, R: tl.constexpr, ACC: tl.constexpr):
     """``att * log2(e)`` of each lane, zeros in padding."""
-    tiles = load_vectors_where(pointers(att, offsets, R), nowhere, masks, nowhere == 0, R, ACC)
+    tiles = load_vectors_where(pointers(att, offsets, R), nowhere, masks, None, R, ACC)
     out = ()
     for r in tl.static_range(R):
         out = out + (tiles[r] * LOG2_E,)

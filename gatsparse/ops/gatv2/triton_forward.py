@@ -201,9 +201,7 @@ def _write_rows(
     if out is not None:
         if bias is not None:
             nowhere = tl.zeros_like(head)
-            addend = load_vectors_where(
-                pointers(bias, offsets, R), nowhere, masks, nowhere == 0, R, ACC
-            )
+            addend = load_vectors_where(pointers(bias, offsets, R), nowhere, masks, None, R, ACC)
             result = plus_scaled(result, tl.full(head.shape, 1.0, ACC), addend, R)
         store_vectors(pointers(out, offsets, R), row, result, masks, given, R)
 
