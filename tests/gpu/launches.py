@@ -1,6 +1,6 @@
 """Launches of all operators on meta tensors: what is compiled, for any architecture."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -119,10 +119,3 @@ CALLS: dict[str, Callable[[], object]] = {
     "GATv2 3x37, edge features": gatv2(3, 37, edge=True),
     "other operators": others,
 }
-
-
-def all_launches() -> Iterator[tuple[str, Launch]]:
-    """Yields the launches of all calls, with the name of the call."""
-    for name, call in CALLS.items():
-        for found in launches(call):
-            yield name, found
