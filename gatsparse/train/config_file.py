@@ -138,6 +138,7 @@ def config_yaml(config: TrainConfig) -> str:
     return parser.dump(parser.parse_object(asdict(config)))
 
 
+@cache
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="gatsparse train CONFIG",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from benchmarks.experiments.paper.protocols import SUFFIXES, TIMED, paper_config, short_config
@@ -79,8 +80,12 @@ class PaperRuns:
         return replace(config, model=replace(config.model, kind=kind))
 
     def _config(self, path: Path, name: str) -> TrainConfig:
-        config = parse_config(path, self.overrides)
-        return replace(config, run_dir=self.out / name)
+        return replace(_config(path, self.overrides), run_dir=self.out / name)
+
+
+@cache
+def _config(path: Path, overrides: tuple[str, ...]) -> TrainConfig:
+    return parse_config(path, overrides)
 
 
 def of_tables(paper_runs: PaperRuns, datasets: Sequence[str]) -> Iterator[TrainConfig]:
