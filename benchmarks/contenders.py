@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,6 +13,15 @@ from torch_geometric.data import Data
 
 import gatsparse
 from benchmarks.config import Layer
+from benchmarks.isolate import UnavailableError
+from benchmarks.libraries import (
+    DGLGAT,
+    CuDNNGAT,
+    CuDNNGATv2,
+    DGLGATv2,
+    LibraryLayer,
+    TurboGATv2,
+)
 from gatsparse.data.import_path import imported, is_import_path
 from gatsparse.nn import dense_adjacency
 from gatsparse.nn.dense import Form
@@ -81,6 +91,32 @@ class Contender:
             model.load_state_dict(state)
 
 
+@dataclass(frozen=True)
+class Library(Contender):
+    """A contender that has only single layers, those of another library.
+
+    Args:
+        layers (dict, optional): Its layers by their names; see :mod:`benchmarks.libraries`.
+    """
+
+    layers: Mapping[Layer, type[LibraryLayer]] = field(default_factory=dict, hash=False)
+
+    def build(self, data: Data, dropout: float) -> torch.nn.Module:  # noqa: ARG002
+        """Raises UnavailableError."""
+        raise UnavailableError(f"{self.requires}: only single layers are measured")
+
+    def layer(self, name: Layer, in_channels: int, heads: int, channels: int) -> torch.nn.Module:
+        """Returns a single layer.
+
+        Raises:
+            UnavailableError: If the library does not have it.
+        """
+        if name not in self.layers:
+            raise UnavailableError(f"{self.requires} has no {name}")
+        pyg = getattr(torch_geometric.nn, f"{name}Conv")(in_channels, channels, heads)
+        return self.layers[name](pyg)
+
+
 #: Contenders by name.
 CONTENDERS = {
     "gatsparse": Contender("gatsparse", requires="gatsparse._C"),
@@ -89,6 +125,9 @@ CONTENDERS = {
     "pyg-compile": Contender("pyg", compiled=True),
     "dense-broadcast": Contender("dense", form="broadcast"),
     "dense-concat": Contender("dense", form="concat"),
+    "dgl": Library(requires="dgl", layers={"GAT": DGLGAT, "GATv2": DGLGATv2}),
+    "cudnn": Library(requires="cudnn.gnn", layers={"GAT": CuDNNGAT, "GATv2": CuDNNGATv2}),
+    "turbo-gnn": Library(requires="turbo_gnn", layers={"GATv2": TurboGATv2}),
 }
 
 #: Contenders with single layers that accept any graph.
