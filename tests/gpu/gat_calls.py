@@ -8,7 +8,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from gatsparse.gpu import pieces
+from gatsparse.gpu import lanes, pieces
 from gatsparse.ops.fused import csr_arguments
 from gatsparse.testing import Graph, cast, gat_inputs, relative_error
 
@@ -172,4 +172,11 @@ def pieces_of(length: int) -> Iterator[None]:
         mock.patch.object(pieces, "piece_length", return_value=length),
         mock.patch.object(pieces, "_TOGETHER", 4),
     ):
+        yield
+
+
+@contextmanager
+def in_flight(channels: int) -> Iterator[None]:
+    """Context in which a lane loads fewer channels at once: kernels are compiled much faster."""
+    with mock.patch.object(lanes, "_IN_FLIGHT", channels):
         yield

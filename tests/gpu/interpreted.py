@@ -2,7 +2,7 @@
 
 Triton decides when it is imported whether its functions are interpreted. A test module therefore
 defines ``interpreted()``, a generator of ``(case, {result: error})``, and reads the errors from
-``errors_of(__name__)``, which runs the generator in a new process.
+the fixture ``found``, for which ``errors_of`` runs the generator in a new process.
 """
 
 import importlib
@@ -17,10 +17,20 @@ ROOT = Path(__file__).parents[2]
 _MARK = "interpreted: "
 
 
-def errors_of(module: str, timeout: float = 1800) -> dict[str, dict[str, float]]:
-    """Returns the errors of all cases of a test module, by case and result."""
+#: Modules with few cases, which share a process.
+TOGETHER = [
+    f"tests.gpu.test_{name}"
+    for name in (
+        *("drawn_graphs_interpreted", "dropout_cuda", "launch_table", "layers_interpreted"),
+        *("neighbor_sum_cuda", "sparse_linear_cuda"),
+    )
+]
+
+
+def errors_of(modules: list[str], timeout: float = 1800) -> dict[str, dict[str, dict[str, float]]]:
+    """Returns the errors of all cases of test modules, by module, case and result."""
     process = subprocess.run(
-        [sys.executable, "-m", "tests.gpu.interpreted", module],
+        [sys.executable, "-m", "tests.gpu.interpreted", *modules],
         cwd=ROOT,
         env=os.environ | {"TRITON_INTERPRET": "1"},
         capture_output=True,
@@ -28,22 +38,27 @@ def errors_of(module: str, timeout: float = 1800) -> dict[str, dict[str, float]]
         timeout=timeout,
     )
     if process.returncode != 0:
-        raise RuntimeError(f"{module}: the interpreter failed\n{process.stdout}{process.stderr}")
+        raise RuntimeError(f"{modules}: the interpreter failed\n{process.stdout}{process.stderr}")
     lines = [line for line in process.stdout.splitlines() if line.startswith(_MARK)]
-    return dict(json.loads(line.removeprefix(_MARK)) for line in lines)
+    errors: dict[str, dict[str, dict[str, float]]] = {module: {} for module in modules}
+    for line in lines:
+        module, case, found = json.loads(line.removeprefix(_MARK))
+        errors[module][case] = found
+    return errors
 
 
-def main(module: str) -> None:
-    """Prints the errors of each case of a test module as a line of JSON."""
+def main(modules: list[str]) -> None:
+    """Prints the errors of each case of test modules as a line of JSON."""
     import torch
 
     torch.set_num_threads(1)
     with warnings.catch_warnings():
         # NumPy warns where a GPU computes inf or NaN, as it should.
         warnings.simplefilter("ignore", RuntimeWarning)
-        for case, errors in importlib.import_module(module).interpreted():
-            print(_MARK + json.dumps((case, errors)), flush=True)
+        for module in modules:
+            for case, errors in importlib.import_module(module).interpreted():
+                print(_MARK + json.dumps((module, case, errors)), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])
