@@ -60,7 +60,7 @@ docs: $(STAMP)/python
 
 # Builds into dist. Kernels that `make setup` compiled are not compiled again.
 WHEEL   := $(or $(firstword $(wildcard dist/gatsparse-*.whl)),dist/gatsparse.whl)
-SOURCES := $(shell find gatsparse gatsparse_cli -name '*.py' -o -name '*.html' -o -name '*.css' -o -name '*.js') gatsparse/py.typed README.md LICENSE
+SOURCES := $(shell find gatsparse gatsparse_cli -name '*.py' -o -name '*.html' -o -name '*.css' -o -name '*.js' -o -name '*.json') gatsparse/py.typed README.md LICENSE
 
 wheel: $(WHEEL)
 

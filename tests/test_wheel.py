@@ -16,8 +16,8 @@ from tests.test_docs import python_blocks
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("gatsparse", "gatsparse_cli")
-#: Sources, and the parts of the page of an explanation.
-SUFFIXES = (".py", ".html", ".css", ".js")
+#: Sources, the parts of the page of an explanation, and the launch table of GPUs.
+SUFFIXES = (".py", ".html", ".css", ".js", ".json")
 
 
 def sources() -> list[Path]:
