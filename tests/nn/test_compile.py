@@ -57,7 +57,7 @@ def test_batches_of_all_sizes_share_one_graph(layer, options, dynamic):
     """Sizes become dynamic at the second size, or at the first one with ``dynamic=True``."""
     model = Net(OURS[layer], **options)
     compiled = torch.compile(model, fullgraph=True, dynamic=dynamic, backend="aot_eager")
-    for _ in range(50):
+    for _ in range(20):
         x, edge_index, edge_attr = batch(options.get("edge_dim"))
         out = compiled(x, edge_index, edge_attr)
         out.sum().backward()
