@@ -4,6 +4,7 @@ The emulator also finds races, reads of memory that nothing has written, and acc
 tensors.
 """
 
+import re
 from contextlib import nullcontext
 
 import pytest
@@ -17,7 +18,9 @@ pytest.importorskip("triton")
 
 from gatsparse.gpu import edge_dropout as edge_dropout_on_gpu
 from gatsparse.ops.gat import cuda
+from tests.ptx.compiling import Compiled
 from tests.ptx.device import emulated
+from tests.ptx.emulator.warps import Fault
 
 ZOO = graph_zoo()
 FIRST = Case(8, 8, loops=True, positive=True)
@@ -179,6 +182,13 @@ def test_seed_on_the_device_draws_the_same_numbers():
         device.launch(edge_dropout_on_gpu.draw_bits, 4, *arguments, **constants)
         again = edge_dropout_on_gpu.draw(list(graph.csr), None, 0, 8, (2**30 + 1) / 2**32, SEED)
     assert torch.equal(bits, again)
+
+
+def test_combining_pieces_without_barriers_is_a_race(monkeypatch):
+    without = property(lambda code: re.sub(r"bar\.sync[^;]*;", "", code.asm["ptx"]))
+    monkeypatch.setattr(Compiled, "ptx", without)
+    with pytest.raises(Fault, match=r"shared memory: race.*gat_combine"):
+        on_gpu(call(ZOO["hub"], FIRST).to(torch.float32))
 
 
 def test_corrupt_index_raises():

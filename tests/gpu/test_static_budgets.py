@@ -29,6 +29,12 @@ def test_no_budget_allows_spills_or_shared_memory_in_loops_over_edges(version):
         assert budget.shared_stores == 0 or budget.instructions == 0, key
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_needs_about_as_many_instructions(version):
+    for key, budget in TABLE[version].items():
+        assert budget.instructions <= 1.25 * TABLE["3.7.1"][key].instructions, key
+
+
 @pytest.mark.parametrize(
     "key",
     [
