@@ -16,10 +16,10 @@ from gatsparse.checks import check_instance
 from gatsparse.extras import require_extra
 from gatsparse.graph import CSRGraph
 from gatsparse.inference.blocks import ON_DISK, destination_blocks, edge_rows, run_block
-from gatsparse.inference.heads import heads_at_once, passes, run_heads
-from gatsparse.inference.model import check_model, model_dtype, output_channels
+from gatsparse.inference.heads import bytes_of_graph, heads_at_once, passes, run_heads
+from gatsparse.inference.model import check_model, model_device, model_dtype, output_channels
 from gatsparse.inference.node_wise import check_node_wise
-from gatsparse.inference.sources import Source, edge_source, node_source
+from gatsparse.inference.sources import Source, Stored, edge_source, node_source, on_device
 from gatsparse.inference.stage import Folder, Memory
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ def infer(
     features, hooks or overridden methods, it runs on blocks of destinations with the features of
     their in-neighbours. The blocks are as large as the budget allows.
 
+    If the model is on a GPU, the rows of :obj:`x` that a block needs are moved there, and its
+    outputs back. This has not yet been run on a GPU.
+
     With a :obj:`folder` the features between the layers are stored in files. If a call is
     interrupted or killed, the same call with the same model, features and graph resumes from these
     files; after a finished call it returns immediately.
@@ -57,10 +60,10 @@ def infer(
     Args:
         model (torch.nn.Module): A :class:`gatsparse.GAT` without :obj:`jk` or with
             ``jk="last"``, a :class:`gatsparse.nn.PaperGAT`, or PyG's model after
-            :func:`gatsparse.accelerate`; in evaluation mode, on the CPU.
-        x (Tensor, str or Path): Features ``[N, F]``, or an ``.npy`` file of them, of which only
-            the rows that a block needs are read. Rows of another floating-point dtype than the
-            model's are converted when they are read.
+            :func:`gatsparse.accelerate`; in evaluation mode, on the CPU or on a GPU.
+        x (Tensor, str or Path): Features ``[N, F]`` on the CPU, or an ``.npy`` file of them, of
+            which only the rows that a block needs are read. Rows of another floating-point dtype
+            than the model's are converted when they are read.
         edge_index (Tensor or CSRGraph): As in :class:`gatsparse.GATConv`.
         edge_attr (Tensor, str or Path, optional): Edge features ``[E, D]`` or ``[E]`` in the order
             of :obj:`edge_index`, in memory or as an ``.npy`` file, read and converted like
@@ -69,14 +72,16 @@ def infer(
         max_memory (int or str, optional): Memory that the call may add to the process, in bytes or
             as ``"4GB"`` (:math:`10^9` bytes) or ``"4GiB"``: temporary tensors of a layer and,
             without a :obj:`folder`, the features between the layers and the result. The model,
-            :obj:`x`, :obj:`edge_attr` and the CSR graph do not count.
+            :obj:`x`, :obj:`edge_attr` and the CSR graph do not count. With a model on a GPU it is
+            the memory that the call may use there; the features between the layers are in the
+            memory of the host and do not count.
         folder (str or Path, optional): Folder for features between the layers.
         progress (bool, optional): Shows a progress bar, which needs rich:
             ``pip install 'gatsparse[data]'``.
 
     Returns:
-        Tensor: ``[N, out_channels]`` of the model's dtype; with a :obj:`folder` the memory map of
-        a file in it.
+        Tensor: ``[N, out_channels]`` of the model's dtype on the CPU; with a :obj:`folder` the
+        memory map of a file in it.
 
     Raises:
         TypeError: If a layer is not from gatsparse, :obj:`x` or :obj:`edge_attr` is not a dense
@@ -110,23 +115,26 @@ def infer(
     form = adjacency(edge_index)
     edges = edge_source(model, edge_attr, form, dtype)
     check_budget(model, source.shape, source.dtype, budget, on_disk=folder is not None)
-    graph = form.graph((num_nodes, num_nodes))
+    graph, device = form.graph((num_nodes, num_nodes)).to("cpu"), model_device(model)
     stage = Memory() if folder is None else Folder(Path(folder), model, source, graph, edges)
+    keeps = stage.keeps and device.type == "cpu"
     source = stage.input(source)
     with torch.no_grad(), shown as bar:
         for layer in range(stage.layers_done, model.num_layers):  # pyright: ignore
             stage.begin(layer)
-            resident = _resident(model, layer, source.shape, source.dtype, stage.keeps)
+            read = on_device(source, device)
+            resident = _resident(model, layer, source.shape, source.dtype, keeps)
             of_layer = edges if model.convs[layer].lin_edge is not None else None  # pyright: ignore
             some = 0
             if of_layer is None:
-                some = heads_at_once(model, layer, source, budget, resident, stage.keeps)
+                of_graph = bytes_of_graph(graph, device)
+                some = heads_at_once(model, layer, read, budget, resident + of_graph, keeps)
             if some > 0:
                 visits = passes(model, layer, some)
-                steps = run_heads(model, layer, source, graph, stage, some)
+                steps = run_heads(model, layer, read, graph, stage, some)
             else:
                 visits = 1
-                steps = _run_blocks(model, layer, source, graph, stage, budget, resident, of_layer)
+                steps = _run_blocks(model, layer, read, graph, stage, budget, resident, of_layer)
             task = bar.add_task(f"layer {layer + 1}", total=visits * num_nodes) if bar else None
             for visited in steps:
                 if bar and task is not None:
@@ -168,14 +176,14 @@ def _run_blocks(
     stage: Memory | Folder,
     budget: int,
     resident: int,
-    edges: Source | None,
+    edges: Stored | None,
 ) -> Iterator[int]:
-    start = stage.rows_done
+    start, keeps = stage.rows_done, stage.keeps and model_device(model).type == "cpu"
     rows_of = None
     if edges is not None:
         rows_of = edge_rows(model, layer, source, graph, budget, edges)
     for block in destination_blocks(
-        model, layer, source, graph, start, budget, resident, stage.keeps, edges
+        model, layer, source, graph, start, budget, resident, keeps, edges
     ):
         rows = run_block(model, layer, source, block, rows_of)
         stage.write(block.first, rows, source.shape[0])
@@ -203,18 +211,18 @@ def check_budget(
         >>> model = gatsparse.nn.PaperGAT(16, 8, 4)
         >>> check_budget(model, torch.Size([1000, 16]), torch.float32, "1GB", on_disk=False)
     """
-    budget = parse_bytes(max_memory)
+    budget, keeps = parse_bytes(max_memory), not on_disk and model_device(model).type == "cpu"
     for layer in range(model.num_layers):
-        needed = _resident(model, layer, shape, dtype, not on_disk)
+        needed = _resident(model, layer, shape, dtype, keeps)
         if needed > budget:
             raise ValueError(
                 f"max_memory: layer {layer + 1} needs {needed:,} bytes in addition to temporary "
-                f"tensors, got {budget:,}" + ("" if on_disk else ON_DISK)
+                f"tensors, got {budget:,}" + (ON_DISK if keeps else "")
             )
 
 
 def _resident(model: Any, layer: int, shape: torch.Size, dtype: torch.dtype, keeps: bool) -> int:
-    """Bytes that a layer needs however it is split: its input and output if they are in memory."""
+    """Bytes that a layer needs however it is split: its input and output if they count."""
     if not keeps:
         return _SLACK
     comes_in = output_channels(model, layer - 1) if layer > 0 else 0

@@ -15,7 +15,7 @@ from torch import Tensor
 from gatsparse import _native
 from gatsparse.graph import CSRGraph
 from gatsparse.graph.csr import CSR
-from gatsparse.inference.model import output_channels, run_layer
+from gatsparse.inference.model import model_device, output_channels, run_layer
 from gatsparse.inference.sources import Source, gather_into, row_bytes
 from gatsparse.nn import GATv2Conv
 from gatsparse.ops.fused import padded_heads
@@ -27,6 +27,8 @@ _native.LIBRARY.define(
 )
 
 ON_DISK = ": pass a folder to keep features between the layers on disk"
+# Bytes per row that kernels on a GPU need to order the rows, see gatsparse/gpu/pieces.py.
+GPU_ROW_BYTES = 200
 _FILL = 0.85  # of the budget for blocks: the allocator does not use all of its memory
 
 
@@ -119,9 +121,11 @@ def edge_rows(
 def run_block(
     model: Any, layer: int, source: Source, block: Block, edges: EdgeRows | None = None
 ) -> Tensor:
-    """Computes the layer's rows of a block's destinations."""
-    edge_attr = None if edges is None else edges.of(block)
-    return run_layer(model, layer, source.gather(block.nodes), block.graph, edge_attr)
+    """Computes the layer's rows of a block's destinations, and returns them to the host."""
+    device = model_device(model)
+    edge_attr = None if edges is None else edges.of(block).to(device)
+    graph = block.graph.to(device)
+    return run_layer(model, layer, source.gather(block.nodes), graph, edge_attr).cpu()
 
 
 def _cost(
@@ -141,10 +145,11 @@ def _cost(
         projected = width if isinstance(conv, GATv2Conv) else size * conv.heads
         per_edge += 80 + features + 2 * projected  # positions, ends, features and their terms
         per_loop = 2 * features + 2 * projected if conv.add_self_loops else 0
+    on_gpu = GPU_ROW_BYTES if model_device(model).type != "cpu" else 0
     # Per source: number, features, projection, its terms of the scores and their exponentials. Per
     # destination: projection, the product with att_dst, output, activation and norm.
     return (
         8 + row_bytes(source) + width + 3 * terms,
-        16 + 2 * width + 3 * max(width, after) + 6 * terms + per_loop,
+        16 + 2 * width + 3 * max(width, after) + 6 * terms + per_loop + on_gpu,
         per_edge,
     )

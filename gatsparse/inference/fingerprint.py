@@ -13,22 +13,22 @@ from torch import Tensor
 
 from gatsparse.data.features import RowFile
 from gatsparse.graph import CSRGraph
-from gatsparse.inference.sources import Converted, Source
+from gatsparse.inference.sources import Converted, Stored
 
 #: Registries of ``torch.nn.Module`` itself, whose content is not a setting.
 _OF_MODULES = frozenset(vars(torch.nn.Module()))
 
 
 def fingerprint(
-    model: torch.nn.Module, source: Source, graph: CSRGraph, edges: Source | None
+    model: torch.nn.Module, source: Stored, graph: CSRGraph, edges: Stored | None
 ) -> str:
     """Hash of a model, its settings, the features and the graph.
 
     Args:
         model (torch.nn.Module): The model.
-        source (Source): Node features.
+        source (Stored): Node features.
         graph (CSRGraph): The graph.
-        edges (Source, optional): Edge features, in the order of the caller's edges.
+        edges (Stored, optional): Edge features, in the order of the caller's edges.
     """
     digest = blake2b(digest_size=16)
     for name, module in model.named_modules():
@@ -48,7 +48,7 @@ def fingerprint(
     return digest.hexdigest()
 
 
-def _add(digest: Any, source: Source) -> None:
+def _add(digest: Any, source: Stored) -> None:
     stored = source.stored if isinstance(source, Converted) else source
     if isinstance(stored, RowFile):
         state = stored.path.stat()
@@ -125,4 +125,4 @@ def _is_empty(cell: Any) -> bool:
 
 
 def _bytes(tensor: Tensor) -> memoryview:
-    return tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data
+    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data

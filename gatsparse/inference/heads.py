@@ -14,14 +14,16 @@ import torch
 from torch import Tensor
 
 from gatsparse.graph import CSRGraph
+from gatsparse.inference.blocks import GPU_ROW_BYTES
 from gatsparse.inference.model import (
     apply_steps,
     is_plain,
+    model_device,
     output_channels,
     steps_after,
     steps_before,
 )
-from gatsparse.inference.sources import Source
+from gatsparse.inference.sources import Source, on_device
 from gatsparse.inference.stage import Folder, Memory
 from gatsparse.nn.projection import project
 from gatsparse.ops.fused import padded_heads
@@ -60,13 +62,21 @@ def heads_at_once(
     return 0
 
 
+def bytes_of_graph(graph: CSRGraph, device: torch.device) -> int:
+    """Bytes that :func:`run_heads` needs for the graph of a model on a GPU; none on the CPU."""
+    if device.type == "cpu":
+        return 0
+    return sum(tensor.nbytes for tensor in graph.csr) + GPU_ROW_BYTES * graph.num_dst
+
+
 def run_heads(
     model: Any, layer: int, source: Source, graph: CSRGraph, stage: Memory | Folder, some: int
 ) -> Iterator[int]:
     """Runs a layer, :obj:`some` heads at a time, and writes its output to :obj:`stage`; yields the
     numbers of visited nodes.
     """
-    conv, num_nodes = model.convs[layer], source.shape[0]
+    conv, num_nodes, device = model.convs[layer], source.shape[0], model_device(model)
+    graph = graph.to(device)
     widest = max(source.shape[1], conv.heads * conv.out_channels, output_channels(model, layer))
     step = max(1, _ROWS_BYTES // (source.dtype.itemsize * widest))
     ranges = [(k, min(k + step, num_nodes)) for k in range(0, num_nodes, step)]
@@ -74,16 +84,18 @@ def run_heads(
     while (done := sum(heads for heads, _ in stage.parts)) < conv.heads:
         heads = min(some, conv.heads - done)
         blocks = (apply_steps(before, source.read(*rows)) for rows in ranges)
-        stage.write_part(heads, conv.of_heads(done, done + heads).attend_all(blocks, graph))
+        out = conv.of_heads(done, done + heads).attend_all(blocks, graph)
+        stage.write_part(heads, out.cpu())
         yield num_nodes
     for first, last in ranges:
         if last > stage.rows_done:
-            rows = _joined(conv, [(n, part.read(first, last)) for n, part in stage.parts])
+            parts = [(n, on_device(part, device).read(first, last)) for n, part in stage.parts]
+            rows = _joined(conv, parts)
             x = None
             if conv.res is not None:
                 x = apply_steps(before, source.read(first, last))
             rows = apply_steps(after, _finished(conv, rows, x))
-            stage.write(first, rows, num_nodes)
+            stage.write(first, rows.cpu(), num_nodes)
         yield last - first
 
 

@@ -102,6 +102,11 @@ def model_dtype(model: Any) -> torch.dtype:
     return next(model.convs[0].parameters()).dtype
 
 
+def model_device(model: Any) -> torch.device:
+    """The device of a model: that of its first layer."""
+    return next(model.convs[0].parameters()).device
+
+
 def is_plain(model: Any) -> bool:
     """Whether the model's ``inference_per_layer`` is that of PyG or gatsparse."""
     known = (PaperGAT.inference_per_layer, BasicGNN.inference_per_layer)

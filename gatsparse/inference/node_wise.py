@@ -11,7 +11,14 @@ from torch_geometric.nn.models.basic_gnn import BasicGNN
 from torch_geometric.nn.norm import BatchNorm, LayerNorm
 
 from gatsparse.graph import CSRGraph
-from gatsparse.inference.model import Step, is_plain, model_dtype, steps_after, steps_before
+from gatsparse.inference.model import (
+    Step,
+    is_plain,
+    model_device,
+    model_dtype,
+    steps_after,
+    steps_before,
+)
 from gatsparse.nn.overrides import is_changed
 from gatsparse.ops import dropout, elu_dropout
 
@@ -42,19 +49,19 @@ def check_node_wise(model: Any) -> None:
         ValueError: If a function or a modified layer is random, mixes nodes, or cannot be called
             in this way; the message names it.
     """
-    dtype = model_dtype(model)
+    dtype, device = model_dtype(model), model_device(model)
     for layer in range(model.num_layers):
         conv = model.convs[layer]
         width = conv.in_channels[0] if isinstance(conv.in_channels, tuple) else conv.in_channels
         for step in steps_before(model, layer):
-            width = _check_step(step, width, dtype)
+            width = _check_step(step, width, dtype, device)
         if not _is_known(conv):
-            _check_layer(f"convs.{layer}", conv, dtype)
+            _check_layer(f"convs.{layer}", conv, dtype, device)
         width = conv.out_channels * (conv.heads if conv.concat else 1)
         for step in steps_after(model, layer):
-            width = _check_step(step, width, dtype)
+            width = _check_step(step, width, dtype, device)
     if isinstance(model, BasicGNN) and not is_plain(model):
-        x = _random(_ROWS, model.hidden_channels, dtype)
+        x = _random(_ROWS, model.hidden_channels, dtype).to(device)
         if not torch.equal(model.dropout(x.clone()), x):
             raise ValueError(
                 "model: dropout: expected the identity in evaluation mode, as "
@@ -77,16 +84,16 @@ def _is_known_step(function: Any) -> bool:
     return type(function) in _KNOWN and not changed
 
 
-def _check_step(step: Step, width: int, dtype: torch.dtype) -> int:
+def _check_step(step: Step, width: int, dtype: torch.dtype, device: torch.device) -> int:
     """Checks a function of features ``[N, width]``; returns its number of output channels."""
     if _is_known_step(step.function):
         return width
     rows = max(8, min(_ROWS, _BYTES // (width * dtype.itemsize)))
-    order = torch.randperm(rows, generator=torch.Generator().manual_seed(1))
+    order = torch.randperm(rows, generator=torch.Generator().manual_seed(1)).to(device)
     subsets = (order[: rows // 2], order[rows // 2 :].sort().values, order[:1], order[:2])
     out = torch.empty(0, 0)
     for scale in _SCALES:
-        x = scale * _random(rows, width, dtype)
+        x = scale * _random(rows, width, dtype).to(device)
         try:
             out = step(x.clone())
             alike = len(out) == rows and all(
@@ -100,25 +107,25 @@ def _check_step(step: Step, width: int, dtype: torch.dtype) -> int:
     return out.size(-1)
 
 
-def _check_layer(name: str, conv: Any, dtype: torch.dtype) -> None:
+def _check_layer(name: str, conv: Any, dtype: torch.dtype, device: torch.device) -> None:
     """Checks a layer with hooks, overridden methods or another backend."""
     generator = torch.Generator().manual_seed(2)
-    edge_index = torch.randint(_NODES, (2, _EDGES), generator=generator)
+    edge_index = torch.randint(_NODES, (2, _EDGES), generator=generator).to(device)
     in_channels = conv.in_channels
     width = in_channels[0] if isinstance(in_channels, tuple) else in_channels
-    x, edge_attr = _random(_NODES, width, dtype), None
+    x, edge_attr = _random(_NODES, width, dtype).to(device), None
     if conv.lin_edge is not None:
-        edge_attr = _random(_EDGES, conv.lin_edge.in_channels, dtype)
+        edge_attr = _random(_EDGES, conv.lin_edge.in_channels, dtype).to(device)
     try:
         out = conv(x, edge_index, **_options(edge_attr))
         alike = len(out) == _NODES
-        for nodes in torch.arange(_NODES).split([_NODES // 3, _NODES - _NODES // 3]):
+        for nodes in torch.arange(_NODES, device=device).split([_NODES // 3, _NODES - _NODES // 3]):
             kept = torch.isin(edge_index[1], nodes)
             src, dst = edge_index[:, kept]
             others = src[~torch.isin(src, nodes)].unique()
-            local = torch.full((_NODES,), -1)
+            local = torch.full((_NODES,), -1, device=device)
             sources = torch.cat([nodes, others])
-            local[sources] = torch.arange(len(sources))
+            local[sources] = torch.arange(len(sources), device=device)
             graph = CSRGraph.from_edge_index(
                 torch.stack([local[src], local[dst]]), size=(len(sources), len(nodes))
             )

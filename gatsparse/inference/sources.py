@@ -51,8 +51,40 @@ class Converted:
         return self.stored.read(first, last).to(self.dtype)
 
 
-#: Features ``[N, F]``, in memory or in a file.
-Source = Rows | RowFile | Converted
+class Moved:
+    """Features whose rows are moved to a GPU when they are read.
+
+    Args:
+        stored (Rows, RowFile or Converted): The features.
+        device (torch.device): The GPU.
+    """
+
+    def __init__(self, stored: Rows | RowFile | Converted, device: torch.device) -> None:
+        self.stored, self.shape, self.dtype = stored, stored.shape, stored.dtype
+        self._device = device
+
+    def gather(self, index: Tensor) -> Tensor:
+        """Returns the rows :obj:`index`."""
+        return self._move(self.stored.gather(index))
+
+    def read(self, first: int, last: int) -> Tensor:
+        """Returns the rows :obj:`first` to :obj:`last` - 1."""
+        return self._move(self.stored.read(first, last))
+
+    def _move(self, rows: Tensor) -> Tensor:
+        # The host reads the next rows while these are on their way.
+        return rows.pin_memory().to(self._device, non_blocking=True)
+
+
+#: Features ``[N, F]`` in the memory of the host or in a file.
+Stored = Rows | RowFile | Converted
+#: Features whose rows are read on the device of a model.
+Source = Stored | Moved
+
+
+def on_device(stored: Stored, device: torch.device) -> Source:
+    """Returns features whose rows are read on a device."""
+    return stored if device.type == "cpu" else Moved(stored, device)
 
 
 def row_bytes(source: Source) -> int:
@@ -69,7 +101,7 @@ def gather_into(out: Tensor, source: Source, index: Tensor) -> Tensor:
     return out
 
 
-def open_source(name: str, features: Tensor | str | Path, dtype: torch.dtype) -> Source:
+def open_source(name: str, features: Tensor | str | Path, dtype: torch.dtype) -> Stored:
     """Opens the features of an argument, as rows of a dtype.
 
     Args:
@@ -90,7 +122,7 @@ def open_source(name: str, features: Tensor | str | Path, dtype: torch.dtype) ->
     elif features.layout != torch.strided or features.device.type != "cpu":
         raise TypeError(
             f"{name}: expected a dense tensor on the CPU, got {features.layout} on "
-            f"{features.device}"
+            f"{features.device}: rows are moved to the device of the model when they are needed"
         )
     else:
         source = Rows(features.detach())
@@ -101,7 +133,7 @@ def open_source(name: str, features: Tensor | str | Path, dtype: torch.dtype) ->
     return source if source.dtype == dtype else Converted(source, dtype)
 
 
-def node_source(x: Tensor | str | Path, dtype: torch.dtype) -> Source:
+def node_source(x: Tensor | str | Path, dtype: torch.dtype) -> Stored:
     """Node features ``[N, F]``.
 
     Raises:
@@ -118,7 +150,7 @@ def edge_source(
     edge_attr: Tensor | str | Path | None,
     form: Adjacency,
     dtype: torch.dtype,
-) -> Source | None:
+) -> Stored | None:
     """Edge features ``[E, D]`` or ``[E]`` of a model; None if its layers use none.
 
     Raises:

@@ -16,7 +16,7 @@ from gatsparse.data.features import RowFile, RowWriter, open_features
 from gatsparse.files import write_atomically
 from gatsparse.graph import CSRGraph
 from gatsparse.inference.fingerprint import fingerprint
-from gatsparse.inference.sources import Rows, Source
+from gatsparse.inference.sources import Rows, Stored
 
 _SYNC_SECONDS = 5.0
 
@@ -30,9 +30,9 @@ class Memory:
     def begin(self, layer: int) -> None:  # noqa: ARG002
         """Starts or resumes a layer."""
         self._out: Tensor | None = None
-        self.parts: list[tuple[int, Source]] = []  # numbers of heads, and their outputs
+        self.parts: list[tuple[int, Stored]] = []  # numbers of heads, and their outputs
 
-    def input(self, source: Source) -> Source:
+    def input(self, source: Stored) -> Stored:
         """Input of the first unfinished layer."""
         return source
 
@@ -66,9 +66,9 @@ class Folder:
         self,
         path: Path,
         model: torch.nn.Module,
-        source: Source,
+        source: Stored,
         graph: CSRGraph,
-        edges: Source | None = None,
+        edges: Stored | None = None,
     ) -> None:
         if source.dtype == torch.bfloat16:
             raise TypeError(
@@ -103,12 +103,12 @@ class Folder:
         if self.rows_done > 0:
             self._writer = RowWriter(self._file(layer), self._shape, self._dtype, resume=True)
 
-    def input(self, source: Source) -> Source:
+    def input(self, source: Stored) -> Stored:
         """Input of the first unfinished layer."""
         return source if self.layers_done == 0 else RowFile(self._file(self.layers_done - 1))
 
     @property
-    def parts(self) -> list[tuple[int, Source]]:
+    def parts(self) -> list[tuple[int, Stored]]:
         """Number of heads and output of each finished group of heads."""
         begin_end = zip([0, *self._heads_done], self._heads_done, strict=False)
         return [(end - begin, RowFile(self._part(end))) for begin, end in begin_end]
