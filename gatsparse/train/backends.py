@@ -8,6 +8,7 @@ import torch
 
 from gatsparse.data import NeighborLoader
 from gatsparse.nn import BackendReport, LayerBackend, explain_backend
+from gatsparse.train.device import find_device, moved
 from gatsparse.train.edge_inputs import edge_inputs
 from gatsparse.train.graph_model import model_of_run
 from gatsparse.train.models import sizes_of_run
@@ -35,7 +36,8 @@ def backend_report(config: TrainConfig, data: Data) -> BackendReport:
                 data, sampling.num_neighbors, nodes, batch_size=sampling.batch_size
             )
             data = next(iter(loader))
-        return backends_of_model(config, model, data)
+        device = find_device(config.device)
+        return backends_of_model(config, model.to(device), moved(data, device))
 
 
 def backends_of_model(config: TrainConfig, model: torch.nn.Module, data: Data) -> BackendReport:

@@ -99,7 +99,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if content[len(_MAGIC) : begin] != sha256(payload).digest():
         _refuse(path, "it is truncated or damaged")
     with _restoring(path):
-        return torch.load(BytesIO(payload), weights_only=True)
+        return torch.load(BytesIO(payload), map_location="cpu", weights_only=True)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def class_weights(
             f"class_weights: expected {count} weights, one for each class or label, "
             f"got {len(weights)}"
         )
-    return torch.tensor(weights, dtype=torch.float64)
+    return torch.tensor(weights, dtype=torch.float64, device=y.device)
 
 
 def balanced_classes(y: Tensor, num_classes: int) -> Tensor:

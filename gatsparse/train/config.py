@@ -17,6 +17,7 @@ from gatsparse.data.labels import Task
 from gatsparse.data.places import expand
 from gatsparse.inference import parse_bytes
 from gatsparse.train.class_weights import ClassWeights
+from gatsparse.train.device import is_device_name
 from gatsparse.train.graph_config import GraphConfig
 from gatsparse.train.link_criterion import LINK_METRICS
 from gatsparse.train.logs import LogFormat
@@ -177,13 +178,17 @@ class TrainConfig:
         stopping: Rule of early stopping, see gatsparse.train.EarlyStopping, or a list of rules,
             which are applied to the same training; the model of the first rule is saved.
         seeds: List of seeds, one training for each, or a number n for the seeds 0 .. n - 1.
+        device: cpu; cuda or cuda:N for a GPU; or auto for a GPU if there is one. The data of a full
+            batch are moved to it once, sampled batches while the one before is computed.
+        cuda_graph: On a GPU, repeat the step on a small full batch as a CUDA graph if its operators
+            allow, see gatsparse.compile_step.
         threads: Threads of one training; training seeds in parallel uses the cores better.
         processes: Number of seeds that are trained in parallel.
-            (default: the number of physical cores divided by threads)
+            (default: the number of physical cores divided by threads; 1 on a GPU)
         checkpoint_seconds: Seconds between checkpoints of a training; an interrupted training
             resumes from the last one.
-        max_memory: Memory limit of the run; a run that needs more is refused.
-            (default: the available memory)
+        max_memory: Memory limit of the run, on a GPU of its memory; a run that needs more is
+            refused. (default: the available memory)
         run_dir: Folder in which the run folder is created.
         resume: Resume the newest unfinished run of this configuration.
         progress: Show progress bars on a terminal, elsewhere a line when epochs have ended, at
@@ -219,6 +224,8 @@ class TrainConfig:
     patience: int = 100
     stopping: StoppingRule | list[StoppingRule] = "val_score"
     seeds: int | list[int] = field(default_factory=lambda: [0])
+    device: str = "cpu"
+    cuda_graph: bool = True
     threads: int = 1
     processes: int | None = None
     checkpoint_seconds: float = 30.0
@@ -250,6 +257,7 @@ class TrainConfig:
             require(possible, "model.jk", "null or last with mode sampled", self.model.jk)
         if self.max_memory is not None:
             _require_bytes("max_memory", self.max_memory)
+        require(is_device_name(self.device), "device", "cpu, cuda, cuda:N or auto", self.device)
         seconds = self.checkpoint_seconds
         require(seconds >= 0, "checkpoint_seconds", ">= 0", seconds)
         require_sizes(self, "", ("epochs", "patience", "threads", "processes"))

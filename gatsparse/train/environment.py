@@ -16,14 +16,16 @@ from torch_geometric.data import Data
 import gatsparse
 from gatsparse import _native
 from gatsparse.data.digest import digest_of
+from gatsparse.train.device import describe_device
 
 
-def environment(threads: int, data: Data) -> dict[str, str | int | None]:
-    """Returns the versions, the code, the instruction sets, the threads and the data.
+def environment(threads: int, data: Data, device: torch.device) -> dict[str, str | int | None]:
+    """Returns the versions, the code, the device, the instruction sets, the threads and the data.
 
     Args:
         threads (int): Threads of a training.
         data (torch_geometric.data.Data): Data of the training.
+        device (torch.device): Device of the training.
     """
     return {
         "gatsparse": gatsparse.__version__,
@@ -35,6 +37,7 @@ def environment(threads: int, data: Data) -> dict[str, str | int | None]:
         "machine": f"{platform.system()} {platform.machine()}",
         "torch_isa": torch.backends.cpu.get_cpu_capability(),
         "kernels_isa": next(iter(_native.isas()), None),
+        "device": describe_device(device),
         "threads": threads,
         "data": data_digest(data),
         "nodes": nodes_digest(data),

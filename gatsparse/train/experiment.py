@@ -13,6 +13,7 @@ from gatsparse.checks import check_instance
 from gatsparse.train.backends import backend_report
 from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.config import TrainConfig
+from gatsparse.train.device import find_device
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.fitting import fit
 from gatsparse.train.graph_model import model_of_run
@@ -42,7 +43,7 @@ def train(
 ) -> list[FitResult]:
     """Trains once for every seed, and writes a run folder.
 
-    A seed gives the same result, bit for bit, whatever was trained before or is trained
+    On a CPU, a seed gives the same result, bit for bit, whatever was trained before or is trained
     at the same time: alone, in any order, in any number of processes, after an interruption.
 
     With several processes, a script that calls this must be importable: guard the call with
@@ -59,7 +60,8 @@ def train(
 
     Raises:
         ConfigError, DatasetNotFoundError, DatasetCorruptError: As in :func:`load_task`
-            and :func:`task_of_seed`, or if the training would not fit into memory.
+            and :func:`task_of_seed`, or if the training would not fit into memory, or torch does
+            not find :obj:`device`.
         ImportError: If a package that writes :obj:`log` is not installed.
         TrainingDivergedError: As in :func:`fit`.
         ProcessDiedError: If the process of a seed is killed or crashes.
@@ -83,6 +85,7 @@ def train(
 
 def _train(config: TrainConfig, given: Data | None, output: Output) -> list[FitResult]:
     require_logs(config.logs)
+    find_device(config.device)  # raises before the data are read
     data = load_task(config, given)
     if given is not None:
         config = config.for_given_data(given)

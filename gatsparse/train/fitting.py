@@ -14,6 +14,14 @@ from gatsparse.checks import check_instance
 from gatsparse.train.checkpoint import Checkpoint
 from gatsparse.train.config import OptimConfig, TrainConfig
 from gatsparse.train.criterion import Criterion, NodeCriterion
+from gatsparse.train.device import (
+    current,
+    device_of,
+    find_device,
+    generator_state,
+    moved,
+    set_generator_state,
+)
 from gatsparse.train.errors import TrainingDivergedError
 from gatsparse.train.full_batch import FullBatch
 from gatsparse.train.graph_steps import GraphSteps
@@ -34,7 +42,8 @@ if TYPE_CHECKING:
 
 
 def build_optimizer(config: OptimConfig, model: torch.nn.Module) -> torch.optim.Adam:
-    """Returns a fused Adam optimiser of all parameters of :obj:`model`.
+    """Returns a fused Adam optimiser of all parameters of :obj:`model`; on a GPU one whose steps
+    :func:`gatsparse.compile_step` can record.
 
     Args:
         config (OptimConfig): Learning rate and weight decay.
@@ -51,8 +60,13 @@ def build_optimizer(config: OptimConfig, model: torch.nn.Module) -> torch.optim.
     """
     check_instance("config", config, OptimConfig, "an OptimConfig")
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
+    parameters = list(model.parameters())
     return torch.optim.Adam(
-        model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+        parameters,
+        lr=config.lr,
+        weight_decay=config.weight_decay,
+        fused=True,
+        capturable=all(parameter.is_cuda for parameter in parameters),
     )
 
 
@@ -79,7 +93,8 @@ def fit(
             ``[N, targets]``, or embeddings ``[N, D]``. Edge features, edge weights and
             :obj:`batch` of :obj:`data` are passed by name. For graphs,
             ``forward(x, edge_index, batch)`` returns logits ``[G, classes]``.
-            The model is trained in place and ends in the state after the last epoch.
+            The model is moved to the device of the configuration, trained in place, and ends there
+            in the state after the last epoch.
         data (torch_geometric.data.Data): With :obj:`x`, :obj:`edge_index`, labels :obj:`y`
             and three masks ``[N]``, whose nodes must be labelled, as returned by
             :func:`task_of_seed`. Labels are classes ``[N]`` or ``[N, 1]``, with task multi_label
@@ -87,22 +102,26 @@ def fit(
             ``[N, targets]``. With link_prediction, data of :func:`split_links`; with
             graph_classification, data of :func:`split_graphs`.
         config (TrainConfig): Only :obj:`mode`, :obj:`model.kind`, :obj:`optim`, :obj:`sampling`,
-            :obj:`task`, :obj:`metric`, :obj:`class_weights`, :obj:`epochs`, :obj:`patience` and
-            :obj:`stopping` are used. Training ends when every rule has stopped.
+            :obj:`task`, :obj:`metric`, :obj:`class_weights`, :obj:`epochs`, :obj:`patience`,
+            :obj:`stopping`, :obj:`device` and :obj:`cuda_graph` are used. Training ends when every
+            rule has stopped.
         on_epoch (callable, optional): Called with the :class:`Epoch` after each epoch, and first
             with the epochs in the checkpoint.
         checkpoint (Checkpoint, optional): File of the state to resume from and to save.
 
-    The result depends only on the state of torch's generator: seed it before. A training that
+    The result depends only on the state of torch's generators of the CPU and of the device: call
+    :func:`torch.manual_seed` before. A training that
     resumes from a checkpoint ends as if it had never been interrupted, bit for bit.
 
     Returns:
-        FitResult: Results of every rule, the losses, and the weights of the first rule's model.
+        FitResult: Results of every rule, the losses, and the weights of the first rule's model, in
+        the memory of the host.
 
     Raises:
         TypeError, ValueError: If labels, masks, edges, edge features or weights cannot be used, the
             metric is not defined for these labels, the model does not return outputs of every
             node, or sampled training does not support the model.
+        ConfigError: If torch does not find the device.
         TrainingDivergedError: If the training or validation loss is not finite.
         DamagedFileError: If the training cannot resume from the checkpoint.
         OSError: If the checkpoint cannot be written.
@@ -121,6 +140,19 @@ def fit(
     check_instance("model", model, torch.nn.Module, "a torch.nn.Module")
     if on_epoch is not None and not callable(on_epoch):
         raise TypeError(f"on_epoch: expected a callable, got {type(on_epoch).__name__}")
+    device = find_device(config.device)
+    with current(device):
+        return _fit(model.to(device), data, config, device, on_epoch, checkpoint or Checkpoint())
+
+
+def _fit(
+    model: torch.nn.Module,
+    data: Data,
+    config: TrainConfig,
+    device: torch.device,
+    on_epoch: Callable[[Epoch], None] | None,
+    checkpoint: Checkpoint,
+) -> FitResult:
     optimizer = build_optimizer(config.optim, model)
     work, criterion, target_scale = _training(model, data, config, optimizer)
     sign = -1 if METRICS[config.chosen_metric].is_error else 1
@@ -137,11 +169,11 @@ def fit(
     state_dict: dict[str, Tensor] = {}
     epochs: list[Epoch] = []
     before = 0.0
-    checkpoint = Checkpoint() if checkpoint is None else checkpoint
     if state := checkpoint.load():
         with checkpoint.restoring():
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
+            set_generator_state(device, state["device_generator"])
             for rule, of_rule in zip(rules, state["rules"], strict=True):
                 rule.load_state_dict(of_rule)
             kept = {rule.rule: Epoch(**state["kept"][rule.rule]) for rule in rules}
@@ -166,6 +198,7 @@ def fit(
                 {
                     "model": model.state_dict(),
                     "optimizer": optimizer.state_dict(),
+                    "device_generator": generator_state(device),
                     "rules": [rule.state_dict() for rule in rules],
                     "kept": {rule: asdict(epoch) for rule, epoch in kept.items()},
                     "state_dict": state_dict,
@@ -178,7 +211,7 @@ def fit(
         rules={rule.rule: _rule_result(rule, kept[rule.rule]) for rule in rules},
         losses=[epoch.train_loss for epoch in epochs],
         seconds=before + time.perf_counter() - start,
-        state_dict=state_dict,
+        state_dict={key: value.cpu() for key, value in state_dict.items()},
         target_scale=target_scale,
     )
 
@@ -187,12 +220,14 @@ def _training(
     model: torch.nn.Module, data: Data, config: TrainConfig, optimizer: torch.optim.Optimizer
 ) -> tuple[FullBatch | Sampled | GraphSteps, Criterion, TargetScale | None]:
     """Returns the steps, the loss and scores, and the scale of the targets of a training."""
-    sampled, kind = config.mode == "sampled", config.model.kind
+    sampled, kind, record = config.mode == "sampled", config.model.kind, config.cuda_graph
+    if not sampled and config.task != "graph_classification":
+        data = moved(data, device_of(model))
     if config.task == "link_prediction":
         links = LinkCriterion(config.chosen_metric, data)
         if sampled:
             return SampledLinks(model, data, optimizer, links, config.sampling), links, None
-        return FullBatch(model, data, optimizer, links, kind), links, None
+        return FullBatch(model, data, optimizer, links, kind, record), links, None
     data = checked_task(data, config.task, config.chosen_metric)
     objective = build_objective(config, data)
     nodes, scale = NodeCriterion(objective, data), objective.target_scale
@@ -201,7 +236,7 @@ def _training(
         return GraphSteps(model, data, optimizer, objective, batch_size), nodes, scale
     if sampled:
         return SampledNodes(model, data, optimizer, objective, config.sampling), nodes, scale
-    return FullBatch(model, data, optimizer, nodes, kind), nodes, scale
+    return FullBatch(model, data, optimizer, nodes, kind, record), nodes, scale
 
 
 def _rule_result(rule: EarlyStopping, kept: Epoch) -> RuleResult:

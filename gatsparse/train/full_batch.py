@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from gatsparse.checks import check_choice, check_instance
-from gatsparse.nn import dense_adjacency
-from gatsparse.train.criterion import Criterion
+from gatsparse.gpu.compile_step import compile_step
+from gatsparse.nn import GAT, PaperExactGAT, PaperGAT, dense_adjacency, explain_backend
+from gatsparse.nn.overrides import is_changed
+from gatsparse.train.criterion import Criterion, NodeCriterion
+from gatsparse.train.device import device_of
 from gatsparse.train.edge_inputs import edge_inputs
 from gatsparse.train.model_config import Kind
+
+# Nodes and edges of the largest graph whose steps are recorded. An estimate, not measured.
+_MOST_RECORDED = 2**20
+_RECORDABLE = (GAT, PaperGAT, PaperExactGAT)
 
 
 class FullBatch:
@@ -25,6 +32,7 @@ class FullBatch:
         optimizer (torch.optim.Optimizer): Optimizer of the model.
         criterion (Criterion): The loss.
         kind (str): Kind of the model.
+        record (bool, optional): Whether to record the step as a CUDA graph if that is possible.
 
     Raises:
         ValueError: As in :func:`~gatsparse.train.edge_inputs.edge_inputs`.
@@ -37,20 +45,27 @@ class FullBatch:
         optimizer: torch.optim.Optimizer,
         criterion: Criterion,
         kind: Kind,
+        record: bool = False,
     ) -> None:
         assert data.x is not None
         self.model, self.optimizer, self.criterion, self.x = model, optimizer, criterion, data.x
         self.graph = model_graph(kind, data)
         self.inputs = edge_inputs(model, data)
+        self.is_recorded = record and device_of(model).type != "cpu" and self._is_recordable()
+        self._step = compile_step(self.step) if self.is_recorded else self.step
 
     def epoch(self) -> float:
         """Trains one epoch; returns its training loss."""
         self.model.train()
+        return self._step().item()
+
+    def step(self) -> Tensor:
+        """Runs one step; returns its training loss."""
         self.optimizer.zero_grad()
         loss = self.criterion.train_loss(self._forward())
         loss.backward()
         self.optimizer.step()
-        return loss.item()
+        return loss
 
     @torch.no_grad()
     def outputs(self) -> Tensor:
@@ -71,6 +86,21 @@ class FullBatch:
                 f"[{len(self.x)}, K] from forward, got {list(outputs.shape)}"
             )
         return outputs
+
+    def _is_recordable(self) -> bool:
+        """Whether a step consists of operators that read no value on the host, and is so small that
+        the host starts them slower than a GPU computes them.
+        """
+        model: Any = self.model
+        size = self.graph.size(1) + len(self.x)
+        if size > _MOST_RECORDED or not isinstance(self.criterion, NodeCriterion):
+            return False
+        if type(model) not in _RECORDABLE or getattr(model, "jk_mode", None) == "lstm":
+            return False
+        if any(is_changed(module) for module in model.modules()):
+            return False
+        report = explain_backend(model, self.x, self.graph, **self.inputs)
+        return all(row.backend == "fused" for row in report)
 
 
 def model_graph(kind: Kind, data: Data) -> Tensor:

@@ -12,6 +12,7 @@ from torch_geometric.loader import DataLoader
 
 from gatsparse.data.graph_set import separate_graphs
 from gatsparse.nn.forward_arguments import forward_parameters
+from gatsparse.train.device import device_of, moved, moved_batches
 from gatsparse.train.edge_inputs import edge_inputs
 
 if TYPE_CHECKING:
@@ -46,26 +47,27 @@ class GraphSteps:
         self.model, self.optimizer, self.objective = model, optimizer, objective
         graphs = separate_graphs(data)
         training = [graphs[index] for index in data.train_mask.nonzero().flatten().tolist()]
-        self.training = _batches(training, batch_size, shuffle=True)
-        self.batches = [data] if batch_size is None else _batches(graphs, batch_size)
+        self.device = device_of(model)
+        self.training = _batches(training, batch_size, self.device, shuffle=True)
+        self.batches = _batches_of_all(data, batch_size, self.device)
         self.keys = input_keys(model, data)
 
     def epoch(self) -> float:
         """Trains one epoch; returns the mean of its training losses."""
         self.model.train()
-        total, count = 0.0, 0
+        total, count = torch.zeros((), dtype=torch.float64, device=self.device), 0
         for batch in self.training:
             self.optimizer.zero_grad()
             outputs = graph_outputs(self.model, batch, self.keys)
             loss = self.objective.loss(outputs, batch.y)
             loss.backward()
             self.optimizer.step()
-            total += loss.item() * len(outputs)
+            total += loss.detach().double() * len(outputs)
             count += len(outputs)
-        return total / count
+        return total.item() / count
 
     def outputs(self) -> Tensor:
-        """Logits of all graphs ``[G, classes]``, without dropout."""
+        """Logits of all graphs ``[G, classes]`` in the memory of the host, without dropout."""
         return outputs_of_batches(self.model, self.batches, self.keys)
 
 
@@ -77,7 +79,7 @@ def outputs_of_graphs(model: torch.nn.Module, data: Data, batch_size: int | None
         data (torch_geometric.data.Data): Data of :func:`gatsparse.data.join_graphs`.
         batch_size (int, optional): Graphs at a time. (default: all)
     """
-    batches = [data] if batch_size is None else _batches(separate_graphs(data), batch_size)
+    batches = _batches_of_all(data, batch_size, device_of(model))
     return outputs_of_batches(model, batches, input_keys(model, data))
 
 
@@ -85,9 +87,11 @@ def outputs_of_graphs(model: torch.nn.Module, data: Data, batch_size: int | None
 def outputs_of_batches(
     model: torch.nn.Module, batches: Iterable[Data], keys: Sequence[str]
 ) -> Tensor:
-    """Returns the outputs of the graphs of batches ``[G, K]``, without dropout."""
+    """Returns the outputs of the graphs of batches ``[G, K]`` in the memory of the host, without
+    dropout.
+    """
     model.eval()
-    return torch.cat([graph_outputs(model, batch, keys) for batch in batches])
+    return torch.cat([graph_outputs(model, batch, keys) for batch in batches]).cpu()
 
 
 def input_keys(model: torch.nn.Module, data: Data) -> list[str]:
@@ -120,8 +124,17 @@ def graph_outputs(model: torch.nn.Module, batch: Data, keys: Sequence[str]) -> T
     return outputs
 
 
-def _batches(graphs: list[Data], batch_size: int | None, *, shuffle: bool = False) -> Iterable[Any]:
+def _batches(
+    graphs: list[Data], batch_size: int | None, device: torch.device, *, shuffle: bool = False
+) -> Iterable[Any]:
     """Batches of graphs; all graphs are one batch, which stays the same."""
     if batch_size is None:
-        return [Batch.from_data_list(list(graphs))]
-    return DataLoader(graphs, batch_size=batch_size, shuffle=shuffle)
+        return [moved(Batch.from_data_list(list(graphs)), device)]
+    return moved_batches(DataLoader(graphs, batch_size=batch_size, shuffle=shuffle), device)
+
+
+def _batches_of_all(data: Data, batch_size: int | None, device: torch.device) -> Iterable[Any]:
+    """Batches of all graphs in order."""
+    if batch_size is None:
+        return [moved(data, device)]
+    return _batches(separate_graphs(data), batch_size, device)

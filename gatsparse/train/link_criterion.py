@@ -69,7 +69,7 @@ class LinkCriterion:
         """
         links = self.data.train_links
         others = unlinked_pairs(self.codes, self.num_nodes, links.size(1))
-        return torch.cat([links, others], dim=1), _truth(links.size(1), others.size(1))
+        return torch.cat([links, others], dim=1), _truth(links.size(1), others.size(1), links)
 
     def train_loss(self, outputs: Tensor) -> Tensor:
         """Returns the loss of the training links."""
@@ -79,7 +79,7 @@ class LinkCriterion:
     def val_loss(self, outputs: Tensor) -> Tensor:
         """Returns the mean of the losses of the validation links and of their negatives."""
         links, negatives = self._part("val")
-        ones, zeros = torch.ones(links.size(1)), torch.zeros(negatives.size(1))
+        ones, zeros = outputs.new_ones(links.size(1)), outputs.new_zeros(negatives.size(1))
         return (pair_loss(outputs, links, ones) + pair_loss(outputs, negatives, zeros)) / 2
 
     def scores(self, outputs: Tensor) -> tuple[float, float]:
@@ -94,7 +94,7 @@ class LinkCriterion:
     def _score(self, outputs: Tensor, links: Tensor, negatives: Tensor) -> float:
         of_links, of_others = link_scores(outputs, links), link_scores(outputs, negatives)
         if self._classify is not None:
-            truth = _truth(len(of_links), len(of_others))
+            truth = _truth(len(of_links), len(of_others), links)
             return self._classify(truth, torch.cat([of_links, of_others]))
         if self.metric == "mrr":
             return mean_reciprocal_rank(of_links, of_others.view(len(of_links), -1))
@@ -136,8 +136,11 @@ def _hits_at(metric: str) -> int:
     return int(metric.removeprefix("hits@"))
 
 
-def _truth(num_links: int, num_others: int) -> Tensor:
-    return torch.cat([torch.ones(num_links), torch.zeros(num_others)])
+def _truth(num_links: int, num_others: int, pairs: Tensor) -> Tensor:
+    """Whether pairs are links, float32 on the device of :obj:`pairs`."""
+    truth = torch.zeros(num_links + num_others, device=pairs.device)
+    truth[:num_links] = 1
+    return truth
 
 
 def _require_negatives(metric: str, links: Tensor, negatives: Tensor, key: str) -> None:

@@ -114,7 +114,7 @@ def unlinked_pairs(
     PyG's ``negative_sampling`` draws from Python's generator, which checkpoints do not save.
 
     Args:
-        codes (Tensor): Sorted :func:`pair_codes` of the links.
+        codes (Tensor): Sorted :func:`pair_codes` of the links, on the device of the pairs.
         num_nodes (int): Number of nodes.
         count (int): Number of pairs.
         generator (torch.Generator, optional): The generator. (default: torch's)
@@ -128,10 +128,10 @@ def unlinked_pairs(
     """
 
     def draw(size: int) -> Tensor:
-        return torch.randint(num_nodes, (size,), generator=generator)
+        return torch.randint(num_nodes, (size,), generator=generator, device=codes.device)
 
     pairs = torch.stack([draw(count) if source is None else source, draw(count)])
-    wrong = torch.arange(count)
+    wrong = torch.arange(count, device=codes.device)
     for _ in range(_ROUNDS):
         drawn = pairs[:, wrong]
         found = pair_codes(drawn, num_nodes)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gatsparse.config_types import ConfigError
 from gatsparse.inference import parse_bytes
+from gatsparse.train.device import describe_device, find_device, memory_of
 from gatsparse.train.models import ModelSizes, sizes_of_run
 
 if TYPE_CHECKING:
@@ -24,15 +25,17 @@ _PROCESS = 150_000_000
 def num_processes(config: TrainConfig, data: Data, num_seeds: int) -> int:
     """Number of processes that train seeds in parallel, at most the number of seeds.
 
-    It is :obj:`processes` if given; else the number of physical cores divided by :obj:`threads`,
-    as far as memory allows.
+    It is :obj:`processes` if given; else one on a GPU, and on a CPU the number of physical cores
+    divided by :obj:`threads`, as far as memory allows.
     """
     if config.processes is not None:
         return min(config.processes, num_seeds)
+    if find_device(config.device).type != "cpu":
+        return 1
     import joblib
 
     cores = joblib.cpu_count(only_physical_cores=True) // config.threads
-    limit, _ = _limit(config)
+    limit, _ = _limit(config, torch.device("cpu"))
     return max(1, min(cores, limit // _of_processes(config, data, 1), num_seeds))
 
 
@@ -43,7 +46,7 @@ def check_memory(config: TrainConfig, data: Data, processes: int = 1) -> str:
         config (TrainConfig): Configuration of the run.
         data (torch_geometric.data.Data): Its data, already in memory.
         processes (int, optional): Number of processes; if there are several, each has a copy of
-            the data.
+            the data. On a GPU only its memory is compared.
 
     Returns:
         str: The numbers.
@@ -51,8 +54,14 @@ def check_memory(config: TrainConfig, data: Data, processes: int = 1) -> str:
     Raises:
         ConfigError: If the run does not fit; the message has the numbers.
     """
-    limit, source = _limit(config)
-    if processes > 1:
+    device = find_device(config.device)
+    limit, source = _limit(config, device)
+    if device.type != "cpu":
+        of_data = _bytes_of_data(data) if config.mode == "full" else 0
+        needed = processes * (of_data + estimate(config, data))
+        what = f"about {format_bytes(needed)} of {describe_device(device)} ({device})"
+        advice = "mode: sampled" if config.mode == "full" else "a smaller batch_size"
+    elif processes > 1:
         needed = _of_processes(config, data, processes)
         what = (
             f"about {format_bytes(needed)} for {processes} processes with a copy of the data each"
@@ -74,7 +83,7 @@ def check_synthetic(config: TrainConfig) -> None:
     synthetic, size = config.synthetic, getattr(torch, config.dtype).itemsize
     edges = 16 * synthetic.num_edges * (4 if config.undirected or config.largest_component else 1)
     nodes = synthetic.num_nodes * (synthetic.num_features * (4 + 2 * size) + 40)
-    needed, (limit, source) = edges + nodes, _limit(config)
+    needed, (limit, source) = edges + nodes, _limit(config, torch.device("cpu"))
     if needed > limit:
         raise ConfigError(
             f"synthetic: the graph needs about {format_bytes(needed)}, {format_bytes(limit)} "
@@ -170,8 +179,11 @@ def _of_largest(data: Data, count: int) -> tuple[int, int]:
 
 
 def _of_processes(config: TrainConfig, data: Data, count: int) -> int:
-    tensors = [value for value in data.to_dict().values() if isinstance(value, Tensor)]
-    return count * (_PROCESS + sum(map(_num_bytes, tensors)) + estimate(config, data))
+    return count * (_PROCESS + _bytes_of_data(data) + estimate(config, data))
+
+
+def _bytes_of_data(data: Data) -> int:
+    return sum(_num_bytes(value) for value in data.to_dict().values() if isinstance(value, Tensor))
 
 
 def _num_bytes(tensor: Tensor) -> int:
@@ -181,10 +193,15 @@ def _num_bytes(tensor: Tensor) -> int:
     return tensor.nbytes
 
 
-def _limit(config: TrainConfig) -> tuple[int, str]:
+def _limit(config: TrainConfig, device: torch.device) -> tuple[int, str]:
+    if device.type == "cpu":
+        memory = psutil.virtual_memory()
+        free, total = memory.available, memory.total
+    else:
+        free, total = memory_of(device)
     if config.max_memory is None:
-        return psutil.virtual_memory().available, "available"
-    limit, total = parse_bytes(config.max_memory), psutil.virtual_memory().total
+        return free, "available"
+    limit = parse_bytes(config.max_memory)
     return (limit, "max_memory") if limit <= total else (total, "in this machine")
 
 

@@ -93,7 +93,7 @@ def metric_function(metric: str) -> Callable[[Tensor, Tensor], float]:
         "rmse": metrics.root_mean_squared_error,
     }
     function = functions[metric]
-    return lambda y, predicted: float(function(y.numpy(), predicted.detach().numpy()))
+    return lambda y, predicted: float(function(y.cpu().numpy(), predicted.detach().cpu().numpy()))
 
 
 def format_score(metric: str, score: float, digits: int = 1) -> str:

@@ -217,8 +217,8 @@ class JsonOutput(Output):
     ============ ===============================================================================
     ``event``    other keys
     ============ ===============================================================================
-    ``start``    ``run_folder``, ``resumed``, ``notes``, ``memory``, ``layers``, ``seeds``,
-                 ``epochs``
+    ``start``    ``run_folder``, ``resumed``, ``notes``, ``device``, ``memory``, ``layers``,
+                 ``seeds``, ``epochs``
     ``epoch``    ``seed``, ``seconds_left`` (null while it is unknown), and an :class:`Epoch`
     ``seed``     ``seed``, ``epochs``, ``seconds``, and ``rules``: the :class:`RuleResult` of each
     ``summary``  the content of ``summary.json``
@@ -251,6 +251,7 @@ class JsonOutput(Output):
             run_folder=run.path,
             resumed=run.resumed,
             notes=run.notes,
+            device=run.config.device,
             memory=run.memory,
             layers=[row._asdict() for row in run.layers],
             seeds=run.config.all_seeds,

@@ -21,6 +21,7 @@ from gatsparse.config_types import ConfigError
 from gatsparse.data import GraphSchema
 from gatsparse.files import named_errors, open_rows, write_atomically
 from gatsparse.train.config_file import config_yaml, read_config
+from gatsparse.train.device import find_device
 from gatsparse.train.environment import data_digest, environment, nodes_digest
 from gatsparse.train.errors import DamagedFileError
 from gatsparse.train.models import ModelSizes
@@ -280,19 +281,20 @@ def open_run_folder(config: TrainConfig, data: Data) -> Iterator[RunFolder]:
     """Yields the newest unfinished folder of this configuration, else a new one; locked.
 
     An unfinished run is resumed if all keys that affect the results, the data, the code, the
-    versions and the instruction sets are the same, and no other process is working on it. Other
-    runs are never changed; a folder with damaged files is treated as another run. A finished run
-    is resumed if the result of a seed was deleted.
+    versions, the device and the instruction sets are the same, and no other process is working on
+    it. Other runs are never changed; a folder with damaged files is treated as another run. A
+    finished run is resumed if the result of a seed was deleted.
 
     Args:
         config (TrainConfig): The configuration.
         data (torch_geometric.data.Data): Data of the training.
 
     Raises:
-        ConfigError: If :obj:`run_dir` is a file, or the folder cannot be created.
+        ConfigError: If :obj:`run_dir` is a file, or the folder cannot be created; as in
+            :func:`~gatsparse.train.device.find_device`.
         OSError: If a file in it cannot be written.
     """
-    current = environment(config.threads, data)
+    current = environment(config.threads, data, find_device(config.device))
     folder, lock = (config.resume and _unfinished(config, current)) or _new(config, current, data)
     try:
         yield folder

@@ -13,6 +13,7 @@ from torch_geometric.data import Data
 from gatsparse.config_types import ConfigError
 from gatsparse.data import NeighborLoader
 from gatsparse.inference import check_budget, infer
+from gatsparse.train.device import device_of, moved_batches
 from gatsparse.train.edge_inputs import edge_inputs
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Sampled(ABC):
             if key in inputs:
                 raise ValueError(f"data.{key}: expected None with mode sampled, got a tensor")
         self.model, self.optimizer, self.config = model, optimizer, config
+        self.device = device_of(model)
         self.data = Data(x=x, edge_index=data.edge_index, **inputs)
         self._prepare(data)
 
@@ -86,7 +88,7 @@ class Sampled(ABC):
 
     @abstractmethod
     def _batches(self) -> Iterable[Any]:
-        """Returns the batches of an epoch."""
+        """Returns the batches of an epoch, in the memory of the host."""
 
     @abstractmethod
     def _loss(self, outputs: Tensor, batch: Any) -> tuple[Tensor, int]:
@@ -95,8 +97,8 @@ class Sampled(ABC):
     def epoch(self) -> float:
         """Trains one epoch; returns the mean of its training losses."""
         self.model.train()
-        total, count = 0.0, 0
-        for batch in self._batches():
+        total, count = torch.zeros((), dtype=torch.float64, device=self.device), 0
+        for batch in moved_batches(self._batches(), self.device):
             self.optimizer.zero_grad()
             inputs = {key: batch[key] for key in ("edge_attr",) if key in batch}
             out = self.model(
@@ -109,12 +111,14 @@ class Sampled(ABC):
             loss, size = self._loss(out, batch)
             loss.backward()
             self.optimizer.step()
-            total += loss.item() * size
+            total += loss.detach().double() * size  # not read before the end of the epoch
             count += size
-        return total / count
+        return total.item() / count
 
     def outputs(self) -> Tensor:
-        """Outputs of all nodes ``[N, K]``, without dropout and over all in-edges."""
+        """Outputs of all nodes ``[N, K]`` in the memory of the host, without dropout and over all
+        in-edges.
+        """
         self.model.eval()
         x, edge_index = self.data.x, self.data.edge_index
         assert x is not None

@@ -141,6 +141,8 @@ def functions() -> Iterator[Function]:
             "patience": SIZES,
             "stopping": ["", "nope", None, 3, 1.5, [], ["nope"], [3], object()],
             "seeds": ["3", None, 0, -1, 1.5, NAN, [], [-1], [1.5], ["0"], [0, 0], object()],
+            "device": ["", "gpu", "cuda:", "cuda:-1", "cpu:0", "mps", None, 0, [], object()],
+            "cuda_graph": CHOICES,
             "threads": SIZES,
             "processes": but(SIZES, None),
             "checkpoint_seconds": [*NOT_NUMBERS, None, -1, NAN],

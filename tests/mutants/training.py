@@ -150,8 +150,8 @@ MUTANTS = [
     Mutant(
         "the epoch's loss does not weigh batches by their size",
         "train/sampled.py",
-        "total += loss.item() * size",
-        "total += loss.item() * self.config.batch_size",
+        "total += loss.detach().double() * size",
+        "total += loss.detach().double() * self.config.batch_size",
         "train/test_sampled.py",
     ),
     Mutant(

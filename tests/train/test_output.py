@@ -219,6 +219,7 @@ def test_every_event_is_a_line_of_json(config: TrainConfig, processes: int, monk
     assert (first["seeds"], first["epochs"], first["resumed"]) == ([5, 6], 4, False)
     assert [layer["backend"] for layer in first["layers"]] == ["fused", "fused"]
     assert "available" in first["memory"]
+    assert first["device"] == "cpu"
     for seed in (5, 6):
         *epochs, end = [event for event in between if event["seed"] == seed]
         assert all(event.pop("event") == "epoch" for event in epochs)

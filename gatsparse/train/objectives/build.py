@@ -42,11 +42,12 @@ def build_objective(config: TrainConfig, data: Data) -> Objective:
     if config.task == "regression":
         std, mean = torch.std_mean(y_train.double(), dim=0, correction=0)
         std = torch.where(std == 0, 1.0, std)
-        return Regression(metric, TargetScale(mean.tolist(), std.tolist()))
+        return Regression(metric, TargetScale(mean.tolist(), std.tolist()), y.device)
     count = NODE_TASKS[config.task].num_outputs(y)
     if config.task == "multi_label":
         return MultiLabel(metric, class_weights(weights, y_train, count, balanced_positives))
-    return Classification(metric, class_weights(weights, y_train, count, balanced_classes))
+    weight = class_weights(weights, y_train, count, balanced_classes)
+    return Classification(metric, weight, count)
 
 
 def trained_objective(task: Task, metric: str, target_scale: TargetScale | None) -> Objective:

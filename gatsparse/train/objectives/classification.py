@@ -17,13 +17,20 @@ class Classification(Objective):
     Args:
         metric (str, optional): As in :class:`Objective`.
         weight (Tensor, optional): Weight of each class in the loss.
+        num_classes (int, optional): Number of classes of the labels, so that :meth:`loss` need not
+            read them from the device.
     """
 
     metrics = ("accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "roc_auc")
 
-    def __init__(self, metric: str = "accuracy", weight: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        metric: str = "accuracy",
+        weight: Tensor | None = None,
+        num_classes: int | None = None,
+    ) -> None:
         super().__init__(metric)
-        self.weight = weight
+        self.weight, self.num_classes = weight, num_classes
 
     @staticmethod
     def labels(data: Data) -> Tensor:
@@ -48,13 +55,13 @@ class Classification(Objective):
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Returns the mean cross entropy, weighted by the weights of the classes."""
-        most = int(y.max())
-        if outputs.dim() != 2 or outputs.size(1) <= most:
+        count = int(y.max()) + 1 if self.num_classes is None else self.num_classes
+        if outputs.dim() != 2 or outputs.size(1) < count:
             raise ValueError(
-                f"model: expected logits of at least {most + 1} classes, as the largest label in "
-                f"data.y is {most}, got {list(outputs.shape)}"
+                f"model: expected logits of at least {count} classes, as the largest label in "
+                f"data.y is {count - 1}, got {list(outputs.shape)}"
             )
-        weight = None if self.weight is None else self.weight.to(outputs.dtype)
+        weight = None if self.weight is None else self.weight.to(outputs)
         return F.cross_entropy(outputs, y, weight)
 
     def predict(self, outputs: Tensor) -> Tensor:

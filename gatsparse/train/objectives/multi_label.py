@@ -44,7 +44,7 @@ class MultiLabel(Objective):
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Returns the mean binary cross entropy of all labels."""
         check_outputs(outputs, y)
-        weight = None if self.pos_weight is None else self.pos_weight.to(outputs.dtype)
+        weight = None if self.pos_weight is None else self.pos_weight.to(outputs)
         y = y.to(outputs.dtype)
         return F.binary_cross_entropy_with_logits(outputs, y, pos_weight=weight)
 

@@ -17,14 +17,19 @@ class Regression(Objective):
     Args:
         metric (str): As in :class:`Objective`.
         target_scale (TargetScale): Scale of the targets.
+        device (torch.device, optional): Device of the outputs.
     """
 
     metrics = ("r2", "mae", "rmse")
 
-    def __init__(self, metric: str, target_scale: TargetScale) -> None:
+    def __init__(
+        self, metric: str, target_scale: TargetScale, device: torch.device | None = None
+    ) -> None:
         super().__init__(metric)
         self.target_scale = target_scale
-        self.mean, self.std = (torch.tensor(v, dtype=torch.float64) for v in target_scale)
+        self.mean, self.std = (
+            torch.tensor(v, dtype=torch.float64, device=device) for v in target_scale
+        )
 
     @staticmethod
     def labels(data: Data) -> Tensor:
@@ -43,7 +48,8 @@ class Regression(Objective):
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Returns the mean squared error in units of the standard deviation of each target."""
         check_outputs(outputs, y)
-        return F.mse_loss(outputs, ((y - self.mean) / self.std).to(outputs.dtype))
+        mean, std = self.mean.to(y.device), self.std.to(y.device)
+        return F.mse_loss(outputs, ((y - mean) / std).to(outputs.dtype))
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Returns float64 ``[n, K]`` in the units of the targets."""
