@@ -7,10 +7,13 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from torch_geometric import seed_everything
+from torch_geometric.loader import PrefetchLoader
 
 import gatsparse
 from gatsparse import ops
-from gatsparse.data import rmat
+from gatsparse.data import LinkNeighborLoader, NeighborLoader, rmat, stochastic_block_model
+from gatsparse.inference import parse_bytes
 from gatsparse.nn import dropout
 from gatsparse.ops.philox import edge_dropout
 from gatsparse.testing import (
@@ -21,6 +24,16 @@ from gatsparse.testing import (
     graph_zoo,
     relative_error,
 )
+from gatsparse.train import (
+    FitResult,
+    ModelConfig,
+    SamplingConfig,
+    TrainConfig,
+    build_model,
+    fit,
+    task_of_seed,
+)
+from gatsparse.train.checkpoint import Checkpoint
 
 pytestmark = [
     pytest.mark.gpu,
@@ -162,3 +175,85 @@ def test_torch_compile_without_graph_breaks():
     compiled = torch.compile(copy.deepcopy(layer), fullgraph=True)
     edges = graph.edge_index.to("cuda")
     torch.testing.assert_close(compiled(x, edges), layer(x, edges), rtol=1e-4, atol=1e-5)
+
+
+def training_of(device: str, **options) -> TrainConfig:
+    model = ModelConfig(hidden_channels=8, heads=4, dropout=options.pop("dropout", 0.0))
+    sampling = SamplingConfig(batch_size=128, num_neighbors=[5, 5])
+    options = {"epochs": 5, "sampling": sampling, **options}
+    return TrainConfig("sbm", device=device, model=model, **options)
+
+
+def trained(config: TrainConfig, **options) -> FitResult:
+    data = task_of_seed(stochastic_block_model(1000, 8000, 4, 16), config, 0)
+    data.x = data["x"].double()
+    seed_everything(0)
+    model = build_model(config.model, data, config.task)
+    return fit(model, data, config, **options)
+
+
+@pytest.mark.parametrize("task", ["classification", "link_prediction"])
+@pytest.mark.parametrize("mode", ["full", "sampled"])
+def test_training_gives_the_losses_of_the_cpu(mode, task):
+    """The pairs without a link of a full batch are drawn on the device: others than on the CPU."""
+    cpu, gpu = (trained(training_of(device, mode=mode, task=task)) for device in ("cpu", "cuda"))
+    if mode == "full" and task == "link_prediction":
+        assert gpu.losses == pytest.approx(cpu.losses, rel=0.1)
+    else:
+        assert gpu.losses == pytest.approx(cpu.losses, rel=1e-6)
+    assert not any(value.is_cuda for value in gpu.state_dict.values())
+
+
+def test_training_with_a_cuda_graph_is_the_same():
+    configs = (
+        training_of("cuda", epochs=20, dropout=0.5, cuda_graph=recorded)
+        for recorded in (False, True)
+    )
+    eager, recorded = map(trained, configs)
+    assert recorded.losses == pytest.approx(eager.losses, rel=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["full", "sampled"])
+def test_resumed_training_is_that_without_interruption(mode, tmp_path):
+    config, path = training_of("cuda", epochs=12, mode=mode, dropout=0.5), tmp_path / "checkpoint"
+    expected = trained(config)
+
+    def interrupt(epoch):
+        if epoch.epoch == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(config, checkpoint=Checkpoint(path), on_epoch=interrupt)
+    assert trained(config, checkpoint=Checkpoint(path)).losses == expected.losses
+
+
+@pytest.mark.parametrize("budget", ["1GB", "60MB"])
+def test_inference_within_a_budget(budget):
+    model = gatsparse.nn.PaperGAT(64, 8, 16, heads=8, num_layers=2).eval()
+    x, edges = torch.randn(50_000, 64), rmat(50_000, 500_000, 0)
+    expected = gatsparse.infer(model, x, edges)
+    model.cuda()
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    found = gatsparse.infer(model, x, edges, max_memory=budget)
+    assert relative_error(found, expected) < 1e-4
+    assert torch.cuda.max_memory_allocated() - before <= parse_bytes(budget)
+
+
+@pytest.mark.parametrize("links", [False, True])
+def test_pyg_moves_batches(links):
+    data = stochastic_block_model(1000, 8000, 4, 16)
+    options = {"batch_size": 100, "seed": 1}
+    if links:
+        loaders = [
+            LinkNeighborLoader(data, [5], data.edge_index[:, :400], **options) for _ in range(2)
+        ]
+    else:
+        loaders = [NeighborLoader(data, [5], **options) for _ in range(2)]
+    moved = PrefetchLoader(loaders[0], torch.device("cuda"))
+    for batch, expected in zip(moved, loaders[1], strict=True):
+        assert batch.x.is_cuda
+        assert batch.edge_index.is_cuda
+        assert torch.equal(batch.x.cpu(), expected.x)
+        assert torch.equal(batch.edge_index.cpu(), expected.edge_index)
