@@ -189,7 +189,8 @@ class NeighborLoader(_Ready, torch_geometric.loader.NeighborLoader):
     torch's generator: call :func:`torch.manual_seed`, or pass ``generator=``. If a batch occurs
     twice in an epoch, two processes draw the same sample for it.
     If worker processes filter the batches, their CSR graphs are lost and built again by the first
-    layer; ``filter_per_worker=False`` keeps them.
+    layer; ``filter_per_worker=False`` keeps them. They are also lost if a batch is moved to a GPU,
+    as :class:`torch_geometric.loader.PrefetchLoader` does.
 
     Raises:
         ValueError: If an option is not supported (temporal, weighted or disjoint sampling) or
