@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from gatsparse.checks import check_integer
+from gatsparse.gpu import pieces
+from gatsparse.graph import late_check
 
 
 def compile_step(step: Callable[[], Tensor], warmup: int = 3) -> Callable[[], Tensor]:
@@ -18,10 +20,11 @@ def compile_step(step: Callable[[], Tensor], warmup: int = 3) -> Callable[[], Te
     `CUDA graph <https://pytorch.org/docs/stable/notes/cuda.html#cuda-graphs>`_, and every call
     replays it. Every call, also the first ones, is one step. Dropout draws new numbers in each.
 
-    A recorded step reads and writes the same memory in every call. Therefore its features, graph,
+    A recorded step reads and writes the same memory in every call. Therefore its features, labels,
     model and optimiser must stay the same tensors; copy new values into them. It must not read
     values on the host: index labels by positions instead of a mask, and create the optimiser with
-    ``capturable=True``. Graphs are built and checked by the first calls.
+    ``capturable=True``. Graphs are sorted and checked before the recording: later changes of an
+    ``edge_index`` have no effect, so compile another step for another graph.
 
     On a CPU every call runs :obj:`step` itself.
 
@@ -36,6 +39,7 @@ def compile_step(step: Callable[[], Tensor], warmup: int = 3) -> Callable[[], Te
         TypeError: If :obj:`step` is not callable, or does not return a tensor.
         ValueError: If :obj:`warmup` is below 1.
         RuntimeError: If the step cannot be recorded, in the call that records it.
+        IndexError: If a node index is out of range, at the latest in that call.
 
     Example:
         >>> import torch, gatsparse
@@ -66,6 +70,7 @@ class _Step:
         self._stream: torch.cuda.Stream | None = None
         self._graph: torch.cuda.CUDAGraph | None = None
         self._result: Tensor | None = None
+        self._kept: list = []  # what the recorded kernels read, and only caches hold
 
     def __call__(self) -> Tensor:
         if self._graph is None:
@@ -95,9 +100,10 @@ class _Step:
         return result
 
     def _record(self) -> None:
+        late_check.read_all()  # nothing reads them later
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, stream=self._stream):
+            with pieces.used() as kept, torch.cuda.graph(graph, stream=self._stream):
                 result = self._step().detach()
         except RuntimeError as error:
             raise RuntimeError(
@@ -105,7 +111,7 @@ class _Step:
                 "(.item(), a mask as an index, an assertion), change sizes from call to call, or "
                 f"use an optimiser without capturable=True: {error}"
             ) from error
-        self._graph, self._result = graph, result
+        self._graph, self._result, self._kept = graph, result, kept
 
 
 def _checked(result: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ and write through them without a check.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -63,6 +65,22 @@ class _Cached(NamedTuple):
 
 _cache: WeakIdKeyDictionary = WeakTensorKeyDictionary()
 
+_used: list[tuple[list[Tensor], Pieces]] | None = None
+
+
+@contextmanager
+def used() -> Iterator[list[tuple[list[Tensor], Pieces]]]:
+    """Context that lists the graphs and pieces of which kernels are launched.
+
+    The replays of a CUDA graph read them, so they must live as long as it does.
+    """
+    global _used
+    _used = []
+    try:
+        yield _used
+    finally:
+        _used = None
+
 
 def pieces(csr: list[Tensor], num_cols: int, length: int | None = None) -> Pieces:
     """Pieces of the rows of a CSR graph, from a cache while its tensors are alive and unmodified.
@@ -75,8 +93,14 @@ def pieces(csr: list[Tensor], num_cols: int, length: int | None = None) -> Piece
         num_cols (int): Bound of ``other``.
         length (int, optional): L. (default: :func:`piece_length`)
     """
+    found = _find_or_cut(csr, num_cols, length or piece_length(csr[1].numel()))
+    if _used is not None:
+        _used.append((list(csr), found))
+    return found
+
+
+def _find_or_cut(csr: list[Tensor], num_cols: int, length: int) -> Pieces:
     ptr, other, perm = csr
-    length = length or piece_length(other.numel())
     key = (num_cols, length, *map(_version, csr))
     cached = _cache.get(other)
     if cached and cached.key == key and cached.ptr is ptr and cached.perm is perm:

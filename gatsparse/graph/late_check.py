@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
 
 #: Returns an error for the numbers that a check has found, or None.
 Verdict = Callable[[list[int]], Exception | None]
+
+_unread: WeakSet[LateCheck] = WeakSet()
 
 
 class LateCheck:
@@ -28,6 +31,7 @@ class LateCheck:
             self._found = pinned.copy_(found, non_blocking=True)
             self._arrived = torch.cuda.Event()
             self._arrived.record(torch.cuda.current_stream(found.device))
+        _unread.add(self)
 
     def passed(self, *, wait: bool = False) -> bool:
         """Whether the result is known and good; False while it is on its way.
@@ -43,10 +47,21 @@ class LateCheck:
                 self._arrived.synchronize()
             elif torch.cuda.is_current_stream_capturing() or not self._arrived.query():
                 return False
+        _unread.discard(self)
         error = self._verdict(self._found.tolist())
         if error is not None:
             raise error
         return True
+
+
+def read_all() -> None:
+    """Waits for the results that the host has not read yet.
+
+    Raises:
+        Exception: The error of the first check that found one.
+    """
+    for check in list(_unread):
+        check.passed(wait=True)
 
 
 def confine(edge_index: Tensor, sizes: tuple[int, int]) -> tuple[Tensor, LateCheck | None]:

@@ -1,5 +1,7 @@
 """Calls of a compiled step, with a fake of torch's CUDA graphs."""
 
+import gc
+import weakref
 from contextlib import contextmanager
 
 import pytest
@@ -7,6 +9,9 @@ import torch
 
 import gatsparse
 from gatsparse.gpu.compile_step import _Step
+from gatsparse.gpu.pieces import pieces
+from gatsparse.graph.late_check import confine
+from gatsparse.testing import graph_zoo
 
 
 class FakeCUDA:
@@ -114,6 +119,37 @@ def test_a_step_that_cannot_be_recorded_names_the_reasons(cuda):
     train()
     with pytest.raises(RuntimeError, match=r"cannot be recorded.*capturable=True.*not per"):
         train()
+
+
+def test_indices_are_checked_before_the_recording(cuda):
+    confined_and_check = confine(torch.tensor([[0, 9], [1, 0]]), (2, 2))
+    train = gatsparse.compile_step(counting(cuda)[0], warmup=1)
+    train()
+    with pytest.raises(IndexError, match="got 9 at position 1"):
+        train()
+    assert "record" not in cuda.log
+    del confined_and_check
+
+
+@pytest.mark.usefixtures("cuda")
+def test_graphs_live_as_long_as_the_recorded_step():
+    csr = list(graph_zoo()["random"].csr().csr)
+    count = torch.zeros(()).as_subclass(OnGPU)
+
+    def step():
+        if csr:
+            pieces(csr, 60)
+        return count
+
+    train = gatsparse.compile_step(step, warmup=1)
+    train(), train()
+    alive = [weakref.ref(tensor) for tensor in (*csr, pieces(csr, 60).table)]
+    csr.clear()  # such as by clear_graph_cache
+    gc.collect()
+    assert all(tensor() is not None for tensor in alive)
+    del train
+    gc.collect()
+    assert all(tensor() is None for tensor in alive)
 
 
 def test_on_a_cpu_the_step_runs_itself():
