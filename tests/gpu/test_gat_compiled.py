@@ -13,7 +13,8 @@ from gatsparse.gpu.lanes import lanes, sizes
 from gatsparse.ops.fused import padded_heads
 from gatsparse.ops.gat.triton_backward import gat_backward
 from gatsparse.ops.gat.triton_forward import gat_forward
-from tests.ptx.compiling import Compiled, compile_kernel
+from tests.gpu import launches
+from tests.ptx.compiling import Compiled, compile_kernel, specialize
 from tests.ptx.sass import loop_counts
 
 POINTERS = {
@@ -25,7 +26,7 @@ POINTERS = {
     "*i32": ["col", "perm", "place", "table"],
     "*u8": ["bits"],
 }
-KINDS = {name: kind for kind, names in POINTERS.items() for name in names}
+KINDS = {name: kind for kind, names in POINTERS.items() for name in names} | {"scale": "fp64"}
 FEATURES = ("x", "out", "grad_out", "grad_x")
 DTYPES = {torch.float32: "*fp32", torch.bfloat16: "*bf16"}
 WITHOUT_EDGES = ("edge", "loop", "perm", "bits", "place", "grad_score", "grad_loop")
@@ -35,7 +36,7 @@ def compiled(kernel: Any, H: int, C: int, dtype: torch.dtype, arch: str) -> tupl
     """The kernel without edge terms and dropout, and the edges of a turn of its loops."""
     layout = lanes(H, C, padded_heads(H), dtype)
     G, B, num_warps = sizes(layout)
-    constants = layout._asdict() | {"G": G, "B": B, "LOOPS": False, "SLOPE": 0.2, "SCALE": 1.0}
+    constants = layout._asdict() | {"G": G, "B": B, "LOOPS": False, "SLOPE": 0.2}
     constants |= {"ACC": tl.float32, "LENGTH": layout.HS} | dict.fromkeys(WITHOUT_EDGES)
     names = kernel.arg_names
     kinds = KINDS | dict.fromkeys(FEATURES, DTYPES[dtype])
@@ -79,3 +80,12 @@ def test_no_registers_are_spilled(kernel, H, C, dtype):
     code, _ = compiled(kernel, H, C, dtype, "sm_90")
     assert code.spills == 0
     assert code.stack == 0
+
+
+@pytest.mark.parametrize("attention", [launches.gat, launches.gatv2])
+def test_kernels_are_compiled_once_for_all_dropout_probabilities(attention):
+    def keys(p):
+        found = launches.launches(attention(8, 8, p=p))
+        return [specialize(f.kernel, f.args, f.constants, "sm_90").key() for f in found]
+
+    assert keys(0.1) == keys(0.6)

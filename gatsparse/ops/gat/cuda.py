@@ -113,18 +113,17 @@ def gat(
         edge_dropout.draw_if(csr, None, shape.num_loops, H, dropout, seed),
         rows.table,
         *(*results, part, part_terms, rows.table.size(0), shape.num_edges, shape.num_loops),
+        scale,
         **shape.constants(),
         B=shape.sizes.B,
         LOOPS=shape.num_loops > 0,
         SLOPE=negative_slope,
-        SCALE=scale,
     )
     launch.combine(
         triton_forward.gat_combine,
         rows,
-        *(part, part_terms, bias if concat else None, *results),
+        *(part, part_terms, bias if concat else None, *results, scale),
         **shape.combining(),
-        SCALE=scale,
     )
     if not concat:
         mean = heads_out.mean(1)
@@ -189,10 +188,9 @@ def gat_backward(
         programs,
         *(grad_out, heads_out, alpha_dst, shift, weight_sum),
         *((positive_out, positive_weight) if known else (None, None)),
-        *(terms, grad_alpha_dst, bias_sums, num_dst, steps),
+        *(terms, grad_alpha_dst, bias_sums, num_dst, steps, scale),
         **shape.constants(),
         SLOPE=negative_slope,
-        SCALE=scale,
     )
 
     rows = pieces(csr_t, num_dst)

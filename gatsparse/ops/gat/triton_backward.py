@@ -7,6 +7,7 @@ The formulas and names are those of :mod:`gatsparse.ops.gat.fused`, the layout o
 # ruff: noqa: RUF005 (Triton does not support unpacking into a tuple)
 # Pyright does not know Triton's constants.
 # pyright: reportGeneralTypeIssues=false, reportAssignmentType=false
+# pyright: reportInvalidTypeForm=false
 
 import triton
 import triton.language as tl
@@ -38,20 +39,20 @@ from gatsparse.gpu.device_functions import (
 @triton.jit(do_not_specialize=["num_dst", "steps"])
 def dst_terms(
     grad_out, heads_out, alpha_dst, shift, weight_sum, positive_out, positive_weight,
-    terms, grad_alpha_dst, grad_bias, num_dst, steps,
+    terms, grad_alpha_dst, grad_bias, num_dst, steps, scale: tl.float64,
     H: tl.constexpr, C: tl.constexpr, HS: tl.constexpr, V: tl.constexpr, K: tl.constexpr,
-    HP: tl.constexpr, R: tl.constexpr, G: tl.constexpr, SLOPE: tl.constexpr, SCALE: tl.constexpr,
-    ACC: tl.constexpr,
+    HP: tl.constexpr, R: tl.constexpr, G: tl.constexpr, SLOPE: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
     """Terms of the destinations; a program visits G of them at a time, in ``steps`` steps.
 
-    ``terms [N_dst, HS, 4]`` are alpha_dst, the shift in units of log2, ``SCALE / weight_sum`` and
-    ``D / SCALE``: so an edge that dropout keeps needs no scale. ``grad_alpha_dst [N_dst, HS]`` is
+    ``terms [N_dst, HS, 4]`` are alpha_dst, the shift in units of log2, ``scale / weight_sum`` and
+    ``D / scale``: so an edge that dropout keeps needs no scale. ``grad_alpha_dst [N_dst, HS]`` is
     written if ``positive_out`` is given. ``grad_bias [programs * G, H, C]`` are the sums of
     ``grad_out`` over the destinations of each group.
     """
     L: tl.constexpr = G * HP * K
     HC: tl.constexpr = H * C
+    scale = tl.full([], scale, ACC)
     group = group_of_lane(HP, K, G)
     head, writes = head_of_lane(H, HP, K, G)
     offsets, masks = channels_of_lane(H, C, V, K, HP, R, G)
@@ -70,8 +71,8 @@ def dst_terms(
         mask = given & writes
         alpha = tl.load(alpha_dst + number, mask=mask, other=0.0)
         shift2 = tl.load(shift + number, mask=mask, other=0.0) * LOG2_E
-        inverse = SCALE / tl.load(weight_sum + number, mask=mask, other=1.0)
-        store_four(terms, number, alpha, shift2, inverse, D / SCALE, mask)
+        inverse = scale / tl.load(weight_sum + number, mask=mask, other=1.0)
+        store_four(terms, number, alpha, shift2, inverse, D / scale, mask)
         if positive_out is not None:
             positive_at = pointers(positive_out, offsets, R)
             heads = load_vectors_where(positive_at, i * HC, masks, given, R, ACC)

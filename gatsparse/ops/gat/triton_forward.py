@@ -7,6 +7,7 @@ The formulas and names are those of :mod:`gatsparse.ops.gat.fused`, the layout o
 # ruff: noqa: RUF005 (Triton does not support unpacking into a tuple)
 # Pyright does not know Triton's constants.
 # pyright: reportGeneralTypeIssues=false, reportAssignmentType=false
+# pyright: reportInvalidTypeForm=false
 
 import triton
 import triton.language as tl
@@ -127,10 +128,10 @@ def _add_edges(
 def gat_forward(
     x, alpha_src, alpha_dst, edge, loop, bias, col, perm, bits, table,
     out, heads_out, shift, weight_sum, positive_out, positive_weight, part, part_terms,
-    num_pieces, num_edges, num_loops,
+    num_pieces, num_edges, num_loops, scale: tl.float64,
     H: tl.constexpr, C: tl.constexpr, HS: tl.constexpr, V: tl.constexpr, K: tl.constexpr,
     HP: tl.constexpr, R: tl.constexpr, G: tl.constexpr, B: tl.constexpr, LOOPS: tl.constexpr,
-    SLOPE: tl.constexpr, SCALE: tl.constexpr, ACC: tl.constexpr,
+    SLOPE: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
     """Sums over the in-edges of G pieces: a group of lanes visits one, B edges at a time.
 
@@ -141,6 +142,7 @@ def gat_forward(
     L: tl.constexpr = G * HP * K
     HC: tl.constexpr = H * C
     POSITIVE: tl.constexpr = positive_out is not None
+    scale = tl.full([], scale, ACC)
     item = tl.program_id(0).to(tl.int64) * G + group_of_lane(HP, K, G)
     given = item < num_pieces
     begin, end, i, slot = load_four(table, tl.minimum(item, num_pieces - 1))
@@ -211,7 +213,7 @@ def gat_forward(
     _write_rows(
         total, positive_total, top, total_weight, positive_sum, isolated, bias, out, heads_out,
         shift, weight_sum, positive_out, positive_weight, i64, given, writes, head, offsets, masks,
-        HC, HS, R, SCALE, ACC,
+        scale, HC, HS, R, ACC,
     )  # fmt: skip
 
 
@@ -238,10 +240,10 @@ def _write_part(
 def _write_rows(
     total, positive_total, top, total_weight, positive_sum, isolated, bias, out, heads_out,
     shift, weight_sum, positive_out, positive_weight, i, given, writes, head, offsets, masks,
-    HC: tl.constexpr, HS: tl.constexpr, R: tl.constexpr, SCALE: tl.constexpr, ACC: tl.constexpr,
+    scale, HC: tl.constexpr, HS: tl.constexpr, R: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
     """Writes the results of rows ``i`` from their sums."""
-    norm = SCALE / total_weight
+    norm = scale / total_weight
     row = i * HC
     number = i * HS + head
     result = chosen(~isolated, scaled(total, norm, R), 0.0, R)
@@ -267,10 +269,9 @@ def _write_rows(
 @triton.jit
 def gat_combine(
     hubs, part, part_terms, bias,
-    out, heads_out, shift, weight_sum, positive_out, positive_weight,
+    out, heads_out, shift, weight_sum, positive_out, positive_weight, scale: tl.float64,
     H: tl.constexpr, C: tl.constexpr, HS: tl.constexpr, V: tl.constexpr, K: tl.constexpr,
-    HP: tl.constexpr, R: tl.constexpr, G: tl.constexpr, FINAL: tl.constexpr, SCALE: tl.constexpr,
-    ACC: tl.constexpr,
+    HP: tl.constexpr, R: tl.constexpr, G: tl.constexpr, FINAL: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
     """Results of a row of several pieces: G groups add every G-th one, then their sums.
 
@@ -281,6 +282,7 @@ def gat_combine(
     POSITIVE: tl.constexpr = positive_out is not None
     WIDTH: tl.constexpr = 2 * HC if POSITIVE else HC
     TERMS: tl.constexpr = 4 * HS if POSITIVE else 3 * HS
+    scale = tl.full([], scale, ACC)
     hub = hubs + tl.program_id(0).to(tl.int64) * 4
     i = tl.load(hub).to(tl.int64)
     if i >= 0:
@@ -330,7 +332,7 @@ def gat_combine(
             _write_rows(
                 total, positive_total, top, weight_sum_i, positive_sum, group < 0, bias, out,
                 heads_out, shift, weight_sum, positive_out, positive_weight, i, group == 0, writes,
-                head, offsets, masks, HC, HS, R, SCALE, ACC,
+                head, offsets, masks, scale, HC, HS, R, ACC,
             )  # fmt: skip
         else:
             _write_part(
