@@ -53,7 +53,7 @@ def compile_step(step: Callable[[], Tensor], warmup: int = 3) -> Callable[[], Te
         ...     optimizer.step()
         ...     return loss
         >>> train = gatsparse.compile_step(step)
-        >>> losses = [float(train()) for _ in range(10)]
+        >>> losses = [float(train().detach()) for _ in range(10)]
         >>> losses[-1] < losses[0]
         True
     """
