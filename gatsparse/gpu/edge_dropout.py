@@ -11,6 +11,7 @@ import triton.language as tl
 from torch import Tensor
 
 from gatsparse.gpu import launch
+from gatsparse.gpu.arguments import check_tensor
 
 _BLOCK = 128
 
@@ -76,10 +77,10 @@ def draw_if(
     Args:
         csr, csr_t, num_loops, H: As in :func:`draw`.
         p (float): Probability that a weight is dropped.
-        seed (Tensor, optional): int64 ``[]`` on any device.
+        seed (Tensor, optional): As in :func:`draw`.
 
     Raises:
-        RuntimeError: If :obj:`p` is not in 0 .. 1, or the seed is missing.
+        RuntimeError: If :obj:`p` is not in 0 .. 1, or the seed is missing; as in :func:`draw`.
     """
     if not 0.0 <= p <= 1.0:
         raise RuntimeError(f"dropout: expected 0 <= dropout <= 1, got {p}")
@@ -101,12 +102,17 @@ def draw(
         num_loops (int): Number of virtual loops; loop ``i`` has the number ``E + i``.
         H (int): Number of heads.
         p (float): Probability that a weight is dropped, such that :func:`drops`.
-        seed (Tensor): int64 ``[]`` on any device.
+        seed (Tensor): int64 ``[]`` on the device of the graph or on the CPU.
 
     Returns:
         Tensor: uint8 ``[E + num_loops, ceil(H / 8)]``.
+
+    Raises:
+        RuntimeError: If the seed is on another device, or of another dtype or shape.
     """
     perm = csr[2]
+    if seed.device.type != "cpu":
+        check_tensor("seed", seed, perm, torch.int64, ())
     num_all, num_bytes = perm.numel() + num_loops, (H + 7) // 8
     bits = torch.empty(num_all, num_bytes, dtype=torch.uint8, device=perm.device)
     launch.launch(

@@ -44,7 +44,7 @@ class Options(NamedTuple):
         Raises:
             TypeError: If a number is of another type, or :obj:`seed` is not an int64 tensor.
             ValueError: If :obj:`negative_slope` is not finite, :obj:`dropout` is not in 0 .. 1,
-                or :obj:`seed` is not of shape ``[]``.
+                or :obj:`seed` is not of shape ``[]`` or is neither on this device nor on the CPU.
         """
         check_number("negative_slope", negative_slope)
         check_share("dropout", dropout)
@@ -57,6 +57,11 @@ class Options(NamedTuple):
             raise TypeError(f"seed: expected an int64 tensor, got {got}")
         elif seed.dim() != 0:
             raise ValueError(f"seed: expected shape [], got {list(seed.shape)}")
+        elif seed.device.type != "cpu" and seed.device != device:
+            allowed = "cpu" if device.type == "cpu" else f"{device} or cpu"
+            raise ValueError(
+                f"seed: expected a tensor on {allowed} to match graph, got {seed.device}"
+            )
         return cls(add_self_loops, negative_slope, dropout, seed)
 
 

@@ -86,6 +86,7 @@ SEEDS: list[object] = [
     object(),
     torch.tensor(1.0),
     torch.tensor(1, dtype=torch.int32),
+    torch.tensor(1, device="meta"),
     torch.tensor(True),
     torch.tensor([1]),
     torch.zeros(0, dtype=torch.int64),

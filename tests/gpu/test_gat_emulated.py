@@ -184,6 +184,12 @@ def test_seed_on_the_device_draws_the_same_numbers():
     assert torch.equal(bits, again)
 
 
+def test_seed_of_another_device_raises():
+    csr = list(ZOO["random"].csr().csr)
+    with pytest.raises(RuntimeError, match="seed: expected a tensor on cpu, got meta"):
+        edge_dropout_on_gpu.draw(csr, None, 0, 2, 0.5, SEED.to("meta"))
+
+
 def test_combining_pieces_without_barriers_is_a_race(monkeypatch):
     without = property(lambda code: re.sub(r"bar\.sync[^;]*;", "", code.asm["ptx"]))
     monkeypatch.setattr(Compiled, "ptx", without)
