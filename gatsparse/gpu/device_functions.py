@@ -33,7 +33,8 @@ def exp_from(value, origin2):
     """``exp(value - origin)`` for ``origin2``, the rounded product of ``origin`` and log2(e).
 
     The product of ``value`` is not rounded, so all weights that share an ``origin2`` are relative
-    to the same number, however large it is.
+    to the same number. In float32 it must be below 1e9: for larger ones, the rounding of
+    ``origin2`` is an exponent that over- or underflows.
     """
     log2_e = tl.full(value.shape, LOG2_E, value.dtype)  # a number alone would become float32
     return tl.exp2(tl.fma(value, log2_e, -origin2))
@@ -207,13 +208,13 @@ def group_sums(value, G: tl.constexpr, R: tl.constexpr):
 @triton.jit
 def load_four(table, at):
     """The four numbers at ``table[at]`` of a table ``[.., 4]``, each in the shape of ``at [L]``."""
-    return _split_four(tl.load(table + (at * 4)[:, None] + tl.arange(0, 4)[None, :]))
+    return _split_four(tl.load(table + (at.to(tl.int64) * 4)[:, None] + tl.arange(0, 4)[None, :]))
 
 
 @triton.jit
 def load_four_where(table, at, live):
     """The same, zeros where ``live [L]`` is false; nothing is read there."""
-    pointer = table + (at * 4)[:, None] + tl.arange(0, 4)[None, :]
+    pointer = table + (at.to(tl.int64) * 4)[:, None] + tl.arange(0, 4)[None, :]
     return _split_four(tl.load(pointer, mask=live[:, None], other=0.0))
 
 
@@ -230,7 +231,8 @@ def store_four(table, at, first, second, third, fourth, mask):
     """Writes four numbers to ``table[at]`` of a table ``[.., 4]`` where ``mask [L]`` is true."""
     four = tl.join(tl.join(first, third), tl.join(second, fourth))
     four = tl.reshape(four, [four.shape[0], 4])
-    tl.store(table + (at * 4)[:, None] + tl.arange(0, 4)[None, :], four, mask=mask[:, None])
+    pointer = table + (at.to(tl.int64) * 4)[:, None] + tl.arange(0, 4)[None, :]
+    tl.store(pointer, four, mask=mask[:, None])
 
 
 @triton.jit
