@@ -63,8 +63,8 @@ def gat_attention(
         negative_slope (float, optional): Slope of the LeakyReLU for negative values.
         dropout (float, optional): Probability that an attention weight is dropped;
             the others are scaled by ``1 / (1 - dropout)``.
-        seed (Tensor, optional): int64 ``[]`` on the device of :obj:`graph` or on the CPU, determines
-            which weights are dropped. (default: drawn from torch's generator)
+        seed (Tensor, optional): int64 ``[]`` on the device of :obj:`graph` or on the CPU,
+            determines which weights are dropped. (default: drawn from torch's generator)
         backend (str, optional): ``"fused"``, ``"scatter"`` or ``"dense"``, which compute
             the same numbers, or ``"auto"``, the best that can handle the call.
             ``"dense"`` does not support :obj:`edge`.
