@@ -17,7 +17,7 @@ from gatsparse.config_types import ConfigError
 
 def is_device_name(name: str) -> bool:
     """Whether a training can have a device of this name, on a suitable machine."""
-    return re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", name) is not None
+    return re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?", name) is not None
 
 
 def find_device(name: str) -> torch.device:
@@ -38,8 +38,9 @@ def find_device(name: str) -> torch.device:
             f"device: expected cpu, as torch finds no GPU, got {name}: set it to cpu or auto, or "
             f"{cure}"
         )
-    index = torch.device(name).index
-    index = torch.cuda.current_device() if index is None else index
+    _, _, number = name.partition(":")
+    # Not torch.device(name).index, in which cuda:256 is 0.
+    index = int(number) if number else torch.cuda.current_device()
     if index >= count:
         raise ConfigError(
             f"device: expected one of cuda:0 .. cuda:{count - 1}, which torch finds, got {name}"

@@ -141,7 +141,10 @@ def functions() -> Iterator[Function]:
             "patience": SIZES,
             "stopping": ["", "nope", None, 3, 1.5, [], ["nope"], [3], object()],
             "seeds": ["3", None, 0, -1, 1.5, NAN, [], [-1], [1.5], ["0"], [0, 0], object()],
-            "device": ["", "gpu", "cuda:", "cuda:-1", "cpu:0", "mps", None, 0, [], object()],
+            "device": [
+                *("", "gpu", "cuda:", "cuda:-1", "cuda:01", "cuda:\u0663", "cpu:0", "mps"),
+                *(None, 0, [], object()),
+            ],
             "cuda_graph": CHOICES,
             "threads": SIZES,
             "processes": but(SIZES, None),

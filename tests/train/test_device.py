@@ -61,6 +61,7 @@ def test_device_of_a_name(name: str, count: int, found: str, gpus: Any):
         ("cuda", 0, None, "device: expected cpu, .* finds no GPU, got cuda: .* PyTorch with CUDA"),
         ("cuda:1", 0, "13.0", "device: expected cpu, .* got cuda:1: .* check its driver"),
         ("cuda:2", 2, "13.0", r"device: expected one of cuda:0 \.\. cuda:1, .* got cuda:2"),
+        ("cuda:256", 2, "13.0", r"device: expected one of .* got cuda:256"),  # for torch: cuda:0
     ],
 )
 def test_device_that_torch_does_not_find_raises(
