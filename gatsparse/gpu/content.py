@@ -49,7 +49,8 @@ class ContentOnGPU:
             self._check.passed()
         if self._expected.is_cuda and torch.cuda.is_current_stream_capturing():
             return
-        self._changed |= content._fingerprints() != self._expected
+        # Not in place, because the first call may have been in inference mode.
+        self._changed = self._changed | (content._fingerprints() != self._expected)
         self._check = LateCheck(self._changed.any().long()[None], _verdict)
 
     def _fingerprints(self) -> Tensor:

@@ -145,6 +145,22 @@ def test_a_change_is_reported_even_if_it_is_undone():
 
 
 @pytest.mark.usefixtures("_prints")
+@pytest.mark.parametrize("inference", [True, False])
+def test_content_kept_in_inference_mode_is_compared_in_training(inference):
+    index = torch.tensor([0, 1])
+    kept = ContentOnGPU((index,))
+    with torch.inference_mode(inference):
+        kept.keep()
+    for mode in (not inference, inference):
+        with torch.inference_mode(mode):
+            kept.compare(ContentOnGPU((index,)))
+    index.numpy()[0] = 1
+    kept.compare(ContentOnGPU((index,)))
+    with pytest.raises(RuntimeError, match="edge_index: its memory has changed"):
+        kept.compare(ContentOnGPU((index,)))
+
+
+@pytest.mark.usefixtures("_prints")
 def test_a_new_version_is_another_content():
     edge_index = torch.tensor([[0, 1], [1, 0]])
     graphs = _Graphs(100)
