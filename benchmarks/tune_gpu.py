@@ -27,6 +27,7 @@ from gatsparse.gpu import launch_table
 from gatsparse.gpu.lanes import Lanes, power_of_two, sizes, vectors
 from gatsparse.gpu.launch_table import PASSES, Choice, Key, Pass
 from gatsparse.ops.fused import csr_arguments, padded_heads
+from gatsparse.ops.gat.fused import positive_pays
 from gatsparse.testing import error_budget, relative_error
 
 #: A choice replaces the rule if its time is at most this part of the rule's.
@@ -148,6 +149,7 @@ class Problem:
     def __init__(self, setting: Setting, graph: CSRGraph) -> None:
         self.setting = setting
         self._csr = csr_arguments(graph, True)
+        self._positive = positive_pays(graph, setting.C)
         self._device = device = graph.csr.ptr.device
         architecture = launch_table.architecture(device)
         assert architecture is not None
@@ -186,7 +188,8 @@ class Problem:
             backward, given = gatv2.gatv2_backward, inputs
         else:
             inputs = (x, att, att_dst)
-            forward = partial(gat.gat, *inputs, *[None] * 4, True, True, True, *options)
+            results: Any = (True, True, self._positive)
+            forward = partial(gat.gat, *inputs, *[None] * 4, *results, *options)
             backward, given = gat.gat_backward, (*inputs, None, None)
         if not self.setting.name.endswith("backward"):
             return lambda: [forward()[0]]

@@ -91,6 +91,23 @@ def test_emulated_candidate_of_several_warps_is_right():
 
 
 @pytest.mark.usefixtures("on_sm_90")
+@pytest.mark.parametrize(("C", "positive"), [(2, True), (64, False)])
+def test_pass_of_gat_is_that_of_layers(C, positive, monkeypatch):
+    from gatsparse.ops.gat import cuda
+
+    class CalledError(Exception):
+        pass
+
+    def gat(*args):
+        assert args[9] is positive
+        raise CalledError
+
+    monkeypatch.setattr(cuda, "gat", gat)
+    with pytest.raises(CalledError):
+        Problem(Setting("gat", 1, C, torch.float32), graph_zoo()["random"].csr())
+
+
+@pytest.mark.usefixtures("on_sm_90")
 def test_launches_are_those_of_the_table():
     def sizes_of(kernel):
         found = launches.launches(launches.gat(8, 8))
