@@ -143,6 +143,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         )
 
     def pin_memory(tensor: Tensor) -> Tensor:
+        assert not isinstance(tensor, OnDevice), "only memory of the host can be pinned"
         log.append("pin_memory")
         return tensor
 

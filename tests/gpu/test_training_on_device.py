@@ -62,7 +62,7 @@ def with_labels(y: Tensor) -> Data:
 
 
 def config_of(**options: Any) -> TrainConfig:
-    return TrainConfig("sbm", **{"model": MODEL, "epochs": 2, "sampling": SAMPLING, **options})
+    return TrainConfig("sbm", **{"model": MODEL, "epochs": 1, "sampling": SAMPLING, **options})
 
 
 def trained(config: TrainConfig, data: Data, **options: Any) -> FitResult:

@@ -1,5 +1,6 @@
 from tests.mutants import (
     accelerate,
+    devices,
     explain,
     gpu,
     graph_files,
@@ -27,6 +28,7 @@ AREAS = {
     "training": training.MUTANTS,
     "graph_files": graph_files.MUTANTS,
     "predict": predict.MUTANTS,
+    "devices": devices.MUTANTS,
     "kernels": kernels.MUTANTS,
     "gpu": gpu.MUTANTS,
 }
