@@ -22,8 +22,8 @@ def check_model(model: Any) -> None:
 
     Raises:
         TypeError: If a layer is not from gatsparse.
-        ValueError: If the model or a part of it is in training mode, has no parameters yet, is
-            changed by hooks, or mixes nodes outside of its attention layers.
+        ValueError: If the model or a part of it is in training mode, has no parameters yet, is on
+            several devices, is changed by hooks, or mixes nodes outside of its attention layers.
     """
     if "_orig_mod" in getattr(model, "_modules", {}):
         raise TypeError("model: expected the original model, got the result of torch.compile")
@@ -56,6 +56,12 @@ def check_model(model: Any) -> None:
         raise ValueError(
             "model: expected sizes of all parameters, got in_channels=-1 before the first call: "
             "call the model once"
+        )
+    devices = {str(tensor.device) for tensor in (*model.parameters(), *model.buffers())}
+    if len(devices) > 1 or any(parameter.is_meta for parameter in model.parameters()):
+        raise ValueError(
+            "model: expected all parameters and buffers on the CPU or on one GPU, got them on "
+            f"{' and '.join(sorted(devices))}"
         )
     if getattr(model, "jk_mode", None) not in (None, "last") or hasattr(model, "jk"):
         raise ValueError(f"model: expected jk None or 'last', got {model.jk_mode!r}")

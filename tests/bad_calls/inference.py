@@ -26,6 +26,8 @@ from tests.bad_calls.values import (
 
 def functions() -> Iterator[Function]:
     model = gatsparse.GAT(F, C, 2, 2).eval()
+    of_two_devices = gatsparse.GAT(F, C, 2, 2).eval()
+    of_two_devices.convs[1].to("meta")
     budgets: list[object] = [
         "",
         "nope",
@@ -46,7 +48,10 @@ def functions() -> Iterator[Function]:
         gatsparse.infer,
         lambda: {"model": model, "x": torch.randn(N, F), "edge_index": EDGES},
         {
-            "model": [*MODULES, torch.nn.Linear(F, F), gatsparse.GAT(F, C, 2, 2).train()],
+            "model": [
+                *(*MODULES, torch.nn.Linear(F, F), gatsparse.GAT(F, C, 2, 2).train()),
+                *(of_two_devices, gatsparse.GAT(F, C, 2, 2).eval().to("meta")),
+            ],
             "x": [None, *but(features(N, F)[:-6], "x"), torch.randn(N, F + 1)],
             "edge_index": edge_indices(),
             "max_memory": [*budgets, 1, "1KB"],
