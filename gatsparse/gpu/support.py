@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from functools import cache
+
+import torch
+
+
+@torch.compiler.assume_constant_result
+def triton_missing() -> str | None:
+    """Why operators on GPUs are missing, or None if Triton can be imported."""
+    return _reason()
 
 
 @cache
-def triton_missing() -> str | None:
-    """Why operators on GPUs are missing, or None if Triton is installed."""
-    if importlib.util.find_spec("triton") is not None:
-        return None
-    return "kernels for GPUs need Triton, which is not installed: `pip install triton`"
+def _reason() -> str | None:
+    try:
+        importlib.import_module("triton")
+    except ImportError as error:
+        cure = "`pip install triton`"
+        return f"kernels for GPUs need Triton, which cannot be imported ({error}): {cure}"
+    return None
