@@ -39,7 +39,8 @@ def predict(
     :obj:`max_memory`, and else layer by layer by :func:`gatsparse.infer`. Models that were trained
     on sampled batches are always applied by :func:`gatsparse.infer`. So predictions on the data of
     the training have exactly the scores that the training has reported. Models of graphs are
-    applied to batches of :obj:`sampling.batch_size` graphs in these cases.
+    applied to batches of :obj:`sampling.batch_size` graphs in these cases. The model of a training
+    on a GPU is applied on the CPU, so its scores may differ.
 
     Args:
         run (FinishedRun): The run.
