@@ -29,15 +29,10 @@ def leaky_relu(value, SLOPE: tl.constexpr):
 
 
 @triton.jit
-def exp_from(value, origin2):
-    """``exp(value - origin)`` for ``origin2``, the rounded product of ``origin`` and log2(e).
-
-    The product of ``value`` is not rounded, so all weights that share an ``origin2`` are relative
-    to the same number. In float32 it must be below 1e9: for larger ones, the rounding of
-    ``origin2`` is an exponent that over- or underflows.
-    """
+def exp_from(value, origin):
+    """``exp(value - origin)``. The difference of close numbers is exact, however large they are."""
     log2_e = tl.full(value.shape, LOG2_E, value.dtype)  # a number alone would become float32
-    return tl.exp2(tl.fma(value, log2_e, -origin2))
+    return tl.exp2((value - origin) * log2_e)
 
 
 @triton.jit

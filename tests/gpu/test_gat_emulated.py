@@ -137,9 +137,10 @@ def test_gradients_of_equal_neighbours_vanish(dtype):
         {"x": [(3, float("nan"))]},
         {"x": [(3, float("inf")), ((5, 0), float("-inf"))]},
         {"x": [(slice(0, 12), float("-inf"))]},
+        {"x": [(3, 1e12), (4, -1e12)]},
         {"grad_out": [((3, 1, 0), float("nan"))]},
     ],
-    ids=["NaN", "inf", "minus inf", "NaN in grad_out"],
+    ids=["NaN", "inf", "minus inf", "huge scores", "NaN in grad_out"],
 )
 def test_nan_and_inf_reach_the_same_results_as_on_the_cpu(case, values):
     tensors = call(ZOO["complete"], case, **values).to(torch.float32)

@@ -31,8 +31,8 @@ MUTANTS = [
     Mutant(
         "pieces are combined without their maxima",
         "ops/gat/triton_forward.py",
-        "factor_k = tl.exp2(top2_k - origin)",
-        "factor_k = tl.exp2(top2_k * 0.0)",
+        "factor_k = exp_from(top_k, origin)",
+        "factor_k = exp_from(origin, origin)",
         _GAT,
     ),
     Mutant(
@@ -138,8 +138,8 @@ MUTANTS = [
     Mutant(
         "the shift of a chunk is that of its first group",
         "ops/gat/triton_forward.py",
-        "total, positive_total, top, most, weight_sum_i,",
-        "total, positive_total, top, top2, weight_sum_i,",
+        "total, positive_total, most, weight_sum_i, positive_sum, part,",
+        "total, positive_total, top, weight_sum_i, positive_sum, part,",
         _GAT,
     ),
     Mutant(
@@ -227,8 +227,8 @@ MUTANTS = [
     Mutant(
         "a change that is undone is not reported",
         "gpu/content.py",
-        "self._changed |= content",
-        "self._changed = content",
+        "self._changed | (content._fingerprints()",
+        "(content._fingerprints()",
         "gpu/test_late_check.py",
     ),
     Mutant(

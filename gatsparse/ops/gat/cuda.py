@@ -103,7 +103,7 @@ def gat(
     rows = pieces(csr, num_src)
     cut, width = rows.num_partial > 0, 2 if positive else 1
     part = shape.channels(x, rows.num_partial, width) if cut else None
-    part_terms = shape.terms(x, rows.num_partial, width + 2) if cut else None
+    part_terms = shape.terms(x, rows.num_partial, width + 1) if cut else None
     scale = edge_dropout.dropout_scale(dropout)
     launch.launch(
         triton_forward.gat_forward,

@@ -13,7 +13,6 @@ import triton
 import triton.language as tl
 
 from gatsparse.gpu.device_functions import (
-    LOG2_E,
     channels_of_lane,
     exp_from,
     group_of_lane,
@@ -45,7 +44,7 @@ def dst_terms(
 ):  # fmt: skip
     """Terms of the destinations; a program visits G of them at a time, in ``steps`` steps.
 
-    ``terms [N_dst, HS, 4]`` are alpha_dst, the shift in units of log2, ``scale / weight_sum`` and
+    ``terms [N_dst, HS, 4]`` are alpha_dst, the shift, ``scale / weight_sum`` and
     ``D / scale``: so an edge that dropout keeps needs no scale. ``grad_alpha_dst [N_dst, HS]`` is
     written if ``positive_out`` is given. ``grad_bias [programs * G, H, C]`` are the sums of
     ``grad_out`` over the destinations of each group.
@@ -70,9 +69,9 @@ def dst_terms(
         number = i * HS + head
         mask = given & writes
         alpha = tl.load(alpha_dst + number, mask=mask, other=0.0)
-        shift2 = tl.load(shift + number, mask=mask, other=0.0) * LOG2_E
+        shift_i = tl.load(shift + number, mask=mask, other=0.0)
         inverse = scale / tl.load(weight_sum + number, mask=mask, other=1.0)
-        store_four(terms, number, alpha, shift2, inverse, D / scale, mask)
+        store_four(terms, number, alpha, shift_i, inverse, D / scale, mask)
         if positive_out is not None:
             positive_at = pointers(positive_out, offsets, R)
             heads = load_vectors_where(positive_at, i * HC, masks, given, R, ACC)
@@ -92,8 +91,8 @@ def _gradient(
     ``raw`` is the score before the LeakyReLU, ``four`` are the terms of the destination, ``inner``
     is ``<grad_out, x>``.
     """
-    _, shift2, inverse, D = four
-    softmax = exp_from(leaky_relu(raw, SLOPE), shift2) * inverse
+    _, shift, inverse, D = four
+    softmax = exp_from(leaky_relu(raw, SLOPE), shift) * inverse
     weight = softmax
     if bits is not None:
         kept = is_kept(bits, place, head, (H + 7) // 8)

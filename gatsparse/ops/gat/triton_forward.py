@@ -13,7 +13,6 @@ import triton
 import triton.language as tl
 
 from gatsparse.gpu.device_functions import (
-    LOG2_E,
     MINUS_INF,
     channels_of_lane,
     chosen,
@@ -69,7 +68,7 @@ def _add_edges(
     """Adds the edges ``at .. at + B - 1`` of each group to its sums; if MASKED, those below
     ``end``.
     """
-    shift, shift2, weight_sum, positive_sum, total, positive_total = state
+    shift, weight_sum, positive_sum, total, positive_total = state
     scores, raws, rows = (), (), ()
     top = shift
     for b in tl.static_range(B):
@@ -98,9 +97,8 @@ def _add_edges(
         scores = scores + (score,)
         raws = raws + (raw,)
         rows = rows + (row,)
-    top2 = top * LOG2_E
-    origin = tl.where(top == MINUS_INF, 0.0, top2)
-    factor = tl.exp2(shift2 - origin)
+    origin = tl.where(top == MINUS_INF, 0.0, top)
+    factor = exp_from(shift, origin)
     weight_sum = weight_sum * factor
     total = scaled(total, factor, R)
     if POSITIVE:
@@ -121,7 +119,7 @@ def _add_edges(
             positive_total = plus_scaled(
                 positive_total, tl.where(raws[b] > 0, kept, 0.0), rows[b], R
             )
-    return top, top2, weight_sum, positive_sum, total, positive_total
+    return top, weight_sum, positive_sum, total, positive_total
 
 
 @triton.jit(do_not_specialize=["num_pieces", "num_edges", "num_loops"])
@@ -158,7 +156,6 @@ def gat_forward(
     alpha_i = tl.load(alpha_dst + number)
 
     top = tl.full([L], MINUS_INF, ACC)
-    top2 = top
     total_weight = tl.zeros([L], ACC)
     positive_sum = total_weight
     total = zeros(L, V, R, ACC)
@@ -173,9 +170,8 @@ def gat_forward(
         if loop is not None:
             raw += tl.load(loop + i64 * H + head, mask=own, other=0.0)
         top = tl.where(own, leaky_relu(raw, SLOPE), MINUS_INF)
-        top2 = top * LOG2_E
         isolated = isolated & ~own
-        total_weight = exp_from(top, tl.where(top == MINUS_INF, 0.0, top2))
+        total_weight = exp_from(top, tl.where(top == MINUS_INF, 0.0, top))
         kept = total_weight
         if bits is not None:
             place = tl.where(own, num_edges + i64, 0)
@@ -189,7 +185,7 @@ def gat_forward(
     blocks = tl.min((end - begin) // B, 0)
     inner = end - blocks * B
     most = tl.max(inner - begin, 0)
-    state = (top, top2, total_weight, positive_sum, total, positive_total)
+    state = (top, total_weight, positive_sum, total, positive_total)
     for first in range(0, most, B):
         state = _add_edges(
             state, x_at, alpha_at, alpha_i, edge, perm, bits, col, begin + first, inner, skip,
@@ -200,14 +196,14 @@ def gat_forward(
             state, x_at, alpha_at, alpha_i, edge, perm, bits, col, inner + block * B, end, skip,
             head, masks, H, C, HS, R, B, LOOPS, False, POSITIVE, SLOPE, ACC,
         )  # fmt: skip
-    top, top2, total_weight, positive_sum, total, positive_total = state
+    top, total_weight, positive_sum, total, positive_total = state
 
     if part is not None:
         partial = given & (slot >= 0)
         given = given & (slot < 0)
         k = tl.where(partial, slot // 2, 0).to(tl.int64)
         _write_part(
-            total, positive_total, top, top2, total_weight, positive_sum, part, part_terms, k,
+            total, positive_total, top, total_weight, positive_sum, part, part_terms, k,
             partial, writes, head, offsets, masks, HC, HS, R, POSITIVE,
         )  # fmt: skip
     _write_rows(
@@ -219,21 +215,20 @@ def gat_forward(
 
 @triton.jit
 def _write_part(
-    total, positive_total, top, top2, weight_sum, positive_sum, part, part_terms, k, given, writes,
+    total, positive_total, top, weight_sum, positive_sum, part, part_terms, k, given, writes,
     head, offsets, masks, HC: tl.constexpr, HS: tl.constexpr, R: tl.constexpr,
     POSITIVE: tl.constexpr,
 ):  # fmt: skip
     """Writes sums as the partial sums ``k``, for :func:`gat_combine`."""
     WIDTH: tl.constexpr = 2 * HC if POSITIVE else HC
-    TERMS: tl.constexpr = 4 * HS if POSITIVE else 3 * HS
+    TERMS: tl.constexpr = 3 * HS if POSITIVE else 2 * HS
     store_vectors(pointers(part, offsets, R), k * WIDTH, total, masks, given, R)
     terms = part_terms + k * TERMS + head
     tl.store(terms, top, mask=given & writes)
-    tl.store(terms + HS, top2, mask=given & writes)
-    tl.store(terms + 2 * HS, weight_sum, mask=given & writes)
+    tl.store(terms + HS, weight_sum, mask=given & writes)
     if POSITIVE:
         store_vectors(pointers(part + HC, offsets, R), k * WIDTH, positive_total, masks, given, R)
-        tl.store(terms + 3 * HS, positive_sum, mask=given & writes)
+        tl.store(terms + 2 * HS, positive_sum, mask=given & writes)
 
 
 @triton.jit
@@ -281,7 +276,7 @@ def gat_combine(
     HC: tl.constexpr = H * C
     POSITIVE: tl.constexpr = positive_out is not None
     WIDTH: tl.constexpr = 2 * HC if POSITIVE else HC
-    TERMS: tl.constexpr = 4 * HS if POSITIVE else 3 * HS
+    TERMS: tl.constexpr = 3 * HS if POSITIVE else 2 * HS
     scale = tl.full([], scale, ACC)
     hub = hubs + tl.program_id(0).to(tl.int64) * 4
     i = tl.load(hub).to(tl.int64)
@@ -293,7 +288,6 @@ def gat_combine(
         part_at = pointers(part, offsets, R)
         positive_at = pointers(part + HC, offsets, R)
         top = tl.full([L], MINUS_INF, ACC)
-        top2 = top
         weight_sum_i = tl.zeros([L], ACC)
         positive_sum = weight_sum_i
         total = zeros(L, V, R, ACC)
@@ -302,27 +296,25 @@ def gat_combine(
             k = (first + group).to(tl.int64)
             inside = k < end
             terms = part_terms + k * TERMS + head
-            top = tl.maximum(top, tl.load(terms, mask=inside, other=MINUS_INF))
-            top2_k = tl.load(terms + HS, mask=inside, other=MINUS_INF)
-            new2 = tl.maximum(top2, top2_k)
-            origin = tl.where(new2 == MINUS_INF, 0.0, new2)
-            factor = tl.exp2(top2 - origin)
-            factor_k = tl.exp2(top2_k - origin)
-            top2 = new2
-            weight_k = tl.load(terms + 2 * HS, mask=inside, other=0.0)
+            top_k = tl.load(terms, mask=inside, other=MINUS_INF)
+            new = tl.maximum(top, top_k)
+            origin = tl.where(new == MINUS_INF, 0.0, new)
+            factor = exp_from(top, origin)
+            factor_k = exp_from(top_k, origin)
+            top = new
+            weight_k = tl.load(terms + HS, mask=inside, other=0.0)
             weight_sum_i = weight_sum_i * factor + weight_k * factor_k
             total_k = load_vectors_where(part_at, k * WIDTH, masks, inside, R, ACC)
             total = plus_scaled(scaled(total, factor, R), factor_k, total_k, R)
             if POSITIVE:
-                positive_k = tl.load(terms + 3 * HS, mask=inside, other=0.0)
+                positive_k = tl.load(terms + 2 * HS, mask=inside, other=0.0)
                 positive_sum = positive_sum * factor + positive_k * factor_k
                 total_k = load_vectors_where(positive_at, k * WIDTH, masks, inside, R, ACC)
                 positive_total = plus_scaled(
                     scaled(positive_total, factor, R), factor_k, total_k, R
                 )
-        top = group_max(top, G)
-        most = group_max(top2, G)
-        factor = tl.exp2(top2 - tl.where(most == MINUS_INF, 0.0, most))
+        most = group_max(top, G)
+        factor = exp_from(top, tl.where(most == MINUS_INF, 0.0, most))
         weight_sum_i = group_sum(weight_sum_i * factor, G)
         total = group_sums(scaled(total, factor, R), G, R)
         if POSITIVE:
@@ -330,12 +322,12 @@ def gat_combine(
             positive_total = group_sums(scaled(positive_total, factor, R), G, R)
         if FINAL:
             _write_rows(
-                total, positive_total, top, weight_sum_i, positive_sum, group < 0, bias, out,
+                total, positive_total, most, weight_sum_i, positive_sum, group < 0, bias, out,
                 heads_out, shift, weight_sum, positive_out, positive_weight, i, group == 0, writes,
                 head, offsets, masks, scale, HC, HS, R, ACC,
             )  # fmt: skip
         else:
             _write_part(
-                total, positive_total, top, most, weight_sum_i, positive_sum, part, part_terms, i,
+                total, positive_total, most, weight_sum_i, positive_sum, part, part_terms, i,
                 group == 0, writes, head, offsets, masks, HC, HS, R, POSITIVE,
             )  # fmt: skip
