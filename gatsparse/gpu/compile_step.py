@@ -104,7 +104,7 @@ class _Step:
         graph = torch.cuda.CUDAGraph()
         try:
             with pieces.used() as kept, torch.cuda.graph(graph, stream=self._stream):
-                result = self._step().detach()
+                result = _checked(self._step()).detach()
         except RuntimeError as error:
             raise RuntimeError(
                 "step: it cannot be recorded as a CUDA graph. It must not read values on the host "

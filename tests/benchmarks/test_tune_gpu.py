@@ -87,7 +87,7 @@ class FakeProblem(tune_gpu.Problem):
 
 
 def test_wrong_and_failing_choices_take_for_ever(monkeypatch, capsys):
-    monkeypatch.setattr(tune_gpu, "_timed", lambda run: float(run().B))
+    monkeypatch.setattr(tune_gpu, "_timed", lambda run, _: float(run().B))
     problem = FakeProblem(SETTING, None)
     assert problem.seconds(Choice(2, 4, 2, 1)) == 2.0
     assert problem.seconds(Choice(1, 4, 2, 1)) == float("inf")
@@ -102,7 +102,7 @@ def test_command_writes_what_it_found(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(tune_gpu.CSRGraph, "to", lambda graph, _: graph)
     monkeypatch.setattr(tune_gpu, "Problem", FakeProblem)
-    times = {"gat": lambda run: 1.0 + distance(run()), "gatv2": lambda _: 1.0}
+    times = {"gat": lambda run, _: 1.0 + distance(run()), "gatv2": lambda *_: 1.0}
     out = tmp_path / "table.json"
     options = ["--shapes", "8x8", "--dtypes", "float32", "--nodes", "9", "--edges", "20"]
     for name, timed in times.items():

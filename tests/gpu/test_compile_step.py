@@ -121,6 +121,15 @@ def test_a_step_that_cannot_be_recorded_names_the_reasons(cuda):
         train()
 
 
+def test_a_step_that_returns_no_tensor_when_it_is_recorded_raises(cuda):
+    train = gatsparse.compile_step(
+        lambda: torch.zeros(()).as_subclass(OnGPU) if cuda.recording is None else 1.0, warmup=1
+    )
+    train()
+    with pytest.raises(TypeError, match="step: expected to return a tensor, got float"):
+        train()
+
+
 def test_indices_are_checked_before_the_recording(cuda):
     confined_and_check = confine(torch.tensor([[0, 9], [1, 0]]), (2, 2))
     train = gatsparse.compile_step(counting(cuda)[0], warmup=1)
