@@ -30,6 +30,8 @@ test: setup
 # On a machine with a GPU, in an environment with gatsparse, its extra `dev` and a PyTorch with CUDA:
 # `make test-gpu PYTHON=python3`.
 test-gpu:
+	@$(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' \
+	  $(call fail,test-gpu,$(PYTHON) has no torch that finds a GPU)
 	$(PYTHON) -m pytest -m gpu tests/gpu
 
 bench-gpu:
