@@ -180,7 +180,7 @@ $(STAMP)/torch: $(STAMP)/venv Makefile
 $(STAMP)/scatter: $(STAMP)/torch
 	$(call step,4/5 torch-scatter 2.1.2: built from source in about four minutes)
 	@printf '[build_ext]\nparallel = 2\n' > $(STAMP)/parallel.cfg
-	@CFLAGS=-g0 DIST_EXTRA_CONFIG=$(abspath $(STAMP)/parallel.cfg) \
+	@CFLAGS=-g0 CXXFLAGS=-g0 DIST_EXTRA_CONFIG=$(abspath $(STAMP)/parallel.cfg) \
 	  $(PIP) install --no-build-isolation torch-scatter==2.1.2 \
 	  $(call fail,torch-scatter,it is compiled from source: is a C++ compiler installed?)
 	@$(BIN)/python -c 'import torch_scatter' \
