@@ -177,10 +177,12 @@ $(STAMP)/torch: $(STAMP)/venv Makefile
 
 # Its setup.py turns ninja off; setuptools compiles its extensions in parallel instead. Debug symbols,
 # which Python's flags ask for and its setup.py strips, would take a third of the time.
+release := -O3 -DNDEBUG -fwrapv -g0
+
 $(STAMP)/scatter: $(STAMP)/torch
 	$(call step,4/5 torch-scatter 2.1.2: built from source in about four minutes)
 	@printf '[build_ext]\nparallel = 2\n' > $(STAMP)/parallel.cfg
-	@CFLAGS=-g0 CXXFLAGS=-g0 DIST_EXTRA_CONFIG=$(abspath $(STAMP)/parallel.cfg) \
+	@CFLAGS="$(release)" CXXFLAGS="$(release)" DIST_EXTRA_CONFIG=$(abspath $(STAMP)/parallel.cfg) \
 	  $(PIP) install --no-build-isolation torch-scatter==2.1.2 \
 	  $(call fail,torch-scatter,it is compiled from source: is a C++ compiler installed?)
 	@$(BIN)/python -c 'import torch_scatter' \
