@@ -84,8 +84,8 @@ def run_heads(
     while (done := sum(heads for heads, _ in stage.parts)) < conv.heads:
         heads = min(some, conv.heads - done)
         blocks = (apply_steps(before, source.read(*rows)) for rows in ranges)
-        out = conv.of_heads(done, done + heads).attend_all(blocks, graph)
-        stage.write_part(heads, out.cpu())
+        # Not held in a variable, which would last until the next heads are computed.
+        stage.write_part(heads, conv.of_heads(done, done + heads).attend_all(blocks, graph).cpu())
         yield num_nodes
     for first, last in ranges:
         if last > stage.rows_done:

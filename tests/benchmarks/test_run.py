@@ -200,7 +200,7 @@ def test_resume_after_kill(tmp_path, console):
     wait_until(lambda: len(read(folder / "results.jsonl")) >= 3, seconds=60)
     process.kill()
     process.wait()
-    wait_until((folder / "worker").read_text, seconds=10)  # empty while it is written
+    wait_until((folder / "worker").read_text, seconds=60)  # empty while it is written
     worker = int((folder / "worker").read_text())
     wait_until(lambda: not psutil.pid_exists(worker), seconds=10)
     kept = (folder / "results.jsonl").read_text()
