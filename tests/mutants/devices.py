@@ -119,8 +119,8 @@ MUTANTS = [
     Mutant(
         "outputs of heads stay on the device",
         "inference/heads.py",
-        "stage.write_part(heads, out.cpu())",
-        "stage.write_part(heads, out)",
+        "attend_all(blocks, graph).cpu()",
+        "attend_all(blocks, graph)",
         _INFERENCE,
     ),
     Mutant(
