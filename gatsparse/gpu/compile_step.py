@@ -26,7 +26,7 @@ def compile_step(step: Callable[[], Tensor], warmup: int = 3) -> Callable[[], Te
     ``capturable=True``. Graphs are sorted and checked before the recording: later changes of an
     ``edge_index`` have no effect, so compile another step for another graph.
 
-    On a CPU every call runs :obj:`step` itself.
+    On a CPU every call runs :obj:`step` itself. No step has been recorded on a GPU yet.
 
     Args:
         step (callable): Runs one step and returns its loss, or another tensor.

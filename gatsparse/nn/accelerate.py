@@ -56,9 +56,9 @@ def accelerate(model: Model, backend: Backend = "auto", functions: bool = True) 
     * dropout (:func:`torch.nn.functional.dropout`, :class:`torch.nn.Dropout`) is that of
       :func:`gatsparse.nn.dropout`: the same distribution, other random numbers;
     * ELU is computed by the kernels;
-    * constant features of which at most a tenth is nonzero, such as bags of words, are multiplied
-      as a sparse matrix from their second use on, also after dropout. An infinite weight of a
-      feature that is zero is ignored.
+    * constant features on the CPU of which at most a tenth is nonzero, such as bags of words, are
+      multiplied as a sparse matrix from their second use on, also after dropout. An infinite weight
+      of a feature that is zero is ignored.
 
     Everything else takes unchanged dense tensors. Dropout stays that of torch if it is in place, or
     under activation checkpointing. ``torch.compile`` compiles functions itself, so they are not

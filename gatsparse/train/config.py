@@ -179,7 +179,8 @@ class TrainConfig:
             which are applied to the same training; the model of the first rule is saved.
         seeds: List of seeds, one training for each, or a number n for the seeds 0 .. n - 1.
         device: cpu; cuda or cuda:N for a GPU; or auto for a GPU if there is one. The data of a full
-            batch are moved to it once, sampled batches while the one before is computed.
+            batch are moved to it once, sampled batches while the one before is computed. Trainings
+            have not yet been run on a GPU.
         cuda_graph: On a GPU, repeat the step on a small full batch as a CUDA graph if its operators
             allow, see gatsparse.compile_step.
         threads: Threads of one training; training seeds in parallel uses the cores better.
