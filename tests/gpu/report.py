@@ -74,7 +74,8 @@ def machine_code(architectures: Sequence[str]) -> list[str]:
     nvidia = [a for a in architectures if a.startswith("sm_")]
     edges = [key for key, _ in launches if any(found[a][key].instructions for a in nvidia)]
     return [
-        "Registers of a thread; **spills** are marked.",
+        "Registers of a thread. **Spills** are marked: bytes on NVIDIA's architectures, registers "
+        "on AMD's.",
         "",
         *_table(architectures, [key for key, _ in launches], found, _registers),
         "",
